@@ -1,0 +1,91 @@
+"""Tables between events and people: identifiers, edges, components."""
+
+from __future__ import annotations
+
+from oneuser.contracts.table import Field, TableContract
+
+FILES = TableContract(
+    name="files",
+    zone="pseudonymous",
+    grain="one row per input file ever ingested or refused",
+    key=("source", "file"),
+    replaced=False,
+    fields=(
+        Field("source", "string", "name of the source"),
+        Field("file", "string", "path of the file"),
+        Field("n_bytes", "bigint", "size when it was read"),
+        Field("modified_at", "timestamp", "modification time when it was read"),
+        Field("n_lines", "bigint", "lines or rows read from it"),
+        Field("digest", "bigint", "order-independent sum of the hashes of its lines"),
+        Field("last_received_at", "timestamp", "latest receipt, or event time, of a line of it", nullable=True),
+        Field("state", "string", "ingested or refused"),
+        Field("run_seq", "bigint", "run that read it"),
+    ),
+)
+
+IDENTIFIERS = TableContract(
+    name="identifiers",
+    zone="pseudonymous",
+    grain="one row per identifier ever seen; never changed, never reused",
+    key=("identifier_id",),
+    replaced=False,
+    fields=(
+        Field("identifier_id", "bigint", "dense number, given once; decides nothing"),
+        Field("id_type", "string", "type of the identifier"),
+        Field("id_key", "binary", "keyed hash (16 bytes) of the normalised value, separated by type and deployment"),
+        Field("key_id", "string", "which key version made id_key"),
+        Field("run_seq", "bigint", "run that first saw it"),
+    ),
+)
+
+EVENT_IDENTIFIERS = TableContract(
+    name="event_identifiers",
+    zone="pseudonymous",
+    grain="one row per message, identifier and kind of link",
+    key=("message_key", "identifier_id", "link"),
+    replaced=False,
+    fields=(
+        Field("message_key", "binary", "message"),
+        Field("identifier_id", "bigint", "identifier that it carries"),
+        Field("event_time", "timestamp", "when the message happened"),
+        Field("link", "string", "event: carried by an ordinary message; alias: the new id of an alias; "
+              "previous_anonymous and previous_user: the two readings of an alias's previousId; previous: its declared reading"),
+        Field("run_seq", "bigint", "run that ingested the message"),
+    ),
+)
+
+EDGES = TableContract(
+    name="edges",
+    zone="pseudonymous",
+    grain="one row per unordered pair of identifiers (src < dst) and kind of evidence",
+    key=("src", "dst", "source"),
+    fields=(
+        Field("src", "bigint", "smaller identifier_id"),
+        Field("dst", "bigint", "larger identifier_id"),
+        Field("source", "string", "event, alias, or the name of an imported link table"),
+        Field("n_events", "bigint", "messages that assert it"),
+        Field("first_event_time", "timestamp", "time of the earliest of them"),
+        Field("first_message_key", "binary", "the earliest of them by (event_time, message_key)"),
+        Field("last_event_time", "timestamp", "time of the latest of them"),
+        Field("last_message_key", "binary", "the latest of them by (event_time, message_key)"),
+        Field("first_run", "bigint", "first run that ingested one of them"),
+        Field("last_run", "bigint", "last run that ingested one of them"),
+    ),
+)
+
+COMPONENTS = TableContract(
+    name="components",
+    zone="pseudonymous",
+    grain="one row per identifier in the graph; labels hold for one run",
+    key=("identifier_id",),
+    fields=(
+        Field("identifier_id", "bigint", "identifier"),
+        Field("component_id", "bigint", "smallest identifier_id of its component"),
+        Field("id_type", "string", "type of the identifier"),
+        Field("id_key", "binary", "its keyed hash"),
+        Field("first_seen_at", "timestamp", "event time of the earliest message that carries it"),
+        Field("first_message_key", "binary", "that message"),
+        Field("last_seen_at", "timestamp", "event time of the latest message that carries it"),
+        Field("n_events", "bigint", "messages that carry it"),
+    ),
+)

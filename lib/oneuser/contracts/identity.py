@@ -1,0 +1,145 @@
+"""Tables of people: the ledger of User IDs, who owns which identifier and event, and why."""
+
+from __future__ import annotations
+
+from oneuser.contracts.table import Field, TableContract
+
+USER_IDS = TableContract(
+    name="user_ids",
+    zone="pseudonymous",
+    grain="one row per User ID ever published",
+    key=("user_id",),
+    fields=(
+        Field("user_id", "string", "usr_ and 26 characters"),
+        Field("status", "string", "live, retired, vacant or erased"),
+        Field("redirect_to", "string", "live User ID that a retired one points at", nullable=True),
+        Field("anchor_identifier_id", "bigint", "anchor on which the ID stands; null where it stands nowhere", nullable=True),
+        Field("anchors", "array<struct<identifier_id:bigint,run_seq:bigint>>", "every anchor it ever had, in the order taken"),
+        Field("minted_run", "bigint", "run that minted it; first part of its place in the order of publication"),
+        Field("minted_first_seen_at", "timestamp", "first seen of the anchor when minted; second part"),
+        Field("minted_first_message_key", "binary", "tie-break of the second part"),
+        Field("minted_key", "binary", "keyed hash of the anchor when minted; third part"),
+        Field("status_run", "bigint", "run that last changed status, redirect or anchor"),
+    ),
+)
+
+USER_REDIRECTS = TableContract(
+    name="user_redirects",
+    zone="pseudonymous",
+    grain="one row per retired User ID: the live one it resolves to, always in one hop",
+    key=("user_id",),
+    fields=(
+        Field("user_id", "string", "retired User ID"),
+        Field("redirect_to", "string", "live User ID"),
+        Field("reason", "string", "why, such as merged"),
+        Field("run_seq", "bigint", "run that last changed it"),
+    ),
+)
+
+IDENTIFIER_MAP = TableContract(
+    name="identifier_map",
+    zone="pseudonymous",
+    grain="one row per identifier in the graph: its present user",
+    key=("identifier_id",),
+    fields=(
+        Field("identifier_id", "bigint", "identifier"),
+        Field("id_type", "string", "its type"),
+        Field("user_id", "string", "live User ID that owns it"),
+        Field("strength", "int", "priority of its type, 1 is strongest"),
+        Field("is_known", "boolean", "whether its type names a person"),
+        Field("is_contested", "boolean", "whether several people claim it"),
+        Field("first_seen_at", "timestamp", "event time of its earliest message"),
+        Field("last_seen_at", "timestamp", "event time of its latest message"),
+        Field("n_events", "bigint", "messages that carry it"),
+    ),
+)
+
+IDENTIFIER_OWNERSHIP = TableContract(
+    name="identifier_ownership",
+    zone="pseudonymous",
+    grain="one row per identifier and interval of ownership",
+    key=("identifier_id", "interval"),
+    fields=(
+        Field("identifier_id", "bigint", "identifier"),
+        Field("interval", "int", "number of the interval, from 0"),
+        Field("user_id", "string", "owner in the interval"),
+        Field("valid_from", "timestamp", "start, inclusive; null reaches back to the beginning", nullable=True),
+        Field("valid_to", "timestamp", "end, exclusive; null is open", nullable=True),
+    ),
+)
+
+EVENTS_RESOLVED = TableContract(
+    name="events_resolved",
+    zone="pseudonymous",
+    grain="one row per accepted message: whose it is",
+    key=("message_key",),
+    fields=(
+        Field("message_key", "binary", "message"),
+        Field("event_time", "timestamp", "when it happened"),
+        Field("type", "string", "identify, track, page, screen, group or alias"),
+        Field("event", "string", "event name", nullable=True),
+        Field("user_id", "string", "owner; null where nobody owns it", nullable=True),
+        Field("account_id", "string", "account of the owner at that time, or the message's own", nullable=True),
+        Field("source", "string", "name of the source"),
+    ),
+)
+
+LINEAGE = TableContract(
+    name="lineage",
+    zone="pseudonymous",
+    grain="one row per change of a User ID in a run",
+    key=("run_seq", "change", "user_id", "other_user_id", "identifier_id"),
+    replaced=False,
+    fields=(
+        Field("run_seq", "bigint", "run that made the change"),
+        Field("change", "string", "minted, merged, split_from, restored, anchored, vacated or erased"),
+        Field("user_id", "string", "the ID that changed"),
+        Field("other_user_id", "string", "merged: the survivor; split_from and restored: whom it came from", nullable=True),
+        Field("identifier_id", "bigint", "anchor concerned", nullable=True),
+        Field("edge_src", "bigint", "edge that caused it", nullable=True),
+        Field("edge_dst", "bigint", "edge that caused it", nullable=True),
+    ),
+)
+
+DIM_USER = TableContract(
+    name="dim_user",
+    zone="pseudonymous",
+    grain="one row per live User ID",
+    key=("user_id",),
+    fields=(
+        Field("user_id", "string", "live User ID"),
+        Field("kind", "string", "known or anonymous"),
+        Field("first_seen_at", "timestamp", "earliest event of its identifiers"),
+        Field("last_seen_at", "timestamp", "latest event of its identifiers"),
+        Field("n_identifiers", "bigint", "identifiers"),
+        Field("identifiers_by_type", "map<string,bigint>", "identifiers by type"),
+        Field("account_id", "string", "account at the last membership, null without one", nullable=True),
+    ),
+)
+
+ACCOUNT_MEMBERSHIPS = TableContract(
+    name="account_memberships",
+    zone="pseudonymous",
+    grain="one row per user, account and unbroken stretch of membership",
+    key=("user_id", "account_id", "valid_from"),
+    fields=(
+        Field("user_id", "string", "member"),
+        Field("account_id", "string", "group id of the account"),
+        Field("valid_from", "timestamp", "first group event of the stretch, inclusive"),
+        Field("valid_to", "timestamp", "first group event of the same user for another account, exclusive; null is open", nullable=True),
+    ),
+)
+
+DIM_ACCOUNT = TableContract(
+    name="dim_account",
+    zone="pseudonymous",
+    grain="one row per account",
+    key=("account_id",),
+    fields=(
+        Field("account_id", "string", "group id"),
+        Field("first_seen_at", "timestamp", "earliest message that carries it"),
+        Field("last_seen_at", "timestamp", "latest message that carries it"),
+        Field("n_users", "bigint", "members ever"),
+        Field("n_current_users", "bigint", "members with an open stretch"),
+    ),
+)

@@ -1,0 +1,154 @@
+"""Analytics tables. Each row says how it was made: parameters, zone, watermark and identity run."""
+
+from __future__ import annotations
+
+from oneuser.contracts.table import Field, TableContract
+
+_MADE = (
+    Field("params_id", "string", "hash of every parameter that shapes the row"),
+    Field("identity_run", "bigint", "run whose identity the row was computed from"),
+)
+
+SESSIONS = TableContract(
+    name="sessions",
+    zone="pseudonymous",
+    grain="one row per session of a person",
+    key=("session_id",),
+    fields=(
+        Field("session_id", "binary", "hash of its first message"),
+        Field("user_id", "string", "person"),
+        Field("account_id", "string", "account at its first event", nullable=True),
+        Field("started_at", "timestamp", "first event"),
+        Field("ended_at", "timestamp", "last event"),
+        Field("n_events", "bigint", "events"),
+        Field("first_message_key", "binary", "first message by (event_time, message_key)"),
+        Field("source", "string", "source of its first event"),
+        *_MADE,
+    ),
+)
+
+TOUCHES = TableContract(
+    name="touches",
+    zone="pseudonymous",
+    grain="one row per touchpoint of a person",
+    key=("touch_id",),
+    fields=(
+        Field("touch_id", "binary", "hash of its source event"),
+        Field("user_id", "string", "person"),
+        Field("account_id", "string", "account at that time", nullable=True),
+        Field("touched_at", "timestamp", "when"),
+        Field("kind", "string", "session or event"),
+        Field("channel", "string", "channel by the declared rules"),
+        Field("channel_rule", "string", "name of the rule that matched"),
+        Field("campaign_source", "string", "utm_source", nullable=True),
+        Field("campaign_medium", "string", "utm_medium", nullable=True),
+        Field("campaign_name", "string", "utm_campaign", nullable=True),
+        Field("campaign_content", "string", "utm_content", nullable=True),
+        Field("source", "string", "name of the source"),
+        *_MADE,
+    ),
+)
+
+CONVERSIONS = TableContract(
+    name="conversions",
+    zone="pseudonymous",
+    grain="one row per conversion of a declared kind",
+    key=("conversion_id",),
+    fields=(
+        Field("conversion_id", "binary", "hash of kind and source event"),
+        Field("conversion", "string", "declared kind"),
+        Field("message_key", "binary", "source event"),
+        Field("user_id", "string", "person; null where nobody owns the event", nullable=True),
+        Field("account_id", "string", "account at that time", nullable=True),
+        Field("converted_at", "timestamp", "when"),
+        Field("value_minor", "bigint", "value in minor units of the currency; null where the event has none", nullable=True),
+        Field("currency", "string", "ISO 4217 code", nullable=True),
+        *_MADE,
+    ),
+)
+
+ATTRIBUTION_CREDITS = TableContract(
+    name="attribution_credits",
+    zone="pseudonymous",
+    grain="one row per conversion, model and credited touch; one (unattributed) row where no touch is eligible",
+    key=("conversion_id", "model", "position"),
+    fields=(
+        Field("conversion_id", "binary", "conversion"),
+        Field("conversion", "string", "declared kind"),
+        Field("model", "string", "attribution model"),
+        Field("position", "int", "place of the touch in the path, from 1; 0 for (unattributed)"),
+        Field("path_length", "int", "eligible touches"),
+        Field("touch_id", "binary", "touch; null for (unattributed)", nullable=True),
+        Field("channel", "string", "channel of the touch, or (unattributed)"),
+        Field("user_id", "string", "person", nullable=True),
+        Field("account_id", "string", "account of the conversion", nullable=True),
+        Field("touched_at", "timestamp", "when the touch was", nullable=True),
+        Field("converted_at", "timestamp", "when the conversion was"),
+        Field("weight", "decimal(20,12)", "share of the conversion; shares of one conversion and model add up to 1"),
+        Field("credit_minor", "bigint", "credited value in minor units; adds up to the conversion's value", nullable=True),
+        Field("currency", "string", "ISO 4217 code", nullable=True),
+        Field("entity_level", "string", "person"),
+        Field("lookback_days", "int", "closed look-back window in days"),
+        *_MADE,
+    ),
+)
+
+ATTRIBUTION_SUMMARY = TableContract(
+    name="attribution_summary",
+    zone="pseudonymous",
+    grain="one row per model, conversion kind, currency and channel",
+    key=("model", "conversion", "channel", "currency"),
+    fields=(
+        Field("model", "string", "attribution model"),
+        Field("conversion", "string", "declared kind"),
+        Field("channel", "string", "channel, or (unattributed)"),
+        Field("currency", "string", "ISO 4217 code", nullable=True),
+        Field("conversions", "decimal(30,12)", "credited conversions: sum of weights"),
+        Field("credit_minor", "bigint", "credited value in minor units", nullable=True),
+        Field("n_touches", "bigint", "touches with credit"),
+        Field("entity_level", "string", "person"),
+        Field("lookback_days", "int", "closed look-back window in days"),
+        *_MADE,
+    ),
+)
+
+ACTIVITY = TableContract(
+    name="activity",
+    zone="pseudonymous",
+    grain="one row per person: cohort and active intervals",
+    key=("user_id",),
+    fields=(
+        Field("user_id", "string", "person"),
+        Field("unit", "string", "day, week or month"),
+        Field("started_at", "timestamp", "first start event"),
+        Field("cohort", "date", "first day of the calendar interval of started_at"),
+        Field("offsets", "array<int>", "sorted offsets of the intervals with a return event, 0 for the cohort's own"),
+        *_MADE,
+    ),
+)
+
+RETENTION = TableContract(
+    name="retention",
+    zone="pseudonymous",
+    grain="one row per cohort and offset; offset 0 is the cohort's size",
+    key=("cohort", "offset"),
+    fields=(
+        Field("cohort", "date", "first day of the cohort's interval"),
+        Field("offset", "int", "intervals after the cohort's own"),
+        Field("cohort_size", "bigint", "members"),
+        Field("returned_same_interval", "bigint", "members with a return event after their start in the cohort's own interval"),
+        Field("retained", "bigint", "members counted so far"),
+        Field("eligible", "bigint", "members with the cell observed"),
+        Field("is_observed", "boolean", "whether the interval ended at or before the watermark"),
+        Field("rate", "double", "retained by eligible; null where not observed", nullable=True),
+        Field("rate_low", "double", "Wilson 95 % interval, lower end", nullable=True),
+        Field("rate_high", "double", "Wilson 95 % interval, upper end", nullable=True),
+        Field("mode", "string", "on or on_or_after"),
+        Field("unit", "string", "day, week or month"),
+        Field("zone", "string", "time zone of the calendar"),
+        Field("week_start", "string", "monday or sunday"),
+        Field("watermark", "timestamp", "last instant up to which all sources are complete"),
+        Field("entity_level", "string", "person"),
+        *_MADE,
+    ),
+)

@@ -1,0 +1,13 @@
+"""Every table there is, by name. A table that is not here can be neither written nor read."""
+
+from __future__ import annotations
+
+from oneuser.contracts import control, graph, identity, marts, raw
+from oneuser.contracts.table import TableContract
+
+TABLES: dict[str, TableContract] = {
+    contract.name: contract
+    for module in (raw, graph, identity, marts, control)
+    for contract in vars(module).values()
+    if isinstance(contract, TableContract)
+}

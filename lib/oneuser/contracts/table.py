@@ -1,0 +1,144 @@
+"""What a table promises: grain, columns, key, zone. Pure declarations, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from oneuser.core.errors import ContractError
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+Zone = Literal["raw", "pseudonymous", "control"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column: its type in Spark DDL, what it means, and whether it may be null or personal."""
+
+    name: str
+    dtype: str
+    comment: str
+    nullable: bool = False
+    personal: bool = False
+
+
+@dataclass(frozen=True)
+class TableContract:
+    """The agreement between the stage that writes a table and those that read it.
+
+    `replaced` tables hold the state of one run and are written whole; the others only grow.
+    """
+
+    name: str
+    zone: Zone
+    grain: str
+    fields: tuple[Field, ...]
+    key: tuple[str, ...]
+    replaced: bool = True
+    partition_by: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def schema(self) -> T.StructType:
+        """The promised schema, comments included."""
+        return T.StructType(
+            [
+                T.StructField(f.name, _spark_type(f.dtype), f.nullable, metadata={"comment": f.comment})
+                for f in self.fields
+            ]
+        )
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the promised columns, in order."""
+        return [f.name for f in self.fields]
+
+    @property
+    def personal_columns(self) -> tuple[str, ...]:
+        """Columns that may hold personal data as it was received."""
+        return tuple(f.name for f in self.fields if f.personal)
+
+    def conform(self, rows: DataFrame) -> DataFrame:
+        """Keep exactly the promised columns, in order. Reads the plan, runs no job.
+
+        Raises:
+            ContractError: naming every missing or mistyped column at once.
+        """
+        actual = {f.name: f.dataType.simpleString() for f in rows.schema}
+        promised = {f.name: f.dataType.simpleString() for f in self.schema}
+        problems = [
+            f"{name} is missing" if name not in actual else f"{name} is {actual[name]}, expected {dtype}"
+            for name, dtype in promised.items()
+            if actual.get(name) != dtype
+        ]
+        if problems:
+            raise ContractError(self.name, problems)
+        return rows.select(*promised)
+
+    def described(self, rows: DataFrame) -> DataFrame:
+        """The conformed rows with each column's comment attached, for the writer."""
+        return self.conform(rows).select(
+            *[F.col(f.name).alias(f.name, metadata={"comment": f.comment}) for f in self.fields]
+        )
+
+    def null_counts(self) -> list[Column]:
+        """One aggregate per required column, for the writer to observe as it writes."""
+        return [F.count_if(F.col(f.name).isNull()).alias(f"nulls_{f.name}") for f in self.fields if not f.nullable]
+
+    def empty(self, spark: SparkSession) -> DataFrame:
+        """A frame of this shape without rows."""
+        return spark.createDataFrame([], self.schema)
+
+
+def _spark_type(ddl: str) -> T.DataType:
+    """Parse a type in Spark DDL without a session (`StructType.fromDDL` would need one)."""
+    parsed, rest = _parse_type(ddl.replace(" ", ""))
+    if rest:
+        message = f"not a column type: {ddl!r}"
+        raise ValueError(message)
+    return parsed
+
+
+_ATOMS: dict[str, type[T.DataType]] = {
+    "string": T.StringType,
+    "bigint": T.LongType,
+    "int": T.IntegerType,
+    "double": T.DoubleType,
+    "boolean": T.BooleanType,
+    "timestamp": T.TimestampType,
+    "date": T.DateType,
+    "binary": T.BinaryType,
+}
+
+
+def _parse_type(text: str) -> tuple[T.DataType, str]:
+    """One type off the front of `text`, and what is left of it."""
+    stop = next((i for i, char in enumerate(text) if char in "<>,("), len(text))
+    head, rest = text[:stop], text[stop:]
+    if head in _ATOMS:
+        return _ATOMS[head](), rest
+    if head == "decimal":
+        numbers, rest = rest[1:].split(")", 1)
+        precision, scale = numbers.split(",")
+        return T.DecimalType(int(precision), int(scale)), rest
+    if head == "array":
+        element, rest = _parse_type(rest[1:])
+        return T.ArrayType(element, containsNull=False), rest[1:]
+    if head == "map":
+        key, rest = _parse_type(rest[1:])
+        value, rest = _parse_type(rest[1:])
+        return T.MapType(key, value), rest[1:]
+    if head == "struct":
+        members: list[T.StructField] = []
+        while rest[0] in "<,":
+            name, rest = rest[1:].split(":", 1)
+            dtype, rest = _parse_type(rest)
+            members.append(T.StructField(name, dtype))
+        return T.StructType(members), rest[1:]
+    message = f"not a column type: {text!r}"
+    raise ValueError(message)
