@@ -1,0 +1,130 @@
+# Everything a person or a machine does with this project. `make` prints what there is.
+# A fresh machine needs Java 17, Python 3.11 and make; every target sets up what else it needs, once.
+
+SHELL         := /bin/bash
+.SHELLFLAGS   := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS     += --no-print-directory
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+JARS   := $(or $(ONEUSER_JARS),.jars)
+EVENTS ?= 10000
+ARGS   ?=
+
+# What pytest and oneuser see of this file.
+export ONEUSER_JARS ?= $(CURDIR)/.jars
+export PYTHONDONTWRITEBYTECODE := 1
+
+##@ Start
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## "; printf "Usage: make TARGET [EVENTS=n] [ARGS=\"...\"]\n" } \
+	     /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	     /^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: java $(VENV)/.ready $(JARS)/.ready ## Make .venv from the lock file and fetch the JARs, once
+
+.PHONY: demo
+demo: setup ## Generate EVENTS events (default 10000) and run the whole job on them
+	@$(BIN)/oneuser demo --events $(EVENTS) $(ARGS)
+
+.PHONY: doctor
+doctor: setup ## Say what is here: Java, Spark, Delta, GraphFrames, memory
+	@$(BIN)/oneuser doctor $(ARGS)
+
+##@ Check
+
+.PHONY: test
+test: check ## All checks, then all tests that fit in a quarter of an hour (ARGS go to pytest)
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: check
+check: lint type rules ## Format, lint, types, import rules and architecture tests
+
+.PHONY: lint
+lint: setup ## Format check and lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+.PHONY: type
+type: setup ## Strict types of lib and jobs
+	$(BIN)/mypy
+
+.PHONY: rules
+rules: setup ## Import rules, purity, sizes: tests/architecture
+	$(BIN)/python -m pytest -q tests/architecture
+
+.PHONY: fmt
+fmt: setup ## Format the code and apply the safe fixes
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only .
+
+.PHONY: soak
+soak: setup ## What is too long for `make test`: every kill point, large inputs
+	$(BIN)/python -m pytest -m soak $(ARGS)
+
+.PHONY: bench
+bench: setup ## Seconds per stage, rows per second, memory: 10 k and 1 M events, or EVENTS=
+	$(BIN)/python tests/bench/bench.py $(if $(filter file,$(origin EVENTS)),,--events $(EVENTS)) $(ARGS)
+
+##@ Ship
+
+.PHONY: dist
+dist: setup ## Wheel, and the zip for spark-submit --py-files, into dist/
+	@rm -rf dist
+	$(BIN)/python -m hatchling build -t wheel -d dist
+	@cp dist/oneuser-*.whl dist/oneuser.zip # a wheel is a zip with oneuser/ at its root
+	@ls -l dist
+
+.PHONY: build
+build: dist ## Same as dist
+
+.PHONY: lock
+lock: setup ## Pin the newest versions that pyproject.toml allows, with hashes
+	$(BIN)/python -m pip install -q uv
+	$(BIN)/python -m uv pip compile pyproject.toml --quiet --upgrade --all-extras --universal --python-version 3.11 \
+	    --generate-hashes --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
+
+.PHONY: clean
+clean: ## Remove everything that make has made here
+	rm -rf $(VENV) .jars build dist warehouse demo spark-warehouse metastore_db derby.log artifacts
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- set-up -----------------------------------------------------------------------------------------------------------
+
+# Ahead of everything else: without Java the rest of the set-up would be minutes for nothing.
+.PHONY: java
+java:
+	@java="$${JAVA_HOME:+$$JAVA_HOME/bin/}java"; \
+	major=$$({ "$$java" -version 2>&1 || true; } | sed -nE 's/.* version "(1\.)?([0-9]+).*/\2/p' | head -n 1); \
+	if [ -z "$$major" ]; then \
+	    echo "oneuser needs Java 17 or newer, and '$$java' does not run: install it, or set JAVA_HOME." >&2; exit 5; \
+	elif [ "$$major" -lt 17 ]; then \
+	    echo "oneuser needs Java 17 or newer, and '$$java' is Java $$major: install a newer one, or set JAVA_HOME." >&2; exit 5; \
+	fi
+
+$(VENV)/.ready: requirements.lock
+	@python=; \
+	for name in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	    if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$name; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then echo "oneuser needs Python 3.11 or newer: install it, or set PYTHON=." >&2; exit 5; fi; \
+	if [ ! -x $(BIN)/pip ]; then \
+	    echo "Setting up $(VENV): a few minutes, once."; \
+	    "$$python" -m venv --clear $(VENV) || { \
+	        echo "Python's venv module is incomplete: on Debian and Ubuntu, install python3-venv." >&2; exit 5; }; \
+	else \
+	    echo "The lock file has changed: bringing $(VENV) up to date."; \
+	fi
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(JARS)/.ready: $(VENV)/.ready lib/oneuser/core/jars.py
+	@$(BIN)/python -m oneuser.core.jars "$(JARS)"
+	@touch $@ 2>/dev/null || true # the folder may be somebody else's, read-only

@@ -1,0 +1,1 @@
+"""What everything stands on: configuration, errors, logging, the session, JARs."""

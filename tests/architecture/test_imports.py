@@ -1,0 +1,97 @@
+"""Imports point one way; the packages of the flow meet only through contracts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.source import MODULES, SCRIPTS, imports_of, name_of
+
+FLOW = ("events", "graph", "identity", "marts")
+
+# What each part may import besides itself. Top-level modules (api.py) are parts of their own.
+_AGREEMENTS = {"contracts", "core"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "core": set(),
+    "contracts": {"core"},
+    **dict.fromkeys(FLOW, _AGREEMENTS),
+    "storage": _AGREEMENTS,
+    "privacy": _AGREEMENTS,
+    "report": _AGREEMENTS,
+    "pipeline": {*_AGREEMENTS, *FLOW, "storage", "privacy", "report"},
+    "api": {*_AGREEMENTS, "pipeline", "report", "storage"},
+    "cli": {*_AGREEMENTS, "api", "pipeline", "report"},
+    "__init__": {"api", "core"},
+    "jobs": {*_AGREEMENTS, "api", "cli", "pipeline"},
+}
+
+# Single modules that must reach further, each with its reason.
+EXCEPTIONS: dict[tuple[str, str], str] = {}
+
+# Third-party packages that one place wraps for all.
+WRAPPED = {
+    "delta": {"storage"},
+    "deltalake": set[str](),
+    "graphframes": {"graph"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "altair": {"report"},
+    "jinja2": {"report"},
+}
+
+
+def part_of(path: Path) -> str:
+    """The top-level package or module a file belongs to."""
+    return name_of(path).split("/")[0].removesuffix(".py")
+
+
+def part_imported(dotted: str) -> str | None:
+    """The part of oneuser that an import reaches; None for everybody else's packages."""
+    names = dotted.split(".")
+    if names[0] != "oneuser":
+        return None
+    return names[1] if len(names) > 1 and names[1] in MAY_IMPORT else "__init__"
+
+
+def forbidden_imports(path: Path) -> list[str]:
+    part = part_of(path)
+    allowed = MAY_IMPORT[part] | {part}
+    found = []
+    for line, dotted in imports_of(path):
+        reached = part_imported(dotted)
+        is_exception = (name_of(path), reached) in EXCEPTIONS
+        # `from oneuser import __version__` reaches the package itself and nothing that it imports for its users
+        is_version = dotted == "oneuser.__version__"
+        if reached is not None and reached not in allowed and not is_exception and not is_version:
+            found.append(f"line {line}: {part} imports {dotted}")
+    return found
+
+
+@pytest.mark.parametrize("path", [*MODULES, *SCRIPTS], ids=name_of)
+def test_imports_point_one_way(path: Path) -> None:
+    assert part_of(path) in MAY_IMPORT, f"{part_of(path)} has no place in the order of packages: give it one here"
+
+    assert not forbidden_imports(path)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_wrapped_packages_are_imported_only_by_their_wrapper(path: Path) -> None:
+    found = [
+        f"line {line}: {dotted}"
+        for line, dotted in imports_of(path)
+        if (owners := WRAPPED.get(dotted.split(".")[0])) is not None and part_of(path) not in owners
+    ]
+
+    assert not found
+
+
+def test_flow_packages_may_not_import_each_other_or_storage() -> None:
+    for package in FLOW:
+        assert MAY_IMPORT[package].isdisjoint({*FLOW, "storage", "pipeline", "privacy"})
+
+
+def test_every_exception_names_an_import_that_exists() -> None:
+    real = {(name_of(path), part_imported(dotted)) for path in MODULES for _, dotted in imports_of(path)}
+
+    assert set(EXCEPTIONS) <= real

@@ -1,0 +1,64 @@
+"""The top level, the lock file and the wheel are what they are said to be."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+
+import pytest
+
+from tests.architecture.source import ROOT
+
+TOP_LEVEL = {
+    "pyproject.toml", "jobs", "lib", "conf", "notebooks", "tests", "Makefile", "README.md",
+    "LICENSE", "CHANGELOG.md", "requirements.lock",
+}  # fmt: skip
+
+
+def tracked_files() -> list[str]:
+    answer = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        pytest.skip("not a git checkout")
+    return answer.stdout.splitlines()
+
+
+def locked_versions() -> dict[str, str]:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    pins = (re.match(r"([A-Za-z0-9_.-]+)==([^\s;]+)", line) for line in lines)
+    return {pin.group(1).lower().replace("_", "-"): pin.group(2) for pin in pins if pin}
+
+
+def test_the_top_level_is_the_agreed_one() -> None:
+    shown = {name.split("/")[0] for name in tracked_files() if not name.startswith(".")}
+
+    assert shown <= TOP_LEVEL
+
+
+def test_every_folder_explains_itself() -> None:
+    for folder in ("jobs", "conf", "notebooks", "tests", "lib", "lib/oneuser/decisions"):
+        assert (ROOT / folder / "README.md").is_file(), folder
+
+
+def test_every_dependency_is_locked_with_a_hash() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *(dep for extra in project["optional-dependencies"].values() for dep in extra)]
+    names = {re.split(r"[\[=<>!~ ]", dep)[0].lower().replace("_", "-") for dep in wanted} - {"oneuser"}
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+
+    assert not names - set(locked_versions())
+    assert lock.count("==") <= lock.count("--hash=")
+
+
+def test_the_lock_keeps_the_pins_that_belong_together() -> None:
+    locked = locked_versions()
+
+    assert (locked["pyspark"], locked["delta-spark"], locked["graphframes-py"]) == ("4.2.0", "4.4.0", "0.12.3")
+    assert locked["pandas"].startswith("2.")
+
+
+def test_numbered_decisions_are_in_the_index() -> None:
+    folder = ROOT / "lib" / "oneuser" / "decisions"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+
+    assert not [path.name for path in folder.glob("[0-9]*.md") if path.name not in index]

@@ -1,0 +1,109 @@
+"""Transforms describe; they run no job and know no clock, no chance and no caller."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.source import MODULES, imports_of, name_of, tree_of
+
+PURE = ("contracts", "events", "graph", "identity", "marts")
+EXEMPT = {
+    "graph/components.py": "engines run jobs of their own and release what they persist",
+    "graph/numbering.py": "the numbering of identifiers is cached while it is counted",
+}
+ACTIONS = {
+    "collect", "count", "show", "toPandas", "toArrow", "toLocalIterator", "cache", "persist", "checkpoint",
+    "localCheckpoint", "write", "writeTo", "isEmpty", "head", "first", "take", "tail", "foreach", "foreachPartition",
+}  # fmt: skip
+IMPURE = {
+    "rand", "randn", "uuid", "shuffle", "current_timestamp", "current_date", "now", "localtimestamp", "unix_timestamp",
+    "monotonically_increasing_id", "spark_partition_id", "input_file_name", "udf", "pandas_udf", "arrow_udf",
+}  # fmt: skip
+# str.count, list.count and so on are told apart by what they are called with: a frame's count takes nothing.
+TAKES_NOTHING = {"count", "first", "cache", "show", "collect"}
+CLOCKS = {"now", "utcnow", "today", "time", "monotonic", "perf_counter", "uuid1", "uuid4"}
+CLOCK_OWNERS = {"datetime", "date", "time", "uuid", "dt"}
+IMPURE_MODULES = {"random", "secrets", "uuid", "time"}
+PURE_MODULES = [path for path in MODULES if name_of(path).split("/")[0] in PURE]
+
+
+def impurities(tree: ast.Module) -> list[str]:
+    """Every job, clock and chance in a module, by line."""
+    calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    found = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Attribute):
+            continue
+        owner = node.value.id if isinstance(node.value, ast.Name) else ""
+        call = calls.get(id(node))
+        if owner == "F":
+            is_impure = node.attr in IMPURE
+        elif owner in CLOCK_OWNERS and node.attr in CLOCKS:
+            is_impure = True
+        else:
+            has_arguments = call is not None and bool(call.args or call.keywords)
+            is_impure = node.attr in ACTIONS and not (node.attr in TAKES_NOTHING and has_arguments)
+        if is_impure:
+            found.append(f"line {node.lineno}: {owner}.{node.attr}")
+    return found
+
+
+def live_at_import(tree: ast.Module) -> list[str]:
+    """Columns and windows built outside a function: they need a session and fail on import."""
+    found = []
+    pending: list[ast.AST] = list(tree.body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.Call):
+            chain: ast.AST = node.func
+            while isinstance(chain, ast.Attribute | ast.Call):
+                chain = chain.value if isinstance(chain, ast.Attribute) else chain.func
+            if isinstance(chain, ast.Name) and chain.id in {"F", "W", "Window"}:
+                found.append(f"line {node.lineno}: {ast.unparse(node)}")
+        pending += ast.iter_child_nodes(node)
+    return found
+
+
+@pytest.mark.parametrize("path", PURE_MODULES, ids=name_of)
+def test_transforms_run_no_job_and_hide_no_clock(path: Path) -> None:
+    if name_of(path) in EXEMPT:
+        pytest.skip(f"declared exception: {EXEMPT[name_of(path)]}")
+
+    assert not impurities(tree_of(path))
+
+
+@pytest.mark.parametrize("path", PURE_MODULES, ids=name_of)
+def test_transforms_import_no_source_of_chance(path: Path) -> None:
+    found = [f"line {line}: {dotted}" for line, dotted in imports_of(path) if dotted.split(".")[0] in IMPURE_MODULES]
+
+    assert not found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_column_or_window_is_built_on_import(path: Path) -> None:
+    assert not live_at_import(tree_of(path))
+
+
+@pytest.mark.parametrize(
+    ("planted", "expected"),
+    [
+        ("rows.count()", ["line 1: rows.count"]),
+        ("F.rand()", ["line 1: F.rand"]),
+        ("datetime.now()", ["line 1: datetime.now"]),
+        ("rows.groupBy('a').agg(F.count('b'))", []),
+        ("'abc'.count('b')", []),
+    ],
+)
+def test_the_rule_finds_what_it_is_for(planted: str, expected: list[str]) -> None:
+    assert impurities(ast.parse(planted)) == expected
+
+
+def test_the_rule_finds_windows_on_import() -> None:
+    planted = "BY_EVENT = W.partitionBy('event_id')\ndef inside():\n    return F.col('a')\n"
+
+    assert live_at_import(ast.parse(planted)) == ["line 1: W.partitionBy('event_id')"]
