@@ -243,14 +243,14 @@ def main(arguments: list[str]) -> int:
     except OneUserError as problem:
         _log.error("%s", problem)
         return problem.exit_code
-    _log.info("Delta: %s is there", ", ".join(DELTA.coordinates))
+    _log.info("Delta: %s are there", ", ".join(DELTA.coordinates))
     if resolved.graphframes_missing:
         _log.info(
             "GraphFrames: not there, and not needed unless `graph.engine: graphframes` is asked for (%s)",
             resolved.graphframes_missing,
         )
     else:
-        _log.info("GraphFrames: %s is there", ", ".join(GRAPHFRAMES.coordinates))
+        _log.info("GraphFrames: %s are there", ", ".join(GRAPHFRAMES.coordinates))
     return 0
 
 
