@@ -23,10 +23,15 @@ def tracked_files() -> list[str]:
     return answer.stdout.splitlines()
 
 
+def plain(name: str) -> str:
+    """A package's name as the lock file spells it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def locked_versions() -> dict[str, str]:
     lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     pins = (re.match(r"([A-Za-z0-9_.-]+)==([^\s;]+)", line) for line in lines)
-    return {pin.group(1).lower().replace("_", "-"): pin.group(2) for pin in pins if pin}
+    return {plain(pin.group(1)): pin.group(2) for pin in pins if pin}
 
 
 def test_the_top_level_is_the_agreed_one() -> None:
@@ -43,7 +48,7 @@ def test_every_folder_explains_itself() -> None:
 def test_every_dependency_is_locked_with_a_hash() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = [*project["dependencies"], *(dep for extra in project["optional-dependencies"].values() for dep in extra)]
-    names = {re.split(r"[\[=<>!~ ]", dep)[0].lower().replace("_", "-") for dep in wanted} - {"oneuser"}
+    names = {plain(re.split(r"[\[=<>!~ ]", dep)[0]) for dep in wanted} - {"oneuser"}
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
     assert not names - set(locked_versions())
