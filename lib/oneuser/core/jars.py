@@ -113,7 +113,7 @@ def resolve_jars(folder: str | Path, *, graphframes: bool = True) -> ResolvedJar
     Raises:
         EnvironmentProblem: where Delta's JARs are missing and cannot be fetched, or no Java runs.
     """
-    target = Path(folder)
+    target = Path(folder).absolute()  # Ivy refuses a relative folder
     if DELTA.jars_in(target) is None:
         _fetch(DELTA, target)
     missing = None
@@ -191,12 +191,13 @@ def _not_fetched(jar_set: JarSet, target: Path, output: str) -> EnvironmentProbl
     unknown = set(re.findall(r"Host (\S+) not found", output))
     if "timed out" in output.lower():
         reason = "a Maven repository did not answer in time, twice"
-    elif "onnection refused" in output or not asked - unknown:
+    elif "onnection refused" in output or (unknown and not asked - unknown):
         reason = "no Maven repository can be reached"
     elif ": not found" in output:
         reason = "the Maven repositories that can be reached do not have them"
     else:
-        reason = "Spark's resolver failed"
+        said = [line.strip() for line in output.splitlines() if "Exception" in line or "rror:" in line]
+        reason = f"Spark's resolver failed ({said[0] if said else 'it said nothing'})"
     return EnvironmentProblem(
         found=f"the {jar_set.name} JARs could not be fetched: {reason}",
         expected=", ".join(jar_set.coordinates),
