@@ -1,0 +1,168 @@
+"""The one place that builds a Spark session.
+
+Delta's classes come from the first of three places that has them: the class path (spark-submit `--packages` or
+`--jars`, a managed platform, a session that is already running), a folder of JARs, or coordinates that Spark's own
+resolver fetches once into that folder.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark.sql import SparkSession
+
+from oneuser.core import jars
+from oneuser.core.errors import EnvironmentProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DELTA_EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
+DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
+GRAPHFRAMES_CLASS = "org.graphframes.GraphFrame"
+
+# Set wherever the session runs. Values are text: they go into Spark's configuration.
+_ALWAYS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # a publication pins versions that may be older than the retention of deleted files
+    "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false",
+    "spark.sql.debug.maxToStringFields": "200",
+}
+_EXTENSIONS = {
+    "spark.sql.extensions": DELTA_EXTENSION,
+    "spark.sql.catalog.spark_catalog": DELTA_CATALOG,
+}
+
+
+@dataclass(frozen=True)
+class SparkSettings:
+    """What a user may say about the session; everything else follows from the master."""
+
+    master: str | None = None
+    driver_memory: str = "3g"
+    shuffle_partitions: int | None = None
+    jars: str | None = None
+    conf: Mapping[str, str] = field(default_factory=dict)
+
+
+def build_session(settings: SparkSettings, *, app_name: str = "oneuser") -> SparkSession:
+    """Return the running session, or build one that can read and write Delta tables.
+
+    Raises:
+        EnvironmentProblem: where Delta's classes cannot be found, or no Java can be started.
+    """
+    running = SparkSession.getActiveSession()
+    if running is not None:
+        return _checked(_tuned(running, settings))
+    # spark-submit has started the JVM: its master and class path stand, whatever the file says
+    is_submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    master = None if is_submitted else (settings.master or "local[*]")
+    conf = _static_conf(settings, master)
+    if not is_submitted:
+        conf.setdefault("spark.jars", ",".join(str(jar) for jar in jars.find_jars(settings.jars)))
+    builder = SparkSession.builder.appName(app_name)
+    if master:
+        builder = builder.master(master)
+    for key, value in conf.items():
+        builder = builder.config(key, value)
+    try:
+        session = builder.getOrCreate()
+    except (RuntimeError, OSError) as problem:
+        raise EnvironmentProblem(
+            found="Spark could not start a Java process",
+            expected="Java 17 on the PATH or in JAVA_HOME",
+            where=str(problem).splitlines()[0] if str(problem) else "pyspark",
+            next_step="install Java 17, then run `oneuser doctor`",
+        ) from problem
+    return _checked(_tuned(session, settings))
+
+
+def has_graphframes(session: SparkSession) -> bool:
+    """Whether the GraphFrames JAR is on the class path of this session."""
+    return has_class(session, GRAPHFRAMES_CLASS)
+
+
+def has_class(session: SparkSession, name: str) -> bool:
+    """Whether the driver's JVM can load a class."""
+    jvm = session._jvm  # noqa: SLF001 - the documented way to reach the JVM
+    try:
+        jvm.org.apache.spark.util.Utils.classForName(name, False, False)  # noqa: FBT003 - a Java signature
+    except Exception as problem:  # noqa: BLE001 - py4j wraps every Java exception alike
+        if "ClassNotFound" in str(problem) or "NoClassDef" in str(problem):
+            return False
+        raise
+    return True
+
+
+def is_local(session: SparkSession) -> bool:
+    """Whether driver and executors share one process."""
+    return session.sparkContext.master.startswith("local")
+
+
+def _static_conf(settings: SparkSettings, master: str | None) -> dict[str, str]:
+    """Settings that must stand before the session starts."""
+    conf = {**_ALWAYS, **_EXTENSIONS, "spark.ui.showConsoleProgress": "false"}
+    if master and master.startswith("local"):
+        package_root = str(Path(__file__).resolve().parents[2])
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        conf |= {
+            "spark.driver.memory": settings.driver_memory,
+            "spark.ui.enabled": "false",
+            "spark.driver.host": "localhost",
+            "spark.driver.bindAddress": "127.0.0.1",
+            # workers import this very package, wherever it was imported from
+            "spark.executorEnv.PYTHONPATH": package_root,
+            "spark.driver.extraJavaOptions": _quiet_java(),
+        }
+    return conf | dict(settings.conf)
+
+
+def _quiet_java() -> str:
+    """JVM options that keep Spark's start-up off the terminal."""
+    options = "-XX:+IgnoreUnrecognizedVMOptions --enable-native-access=ALL-UNNAMED"
+    log4j = resources.files("oneuser.core") / "log4j2.properties"
+    if Path(str(log4j)).is_file():
+        options += f" -Dlog4j2.configurationFile={Path(str(log4j)).as_uri()}"
+    return options
+
+
+def _tuned(session: SparkSession, settings: SparkSettings) -> SparkSession:
+    """Settings of the running session: sizes fit the cores that are there."""
+    cores = max(session.sparkContext.defaultParallelism, 1)
+    tuned = dict(_ALWAYS)
+    if is_local(session):
+        tuned |= {
+            "spark.sql.shuffle.partitions": str(settings.shuffle_partitions or max(2 * cores, 4)),
+            # Delta replays a log in 50 tasks and lists with up to 10,000 unless told: both are for large clusters
+            "spark.databricks.delta.snapshotPartitions": "2",
+            "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+        }
+    elif settings.shuffle_partitions:
+        tuned["spark.sql.shuffle.partitions"] = str(settings.shuffle_partitions)
+    for key, value in tuned.items():
+        if key not in settings.conf:
+            session.conf.set(key, value)
+    session.sparkContext.setLogLevel("ERROR")
+    # these two print the value that broke an expression
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    return session
+
+
+def _checked(session: SparkSession) -> SparkSession:
+    if not has_class(session, DELTA_EXTENSION):
+        raise EnvironmentProblem(
+            found="Delta's classes are not on the class path",
+            expected=f"{jars.DELTA_COORDINATES} or a folder with these JARs",
+            where="Spark session",
+            next_step=f"add `--packages {jars.DELTA_COORDINATES}` to spark-submit, or set spark.jars in the configuration",
+        )
+    return session

@@ -1,0 +1,1 @@
+"""From identifiers to components: edges, engines, certification."""

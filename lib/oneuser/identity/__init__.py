@@ -1,0 +1,1 @@
+"""From components to people: the ledger of User IDs, who owns which identifier and event."""

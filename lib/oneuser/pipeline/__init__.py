@@ -1,0 +1,1 @@
+"""The order of things: stages, run records, the lease, publication."""

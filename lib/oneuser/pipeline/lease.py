@@ -1,0 +1,172 @@
+"""The lease of a run and its publication: one row of `publications`.
+
+A claim inserts a row with the next fencing number; that row is the lease. Publishing turns the same row into the run's
+publication, and only while nobody has taken the lease over. Both are single conditional merges, so of two racers one
+wins and the other sees who did.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import psutil
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+
+from oneuser.contracts.control import PUBLICATIONS
+from oneuser.core.errors import LockedError
+from oneuser.storage.warehouse import CommitTag
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyspark.sql import Row
+
+    from oneuser.storage.warehouse import Warehouse
+
+_TAKE_OVER = "stored.state = 'leased' AND incoming.state = 'abandoned'"
+_FINISH = "stored.state = 'leased' AND incoming.state IN ('published', 'released')"
+# how Delta says that another commit came in between
+_LOST_RACE = ("Concurrent", "METADATA_CHANGED", "PROTOCOL_CHANGED", "MetadataChanged", "ProtocolChanged")
+_RENEW = "stored.state = 'leased' AND incoming.state = 'leased' AND stored.holder = incoming.holder"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A row of `publications` that is or was visible to readers."""
+
+    fence: int
+    run_seq: int
+    kind: str
+    tables: dict[str, int]
+    published_at: datetime
+
+
+def load_claims(warehouse: Warehouse) -> list[Row]:
+    """All rows of `publications`, oldest claim first. Grows with the number of runs."""
+    rows = warehouse.read(PUBLICATIONS, warehouse.head(PUBLICATIONS)).collect()
+    return sorted(rows, key=lambda row: int(row["fence"]))
+
+
+def published(claims: list[Row]) -> list[Publication]:
+    """What readers were shown, oldest first; the last one is what they see now."""
+    return [
+        Publication(row["fence"], row["run_seq"], row["kind"], dict(row["tables"]), row["published_at"])
+        for row in claims
+        if row["state"] == "published"
+    ]
+
+
+def holder_name() -> str:
+    """This process, so that another one can tell whether it is still alive: host, process and its start."""
+    return f"{socket.gethostname()}/{os.getpid()}/{psutil.Process().create_time():.2f}"
+
+
+def is_gone(holder: str) -> bool:
+    """Whether the holder ran on this host and its process has ended; a holder elsewhere is never known to be gone."""
+    host, pid, started = holder.rsplit("/", 2)
+    if host != socket.gethostname():
+        return False
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(int(pid))
+        return process.status() == psutil.STATUS_ZOMBIE or f"{process.create_time():.2f}" != started
+    return True
+
+
+class Lease:
+    """The right to write the warehouse, held by one process for one run."""
+
+    def __init__(self, warehouse: Warehouse, *, fence: int, holder: str, ttl: timedelta) -> None:
+        self._warehouse = warehouse
+        self._holder = holder
+        self._ttl = ttl
+        self.fence = fence
+        self._stopped = threading.Event()
+        self._beat = threading.Thread(target=self._keep_alive, name="oneuser-lease", daemon=True)
+
+    @classmethod
+    def acquire(cls, warehouse: Warehouse, *, ttl: timedelta) -> Lease:
+        """Claim the warehouse.
+
+        Raises:
+            LockedError: naming the holder, where a live one has it or another process was faster.
+        """
+        now = datetime.now(UTC)
+        claims = load_claims(warehouse)
+        held = [row for row in claims if row["state"] == "leased"]
+        for row in held:
+            if row["expires_at"].astimezone(UTC) > now and not is_gone(row["holder"]):
+                raise LockedError(holder=row["holder"], run_seq=row["run_seq"], expires_at=row["expires_at"])
+        fence = 1 + max((row["fence"] for row in claims), default=0)
+        holder = holder_name()
+        lease = cls(warehouse, fence=fence, holder=holder, ttl=ttl)
+        taken_over = [lease._row(row["fence"], state="abandoned") for row in held]  # noqa: SLF001 - own class
+        lease._merge([*taken_over, lease._row(fence, state="leased")], update_if=_TAKE_OVER, values={"state": "incoming.state"})  # noqa: SLF001
+        winner = next(row for row in load_claims(warehouse) if row["fence"] == fence)
+        if winner["holder"] != holder or winner["state"] != "leased":
+            raise LockedError(holder=winner["holder"], run_seq=winner["run_seq"], expires_at=winner["expires_at"])
+        lease._beat.start()
+        return lease
+
+    def publish(self, run_seq: int, tables: Mapping[str, int], *, kind: str = "run", reason: str | None = None) -> datetime:
+        """Turn the lease into a publication: everything in `tables` becomes visible at once.
+
+        Raises:
+            LockedError: where the lease was taken over in the meantime; nothing is published then.
+        """
+        now = datetime.now(UTC)
+        self._finish("published", run_seq=run_seq, tables=dict(tables), published_at=now, kind=kind, reason=reason)
+        return now
+
+    def release(self) -> None:
+        """Give the lease back without publishing; no harm where it is no longer held."""
+        if self._stopped.is_set():
+            return
+        with contextlib.suppress(LockedError):
+            self._finish("released")
+
+    def _finish(self, state: str, **facts: object) -> None:
+        self._stopped.set()
+        self._beat.join()
+        changed = ("state", "run_seq", "tables", "published_at", "kind", "reason")
+        values = {name: f"incoming.{name}" for name in changed}
+        self._merge([self._row(self.fence, state=state, **facts)], update_if=_FINISH, values=values)
+        row = next(row for row in load_claims(self._warehouse) if row["fence"] == self.fence)
+        if row["state"] != state:
+            raise LockedError(holder="another process, which took the lease over", run_seq=row["run_seq"], expires_at=None)
+
+    def _row(self, fence: int, *, state: str, **facts: object) -> tuple[object, ...]:
+        row: dict[str, object] = {
+            "fence": fence, "run_seq": 0, "kind": "run", "state": state, "holder": self._holder,
+            "expires_at": datetime.now(UTC) + self._ttl, "tables": None, "published_at": None, "reason": None,
+        }
+        return tuple((row | facts)[name] for name in PUBLICATIONS.columns)
+
+    def _merge(self, rows: list[tuple[object, ...]], *, update_if: str, values: Mapping[str, str]) -> None:
+        tag = CommitTag(run_seq=0, attempt=0, fence=self.fence)
+        incoming = self._warehouse.spark.createDataFrame(rows, PUBLICATIONS.schema)
+        try:
+            if self._warehouse.head(PUBLICATIONS) is None:
+                self._warehouse.append(PUBLICATIONS, incoming, tag)
+            else:
+                self._warehouse.merge(PUBLICATIONS, incoming, update_if=update_if, values=values, tag=tag)
+        except (Py4JJavaError, PySparkException) as problem:
+            if not any(sign in str(problem) for sign in _LOST_RACE):
+                raise
+            raise LockedError(holder="another process, which was faster", run_seq=None, expires_at=None) from None
+
+    def _keep_alive(self) -> None:
+        """Renew the lease three times in its life; a process that dies stops renewing."""
+        while not self._stopped.wait(self._ttl.total_seconds() / 3):
+            with contextlib.suppress(LockedError):
+                self._merge(
+                    [self._row(self.fence, state="leased")],
+                    update_if=_RENEW,
+                    values={"expires_at": "incoming.expires_at"},
+                )

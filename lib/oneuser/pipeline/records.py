@@ -1,0 +1,144 @@
+"""The run record: rows that only grow, and the state of runs that they add up to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from oneuser.contracts.control import RUNS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from pyspark.sql import Row
+
+    from oneuser.storage.warehouse import CommitTag, Warehouse
+
+OPEN_STATES = ("begun", "failed", "interrupted")
+
+
+@dataclass
+class StageRecord:
+    """A stage that is done: what it read, as a hash, and what it left."""
+
+    stage: str
+    attempt: int
+    state: str
+    fingerprint: str
+    tables: dict[str, int]
+    figures: dict[str, float]
+    details: dict[str, Any]
+    seconds: float
+
+
+@dataclass
+class RunRecord:
+    """One run as its rows tell it."""
+
+    run_seq: int
+    as_of: datetime
+    config_hash: str
+    code_version: str
+    inputs: list[dict[str, Any]]
+    base: dict[str, int]
+    state: str = "begun"
+    attempt: int = 1
+    begun_at: datetime | None = None
+    ended_at: datetime | None = None
+    exit_code: int | None = None
+    message: str | None = None
+    stages: dict[str, StageRecord] = field(default_factory=dict)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the same command continues it."""
+        return self.state in OPEN_STATES
+
+    @property
+    def tables(self) -> dict[str, int]:
+        """Version of each table that the run's finished stages leave."""
+        merged = dict(self.base)
+        for record in self.stages.values():
+            merged |= record.tables
+        return merged
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Figures of all its stages."""
+        return {name: value for record in self.stages.values() for name, value in record.figures.items()}
+
+
+def load_runs(warehouse: Warehouse) -> list[RunRecord]:
+    """All runs, oldest first. Grows with the number of runs, a dozen short rows each."""
+    rows = warehouse.read(RUNS, warehouse.head(RUNS)).collect()
+    return fold_rows(rows)
+
+
+def fold_rows(rows: Iterable[Row]) -> list[RunRecord]:
+    """Add rows up to runs."""
+    runs: dict[int, RunRecord] = {}
+    for row in sorted(rows, key=lambda r: (r["run_seq"], r["attempt"], r["recorded_at"])):
+        details = json.loads(row["details"] or "{}")
+        seq = row["run_seq"]
+        if row["record"] == "begun":
+            run = runs.setdefault(
+                seq,
+                RunRecord(
+                    seq, row["as_of"], row["config_hash"], row["code_version"], details["inputs"], details["base"],
+                    begun_at=row["recorded_at"],
+                ),
+            )
+            run.attempt, run.state, run.ended_at = row["attempt"], "begun", None
+            run.stages = {name: run.stages[name] for name in details["kept_stages"] if name in run.stages}
+        elif row["record"] == "stage":
+            runs[seq].stages[row["stage"]] = StageRecord(
+                row["stage"], row["attempt"], row["state"], row["fingerprint"] or "", dict(row["tables"] or {}),
+                dict(row["figures"] or {}), details, row["seconds"] or 0.0,
+            )
+        else:
+            run = runs[seq]
+            run.state, run.ended_at, run.exit_code = row["state"], row["recorded_at"], row["exit_code"]
+            run.message = details.get("message")
+    return [runs[seq] for seq in sorted(runs)]
+
+
+class RunLog:
+    """Appends rows of one run to `runs`."""
+
+    def __init__(self, warehouse: Warehouse, run: RunRecord, tag: CommitTag) -> None:
+        self._warehouse = warehouse
+        self._run = run
+        self._tag = tag
+        self._n_rows = 0
+
+    def begun(self, now: datetime, *, kept_stages: Iterable[str]) -> None:
+        """Make the attempt durable, with the inputs and table versions it starts from."""
+        details = {"inputs": self._run.inputs, "base": self._run.base, "kept_stages": list(kept_stages)}
+        self._append("begun", "", "begun", now, details=details)
+
+    def stage(self, now: datetime, done: StageRecord) -> None:
+        """Record a finished stage."""
+        self._append(
+            "stage", done.stage, done.state, now, details=done.details, fingerprint=done.fingerprint,
+            tables=done.tables, figures=done.figures, seconds=done.seconds,
+        )
+
+    def ended(self, now: datetime, *, state: str, exit_code: int, message: str | None, seconds: float) -> None:
+        """Record how the attempt ended."""
+        self._append("ended", "", state, now, details={"message": message}, seconds=seconds, exit_code=exit_code)
+
+    def _append(self, record: str, stage: str, state: str, now: datetime, **facts: Any) -> None:  # noqa: ANN401
+        row = {
+            "run_seq": self._run.run_seq, "attempt": self._tag.attempt, "record": record, "stage": stage,
+            "state": state, "fence": self._tag.fence, "recorded_at": now, "as_of": self._run.as_of,
+            "config_hash": self._run.config_hash, "code_version": self._run.code_version, "fingerprint": None,
+            "tables": None, "figures": None, "seconds": None, "exit_code": None,
+        } | facts
+        row["details"] = json.dumps(facts.get("details") or {}, sort_keys=True, default=str)
+        # several rows of one attempt are several transactions
+        self._n_rows += 1
+        spark = self._warehouse.spark
+        rows = spark.createDataFrame([tuple(row[name] for name in RUNS.columns)], RUNS.schema)
+        self._warehouse.append(RUNS, rows.coalesce(1), self._tag, sequence=self._n_rows)

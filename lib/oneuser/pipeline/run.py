@@ -1,0 +1,287 @@
+"""One run: claim the warehouse, do what is not done yet, audit, publish.
+
+The same command after a crash continues: stages that the run record says are done are kept, tables that are ahead of
+them are restored, the rest is done again. Nothing a reader sees changes before the publication's one row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from oneuser import __version__
+from oneuser.contracts.registry import TABLES
+from oneuser.core.config import config_hash, section_hash
+from oneuser.core.errors import ConfigError, GateError, LockedError, OneUserError
+from oneuser.pipeline.context import RunContext
+from oneuser.pipeline.lease import Lease, load_claims, published
+from oneuser.pipeline.publication import check_own_commits, mend_published_file, write_published
+from oneuser.pipeline.records import RunLog, RunRecord, StageRecord, load_runs
+from oneuser.pipeline.stages import STAGES, Stage
+from oneuser.privacy.keys import load_keys
+from oneuser.storage.inputs import InputFile, plan_inputs
+from oneuser.storage.warehouse import CommitHook, CommitTag, Warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql import SparkSession
+
+    from oneuser.core.config import Config
+
+_log = structlog.get_logger("oneuser.run")
+
+
+class Listener(Protocol):
+    """Who wants to know how a run goes, such as a progress bar."""
+
+    def stage_begins(self, stage: str, number: int, n_stages: int) -> None:
+        """A stage starts."""
+
+    def stage_ends(self, record: StageRecord) -> None:
+        """A stage is done."""
+
+
+class _Silent:
+    def stage_begins(self, stage: str, number: int, n_stages: int) -> None:
+        """Nobody listens."""
+
+    def stage_ends(self, record: StageRecord) -> None:
+        """Nobody listens."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a caller may say about one run besides its configuration.
+
+    `stages` names those to do in this process; the run is published by whoever does the last one. `as_of` counts for a
+    new run only. `on_commit` is called around every commit.
+    """
+
+    stages: Sequence[str] | None = None
+    as_of: datetime | None = None
+    listener: Listener = field(default_factory=_Silent)
+    on_commit: CommitHook | None = None
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended. `is_published` is false where this process did only some of its stages."""
+
+    run_seq: int
+    attempt: int
+    is_published: bool
+    tables: dict[str, int]
+    figures: dict[str, float]
+    stages: dict[str, StageRecord]
+    seconds: float
+
+
+def open_for_writing(spark: SparkSession, config: Config, on_commit: CommitHook | None = None) -> Warehouse:
+    """The configured warehouse, made on first use."""
+    warehouse = Warehouse(spark, config.warehouse, raw_root=config.raw_root, on_commit=on_commit)
+    warehouse.create(config.deployment)
+    return warehouse
+
+
+def run_pipeline(spark: SparkSession, config: Config, options: RunOptions | None = None) -> RunResult:
+    """Do a run, or what is left of it, and publish it.
+
+    Raises:
+        LockedError: where another process holds the lease.
+        GateError: where a gate refused publication.
+        OneUserError: where a stage failed; nothing is published.
+    """
+    options = options or RunOptions()
+    wanted = _wanted_stages(options.stages)
+    warehouse = open_for_writing(spark, config, options.on_commit)
+    lease = Lease.acquire(warehouse, ttl=timedelta(minutes=config.lease.ttl_minutes))
+    try:
+        return _Attempt(warehouse, config, options, lease).do(wanted)
+    finally:
+        lease.release()
+
+
+def _wanted_stages(names: Sequence[str] | None) -> list[Stage]:
+    known = [stage.name for stage in STAGES]
+    unknown = sorted(set(names or ()) - set(known))
+    if unknown:
+        raise ConfigError.single("--stages", f"{', '.join(unknown)} is no stage; stages are {', '.join(known)}")
+    return [stage for stage in STAGES if names is None or stage.name in names]
+
+
+class _Attempt:
+    """One process's part in a run, under one lease."""
+
+    def __init__(self, warehouse: Warehouse, config: Config, options: RunOptions, lease: Lease) -> None:
+        self.warehouse = warehouse
+        self.config = config
+        self.options = options
+        self.lease = lease
+        self.started = time.monotonic()
+        runs = load_runs(warehouse)
+        self.completed = _newest_completed(warehouse, runs)
+        if self.completed is not None:
+            mend_published_file(warehouse)
+        self.run, self.is_new = self._this_run(runs)
+        self.tag = CommitTag(self.run.run_seq, self.run.attempt, lease.fence)
+        self.record = RunLog(warehouse, self.run, self.tag)
+        self.tables = self.run.tables
+        self.start_heads: dict[str, int] = {}
+
+    def do(self, wanted: list[Stage]) -> RunResult:
+        self.record.begun(_now(), kept_stages=self.run.stages)
+        self._restore()
+        try:
+            self._stages(wanted)
+            is_published = all(stage.name in self.run.stages for stage in STAGES)
+            if is_published:
+                self._publish()
+        except GateError as refusal:
+            self._ended("refused", refusal.exit_code, refusal)
+            raise
+        except OneUserError as problem:
+            self._ended("failed", problem.exit_code, problem)
+            raise
+        except KeyboardInterrupt:
+            self.warehouse.spark.sparkContext.cancelAllJobs()
+            self._ended("interrupted", 130, None)
+            raise
+        return RunResult(
+            self.run.run_seq, self.run.attempt, is_published, dict(self.tables), self.run.figures, self.run.stages,
+            time.monotonic() - self.started,
+        )
+
+    # beginning ----------------------------------------------------------------------------------------------------
+
+    def _this_run(self, runs: list[RunRecord]) -> tuple[RunRecord, bool]:
+        """The open run of this configuration, to be continued; else a new one."""
+        shape = config_hash(self.config)
+        last = runs[-1] if runs and runs[-1] is not self.completed else None
+        if last is not None and last.is_open and (last.config_hash, last.code_version) == (shape, __version__):
+            last.attempt += 1
+            return last, False
+        base = self.completed.tables if self.completed else {}
+        inputs = [asdict(file) for file in plan_inputs(self.warehouse, self.config, base)]
+        as_of = self.options.as_of or _now()
+        run_seq = 1 + max((run.run_seq for run in runs), default=0)
+        return RunRecord(run_seq, as_of, shape, __version__, inputs, dict(base)), True
+
+    def _restore(self) -> None:
+        """Bring tables that only grow back to what this run starts from: nobody has published what is beyond.
+
+        The attempt is on record before, since a restored table remembers the transactions it lost.
+        """
+        for contract in TABLES.values():
+            head = self.warehouse.head(contract)
+            target = self.tables.get(contract.name)
+            if not contract.replaced and contract.zone != "control" and head is not None and head != target:
+                _log.info("table restored", table=contract.name, found=head, version=target)
+                self.warehouse.restore(contract, target, self.tag)
+                head = self.warehouse.head(contract)
+            if head is not None:
+                self.start_heads[contract.name] = head
+
+    # stages -------------------------------------------------------------------------------------------------------
+
+    def _stages(self, wanted: list[Stage]) -> None:
+        for number, stage in enumerate(STAGES, start=1):
+            if stage not in wanted or stage.name in self.run.stages:
+                continue
+            missing = [before.name for before in STAGES[: number - 1] if before.name not in self.run.stages]
+            if missing:
+                raise OneUserError(
+                    found=f"stage {stage.name} before {', '.join(missing)}",
+                    expected="the stages of a run in order",
+                    where=f"run {self.run.run_seq}",
+                    next_step=f"do {missing[0]} first, or `oneuser run`",
+                )
+            self.options.listener.stage_begins(stage.name, number, len(STAGES))
+            done = self._unchanged(stage) or self._done(stage)
+            self.record.stage(_now(), done)
+            self.run.stages[stage.name] = done
+            self.tables |= done.tables
+            self.options.listener.stage_ends(done)
+
+    def _fingerprint(self, stage: Stage) -> str:
+        """Hash of all that shapes what the stage leaves: versions read, configuration, code."""
+        facts = {
+            "reads": {contract.name: self.tables.get(contract.name) for contract in stage.reads},
+            "config": section_hash(self.config, *stage.sections) if stage.sections else "",
+            "code": __version__,
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def _unchanged(self, stage: Stage) -> StageRecord | None:
+        """The last completed run's record of the stage, where doing it again would give the same."""
+        before = self.completed.stages.get(stage.name) if self.completed else None
+        if not stage.reads or before is None or before.fingerprint != self._fingerprint(stage):
+            return None
+        stands = all(self.tables.get(name) == version for name, version in before.tables.items())
+        if not stands:
+            return None
+        return StageRecord(
+            stage.name, self.run.attempt, "unchanged", before.fingerprint, before.tables, before.figures, before.details, 0.0
+        )
+
+    def _done(self, stage: Stage) -> StageRecord:
+        started = time.monotonic()
+        spark = self.warehouse.spark
+        fingerprint = self._fingerprint(stage)
+        ctx = self._context(stage)
+        spark.sparkContext.setJobGroup(f"oneuser-{self.run.run_seq}-{stage.name}", f"oneuser {stage.name}", True)  # noqa: FBT003
+        try:
+            stage.run(ctx)
+        finally:
+            ctx.release()
+        left = {c.name: ctx.tables[c.name] for c in stage.writes if c.name in ctx.tables}
+        seconds = time.monotonic() - started
+        ctx.figure("rows_written", float(sum(ctx.written.values())), stage.name)
+        return StageRecord(stage.name, self.run.attempt, "done", fingerprint, left, ctx.figures, ctx.details, seconds)
+
+    def _context(self, stage: Stage) -> RunContext:
+        is_first_run = self.completed is None
+        keys = load_keys(self.config.keys.identifiers, deployment=self.config.deployment, may_create=is_first_run)
+        return RunContext(
+            spark=self.warehouse.spark,
+            config=self.config,
+            warehouse=self.warehouse,
+            keys=keys,
+            tag=self.tag,
+            as_of=self.run.as_of,
+            inputs=[InputFile(**file) for file in self.run.inputs],
+            tables=dict(self.tables),
+            log=_log.bind(step=stage.name, run_id=self.run.run_seq),
+        )
+
+    # the end ------------------------------------------------------------------------------------------------------
+
+    def _publish(self) -> None:
+        check_own_commits(self.warehouse, self.tables, self.start_heads, self.lease.fence)
+        self.lease.publish(self.run.run_seq, self.tables)
+        write_published(self.warehouse, self.run.run_seq, self.tables)
+        self._ended("published", 0, None)
+
+    def _ended(self, state: str, exit_code: int, problem: Exception | None) -> None:
+        message = str(problem) if problem else None
+        seconds = time.monotonic() - self.started
+        if isinstance(problem, LockedError):
+            return  # the run belongs to whoever took it over
+        self.record.ended(_now(), state=state, exit_code=exit_code, message=message, seconds=seconds)
+
+
+def _newest_completed(warehouse: Warehouse, runs: list[RunRecord]) -> RunRecord | None:
+    """The newest run that was published, whatever a rollback shows now."""
+    by_seq = {run.run_seq: run for run in runs}
+    done = [by_seq[p.run_seq] for p in published(load_claims(warehouse)) if p.kind == "run" and p.run_seq in by_seq]
+    return max(done, key=lambda run: run.run_seq, default=None)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

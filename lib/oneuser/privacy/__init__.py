@@ -1,0 +1,1 @@
+"""Keys, suppression, erasure, portability."""

@@ -1,0 +1,1 @@
+"""The only place that touches Delta tables and files: read, write, merge, restore."""

@@ -1,0 +1,69 @@
+"""Files through Hadoop's file system, so that a path may be local, s3a://, abfss:// or gs://."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+class Files:
+    """Small files and listings under any root that Spark can write."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._jvm: Any = spark._jvm  # noqa: SLF001 - Hadoop is reached through the JVM
+        self._hadoop_conf: Any = spark._jsc.hadoopConfiguration()  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def _open(self, path: str) -> tuple[Any, Any]:
+        hadoop_path = self._jvm.org.apache.hadoop.fs.Path(path)
+        return hadoop_path.getFileSystem(self._hadoop_conf), hadoop_path
+
+    def exists(self, path: str) -> bool:
+        """Whether a file or folder is there."""
+        file_system, hadoop_path = self._open(path)
+        return bool(file_system.exists(hadoop_path))
+
+    def names(self, folder: str) -> list[str]:
+        """Names in a folder, sorted; none where the folder is not there."""
+        file_system, hadoop_path = self._open(folder)
+        if not file_system.exists(hadoop_path):
+            return []
+        return sorted(status.getPath().getName() for status in file_system.listStatus(hadoop_path))
+
+    def read_text(self, path: str) -> str:
+        """A small UTF-8 file as text."""
+        file_system, hadoop_path = self._open(path)
+        stream = file_system.open(hadoop_path)
+        try:
+            return str(self._jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8"))
+        finally:
+            stream.close()
+
+    def write_text(self, path: str, text: str) -> None:
+        """Replace a small file; a reader sees the old text or the new one, never half.
+
+        Object stores put a file in one step; elsewhere a rename over the old file does.
+        """
+        file_system, target = self._open(path)
+        scratch = self._jvm.org.apache.hadoop.fs.Path(f"{path}.part")
+        stream = file_system.create(scratch, True)  # noqa: FBT003 - a Java signature
+        try:
+            stream.write(bytearray(text.encode()))
+        finally:
+            stream.close()
+        options = self._jvm.org.apache.hadoop.fs.Options.Rename
+        renames = self._jvm.java.lang.reflect.Array.newInstance(options.OVERWRITE.getClass(), 1)
+        renames[0] = options.OVERWRITE
+        context = self._jvm.org.apache.hadoop.fs.FileContext.getFileContext(scratch.toUri(), self._hadoop_conf)
+        context.rename(scratch, target, renames)
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder and those above it."""
+        file_system, hadoop_path = self._open(path)
+        file_system.mkdirs(hadoop_path)
+
+    def remove(self, path: str) -> None:
+        """Remove a file or folder with all that is in it."""
+        file_system, hadoop_path = self._open(path)
+        file_system.delete(hadoop_path, True)  # noqa: FBT003 - a Java signature

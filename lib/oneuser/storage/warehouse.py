@@ -1,0 +1,230 @@
+"""Tables by path: where each lies, which version it has, how it is read and written.
+
+Every commit carries a `CommitTag` in its `userMetadata`, so that what was written by whom can be read back from the
+table's log without a Spark job.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from delta.tables import DeltaTable
+from pyspark.sql import Observation
+from pyspark.sql import functions as F
+
+from oneuser.contracts.registry import TABLES
+from oneuser.core.errors import ContractError, EnvironmentProblem
+from oneuser.storage.files import Files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from oneuser.contracts.table import TableContract
+
+MARKER = "oneuser.warehouse"
+_LOG_FILE = re.compile(r"^(\d{20})\.json$")
+_ZONE_FOLDERS = {"raw": "raw", "pseudonymous": "tables", "control": "control"}
+
+
+@dataclass(frozen=True)
+class CommitTag:
+    """Who makes a commit: the run, its attempt, and the fencing number of its lease."""
+
+    run_seq: int
+    attempt: int
+    fence: int
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One commit of a table's log; `tag` is null where something else than a run made it."""
+
+    version: int
+    tag: CommitTag | None
+
+
+# called with "before" or "after" and the table's name at every commit; tests stop the process there
+CommitHook = Callable[[str, str], None]
+
+
+def _no_hook(_when: str, _table: str) -> None:
+    """Nothing happens at a commit."""
+
+
+class Warehouse:
+    """The tables below one root; those of the raw zone may lie below another."""
+
+    def __init__(
+        self, spark: SparkSession, root: str, *, raw_root: str | None = None, on_commit: CommitHook | None = None
+    ) -> None:
+        self.spark = spark
+        self._on_commit = on_commit or _no_hook
+        self.root = root.rstrip("/")
+        self.files = Files(spark)
+        self._roots = {zone: f"{self.root}/{folder}" for zone, folder in _ZONE_FOLDERS.items()}
+        if raw_root:
+            self._roots["raw"] = raw_root.rstrip("/")
+
+    # where things are ---------------------------------------------------------------------------------------------
+
+    def path(self, contract: TableContract) -> str:
+        """Folder of a table."""
+        return f"{self._roots[contract.zone]}/{TABLES[contract.name].name}"
+
+    def exists(self) -> bool:
+        """Whether the root is a warehouse."""
+        return self.files.exists(f"{self.root}/{MARKER}")
+
+    def create(self, deployment: str) -> None:
+        """Make the root a warehouse of a deployment; a root that is one already must be of the same.
+
+        Raises:
+            EnvironmentProblem: where the root belongs to another deployment.
+        """
+        marker = f"{self.root}/{MARKER}"
+        if not self.files.exists(marker):
+            self.files.make_folder(self.root)
+            self.files.write_text(marker, json.dumps({"deployment": deployment, "layout": 1}) + "\n")
+            return
+        found = json.loads(self.files.read_text(marker))["deployment"]
+        if found != deployment:
+            raise EnvironmentProblem(
+                found=f"the warehouse belongs to deployment {found!r}",
+                expected=f"deployment {deployment!r}, as the configuration says",
+                where=self.root,
+                next_step="set `deployment` back, or use another `warehouse` folder",
+            )
+
+    def head(self, contract: TableContract) -> int | None:
+        """Newest version of a table, null where it does not exist. Lists the log, runs no job."""
+        versions = [int(m[1]) for name in self.files.names(f"{self.path(contract)}/_delta_log") if (m := _LOG_FILE.match(name))]
+        return max(versions, default=None)
+
+    def commits(self, contract: TableContract, *, after: int, up_to: int) -> list[Commit]:
+        """Commits with after < version <= up_to, oldest first; grows with their number."""
+        return [Commit(version, self._tag(contract, version)) for version in range(after + 1, up_to + 1)]
+
+    def _tag(self, contract: TableContract, version: int) -> CommitTag | None:
+        text = self.files.read_text(f"{self.path(contract)}/_delta_log/{version:020d}.json")
+        for line in text.splitlines():
+            info = json.loads(line).get("commitInfo")
+            if info is not None:
+                try:
+                    return CommitTag(**json.loads(info.get("userMetadata") or ""))
+                except (ValueError, TypeError):
+                    return None
+        return None
+
+    # reading ------------------------------------------------------------------------------------------------------
+
+    def read(self, contract: TableContract, version: int | None) -> DataFrame:
+        """Rows of one version of a table; an empty frame of its shape where `version` is null."""
+        if version is None:
+            return contract.empty(self.spark)
+        reader = self.spark.read.format("delta")
+        if version != self.head(contract):
+            reader = reader.option("versionAsOf", version)
+        return contract.conform(reader.load(self.path(contract)))
+
+    # writing ------------------------------------------------------------------------------------------------------
+
+    def append(self, contract: TableContract, rows: DataFrame, tag: CommitTag, *, sequence: int = 0) -> tuple[int, int]:
+        """Add rows in one commit; returns the version and the number of rows.
+
+        `sequence` tells several appends of one attempt to the same table apart.
+        """
+        return self._write(contract, rows, tag, mode="append", sequence=sequence)
+
+    def replace(self, contract: TableContract, rows: DataFrame, tag: CommitTag) -> tuple[int, int]:
+        """Put rows in the place of all there were, in one commit; returns the version and the number of rows."""
+        return self._write(contract, rows, tag, mode="overwrite", sequence=0)
+
+    def _write(
+        self, contract: TableContract, rows: DataFrame, tag: CommitTag, *, mode: str, sequence: int
+    ) -> tuple[int, int]:
+        observed = Observation(f"write_{contract.name}")
+        counted = contract.described(rows).observe(observed, F.count(F.lit(1)).alias("n_rows"), *contract.null_counts())
+        writer = (
+            counted.write.format("delta")
+            .mode(mode)
+            .option("userMetadata", json.dumps(asdict(tag)))
+            # RESTORE keeps transaction ids: the fence, new for every attempt, makes each append its own
+            .option("txnAppId", f"oneuser.{contract.name}.{tag.fence}.{sequence}")
+            .option("txnVersion", f"{tag.run_seq * 10_000 + tag.attempt}")
+            # statistics of personal columns would outlive their rows; nothing else prunes by statistics yet
+            .option("delta.dataSkippingNumIndexedCols", "0")
+            .option("delta.enableDeletionVectors", "false")
+        )
+        if mode == "overwrite":
+            writer = writer.option("overwriteSchema", "true")
+        if contract.partition_by:
+            writer = writer.partitionBy(*contract.partition_by)
+        with self._commit(contract):
+            writer.save(self.path(contract))
+        figures = observed.get
+        nulls = {k.removeprefix("nulls_"): n for k, n in figures.items() if k.startswith("nulls_") and n}
+        if nulls:
+            raise ContractError(contract.name, [f"{name} is null in {n} rows" for name, n in nulls.items()])
+        return self._own_head(contract, tag), int(figures["n_rows"])
+
+    def _own_head(self, contract: TableContract, tag: CommitTag) -> int:
+        """Newest version, which must be the one just written."""
+        version = self.head(contract)
+        if version is None or self._tag(contract, version) != tag:
+            raise EnvironmentProblem(
+                found=f"somebody else wrote to table {contract.name} during this run",
+                expected="one writer, the run that holds the lease",
+                where=self.path(contract),
+                next_step="stop the other writer, then run the same command again",
+            )
+        return version
+
+    def delete_matching(self, contract: TableContract, keys: DataFrame, on: list[str], tag: CommitTag) -> int:
+        """Delete the rows that match one of `keys`, by join, so that no value stands in a predicate."""
+        condition = " AND ".join(f"stored.{name} = doomed.{name}" for name in on)
+        with self._commit(contract, tag):
+            target = DeltaTable.forPath(self.spark, self.path(contract)).alias("stored")
+            target.merge(keys.select(*on).distinct().alias("doomed"), condition).whenMatchedDelete().execute()
+        return self._own_head(contract, tag)
+
+    def merge(
+        self, contract: TableContract, rows: DataFrame, *, update_if: str, values: Mapping[str, str], tag: CommitTag
+    ) -> None:
+        """Insert rows whose key is new; set `values` on those that are there and of which `update_if` holds.
+
+        `update_if` and `values` are our own SQL over `stored` and `incoming`, never a user's.
+        """
+        condition = " AND ".join(f"stored.{name} = incoming.{name}" for name in contract.key)
+        with self._commit(contract, tag):
+            target = DeltaTable.forPath(self.spark, self.path(contract)).alias("stored")
+            merge = target.merge(contract.described(rows).alias("incoming"), condition)
+            merge.whenMatchedUpdate(condition=update_if, set=dict(values)).whenNotMatchedInsertAll().execute()
+
+    def restore(self, contract: TableContract, version: int | None, tag: CommitTag) -> None:
+        """Bring a table back to an earlier version, or to not existing where `version` is null."""
+        with self._commit(contract, tag):
+            if version is None:
+                self.files.remove(self.path(contract))
+            else:
+                DeltaTable.forPath(self.spark, self.path(contract)).restoreToVersion(version)
+
+    @contextmanager
+    def _commit(self, contract: TableContract, tag: CommitTag | None = None) -> Iterator[None]:
+        """Call the hook around a commit; tag it through the session where the operation takes no option."""
+        key = "spark.databricks.delta.commitInfo.userMetadata"
+        self._on_commit("before", contract.name)
+        if tag is not None:
+            self.spark.conf.set(key, json.dumps(asdict(tag)))
+        try:
+            yield
+        finally:
+            if tag is not None:
+                self.spark.conf.unset(key)
+        self._on_commit("after", contract.name)
