@@ -126,7 +126,7 @@ class LockedError(OneUserError):
         self.expires_at = expires_at
 
 
-class EnvironmentProblem(OneUserError):
+class EnvironmentProblem(OneUserError):  # noqa: N818 - the error is the environment's, not ours
     """Java, Spark, a JAR, a folder or a secret is missing or cannot be used. `oneuser doctor` looks at all of them."""
 
     exit_code = 5

@@ -1,0 +1,60 @@
+"""The configuration: one YAML file, checked as a whole, as frozen objects that say what each key means."""
+
+from oneuser.core.config.analytics import (
+    AttributionRules,
+    ChannelRule,
+    Condition,
+    ConstCurrency,
+    Conversion,
+    PositionWeights,
+    PropertyFilter,
+    RetentionRules,
+    SessionRules,
+)
+from oneuser.core.config.identity import AliasRules, IdentityRules, IdType
+from oneuser.core.config.model import (
+    Config,
+    ConsentRules,
+    Gates,
+    GraphRules,
+    IngestLimits,
+    KeyReferences,
+    LeaseRules,
+    QuarantineRules,
+    ReportRules,
+    SparkRules,
+)
+from oneuser.core.config.sources import Campaign, Column, Concat, Const, Expression, Product, Source, SourceMapping
+
+__all__ = [
+    "AliasRules",
+    "AttributionRules",
+    "Campaign",
+    "ChannelRule",
+    "Column",
+    "Concat",
+    "Condition",
+    "Config",
+    "ConsentRules",
+    "Const",
+    "ConstCurrency",
+    "Conversion",
+    "Expression",
+    "Gates",
+    "GraphRules",
+    "IdType",
+    "IdentityRules",
+    "IngestLimits",
+    "KeyReferences",
+    "LeaseRules",
+    "PositionWeights",
+    "Product",
+    "PropertyFilter",
+    "QuarantineRules",
+    "ReportRules",
+    "RetentionRules",
+    "SessionRules",
+    "Source",
+    "SourceMapping",
+    "SparkRules",
+]

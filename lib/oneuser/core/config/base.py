@@ -1,0 +1,101 @@
+"""What all parts of the configuration share: frozen models that refuse unknown keys, and checked kinds of values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic_core import PydanticCustomError
+
+MISPLACED = "oneuser_misplaced"
+MAX_PATTERN = 500
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_MAX_PATH_PARTS = 20
+
+Place = tuple[str | int, ...]
+
+
+class Section(BaseModel):
+    """A part of the configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def misplaced(problems: Iterable[tuple[Place, str]]) -> None:
+    """Refuse a section for what several of its keys say together.
+
+    Args:
+        problems: Where each one is, from the section down, and what is wrong. Nothing is raised where there is none.
+    """
+    found = list(problems)
+    if found:
+        raise PydanticCustomError(MISPLACED, "keys contradict each other", {"problems": found})
+
+
+def compile_pattern(text: str) -> re.Pattern[str]:
+    """A regular expression from the configuration, bounded in length.
+
+    Raises:
+        ValueError: for a text that is too long or no regular expression. The text itself is not repeated.
+    """
+    if len(text) > MAX_PATTERN:
+        raise ValueError(f"a regular expression may have {MAX_PATTERN} characters, this one has {len(text)}")
+    try:
+        return re.compile(text)
+    except (re.error, OverflowError, RecursionError) as problem:
+        raise ValueError(f"not a regular expression: {problem}") from None
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError("expected letters, digits and _, not starting with a digit, 128 characters at most")
+    return text
+
+
+def _pattern(text: str) -> str:
+    compile_pattern(text)
+    return text
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("not a time zone; expected a name such as UTC or Europe/London") from None
+    return text
+
+
+def _column_or_path(text: str) -> str:
+    if not text.strip():
+        raise ValueError("expected the name of a column or a path such as properties.revenue, found nothing")
+    if text.count(".") >= _MAX_PATH_PARTS:
+        raise ValueError(f"a path may have {_MAX_PATH_PARTS} parts")
+    return text
+
+
+def _as_text(value: Any) -> Any:
+    """Numbers are what YAML makes of unquoted digits: where text is wanted, they mean their digits."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _path(text: str) -> str:
+    if not text.strip() or "\0" in text:
+        raise ValueError("expected a path, found nothing")
+    return text
+
+
+Whole = Annotated[int, Strict()]
+Positive = Annotated[Whole, Field(gt=0)]
+Number = Annotated[float, Strict()]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Flag = Annotated[bool, Strict()]
+Text = Annotated[str, Field(min_length=1, max_length=1000)]
+DigitsOrText = Annotated[Text, BeforeValidator(_as_text)]
+Name = Annotated[str, AfterValidator(_name)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Zone = Annotated[str, AfterValidator(_zone)]
+ColumnOrPath = Annotated[str, AfterValidator(_column_or_path)]
+FilePath = Annotated[str, AfterValidator(_path)]
