@@ -75,7 +75,8 @@ class ConfigProblem:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.file and self.line else self.file
-        return ": ".join(part for part in (place, self.key, self.message) if part)
+        is_named = bool(self.key) and self.file == f"--set {self.key}"
+        return ": ".join(part for part in (place, "" if is_named else self.key, self.message) if part)
 
 
 class ConfigError(OneUserError):

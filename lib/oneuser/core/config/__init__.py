@@ -11,7 +11,9 @@ from oneuser.core.config.analytics import (
     RetentionRules,
     SessionRules,
 )
+from oneuser.core.config.fingerprint import config_hash, config_json_schema, section_hash, show_config
 from oneuser.core.config.identity import AliasRules, IdentityRules, IdType
+from oneuser.core.config.load import load_config, make_config
 from oneuser.core.config.model import (
     Config,
     ConsentRules,
@@ -24,9 +26,11 @@ from oneuser.core.config.model import (
     ReportRules,
     SparkRules,
 )
+from oneuser.core.config.not_yet import NOT_YET
 from oneuser.core.config.sources import Campaign, Column, Concat, Const, Expression, Product, Source, SourceMapping
 
 __all__ = [
+    "NOT_YET",
     "AliasRules",
     "AttributionRules",
     "Campaign",
@@ -57,4 +61,10 @@ __all__ = [
     "Source",
     "SourceMapping",
     "SparkRules",
+    "config_hash",
+    "config_json_schema",
+    "load_config",
+    "make_config",
+    "section_hash",
+    "show_config",
 ]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from oneuser.core.config.base import Flag, Name, Number, Pattern, Place, Positive, Section, Text, Whole, Zone, misplaced
+from oneuser.core.config.base import Flag, Number, Pattern, Place, Positive, Scalar, Section, Text, Zone, misplaced
 
 Model = Literal["first", "last", "linear", "position", "time_decay"]
 ChannelField = Literal["utm_source", "utm_medium", "utm_campaign", "click_id", "referrer_host", "landing_host"]
@@ -54,9 +54,6 @@ class ChannelRule(Section):
     name: Text
     channel: Text
     when: Mapping[ChannelField, Condition] = {}
-
-
-Scalar = Text | Flag | Whole | Number
 
 
 class PropertyFilter(Section):
@@ -148,6 +145,3 @@ class RetentionRules(Section):
     mode: Literal["on", "on_or_after"] = "on"
     zone: Zone = "UTC"
     week_start: Literal["monday", "sunday"] = "monday"
-
-
-Conversions = Mapping[Name, Conversion]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Strict, Tag
 from pydantic_core import PydanticCustomError
 
 MISPLACED = "oneuser_misplaced"
@@ -81,6 +81,12 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _scalar_kind(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "<flag>"
+    return {str: "<text>", int: "<whole>", float: "<number>"}.get(type(value))
+
+
 def _path(text: str) -> str:
     if not text.strip() or "\0" in text:
         raise ValueError("expected a path, found nothing")
@@ -99,3 +105,10 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 Zone = Annotated[str, AfterValidator(_zone)]
 ColumnOrPath = Annotated[str, AfterValidator(_column_or_path)]
 FilePath = Annotated[str, AfterValidator(_path)]
+Scalar = Annotated[
+    Annotated[str, Field(max_length=1000), Tag("<text>")]
+    | Annotated[Flag, Tag("<flag>")]
+    | Annotated[Whole, Tag("<whole>")]
+    | Annotated[Number, Tag("<number>")],
+    Discriminator(_scalar_kind),
+]

@@ -10,13 +10,11 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from oneuser.core.config.base import (
     ColumnOrPath,
     FilePath,
-    Flag,
     Name,
-    Number,
     Place,
+    Scalar,
     Section,
     Text,
-    Whole,
     Zone,
     misplaced,
 )
@@ -37,7 +35,7 @@ def _time_pattern(text: str) -> str:
 class Const(Section):
     """The same value for every row: `{const: track}`."""
 
-    const: Annotated[str, Field(max_length=1000)] | Flag | Whole | Number
+    const: Scalar
 
 
 class Concat(Section):

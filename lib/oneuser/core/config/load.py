@@ -1,0 +1,94 @@
+"""Reads a configuration: every mistake is found at once, before anything starts."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from oneuser.core.config.document import Document, apply_overrides, read_document
+from oneuser.core.config.model import Config
+from oneuser.core.config.not_yet import refused_keys
+from oneuser.core.config.problems import place_of, translate
+from oneuser.core.errors import ConfigError, ConfigProblem
+
+_NEXT_STEP = "mend the configuration and try again; `oneuser config schema` describes every key"
+_MAX_BYTES = 4 * 1024 * 1024
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a YAML file.
+
+    Relative paths in it start at the working directory, like those on the command line.
+
+    Args:
+        path: The file.
+        overrides: `KEY=VALUE`, as `--set` takes them; the value is YAML.
+
+    Raises:
+        ConfigError: with every problem of the file and of the overrides, each with file and line.
+    """
+    file = str(path)
+    document = read_document(_text_of(Path(path)), file=file)
+    is_readable = not any(problem.code == "config.yaml" and not problem.key for problem in document.problems)
+    if is_readable:
+        apply_overrides(document, overrides)
+    return _checked(document, is_readable=is_readable)
+
+
+def make_config(values: Mapping[str, Any]) -> Config:
+    """Check values given from Python in the shape of the YAML file.
+
+    Raises:
+        ConfigError: with every problem.
+    """
+    return _checked(Document(copy.deepcopy(dict(values))), is_readable=True)
+
+
+def _checked(document: Document, *, is_readable: bool) -> Config:
+    problems = list(document.problems)
+    config: Config | None = None
+    if is_readable:
+        not_yet = refused_keys(document)
+        try:
+            config = Config.model_validate(document.values)
+        except ValidationError as refusal:
+            # what is refused as not implemented needs no second text that calls it unknown
+            errors = [
+                error
+                for error in refusal.errors(include_url=False)
+                if not any(_concerns(place_of(error["loc"], document), refused) for refused in not_yet)
+            ]
+            problems += translate(errors, Config, document)
+        problems += not_yet.values()
+    if problems or config is None:
+        raise ConfigError(sorted(problems, key=_order), next_step=_NEXT_STEP)
+    return config
+
+
+def _concerns(place: tuple[str | int, ...], refused: tuple[str | int, ...]) -> bool:
+    """Whether an error is at a refused key, below it, or about an object that consists of it."""
+    is_below = place[: len(refused)] == refused
+    return is_below or (refused[-1] in {"url_param", "derive"} and place == refused[:-1])
+
+
+def _order(problem: ConfigProblem) -> tuple[bool, int, str, str]:
+    return (problem.line is None, problem.line or 0, problem.key, problem.message)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ConfigError([ConfigProblem("", "is larger than 4 MB: not a configuration", file=str(path))])
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError([ConfigProblem("", "is not UTF-8 text", file=str(path), code="config.yaml")]) from None
+    except OSError as problem:
+        reason = problem.strerror or type(problem).__name__
+        raise ConfigError(
+            [ConfigProblem("", f"cannot be read: {reason}", file=str(path), code="config.usage")],
+            next_step="name the file with --config, or write one with `oneuser init`",
+        ) from None
