@@ -93,14 +93,20 @@ def find_jars(folder: str | None = None) -> list[Path]:
     Raises:
         EnvironmentProblem: where Delta is nowhere and cannot be fetched.
     """
+    found = look_for_jars(folder)
+    return found if found is not None else list(resolve_jars(_places(folder)[-1]).jars)
+
+
+def look_for_jars(folder: str | None = None) -> list[Path] | None:
+    """As `find_jars`, but never fetches: null where Delta is nowhere."""
     if DELTA.jars_in(_spark_home() / "jars") is not None:
         return []
+    return next((_all_jars(place) for place in _places(folder) if DELTA.jars_in(place) is not None), None)
+
+
+def _places(folder: str | None) -> list[Path]:
     asked_for = folder or os.environ.get(FOLDER_VARIABLE)
-    places = [Path(asked_for).expanduser()] if asked_for else [_project_folder(), _cache_folder()]
-    for place in places:
-        if DELTA.jars_in(place) is not None:
-            return _all_jars(place)
-    return list(resolve_jars(places[-1]).jars)
+    return [Path(asked_for).expanduser()] if asked_for else [_project_folder(), _cache_folder()]
 
 
 def resolve_jars(folder: str | Path, *, graphframes: bool = True) -> ResolvedJars:
