@@ -1,0 +1,96 @@
+"""The boundary of a job: whatever was raised becomes one of our errors, with an exit code and a text without values.
+
+Messages of Spark, Java and the operating system may quote a row; what is kept of them is the kind of the problem.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+
+from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark.errors import PySparkException
+
+from oneuser.core.errors import EnvironmentProblem, OneUserError
+
+INTERRUPTED = 130
+_NEXT_STEP = "nothing was published; run the same command again, it continues where this run stopped"
+_STORAGE_ERRNOS = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOTDIR, errno.EMFILE,
+}  # fmt: skip
+# how Java and Hadoop say that a disk is full, or a path cannot be read or written
+_STORAGE_SIGNS = {
+    "No space left on device": "no space left on the device",
+    "Disk quota exceeded": "the disk quota is used up",
+    "Permission denied": "permission denied",
+    "AccessControlException": "permission denied",
+    "AccessDeniedException": "permission denied",
+    "Read-only file system": "the file system is read-only",
+    "Mkdirs failed to create": "a folder cannot be made",
+    "Input/output error": "the device reports an error",
+    "OutOfMemoryError": "the Java process ran out of memory",
+}
+_EXCEPTION = re.compile(r"\b((?:[a-z]\w*\.){2,}[A-Z]\w*(?:Exception|Error))\b")
+
+
+def as_own_error(problem: BaseException, *, where: str = "") -> OneUserError:
+    """The error of ours that a problem amounts to; ours stay what they are.
+
+    Args:
+        problem: What was raised.
+        where: Where storage is meant to be, such as the warehouse; shown when storage is to blame.
+    """
+    if isinstance(problem, OneUserError):
+        return problem
+    if isinstance(problem, OSError):
+        place = str(problem.filename or where)
+        found = problem.strerror or type(problem).__name__
+        if problem.errno in _STORAGE_ERRNOS:
+            return _storage(found, place)
+        return OneUserError(found=found, where=place, next_step=_NEXT_STEP)
+    if isinstance(problem, MemoryError):
+        return _storage("out of memory", where)
+    if isinstance(problem, Py4JError | PySparkException):
+        return _of_spark(problem, where)
+    return OneUserError(
+        found=f"unexpected {type(problem).__name__}{_origin(problem)}",
+        where=where,
+        next_step=f"{_NEXT_STEP}; if it stops there again, report this",
+    )
+
+
+def _of_spark(problem: Py4JError | PySparkException, where: str) -> OneUserError:
+    text = str(problem)
+    for sign, found in _STORAGE_SIGNS.items():
+        if sign in text:
+            return _storage(found, where)
+    condition = problem.getCondition() if isinstance(problem, PySparkException) else None
+    kinds = list(dict.fromkeys(_EXCEPTION.findall(text)))
+    java = problem.java_exception.getClass().getName() if isinstance(problem, Py4JJavaError) else ""
+    names = [name for name in (condition or "", java, *kinds[-1:]) if name]
+    return OneUserError(
+        found=f"Spark failed: {', '.join(dict.fromkeys(names)) or type(problem).__name__}{_origin(problem)}",
+        where=where,
+        next_step=f"{_NEXT_STEP}; `oneuser doctor` looks at the surroundings",
+    )
+
+
+def _storage(found: str, where: str) -> EnvironmentProblem:
+    return EnvironmentProblem(
+        found=found,
+        expected="storage that can be read and written, with room",
+        where=where,
+        next_step="make room or mend the permissions, then run the same command again; what was published stands",
+    )
+
+
+def _origin(problem: BaseException) -> str:
+    """Module and line of ours that was running, for a report of the problem."""
+    place = ""
+    trace = problem.__traceback__
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if module.startswith("oneuser."):
+            place = f" in {module}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
