@@ -1,3 +1,23 @@
-"""oneuser: one persistent User ID per person across sessions, devices, touchpoints and runs."""
+"""oneuser: one persistent User ID per person across sessions, devices, touchpoints and runs.
+
+`oneuser.run(config)` and `oneuser.open_warehouse(path)` are loaded when they are first used, so that importing the
+package starts nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from oneuser.api import open_warehouse, run
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "open_warehouse", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("open_warehouse", "run"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from oneuser import api
+
+    return getattr(api, name)
