@@ -1,0 +1,161 @@
+"""What the surroundings are like. Looks only: starts no Spark, fetches nothing, makes no file that stays."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import psutil
+
+from oneuser.core import jars
+from oneuser.core.java import OLDEST_JAVA, find_java
+
+if TYPE_CHECKING:
+    from oneuser.core.config import Config
+
+_SPARK = "4.2.0"
+_UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+# what the rest of the machine and the Python workers need beside the driver
+_BESIDE_DRIVER = 1 * 2**30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    `meaning` says what follows from it, or what to do; empty where it is as it should be.
+    """
+
+    name: str
+    state: Literal["ok", "note", "problem"]
+    found: str
+    meaning: str = ""
+
+
+def examine(config: Config | None) -> list[Finding]:
+    """All findings. Without a configuration, what it would say is left out."""
+    folder = config.spark.jars if config else None
+    findings = [_python(), _worker_python(), _java(), _spark(), *_jars(folder), _memory(config)]
+    if config is None:
+        meaning = "`oneuser init` writes one; warehouse and key were not looked at"
+        return [*findings, Finding("Configuration", "note", "none here", meaning)]
+    return [*findings, _warehouse(config.warehouse), _key(config)]
+
+
+def _python() -> Finding:
+    return Finding("Python", "ok", f"{sys.version.split()[0]} ({sys.executable})")
+
+
+def _worker_python() -> Finding:
+    name = "Worker Python"
+    program = os.environ.get("PYSPARK_PYTHON", sys.executable)
+    if program == sys.executable:
+        return Finding(name, "ok", f"the same ({program})")
+    command = [program, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        answer = ""
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if answer != own:
+        meaning = f"unset PYSPARK_PYTHON, or set it to a Python {own} that has oneuser's packages"
+        return Finding(name, "problem", f"{answer or 'does not run'} ({program})", meaning)
+    return Finding(name, "ok", f"{answer} ({program})")
+
+
+def _java() -> Finding:
+    java = find_java()
+    if java is None:
+        meaning = f"install Java {OLDEST_JAVA} so that `java -version` shows it, or set JAVA_HOME"
+        return Finding("Java", "problem", "none that runs", meaning)
+    if java.major < OLDEST_JAVA:
+        return Finding("Java", "problem", f"{java.major} ({java.program})", f"install Java {OLDEST_JAVA} or newer")
+    return Finding("Java", "ok", f"{java.major} ({java.program})")
+
+
+def _spark() -> Finding:
+    found = metadata.version("pyspark")
+    if found != _SPARK:
+        return Finding("Spark", "problem", found, f"install pyspark=={_SPARK}: Delta is compiled against exactly that")
+    return Finding("Spark", "ok", found)
+
+
+def _jars(folder: str | None) -> list[Finding]:
+    found = jars.look_for_jars(folder)
+    without = "graph.engine graphframes is not to be had; everything else works, auto and one_task included"
+    if found is None:
+        meaning = "fetched once when the first session starts; offline, set ONEUSER_JARS to a folder that has them"
+        return [
+            Finding("Delta", "note", "not here yet", meaning),
+            Finding("GraphFrames", "note", "not here yet", without),
+        ]
+    version = metadata.version("delta-spark")
+    if not found:
+        return [
+            Finding("Delta", "ok", f"{version}, in Spark's own folder of JARs"),
+            Finding("GraphFrames", "note", "known once a session runs", "ask for it with graph.engine: graphframes"),
+        ]
+    delta = Finding("Delta", "ok", f"{version} ({found[0].parent})")
+    names = [jar.name for jar in found if "graphframes" in jar.name]
+    if not names:
+        return [delta, Finding("GraphFrames", "note", f"no JAR in {found[0].parent}", without)]
+    return [delta, Finding("GraphFrames", "ok", names[0])]
+
+
+def _memory(config: Config | None) -> Finding:
+    machine = psutil.virtual_memory()
+    found = f"{_size(machine.available)} free of {_size(machine.total)}"
+    driver = _bytes(config.spark.driver_memory) if config else _bytes("3g")
+    if driver + _BESIDE_DRIVER > machine.total:
+        meaning = f"spark.driver_memory is {_size(driver)}: lower it, or runs may be killed"
+        return Finding("Memory", "note", found, meaning)
+    return Finding("Memory", "ok", f"{found}; the driver may use {_size(driver)}")
+
+
+def _warehouse(root: str) -> Finding:
+    name = "Warehouse"
+    if "://" in root and not root.startswith("file://"):
+        return Finding(name, "note", root, "not a local folder: whether it can be written shows at the first run")
+    folder = Path(root.removeprefix("file://"))
+    place = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            free = shutil.disk_usage(place).free
+    except OSError as problem:
+        meaning = "mend the permissions, or set `warehouse` to a folder that can be written"
+        return Finding(name, "problem", f"{place}: {problem.strerror}", meaning)
+    made = "" if place == folder.absolute() else "; made at the first run"
+    return Finding(name, "ok", f"{folder} can be written, {_size(free)} free{made}")
+
+
+def _key(config: Config) -> Finding:
+    kind, _, place = config.keys.identifiers.partition(":")
+    name = "Key"
+    if kind == "env":
+        if os.environ.get(place):
+            return Finding(name, "ok", f"environment variable {place}")
+        return Finding(name, "problem", f"environment variable {place} is not set", "set it to 64 hexadecimal digits")
+    path = Path(place)
+    if not path.exists():
+        if (Path(config.warehouse) / "published.json").exists():
+            meaning = "put it back: without it no stored identifier can be recognised"
+            return Finding(name, "problem", f"no key file {path}", meaning)
+        return Finding(name, "ok", f"{path} is generated at the first run")
+    if path.stat().st_mode & 0o077:
+        return Finding(name, "note", f"{path} can be read by others", f"chmod 600 {path}")
+    return Finding(name, "ok", f"{path}, for its owner only")
+
+
+def _bytes(text: str) -> int:
+    return int(text[:-1]) * _UNITS[text[-1].lower()]
+
+
+def _size(n_bytes: float) -> str:
+    return f"{n_bytes / 2**30:.1f} GiB"

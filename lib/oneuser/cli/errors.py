@@ -1,0 +1,51 @@
+"""Errors as people and programs see them: what, where, why and what next; never a stack trace, never a value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from oneuser.core.errors import ConfigError, OneUserError
+
+if TYPE_CHECKING:
+    from oneuser.cli.output import Output
+
+
+def error_document(error: OneUserError) -> dict[str, Any]:
+    """An error as a JSON document."""
+    facts: dict[str, Any] = {
+        "kind": type(error).__name__,
+        "found": error.found,
+        "expected": error.expected or None,
+        "where": error.where or None,
+        "next": error.next_step or None,
+    }
+    if isinstance(error, ConfigError):
+        facts["problems"] = [
+            {"key": p.key, "message": p.message, "file": p.file, "line": p.line, "code": p.code} for p in error.problems
+        ]
+    return {"exit_code": error.exit_code, "error": facts}
+
+
+def error_lines(error: OneUserError) -> list[str]:
+    """An error as lines of text."""
+    first, *rest = error.found.splitlines() or [type(error).__name__]
+    parts = {"expected": error.expected, "where": error.where, "next": error.next_step or _next_step(error)}
+    return [f"error: {first}", *(f"  {line}" for line in rest), *(f"  {k}: {v}" for k, v in parts.items() if v)]
+
+
+def show_error(error: OneUserError, output: Output) -> None:
+    """Print an error where the caller looks for it: the JSON document for programs, standard error for people."""
+    if output.as_json:
+        output.document(error_document(error))
+        return
+    first, *rest = error_lines(error)
+    output.err.print(first, style="bold red", markup=False, soft_wrap=True)
+    for line in rest:
+        output.err.print(line, markup=False, soft_wrap=True)
+
+
+def _next_step(error: OneUserError) -> str:
+    if isinstance(error, ConfigError):
+        is_in_a_file = any(problem.file for problem in error.problems)
+        return "mend it, then `oneuser validate`" if is_in_a_file else "`oneuser --help`"
+    return "`oneuser status` shows how things stand; `oneuser doctor` looks at the surroundings"

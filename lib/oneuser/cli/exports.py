@@ -1,0 +1,77 @@
+"""Verbs that write files for other programs and people: report, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oneuser.cli.verbs import Call, verb
+
+export_app = typer.Typer(help="Write published tables for other programs.", no_args_is_help=True)
+REPORT = "report.html"
+ToFile = Annotated[Path, typer.Option(help="The file; csv, jsonl or parquet by its ending.")]
+Raw = Annotated[bool, typer.Option("--raw", help="Allow tables that hold raw identifiers.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module."""
+    verb(app, "report", examples=["oneuser report", "oneuser report --to reports/march.html"], reads=True)(report)
+    examples = ["oneuser export table dim_user --to users.csv", "oneuser export table retention --to retention.parquet"]
+    verb(export_app, "table", examples=examples, reads=True)(export_table)
+    verb(export_app, "identities", examples=["oneuser export identities --to identities.csv"], reads=True)(
+        export_identities
+    )
+    examples = ["oneuser export sql duckdb --to views.sql", "oneuser export sql spark"]
+    verb(export_app, "sql", examples=examples, reads=True)(export_sql)
+    app.add_typer(export_app, name="export")
+
+
+def report(
+    call: Call,
+    to: Annotated[Path | None, typer.Option(help=f"The file; default {REPORT} in the current folder.")] = None,
+) -> None:
+    """Write the report of the published run: one HTML page, for a browser without network."""
+    from oneuser.report import build_report
+
+    written = build_report(call.open(), to or Path(REPORT))
+    call.output.document({"report": written})
+    call.output.text(f"report: {written}")
+
+
+def export_table(
+    call: Call,
+    name: Annotated[str, typer.Argument(help="The table, such as dim_user.")],
+    to: ToFile,
+    raw: Raw = False,  # noqa: FBT002 - an option
+) -> None:
+    """Write a published table to one file, in the order of its key."""
+    n_rows = call.open().export(name, to, raw=raw)
+    call.output.document({"table": name, "file": to, "rows": n_rows})
+    call.output.text(f"{n_rows:,} rows of {name} in {to}")
+
+
+def export_identities(call: Call, to: ToFile) -> None:
+    """Write every identifier with its User ID: id_type, id_value, user_id. The file holds personal data."""
+    n_rows = call.open().export_identities(to)
+    call.output.document({"file": to, "rows": n_rows})
+    call.output.text(f"{n_rows:,} identities in {to}")
+    call.output.note("this file holds raw identifiers: keep it where personal data may be")
+
+
+def export_sql(
+    call: Call,
+    engine: Annotated[str, typer.Argument(help="duckdb or spark.")],
+    to: Annotated[Path | None, typer.Option(help="The file; default standard output.")] = None,
+    raw: Raw = False,  # noqa: FBT002 - an option
+) -> None:
+    """Write SQL that shows the published tables, at their published versions, as views of another engine."""
+    sql = call.open().views(engine, raw=raw)
+    call.output.document({"engine": engine, "file": to, "sql": None if to else sql})
+    if to is None:
+        call.output.text(sql.rstrip("\n"))
+        return
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_text(sql, encoding="utf-8")
+    call.output.text(f"views in {to}; write them again after every run and rollback")

@@ -1,0 +1,113 @@
+"""Entry point of the command line. Turns whatever happens into an exit code.
+
+0 done · 1 failed, nothing published · 2 usage or configuration · 3 a gate stopped publication · 4 locked, retry later ·
+5 environment or storage · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from oneuser import __version__
+from oneuser.cli import demonstration, exports, people, runs, setting_up
+from oneuser.cli.errors import show_error
+from oneuser.cli.output import Output
+from oneuser.core.errors import OneUserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+INTERRUPTED = 130
+
+
+def _show_version(is_asked: bool) -> None:  # noqa: FBT001 - the signature of an option's callback
+    if is_asked:
+        sys.stdout.write(f"oneuser {__version__}\n")
+        raise typer.Exit
+
+
+def build_app() -> typer.Typer:
+    """All verbs."""
+    app = typer.Typer(
+        name="oneuser",
+        help="One persistent User ID per person, across sessions, devices, touchpoints and runs.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=True,
+    )
+
+    @app.callback()
+    def _options(
+        version: Annotated[  # noqa: FBT002 - an option
+            bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+        ] = False,
+    ) -> None:
+        """One persistent User ID per person, across sessions, devices, touchpoints and runs."""
+
+    for module in (setting_up, runs, people, exports, demonstration):
+        module.register(app)
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code. `argv` is without the program's name; default the process's."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    output = Output(as_json="--json" in arguments, color="--no-color" not in arguments)
+    try:
+        with _terminated_is_interrupted():
+            build_app()(arguments, prog_name="oneuser")
+    except SystemExit as ended:
+        return _code(ended.code)
+    except KeyboardInterrupt:
+        output.err.print("interrupted: the run is stopped and the lease given back", markup=False)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # whoever read the answer has seen enough
+        return 0
+    except Exception as problem:  # noqa: BLE001 - the boundary
+        error = _own(problem)
+        show_error(error, output)
+        return error.exit_code
+    return 0
+
+
+def _own(problem: Exception) -> OneUserError:
+    if isinstance(problem, OneUserError):
+        return problem
+    from oneuser.pipeline.boundary import as_own_error
+
+    return as_own_error(problem)
+
+
+def _code(code: Any) -> int:
+    if code is None:
+        return 0
+    return code if isinstance(code, int) else 1
+
+
+@contextmanager
+def _terminated_is_interrupted() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does: jobs cancelled, lease given back."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_number: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,192 @@
+"""Verbs about runs: run, status, runs, rollback."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from oneuser.cli.progress import StageProgress
+from oneuser.cli.verbs import Call, verb
+from oneuser.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from oneuser.pipeline.records import RunRecord, StageRecord
+    from oneuser.pipeline.run import RunResult
+
+runs_app = typer.Typer(help="Runs and how they went.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module."""
+    verb(app, "run", examples=["oneuser run", "oneuser run --as-of 2026-03-01", "oneuser run --stages ingest,graph"])(
+        run
+    )
+    verb(app, "status", examples=["oneuser status", "oneuser status --warehouse ./warehouse --json"], reads=True)(
+        status
+    )
+    verb(app, "rollback", examples=['oneuser rollback --to 41 --reason "wrong block list" --yes'], reads=True)(rollback)
+    verb(runs_app, "list", examples=["oneuser runs list", "oneuser runs list --json"], reads=True)(list_runs)
+    verb(runs_app, "show", examples=["oneuser runs show", "oneuser runs show 42 --json"], reads=True)(show_run)
+    app.add_typer(runs_app, name="runs")
+
+
+def run(
+    call: Call,
+    stages: Annotated[
+        str | None, typer.Option(help="Only these stages, with commas between; the last one publishes.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="The run's own time, for a new run; UTC where it names no zone.")
+    ] = None,
+) -> None:
+    """Do the whole job: ingest, resolve people, compute, audit, publish. After a crash, the same command continues."""
+    from oneuser import api
+
+    wanted = [name.strip() for name in stages.split(",") if name.strip()] if stages else None
+    moment = parse_as_of(as_of)
+    config = call.config
+    spark = api.start_session(config)
+    with StageProgress(spark, call.output) as progress:
+        result = api.run(config, stages=wanted, as_of=moment, spark=spark, listener=progress)
+    call.output.document(run_document(result))
+    state = "published" if result.is_published else "not published yet: stages are missing"
+    call.output.text(f"run {result.run_seq} {state} in {result.seconds:.1f} s", style="bold")
+    show_stages(call, list(result.stages.values()))
+    if result.is_published:
+        call.output.note(
+            "next: `oneuser report`, `oneuser lookup --type email --value ...`, `oneuser export table ...`"
+        )
+
+
+def status(call: Call) -> None:
+    """Show what readers see now, how the newest run ended, and who holds the warehouse."""
+    found = call.open().status()
+    shown, newest, holder = found.shown, found.newest_run, found.holder
+    call.output.document(
+        {
+            "warehouse": found.warehouse,
+            "deployment": found.deployment,
+            "shown": shown,
+            "newest_run": run_facts(newest) if newest else None,
+            "holder": holder,
+            "published_runs": found.published_runs,
+        }
+    )
+    what = f"run {shown.run_seq}{' (by a rollback)' if shown.kind == 'rollback' else ''}" if shown else "nothing yet"
+    state = f"run {newest.run_seq}, attempt {newest.attempt}: {newest.state}" if newest else "none"
+    call.output.facts(
+        {
+            "warehouse": found.warehouse,
+            "deployment": found.deployment,
+            "readers see": what,
+            "published at": shown.published_at if shown else None,
+            "newest run": state,
+            "message": newest.message if newest else None,
+            "held by": f"{holder.name}{' (gone: the next run takes over)' if holder.is_gone else ''}"
+            if holder
+            else None,
+        }
+    )
+
+
+def list_runs(call: Call) -> None:
+    """List all runs, oldest first."""
+    records = call.open().run_records()
+    call.output.document([run_facts(record) for record in records])
+    call.output.table(
+        ["run", "state", "attempts", "as of", "begun", "ended", "exit"],
+        [[r.run_seq, r.state, r.attempt, r.as_of, r.begun_at, r.ended_at, r.exit_code] for r in records],
+    )
+
+
+def show_run(
+    call: Call,
+    run_seq: Annotated[int | None, typer.Argument(metavar="RUN", help="Number of the run; default the newest.")] = None,
+) -> None:
+    """Show one run: its stages, figures, and why it failed where it did."""
+    from oneuser.pipeline.status import find_run
+
+    record = find_run(call.open().run_records(), run_seq)
+    stages = list(record.stages.values())
+    call.output.document(
+        run_facts(record) | {"stages": [stage_facts(stage) for stage in stages], "tables": record.tables}
+    )
+    call.output.facts({name: value for name, value in run_facts(record).items() if name != "message"})
+    if record.message:
+        call.output.text(record.message)
+    show_stages(call, stages)
+    call.output.table(["figure", "value"], sorted(record.figures.items()))
+
+
+def rollback(
+    call: Call,
+    to: Annotated[int, typer.Option(help="The run to show again.")],
+    reason: Annotated[str | None, typer.Option(help="Why; kept in the record.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,  # noqa: FBT002 - an option
+) -> None:
+    """Show readers an earlier run again. Deletes nothing; later runs go on from where they were."""
+    warehouse = call.open()
+    if not yes:
+        if call.output.as_json or not call.output.err.is_terminal:
+            raise ConfigError.single("--yes", "a rollback changes what everybody reads: confirm it with --yes")
+        typer.confirm(f"Readers of {warehouse.warehouse.root} will see run {to}. Go on?", abort=True, err=True)
+    shown = warehouse.rollback(to, reason=reason)
+    call.output.document(shown)
+    call.output.text(f"readers see run {shown.run_seq} again")
+
+
+def parse_as_of(text: str | None) -> datetime | None:
+    """A moment in ISO 8601; a day alone means its beginning, and a time without a zone is UTC.
+
+    Raises:
+        ConfigError: for anything else.
+    """
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError.single(
+            "--as-of", "expected a date or time such as 2026-03-01 or 2026-03-01T06:00:00Z"
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def run_document(result: RunResult) -> dict[str, Any]:
+    """The result of a run as JSON."""
+    return {
+        "run": result.run_seq,
+        "attempt": result.attempt,
+        "published": result.is_published,
+        "seconds": round(result.seconds, 3),
+        "stages": [stage_facts(stage) for stage in result.stages.values()],
+        "figures": result.figures,
+        "tables": result.tables,
+    }
+
+
+def run_facts(record: RunRecord) -> dict[str, Any]:
+    """A run in the record, without its stages."""
+    return {
+        "run": record.run_seq,
+        "state": record.state,
+        "attempt": record.attempt,
+        "as_of": record.as_of,
+        "begun_at": record.begun_at,
+        "ended_at": record.ended_at,
+        "exit_code": record.exit_code,
+        "code_version": record.code_version,
+        "message": record.message,
+    }
+
+
+def stage_facts(stage: StageRecord) -> dict[str, Any]:
+    """A stage in the record, without its figures."""
+    return {"stage": stage.stage, "state": stage.state, "attempt": stage.attempt, "seconds": round(stage.seconds, 3)}
+
+
+def show_stages(call: Call, stages: list[StageRecord]) -> None:
+    """Stages with their state and duration."""
+    call.output.table(["stage", "state", "seconds"], [[s.stage, s.state, round(s.seconds, 1)] for s in stages])

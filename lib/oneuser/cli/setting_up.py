@@ -1,0 +1,130 @@
+"""Verbs before the first run: init, validate, config, doctor."""
+
+from __future__ import annotations
+
+import glob
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from oneuser.cli.doctor import examine
+from oneuser.cli.verbs import STARTER, Call, verb
+from oneuser.core.errors import ConfigError, ConfigProblem, EnvironmentProblem
+
+if TYPE_CHECKING:
+    from oneuser.core.config import Config
+
+config_app = typer.Typer(help="The configuration: with all defaults, and its schema.", no_args_is_help=True)
+_MARKS = {"ok": "ok  ", "note": "note", "problem": "FAIL"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module."""
+    verb(app, "init", examples=["oneuser init", "oneuser init --to conf/acme.yaml"])(init)
+    verb(app, "validate", examples=["oneuser validate", "oneuser validate --config conf/acme.yaml --json"])(validate)
+    verb(app, "doctor", examples=["oneuser doctor", "oneuser doctor --json"])(doctor)
+    verb(config_app, "show", examples=["oneuser config show", "oneuser config show --set graph.engine=one_task"])(
+        show_configuration
+    )
+    verb(config_app, "schema", examples=["oneuser config schema > oneuser.schema.json"])(show_schema)
+    app.add_typer(config_app, name="config")
+
+
+def init(call: Call, to: Annotated[Path, typer.Option(help="The file to write.")] = Path(STARTER)) -> None:
+    """Write a commented configuration to start from. Never replaces a file."""
+    text = (resources.files("oneuser.cli") / "starter.yaml").read_text(encoding="utf-8")
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with to.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise ConfigError.single(
+            "--to", f"{to} is there already and stays as it is", next_step="choose another file with --to"
+        ) from None
+    call.output.document({"config": to})
+    call.output.text(f"wrote {to}")
+    call.output.note(
+        f"next: edit `sources` in it, then `oneuser validate --config {to}` and `oneuser run --config {to}`"
+    )
+
+
+def validate(call: Call) -> None:
+    """Check the configuration and that every source has input. Starts no Spark; names every mistake at once."""
+    config = call.config
+    inputs = {name: find_inputs(source.path) for name, source in config.sources.items()}
+    missing = [
+        ConfigProblem(f"sources.{name}.path", f"no file matches {config.sources[name].path}", code="config.value")
+        for name, files in inputs.items()
+        if files is not None and not files
+    ]
+    if missing:
+        raise ConfigError(
+            missing, next_step="put the files there or mend the path; relative paths start at this folder"
+        )
+    counts = {name: None if files is None else len(files) for name, files in inputs.items()}
+    call.output.document({"config": call.find_config(), "valid": True, "files_by_source": counts})
+    call.output.text(f"{call.find_config()} is valid")
+    for name, count in counts.items():
+        found = "not looked at: the path is not a local one" if count is None else f"{count:,} files"
+        call.output.text(f"  source {name}: {found}")
+
+
+def find_inputs(path: str) -> list[str] | None:
+    """Local files that a source's path matches; null where only Hadoop can tell: remote, or with braces."""
+    if "{" in path or ("://" in path and not path.startswith("file://")):
+        return None
+    found: list[str] = []
+    for match in sorted(glob.glob(path.removeprefix("file://"))):  # noqa: PTH207 - absolute patterns too
+        place = Path(match)
+        found += [str(file) for file in sorted(place.rglob("*")) if file.is_file()] if place.is_dir() else [match]
+    return found
+
+
+def doctor(call: Call) -> None:
+    """Say what is here: Java, Spark, Delta, GraphFrames, memory, a writable warehouse, the worker's Python, the key."""
+    config = _config_if_there(call)
+    findings = examine(config)
+    bad = [finding for finding in findings if finding.state == "problem"]
+    call.output.document({"healthy": not bad, "findings": findings})
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        line = f"{_MARKS[finding.state]}  {finding.name:<{width}}  {finding.found}"
+        call.output.text(line, style={"problem": "red", "note": "yellow"}.get(finding.state))
+        if finding.meaning:
+            call.output.text(f"      {'':<{width}}  {finding.meaning}")
+    if bad and call.output.as_json:
+        raise typer.Exit(EnvironmentProblem.exit_code)
+    if bad:
+        raise EnvironmentProblem(
+            found=f"{', '.join(finding.name for finding in bad)}: see above", next_step=bad[0].meaning
+        )
+
+
+def show_configuration(call: Call) -> None:
+    """Show the configuration with all its defaults."""
+    from oneuser.core.config import show_config
+
+    call.output.document(call.config.model_dump(mode="json", by_alias=True))
+    call.output.text(show_config(call.config).rstrip("\n"))
+
+
+def show_schema(call: Call) -> None:
+    """Print the JSON Schema of the configuration, for editors."""
+    from oneuser.cli.output import as_json
+    from oneuser.core.config import config_json_schema
+
+    schema = config_json_schema()
+    call.output.document(schema)
+    call.output.text(as_json(schema))
+
+
+def _config_if_there(call: Call) -> Config | None:
+    """The configuration; null where there is none to be found and none was named."""
+    if call.config_path is None:
+        try:
+            call.find_config()
+        except ConfigError:
+            return None
+    return call.config

@@ -1,0 +1,146 @@
+"""What all verbs share: their common options, and how they get configuration, session and warehouse."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from oneuser.cli.output import Output
+from oneuser.core.errors import ConfigError
+from oneuser.core.log import configure_logging
+
+if TYPE_CHECKING:
+    from oneuser.api import OpenWarehouse
+    from oneuser.core.config import Config
+
+CONFIG_VARIABLE = "ONEUSER_CONFIG"
+DEFAULT_CONFIGS = ("oneuser.yaml", "conf/local.yaml")
+STARTER = DEFAULT_CONFIGS[0]
+
+_COMMON: dict[str, tuple[Any, Any]] = {
+    "config": (
+        Annotated[
+            Path | None,
+            typer.Option(help=f"Configuration file; default ${CONFIG_VARIABLE}, else {' or '.join(DEFAULT_CONFIGS)}."),
+        ],
+        None,
+    ),
+    "overrides": (
+        Annotated[
+            list[str] | None,
+            typer.Option("--set", metavar="KEY=VALUE", help="Replace a key, such as graph.engine=one_task."),
+        ],
+        None,
+    ),
+    "as_json": (Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")], False),
+    "quiet": (Annotated[bool, typer.Option("--quiet", help="No progress and no notes.")], False),
+    "verbose": (
+        Annotated[int, typer.Option("-v", "--verbose", count=True, help="Log what is done; twice for more.")],
+        0,
+    ),
+    "no_color": (Annotated[bool, typer.Option("--no-color", help="No colours.")], False),
+}
+_WAREHOUSE = (Annotated[str | None, typer.Option(help="The warehouse; default the configuration's.")], None)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a verb: its common options."""
+
+    config_path: Path | None
+    overrides: Sequence[str]
+    output: Output
+    verbose: int = 0
+    warehouse_path: str | None = None
+
+    @property
+    def is_chatty(self) -> bool:
+        """Whether progress may be shown."""
+        return not (self.output.quiet or self.output.as_json)
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration.
+
+        Raises:
+            ConfigError: with every mistake in it, or where there is none.
+        """
+        from oneuser.core.config import load_config
+
+        return load_config(self.find_config(), list(self.overrides))
+
+    def find_config(self) -> Path:
+        """Where the configuration is.
+
+        Raises:
+            ConfigError: where there is none.
+        """
+        named = self.config_path or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
+        if named is not None:
+            return named
+        for name in DEFAULT_CONFIGS:
+            if Path(name).is_file():
+                return Path(name)
+        raise ConfigError.single(
+            "--config",
+            f"no configuration: neither {' nor '.join(DEFAULT_CONFIGS)} is in this folder",
+            next_step="`oneuser init` writes one to start from; or name yours with --config",
+        )
+
+    def open(self) -> OpenWarehouse:
+        """The warehouse, for reading: that of --warehouse, else the configuration's."""
+        from oneuser.api import open_warehouse
+
+        if self.warehouse_path and self.config_path is None:
+            return open_warehouse(self.warehouse_path)
+        return open_warehouse(self.warehouse_path, config=self.config)
+
+
+def verb(
+    app: typer.Typer, name: str, *, examples: Sequence[str], reads: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function a verb. Its first parameter gets the `Call`; the rest, annotated, are its own options.
+
+    Args:
+        app: Where the verb belongs.
+        name: The verb.
+        examples: Command lines, shown by --help.
+        reads: Whether it reads a warehouse, and so has --warehouse.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        common = _COMMON | ({"warehouse": _WAREHOUSE} if reads else {})
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        shared = [
+            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+            for key, (annotation, default) in common.items()
+        ]
+
+        def command(**options: Any) -> None:
+            call = _begin({key: options.pop(key) for key in common})
+            function(call, **options)
+
+        signature = inspect.Signature([*(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own), *shared])
+        command.__signature__ = signature  # type: ignore[attr-defined]
+        command.__annotations__ = {}
+        shown = "\n\n".join(["Examples:", *examples])
+        app.command(name, help=inspect.getdoc(function), epilog=shown, no_args_is_help=False)(command)
+        return function
+
+    return register
+
+
+def _begin(common: dict[str, Any]) -> Call:
+    output = Output(as_json=common["as_json"], quiet=common["quiet"], color=not common["no_color"])
+    levels = (logging.WARNING, logging.INFO, logging.DEBUG)
+    verbose = min(common["verbose"], len(levels) - 1)
+    configure_logging(levels[verbose], color=not common["no_color"])
+    return Call(common["config"], common["overrides"] or (), output, verbose, common.get("warehouse"))
