@@ -1,0 +1,123 @@
+"""Records of the ledger, the orders that its rules use, and the end of a person. Pure Python.
+
+A time is a count of microseconds since 1970 UTC; first seen is (time, message key) of the earliest message that
+carries an identifier. Byte strings compare as unsigned bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Status = Literal["live", "retired", "vacant", "erased"]
+Survivor = Literal["strongest", "oldest"]
+Change = Literal["minted", "merged", "split_from", "restored", "anchored", "vacated", "erased"]
+Moment = tuple[int, bytes]
+Published = tuple[int, int, bytes, bytes]
+
+ANONYMOUS_STRENGTH = 1 << 30  # all anonymous types count as one, weaker than every known one
+
+
+@dataclass(slots=True)
+class Member:
+    """One identifier of one component of this run.
+
+    `previous_user` is the User ID that the last `identifier_map` gave it. `owners` are the components that own the
+    intervals of a contested identifier, in order of time; an uncontested one has none.
+    """
+
+    identifier_id: int
+    component_id: int
+    key: bytes
+    priority: int
+    is_known: bool
+    first_seen: Moment
+    previous_user: str | None = None
+    owners: tuple[int, ...] = ()
+
+    @property
+    def strength(self) -> int:
+        """Strength as an anchor; smaller is stronger."""
+        return self.priority if self.is_known else ANONYMOUS_STRENGTH
+
+    @property
+    def rank(self) -> tuple[bool, int, Moment, bytes]:
+        """Place among identifiers: known before anonymous, type priority, first seen, key. The smallest is the best."""
+        return (not self.is_known, self.priority, self.first_seen, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class UserId:
+    """One User ID of the ledger.
+
+    `anchor` is the identifier on which it stands, None where it stands nowhere. `anchors` are all it ever stood on,
+    each with the run that took it, in the order taken. `published` is its place in the order of publication: minting
+    run, then first seen (time, message) and key of its anchor when minted. `redirect_to` is the live ID that a retired
+    one points at; a vacant one keeps there the ID that it followed, which is vacant too.
+    """
+
+    user_id: str
+    status: Status
+    redirect_to: str | None
+    anchor: int | None
+    anchors: tuple[tuple[int, int], ...]
+    published: Published
+    status_run: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineageRow:
+    """One change of a User ID in a run."""
+
+    change: Change
+    user_id: str
+    other_user_id: str | None
+    identifier_id: int | None
+    run_seq: int
+
+    @property
+    def place(self) -> tuple[str, str, str, int]:
+        """A total order of the rows of one run."""
+        return (self.user_id, self.change, self.other_user_id or "", self.identifier_id or 0)
+
+
+def end_person(users: Iterable[UserId], user_id: str, *, run_seq: int) -> tuple[list[UserId], list[LineageRow]]:
+    """Erase a person from the ledger: the live ID and every ID that redirects to it become `erased`, for ever.
+
+    They stand nowhere afterwards and keep their anchors, on which no other ID moves by an upgrade.
+
+    Args:
+        users: IDs of the ledger, at least all that redirect to the person's live ID.
+        user_id: Any ID of the person, also a retired one.
+        run_seq: The run that erases.
+
+    Returns:
+        The changed rows of the ledger and their lineage, by User ID. Nothing where the person is erased already.
+
+    Raises:
+        KeyError: where the ID is not in the ledger.
+    """
+    by_id = {user.user_id: user for user in users}
+    person = by_id[user_id].redirect_to or user_id
+    ended = [
+        replace(user, status="erased", redirect_to=None, anchor=None, status_run=run_seq)
+        for user in by_id.values()
+        if person in (user.user_id, user.redirect_to) and user.status != "erased"
+    ]
+    ended.sort(key=lambda user: user.user_id)
+    return ended, [LineageRow("erased", user.user_id, None, None, run_seq) for user in ended]
+
+
+def resolve_user_id(users: dict[str, UserId], user_id: str) -> str:
+    """The live ID that an ID ever published stands for, else `vacant` or `erased`. One hop at most.
+
+    Raises:
+        KeyError: where the ID is not in the ledger.
+    """
+    user = users[user_id]
+    if user.status == "retired" and user.redirect_to is not None:
+        user = users[user.redirect_to]
+    return user.user_id if user.status == "live" else user.status

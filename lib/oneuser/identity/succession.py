@@ -1,0 +1,173 @@
+"""Rules 3 to 6 of the ledger: who owns each component, who is retired, who is minted, who moves to a stronger anchor.
+
+`decide` applies all six rules to one carry-over group. Pure Python: a run and a simulation call the same code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from oneuser.identity.ledger import LineageRow, Member, Status, Survivor, UserId
+from oneuser.identity.lineage import describe_change, describe_minted
+from oneuser.identity.minting import Mint, mint_user_id, number_hasher
+from oneuser.identity.standing import Group, open_group, stand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+Fate = tuple[Status, str | None]  # status and redirect
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the rules need to know besides the rows.
+
+    `survivor` is `strongest` (type of the anchor, then order of publication) or `oldest` (order of publication alone).
+    """
+
+    mint: Mint
+    survivor: Survivor = "strongest"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a run decides about one carry-over group.
+
+    Attributes:
+        owners: The live User ID of each component.
+        changed: New rows of the ledger: minted IDs, and those with another status, redirect or anchor. By User ID.
+        lineage: What happened to them, in order of `LineageRow.place`.
+    """
+
+    owners: dict[int, str]
+    changed: list[UserId]
+    lineage: list[LineageRow]
+
+
+def decide(
+    members: Iterable[Member],
+    users: Iterable[UserId],
+    rules: Rules,
+    hash_anchor: Callable[[bytes], bytes] | None = None,
+) -> Decision:
+    """Carry the User IDs of one group over to the components of this run.
+
+    Args:
+        members: Identifiers of the group's components.
+        users: IDs of the ledger that have an anchor or a previous member among them, and those that these redirect to
+            or that redirect to these; erased ones included.
+        rules: Mint and survivor.
+        hash_anchor: `number_hasher(rules.mint)`, where the caller has made it once for many groups.
+
+    Returns:
+        The same for every order of members and users, and for every retry of the same run.
+    """
+    ledger = {user.user_id: user for user in users}
+    group = open_group(members, ledger.values())
+    stand(group)
+    owners = {component: choose_owner(group, component, rules.survivor) for component in group.seated}
+    fates = retire(group, owners)
+    minted = mint(group, ledger, rules.mint, hash_anchor or number_hasher(rules.mint))
+    upgrade(group, owners, ledger.values())
+
+    run_seq = rules.mint.run_seq
+    settled = [(user, _settled(group, user, fates[user.user_id], run_seq)) for user in group.users]
+    changed = [(old, new) for old, new in settled if new is not old]
+    lineage = [row for old, new in changed for row in describe_change(old, new, fates, run_seq)]
+    lineage += describe_minted(minted, group.members.values(), ledger, run_seq)
+    return Decision(
+        owners={component: user.user_id for component, user in (owners | minted).items()},
+        changed=sorted([*(new for _, new in changed), *minted.values()], key=lambda user: user.user_id),
+        lineage=sorted(lineage, key=lambda row: row.place),
+    )
+
+
+def choose_owner(group: Group, component: int, survivor: Survivor) -> UserId:
+    """Rule 3, Owner: of the IDs seated in a component the first by type of its anchor, then order of publication."""
+    seated = group.seated[component]
+    if survivor == "oldest":
+        return min(seated, key=lambda user: user.published)
+    return min(seated, key=lambda user: (group.members[group.anchor_of[user.user_id]].strength, user.published))
+
+
+def retire(group: Group, owners: dict[int, UserId]) -> dict[str, Fate]:
+    """Rule 4, Retire: every ID seated with an owner redirects to it, and those that stand nowhere are settled too.
+
+    A live ID that stands nowhere is vacant. A retired one follows its target: it redirects to the ID that its target
+    now redirects to, and is vacant for as long as its target is.
+    """
+    fates: dict[str, Fate] = {}
+    for component, seated in group.seated.items():
+        owner = owners[component]
+        for user in seated:
+            fates[user.user_id] = ("live", None) if user is owner else ("retired", owner.user_id)
+    nowhere = [user for user in group.users if user.user_id not in fates]
+    for user in nowhere:
+        if user.redirect_to is None:
+            fates[user.user_id] = ("vacant", None)
+    # a target was live when it was pointed at, so its own fate is known by now
+    followers = {user.user_id: _follow(user, fates) for user in nowhere if user.redirect_to is not None}
+    return fates | followers
+
+
+def _follow(user: UserId, fates: dict[str, Fate]) -> Fate:
+    status, redirect_to = fates[user.redirect_to] if user.redirect_to is not None else ("vacant", None)
+    if status == "live":
+        return "retired", user.redirect_to
+    return ("retired", redirect_to) if status == "retired" else ("vacant", user.redirect_to)
+
+
+def mint(
+    group: Group, existing: Collection[str], mint_from: Mint, hash_anchor: Callable[[bytes], bytes]
+) -> dict[int, UserId]:
+    """Rule 5, Mint: a new ID for each component with no ID seated in it, on its best identifier seated there."""
+    minted: dict[int, UserId] = {}
+    taken = set(existing)
+    for component in sorted(group.best.keys() - group.seated.keys()):
+        anchor = group.best[component]
+        user_id = mint_user_id(anchor.key, taken, hash_anchor)
+        taken.add(user_id)
+        run_seq = mint_from.run_seq
+        minted[component] = UserId(
+            user_id=user_id,
+            status="live",
+            redirect_to=None,
+            anchor=anchor.identifier_id,
+            anchors=((anchor.identifier_id, run_seq),),
+            published=(run_seq, *anchor.first_seen, anchor.key),
+            status_run=run_seq,
+        )
+    return minted
+
+
+def upgrade(group: Group, owners: dict[int, UserId], users: Iterable[UserId]) -> None:
+    """Rule 6, Upgrade: a live ID moves to the best known identifier of its component.
+
+    Only if that is of a stronger type than the anchor of every ID seated there, and no ID stands or has stood on it,
+    erased ones included.
+    """
+    candidates = {
+        component: group.best[component]
+        for component in owners
+        if component in group.best and group.best[component].strength < group.strongest[component]
+    }
+    if not candidates:
+        return
+    stood_on = {number for user in users for number, _ in user.anchors} | set(group.taken.values())
+    for component, best in candidates.items():
+        if best.identifier_id not in stood_on:
+            user_id = owners[component].user_id
+            group.anchor_of[user_id] = best.identifier_id
+            group.upgraded[user_id] = best.identifier_id
+
+
+def _settled(group: Group, user: UserId, fate: Fate, run_seq: int) -> UserId:
+    """The ID's row after this run: the same object where nothing has changed."""
+    status, redirect_to = fate
+    anchor = group.anchor_of.get(user.user_id)
+    if (status, redirect_to, anchor) == (user.status, user.redirect_to, user.anchor):
+        return user
+    new = [moves[user.user_id] for moves in (group.taken, group.upgraded) if user.user_id in moves]
+    anchors = (*user.anchors, *((number, run_seq) for number in new))
+    return replace(user, status=status, redirect_to=redirect_to, anchor=anchor, anchors=anchors, status_run=run_seq)
