@@ -17,6 +17,7 @@ from oneuser.core.config.base import Place
 from oneuser.core.errors import ConfigProblem
 
 _MAX_DEPTH = 50
+_PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 # keys of these mappings have dots of their own: what follows is one key
 _DOTTED = (("spark", "conf"),)
 
@@ -97,14 +98,17 @@ class _Reader:
         self._seen: set[int] = set()
 
     def read(self, node: Node, place: Place) -> Any:
-        line = node.start_mark.line + 1
-        self._document.lines.setdefault(place, line)
+        # the key's line where there is a key: an alias is the node of its anchor, which is elsewhere
+        line = self._document.lines.setdefault(place, node.start_mark.line + 1)
         if id(node) in self._seen:
             self._refuse(place, line, "anchors and aliases are not supported: write the values out")
             return None
         self._seen.add(id(node))
         if len(place) > _MAX_DEPTH:
             self._refuse(place, line, f"nested deeper than {_MAX_DEPTH}")
+            return None
+        if not isinstance(node, ScalarNode) and str(node.tag) not in _PLAIN_TAGS:
+            self._refuse(place, line, "tags are not supported")
             return None
         if isinstance(node, MappingNode):
             return self._mapping(node, place)

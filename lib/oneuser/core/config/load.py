@@ -62,7 +62,8 @@ def _checked(document: Document, *, is_readable: bool) -> Config:
                 for error in refusal.errors(include_url=False)
                 if not any(_concerns(place_of(error["loc"], document), refused) for refused in not_yet)
             ]
-            problems += translate(errors, Config, document)
+            unread = {problem.key for problem in document.problems if problem.code == "config.yaml"}
+            problems += [found for found in translate(errors, Config, document) if found.key not in unread]
         problems += not_yet.values()
     if problems or config is None:
         raise ConfigError(sorted(problems, key=_order), next_step=_NEXT_STEP)

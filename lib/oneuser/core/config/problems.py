@@ -51,10 +51,16 @@ def translate(errors: Sequence[Mapping[str, Any]], model: type[BaseModel], docum
     """One problem for each key at fault, in the order of the file."""
     found: dict[tuple[str, str], ConfigProblem] = {}
     for error in errors:
+        if error["type"] == "too_short" and any(_is_below(other["loc"], error["loc"]) for other in errors):
+            continue  # a list is counted without its wrong entries, which are told of themselves
         for place, message, code in _said(error, model, document):
             problem = document.problem(place, message, code=code)
             found.setdefault((problem.key, problem.message), problem)
     return list(found.values())
+
+
+def _is_below(location: Sequence[Any], above: Sequence[Any]) -> bool:
+    return len(location) > len(above) and tuple(location[: len(above)]) == tuple(above)
 
 
 def place_of(location: Sequence[Any], document: Document) -> Place:
@@ -101,7 +107,8 @@ def _bad_value(error: Mapping[str, Any], place: Place) -> str:
         return _SHAPES.get(str(place[-1]), f"must match {context['pattern']}")
     if kind in _BOUNDS:
         bound, text = _BOUNDS[kind]
-        return text.format(f"{context[bound]:,}")
+        limit = context[bound]
+        return text.format(f"{int(limit):,}" if limit == int(limit) else limit)
     return str(error["msg"])
 
 

@@ -176,7 +176,7 @@ class Source(Section):
             problems.append(((), "needs a `preset` or a `mapping`"))
         if self.preset is not None and self.mapping is not None:
             problems.append((("mapping",), "a source has a `preset` or a `mapping`, not both"))
-        if self.preset == "segment" and self.is_table:
+        elif self.preset == "segment" and self.is_table:
             problems.append((("preset",), f"segment messages are JSON Lines; a {self.format} source needs a `mapping`"))
         if self.root is not None and self.is_table:
             problems.append((("root",), f"only JSON Lines have a root, {self.format} has columns"))
