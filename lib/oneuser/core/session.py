@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from oneuser.core import jars
@@ -95,7 +96,7 @@ def has_class(session: SparkSession, name: str) -> bool:
     jvm = session._jvm  # noqa: SLF001 - the documented way to reach the JVM
     try:
         jvm.org.apache.spark.util.Utils.classForName(name, False, False)  # noqa: FBT003 - a Java signature
-    except Exception as problem:  # noqa: BLE001 - py4j wraps every Java exception alike
+    except Py4JError as problem:
         if "ClassNotFound" in str(problem) or "NoClassDef" in str(problem):
             return False
         raise

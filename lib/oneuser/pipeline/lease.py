@@ -107,10 +107,9 @@ class Lease:
         holder = holder_name()
         lease = cls(warehouse, fence=fence, holder=holder, ttl=ttl)
         taken_over = [lease._row(row["fence"], state="abandoned") for row in held]  # noqa: SLF001 - own class
-        lease._merge([*taken_over, lease._row(fence, state="leased")], update_if=_TAKE_OVER, values={"state": "incoming.state"})  # noqa: SLF001
-        winner = next(row for row in load_claims(warehouse) if row["fence"] == fence)
-        if winner["holder"] != holder or winner["state"] != "leased":
-            raise LockedError(holder=winner["holder"], run_seq=winner["run_seq"], expires_at=winner["expires_at"])
+        claim = [*taken_over, lease._row(fence, state="leased")]  # noqa: SLF001
+        if lease._merge(claim, update_if=_TAKE_OVER, values={"state": "incoming.state"}) != len(claim):  # noqa: SLF001
+            raise LockedError(holder="another process, which was faster")
         lease._beat.start()
         return lease
 
@@ -136,10 +135,8 @@ class Lease:
         self._beat.join()
         changed = ("state", "run_seq", "tables", "published_at", "kind", "reason")
         values = {name: f"incoming.{name}" for name in changed}
-        self._merge([self._row(self.fence, state=state, **facts)], update_if=_FINISH, values=values)
-        row = next(row for row in load_claims(self._warehouse) if row["fence"] == self.fence)
-        if row["state"] != state:
-            raise LockedError(holder="another process, which took the lease over", run_seq=row["run_seq"], expires_at=None)
+        if self._merge([self._row(self.fence, state=state, **facts)], update_if=_FINISH, values=values) == 0:
+            raise LockedError(holder="another process, which took the lease over")
 
     def _row(self, fence: int, *, state: str, **facts: object) -> tuple[object, ...]:
         row: dict[str, object] = {
@@ -148,18 +145,17 @@ class Lease:
         }
         return tuple((row | facts)[name] for name in PUBLICATIONS.columns)
 
-    def _merge(self, rows: list[tuple[object, ...]], *, update_if: str, values: Mapping[str, str]) -> None:
+    def _merge(self, rows: list[tuple[object, ...]], *, update_if: str, values: Mapping[str, str]) -> int:
         tag = CommitTag(run_seq=0, attempt=0, fence=self.fence)
         incoming = self._warehouse.spark.createDataFrame(rows, PUBLICATIONS.schema)
         try:
             if self._warehouse.head(PUBLICATIONS) is None:
-                self._warehouse.append(PUBLICATIONS, incoming, tag)
-            else:
-                self._warehouse.merge(PUBLICATIONS, incoming, update_if=update_if, values=values, tag=tag)
+                return self._warehouse.append(PUBLICATIONS, incoming, tag)[1]
+            return self._warehouse.merge(PUBLICATIONS, incoming, update_if=update_if, values=values, tag=tag)
         except (Py4JJavaError, PySparkException) as problem:
             if not any(sign in str(problem) for sign in _LOST_RACE):
                 raise
-            raise LockedError(holder="another process, which was faster", run_seq=None, expires_at=None) from None
+            raise LockedError(holder="another process, which was faster") from None
 
     def _keep_alive(self) -> None:
         """Renew the lease three times in its life; a process that dies stops renewing."""

@@ -111,7 +111,6 @@ class RunLog:
         self._warehouse = warehouse
         self._run = run
         self._tag = tag
-        self._n_rows = 0
 
     def begun(self, now: datetime, *, kept_stages: Iterable[str]) -> None:
         """Make the attempt durable, with the inputs and table versions it starts from."""
@@ -137,8 +136,6 @@ class RunLog:
             "tables": None, "figures": None, "seconds": None, "exit_code": None,
         } | facts
         row["details"] = json.dumps(facts.get("details") or {}, sort_keys=True, default=str)
-        # several rows of one attempt are several transactions
-        self._n_rows += 1
         spark = self._warehouse.spark
         rows = spark.createDataFrame([tuple(row[name] for name in RUNS.columns)], RUNS.schema)
-        self._warehouse.append(RUNS, rows.coalesce(1), self._tag, sequence=self._n_rows)
+        self._warehouse.append(RUNS, rows.coalesce(1), self._tag)

@@ -6,6 +6,7 @@ table's log without a Spark job.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from dataclasses import asdict, dataclass
@@ -66,6 +67,7 @@ class Warehouse:
     ) -> None:
         self.spark = spark
         self._on_commit = on_commit or _no_hook
+        self._transactions = itertools.count(1)
         self.root = root.rstrip("/")
         self.files = Files(spark)
         self._roots = {zone: f"{self.root}/{folder}" for zone, folder in _ZONE_FOLDERS.items()}
@@ -135,29 +137,25 @@ class Warehouse:
 
     # writing ------------------------------------------------------------------------------------------------------
 
-    def append(self, contract: TableContract, rows: DataFrame, tag: CommitTag, *, sequence: int = 0) -> tuple[int, int]:
-        """Add rows in one commit; returns the version and the number of rows.
-
-        `sequence` tells several appends of one attempt to the same table apart.
-        """
-        return self._write(contract, rows, tag, mode="append", sequence=sequence)
+    def append(self, contract: TableContract, rows: DataFrame, tag: CommitTag) -> tuple[int, int]:
+        """Add rows in one commit; returns the version and the number of rows."""
+        return self._write(contract, rows, tag, mode="append")
 
     def replace(self, contract: TableContract, rows: DataFrame, tag: CommitTag) -> tuple[int, int]:
         """Put rows in the place of all there were, in one commit; returns the version and the number of rows."""
-        return self._write(contract, rows, tag, mode="overwrite", sequence=0)
+        return self._write(contract, rows, tag, mode="overwrite")
 
-    def _write(
-        self, contract: TableContract, rows: DataFrame, tag: CommitTag, *, mode: str, sequence: int
-    ) -> tuple[int, int]:
+    def _write(self, contract: TableContract, rows: DataFrame, tag: CommitTag, *, mode: str) -> tuple[int, int]:
         observed = Observation(f"write_{contract.name}")
         counted = contract.described(rows).observe(observed, F.count(F.lit(1)).alias("n_rows"), *contract.null_counts())
         writer = (
             counted.write.format("delta")
             .mode(mode)
             .option("userMetadata", json.dumps(asdict(tag)))
-            # RESTORE keeps transaction ids: the fence, new for every attempt, makes each append its own
-            .option("txnAppId", f"oneuser.{contract.name}.{tag.fence}.{sequence}")
-            .option("txnVersion", f"{tag.run_seq * 10_000 + tag.attempt}")
+            # a commit that landed though its response was lost is not made twice; RESTORE keeps transaction ids, so the
+            # fence, new for every attempt, and a counter make each write a transaction of its own
+            .option("txnAppId", f"oneuser.{contract.name}.{tag.run_seq}.{tag.attempt}.{tag.fence}")
+            .option("txnVersion", str(next(self._transactions)))
             # statistics of personal columns would outlive their rows; nothing else prunes by statistics yet
             .option("delta.dataSkippingNumIndexedCols", "0")
             .option("delta.enableDeletionVectors", "false")
@@ -196,16 +194,19 @@ class Warehouse:
 
     def merge(
         self, contract: TableContract, rows: DataFrame, *, update_if: str, values: Mapping[str, str], tag: CommitTag
-    ) -> None:
+    ) -> int:
         """Insert rows whose key is new; set `values` on those that are there and of which `update_if` holds.
 
-        `update_if` and `values` are our own SQL over `stored` and `incoming`, never a user's.
+        `update_if` and `values` are our own SQL over `stored` and `incoming`, never a user's. Returns how many rows
+        were inserted or updated.
         """
         condition = " AND ".join(f"stored.{name} = incoming.{name}" for name in contract.key)
         with self._commit(contract, tag):
             target = DeltaTable.forPath(self.spark, self.path(contract)).alias("stored")
             merge = target.merge(contract.described(rows).alias("incoming"), condition)
-            merge.whenMatchedUpdate(condition=update_if, set=dict(values)).whenNotMatchedInsertAll().execute()
+            merge = merge.whenMatchedUpdate(condition=update_if, set=dict(values)).whenNotMatchedInsertAll()
+            counted = merge.execute().first()
+        return int(counted["num_affected_rows"]) if counted is not None else 0
 
     def restore(self, contract: TableContract, version: int | None, tag: CommitTag) -> None:
         """Bring a table back to an earlier version, or to not existing where `version` is null."""

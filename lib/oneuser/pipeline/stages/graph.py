@@ -11,14 +11,19 @@ from oneuser.contracts.graph import COMPONENTS, EDGES, EVENT_IDENTIFIERS, IDENTI
 from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.core.errors import CertificationError
 from oneuser.core.session import has_graphframes
+from oneuser.events.normalise import make_normaliser
 from oneuser.graph.blocked import BLOCKED_DDL, find_blocked
 from oneuser.graph.certification import gather_evidence, judge
 from oneuser.graph.components import choose_engine, connect
 from oneuser.graph.edges import build_edges, describe_vertices, usable_identifiers
+from oneuser.pipeline.access import id_type_rules
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pyspark.sql import DataFrame
 
+    from oneuser.events.spec import IdTypeSpec
     from oneuser.pipeline.context import RunContext
 
 
@@ -31,11 +36,19 @@ def usable(ctx: RunContext) -> DataFrame:
 def blocked(ctx: RunContext) -> DataFrame:
     """One row per identifier that the configuration blocks."""
     rules = ctx.config.identity.id_types
-    exact = {name: r.blocked_values for name, r in rules.items() if r.blocked_values}
+    specs = id_type_rules(ctx.config)
+    exact = {name: _normalised(r.blocked_values, specs[name]) for name, r in rules.items() if r.blocked_values}
     patterns = {name: r.blocked_patterns for name, r in rules.items() if r.blocked_patterns}
     if not exact and not patterns:
         return ctx.spark.createDataFrame([], BLOCKED_DDL)
     return find_blocked(ctx.read(IDENTIFIER_VALUES), exact=exact, patterns=patterns)
+
+
+def _normalised(values: Collection[str], spec: IdTypeSpec) -> frozenset[str]:
+    """Blocked values in the form that values of the type are brought to; one that cannot be one blocks nothing."""
+    normalise = make_normaliser(spec)
+    forms = (normalise(value) for value in values)
+    return frozenset(form for form in forms if form is not None)
 
 
 def build_graph(ctx: RunContext) -> None:
