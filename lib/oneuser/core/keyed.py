@@ -1,0 +1,54 @@
+"""Keyed hashes of identifiers and message ids. Pure: the secrets come in, nothing is read or kept.
+
+Hashers are made on the executors, from `Keys` inside the pickled function: no configuration, plan or log sees a secret.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KEY_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Secrets of one deployment, each derived for one purpose, so that no hash of one equals a hash of another.
+
+    `messages` and `minting` come from the oldest version of the secret and never change; `identifiers` comes from the
+    newest, which `key_id` names.
+    """
+
+    deployment: str
+    key_id: str
+    identifiers: bytes = field(repr=False)
+    messages: bytes = field(repr=False)
+    minting: bytes = field(repr=False)
+
+
+def identifier_hasher(keys: Keys, id_type: str) -> Callable[[str], bytes]:
+    """Hasher of the normalised values of one type: 16 bytes, other bytes for the same value of another type."""
+    prepared = blake2b(id_type.encode() + b"\0", digest_size=KEY_BYTES, key=keys.identifiers)
+
+    def hash_value(value: str) -> bytes:
+        state = prepared.copy()
+        state.update(value.encode())
+        return state.digest()
+
+    return hash_value
+
+
+def message_hasher(keys: Keys, id_space: str) -> Callable[[bytes], bytes]:
+    """Hasher of the message ids of one id space: 16 bytes."""
+    prepared = blake2b(id_space.encode() + b"\0", digest_size=KEY_BYTES, key=keys.messages)
+
+    def hash_message(message_id: bytes) -> bytes:
+        state = prepared.copy()
+        state.update(message_id)
+        return state.digest()
+
+    return hash_message

@@ -1,0 +1,1 @@
+"""From lines to events: parse, normalise identifiers, de-duplicate, account for every line."""

@@ -1,0 +1,222 @@
+"""The one pass of Python over all input: Arrow batches of lines, or of a table's rows, to parsed lines.
+
+A parsed line is an event or a refused line: the columns are those of `PARSED`. Nothing here may raise for one bad
+value; a line that cannot be an event gets a `code`.
+"""
+
+from __future__ import annotations
+
+import gc
+from contextlib import contextmanager
+from hashlib import blake2b
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import functions as F
+
+from oneuser.events.parse import EVENT_COLUMNS, MessageParser, canonical_json
+from oneuser.events.syntax import RefusedLine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pyspark.sql import DataFrame
+
+    from oneuser.core.keyed import Keys
+    from oneuser.events.parse import EventRow
+    from oneuser.events.spec import SourceSpec
+
+# a refused line is kept up to here
+MAX_KEPT_BYTES = 64 * 1024
+
+_TIME = pa.timestamp("us", tz="UTC")
+_LINK_FIELDS = [
+    pa.field("id_type", pa.string(), nullable=False),
+    pa.field("id_key", pa.binary(), nullable=False),
+    pa.field("id_value", pa.string(), nullable=False),
+    pa.field("link", pa.string(), nullable=False),
+]
+_ARROW_TYPES: dict[str, pa.DataType] = {
+    "message_key": pa.binary(),
+    "event_time": _TIME,
+    "received_at": _TIME,
+    "dropped": pa.list_(pa.string()),
+    "unlinked": pa.list_(pa.string()),
+    "content_hash": pa.int64(),
+    "is_keyless": pa.bool_(),
+}
+_LINK = "struct<id_type:string,id_key:binary,id_value:string,link:string>"
+_SPARK_TYPES = {
+    "message_key": "binary",
+    "event_time": "timestamp",
+    "received_at": "timestamp",
+    "identifiers": f"array<{_LINK}>",
+    "dropped": "array<string>",
+    "unlinked": "array<string>",
+    "content_hash": "bigint",
+    "is_keyless": "boolean",
+}
+PARSED = ", ".join(
+    [
+        "file string",
+        "line_hash bigint",
+        "code string",
+        "detail string",
+        "line binary",
+        *(f"{name} {_SPARK_TYPES.get(name, 'string')}" for name in EVENT_COLUMNS),
+    ]
+)
+_NO_EVENT: EventRow = (None,) * len(EVENT_COLUMNS)
+_NO_CODE = (None, None, None)
+
+
+def parse_lines(lines: DataFrame, *, spec: SourceSpec, keys: Keys, horizon: int) -> DataFrame:
+    """Parse lines of JSON; a row of the result is a parsed line (`PARSED`).
+
+    Args:
+        lines: `value` (the bytes of a line), `file`.
+        spec: The source's mapping and rules.
+        keys: Secrets, which travel inside the pickled function only.
+        horizon: Latest credible instant, in microseconds since 1970.
+    """
+    limit = spec.limits.max_line_bytes
+    n_bytes = F.octet_length("value")
+    bounded = lines.select(
+        # Python never sees more of an endless line than is kept of it
+        F.when(n_bytes > limit, F.substring("value", 1, MAX_KEPT_BYTES)).otherwise(F.col("value")).alias("value"),
+        n_bytes.alias("n_bytes"),
+        F.xxhash64("value").alias("line_hash"),
+        "file",
+    )
+
+    def parse_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        parser = MessageParser(spec, keys, horizon=horizon)
+        with _no_cycle_search():
+            for batch in batches:
+                yield _parse_line_batch(parser, batch)
+
+    return bounded.mapInArrow(parse_batches, PARSED)
+
+
+def parse_rows(rows: DataFrame, *, spec: SourceSpec, keys: Keys, horizon: int) -> DataFrame:
+    """Parse rows of a table; a row of the result is a parsed line (`PARSED`).
+
+    Args:
+        rows: Columns of the table, `_file`, and for CSV `_corrupt`: the text of a row that does not fit the header.
+        spec: The source's mapping and rules.
+        keys: Secrets, which travel inside the pickled function only.
+        horizon: Latest credible instant, in microseconds since 1970.
+    """
+
+    def parse_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        parser = MessageParser(spec, keys, horizon=horizon)
+        with _no_cycle_search():
+            for batch in batches:
+                yield _parse_row_batch(parser, batch)
+
+    return rows.mapInArrow(parse_batches, PARSED)
+
+
+@contextmanager
+def _no_cycle_search() -> Iterator[None]:
+    """A batch makes a million objects and no cycles; looking for some would double its time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _parse_line_batch(parser: MessageParser, batch: pa.RecordBatch) -> pa.RecordBatch:
+    values, sizes = batch.column("value"), batch.column("n_bytes")
+    lines = values.to_pylist()
+    parsed: list[tuple[Any, ...]] = []
+    for line, n_bytes in zip(lines, sizes.to_pylist(), strict=True):
+        try:
+            parsed.append(_NO_CODE + parser.parse_line(line, n_bytes))
+        except RefusedLine as refusal:
+            parsed.append((refusal.code, refusal.detail, line[:MAX_KEPT_BYTES], *_NO_EVENT))
+    columns = _columns(parsed)
+    columns["raw"] = _raw(columns["code"], columns["raw"], values, lines)
+    return _batch(batch.column("file"), batch.column("line_hash"), columns)
+
+
+def _parse_row_batch(parser: MessageParser, batch: pa.RecordBatch) -> pa.RecordBatch:
+    names = [name for name in batch.schema.names if name not in {"_file", "_corrupt"}]
+    header = {name: name for name in names}
+    corrupt = batch.column("_corrupt").to_pylist() if "_corrupt" in batch.schema.names else [None] * batch.num_rows
+    parsed: list[tuple[Any, ...]] = []
+    hashes: list[bytes] = []
+    for row, damage in zip(batch.select(names).to_pylist(), corrupt, strict=True):
+        line = canonical_json(row) if damage is None else damage.encode()
+        hashes.append(blake2b(line, digest_size=8).digest())
+        try:
+            if damage is not None:
+                raise RefusedLine("csv.syntax", "number of fields differs from the header's")
+            if row == header:
+                raise RefusedLine("csv.header", "header line repeated")
+            parsed.append(_NO_CODE + parser.parse_row(row))
+        except RefusedLine as refusal:
+            parsed.append((refusal.code, refusal.detail, line[:MAX_KEPT_BYTES], *_NO_EVENT))
+    columns = _columns(parsed)
+    columns["raw"] = pa.array(columns["raw"], pa.string())
+    return _batch(batch.column("_file"), pa.array(np.frombuffer(b"".join(hashes), "<i8")), columns)
+
+
+def _columns(parsed: list[tuple[Any, ...]]) -> dict[str, Any]:
+    """Lists by column name; empty ones for an empty batch."""
+    names = ("code", "detail", "line", *EVENT_COLUMNS)
+    columns = zip(*parsed, strict=True) if parsed else ([] for _ in names)
+    return dict(zip(names, columns, strict=True))
+
+
+def _raw(codes: Sequence[str | None], raws: Sequence[bytes | None], values: pa.Array, lines: list[bytes]) -> pa.Array:
+    """The messages as received. Lines that are well-formed as they stand are passed on without touching them."""
+    if any(raw is not None for raw in raws):
+        kept = (raw or (line if code is None else None) for code, raw, line in zip(codes, raws, lines, strict=True))
+        return pa.array(kept, pa.string())
+    texts = values.view(pa.string())
+    is_event = pc.is_null(pa.array(codes, pa.string()))
+    return texts if pc.all(is_event).as_py() else pc.if_else(is_event, texts, pa.scalar(None, pa.string()))
+
+
+def _batch(files: pa.Array, hashes: pa.Array, columns: dict[str, Any]) -> pa.RecordBatch:
+    arrays: dict[str, pa.Array] = {"file": files, "line_hash": hashes}
+    for name, values in columns.items():
+        if name == "identifiers":
+            arrays[name] = _links(values)
+        elif name == "content_hash":
+            arrays[name] = _hashes(values)
+        elif name == "line":
+            arrays[name] = pa.array(values, pa.binary())
+        elif name == "raw":
+            arrays[name] = values
+        else:
+            arrays[name] = pa.array(values, _ARROW_TYPES.get(name, pa.string()))
+    return pa.RecordBatch.from_pydict(arrays)
+
+
+def _hashes(digests: Sequence[bytes | None]) -> pa.Array:
+    """Eight bytes each as a signed number; null for refused lines."""
+    numbers = np.frombuffer(b"".join(digest or bytes(8) for digest in digests), "<i8")
+    return pa.array(numbers, pa.int64(), mask=np.fromiter((d is None for d in digests), bool, len(digests)))
+
+
+def _links(rows: Sequence[list[Any] | None]) -> pa.Array:
+    """Lists of identifiers from flat columns, a fraction of the cost of converting nested objects."""
+    lengths = np.fromiter((len(links) if links else 0 for links in rows), np.int32, len(rows))
+    offsets = np.zeros(len(rows) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    flat = list(chain.from_iterable(links for links in rows if links))
+    arrays = [
+        pa.array([link[0][0] for link in flat], pa.string()),
+        pa.array([link[0][1] for link in flat], pa.binary()),
+        pa.array([link[0][2] for link in flat], pa.string()),
+        pa.array([link[1] for link in flat], pa.string()),
+    ]
+    is_null = pa.array([links is None for links in rows], pa.bool_())
+    structs = pa.StructArray.from_arrays(arrays, fields=_LINK_FIELDS)
+    return pa.ListArray.from_arrays(pa.array(offsets), structs, mask=is_null)

@@ -1,0 +1,110 @@
+"""Identifier capture: which identifiers a message carries, and how each is linked to it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from oneuser.events.identifiers import Identifier, IdentifierReader
+from oneuser.events.syntax import RefusedLine
+from oneuser.events.values import make_getter
+
+if TYPE_CHECKING:
+    from oneuser.core.keyed import Keys
+    from oneuser.events.spec import SourceSpec
+
+_TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
+
+Captured = tuple[list["Link"], list[str], list[str]]
+
+
+class Link(NamedTuple):
+    """An identifier and how a message carries it (kinds as in `event_identifiers`)."""
+
+    identifier: Identifier
+    link: str
+
+
+class IdentifierCapture:
+    """Captures the identifiers of messages of one source."""
+
+    def __init__(self, spec: SourceSpec, keys: Keys) -> None:
+        is_table = spec.is_table
+        self._readers = {t.name: IdentifierReader(t, keys, is_table=is_table) for t in spec.id_types}
+        self._slots = tuple(
+            (id_type, self._readers[id_type].read, make_getter(part, is_table=is_table))
+            for id_type, part in spec.mapping.identifiers
+            if id_type in self._readers
+        )
+        self._external_ids = make_getter(spec.mapping.external_ids, is_table=is_table)
+        self._previous_id = make_getter(spec.mapping.previous_id, is_table=is_table)
+        candidates = (
+            (("anonymous_id", "previous_anonymous"), ("user_id", "previous_user"))
+            if spec.previous_id_type == "auto"
+            else ((spec.previous_id_type, "previous"),)
+        )
+        self._previous = tuple((self._readers[t].read, link) for t, link in candidates if t in self._readers)
+
+    def capture(self, message: dict[str, Any], *, is_alias: bool) -> Captured:
+        """Links of a message, codes of the values that were dropped, and types of external ids that are not linked.
+
+        A value that stands in several places counts once; two values of a type both count.
+
+        Raises:
+            RefusedLine: for an alias that does not name both ids.
+        """
+        links: list[Link] = []
+        dropped: list[str] = []
+        unlinked: list[str] = []
+        new_id_type = self._new_id_type(message) if is_alias else None
+        for id_type, read, getter in self._slots:
+            raw = getter(message)
+            if raw is not None:
+                _add(read(raw), "alias" if id_type == new_id_type else "event", links, dropped)
+        external_ids = self._external_ids(message)
+        if type(external_ids) is list:
+            self._add_external(external_ids, links, dropped, unlinked)
+        if is_alias:
+            self._add_previous(message, links, dropped)
+        return links, dropped, unlinked
+
+    def _new_id_type(self, message: dict[str, Any]) -> str:
+        """Type of the id that an alias renames to: the user id, or the anonymous id of a message without one."""
+        for id_type, read, getter in self._slots:
+            if id_type == "user_id" and isinstance(read(getter(message)), Identifier):
+                return "user_id"
+        return "anonymous_id"
+
+    def _add_external(self, entries: list[Any], links: list[Link], dropped: list[str], unlinked: list[str]) -> None:
+        for entry in entries:
+            if type(entry) is not dict:
+                dropped.append("id.type")
+                continue
+            id_type = entry.get("type")
+            reader = self._readers.get(id_type) if type(id_type) is str else None
+            if reader is not None:
+                _add(reader.read(entry.get("id")), "event", links, dropped)
+            elif type(id_type) is str and _TYPE_NAME.fullmatch(id_type):
+                unlinked.append(id_type)
+            else:
+                # a type that is no name may be anything, a value too
+                unlinked.append("(other)")
+
+    def _add_previous(self, message: dict[str, Any], links: list[Link], dropped: list[str]) -> None:
+        raw = self._previous_id(message)
+        found = [(read(raw), link) for read, link in self._previous]
+        if found and all(isinstance(result, str) for result, _ in found):
+            _add(found[0][0], "", links, dropped)
+        for result, link in found:
+            if isinstance(result, Identifier):
+                links.append(Link(result, link))
+        kinds = {link.link for link in links}
+        if "alias" not in kinds or not any(kind.startswith("previous") for kind in kinds):
+            raise RefusedLine("spec.alias", "alias without both ids")
+
+
+def _add(found: Identifier | str | None, link: str, links: list[Link], dropped: list[str]) -> None:
+    if type(found) is str:
+        dropped.append(found)
+    elif isinstance(found, Identifier) and all(found != other.identifier for other in links):
+        links.append(Link(found, link))

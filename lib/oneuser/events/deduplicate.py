@@ -1,0 +1,119 @@
+"""One event for each message, whatever number of copies arrived, in whatever order.
+
+Of the copies of a message the one received first counts (without a receipt, last), then the smallest content hash. The
+comparison looks at keys alone; whole lines are moved only where a message has several copies.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+from pyspark.sql.window import Window as W
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def separate_equal_rows(events: DataFrame) -> DataFrame:
+    """Give equal rows without a message id, in one file, a key each: by their number among their equals.
+
+    The first keeps the key of its content, so that the same row in another file is the same message; the n-th meets
+    the n-th. Rows with a message id pass unchanged.
+    """
+    repeated = (
+        events.where("is_keyless")
+        .groupBy("file", "message_key")
+        .agg(F.count(F.lit(1)).alias("n_rows"))
+        .where(F.col("n_rows") > 1)
+        .select("file", "message_key", F.lit(True).alias("is_keyless"))
+    )
+    on = ["file", "message_key", "is_keyless"]
+    # equal rows are alike in all that matters; the rest of the order makes the choice the same every time
+    numbers = W.partitionBy("file", "message_key").orderBy("line_hash", "raw")
+    number = F.row_number().over(numbers.rowsBetween(W.unboundedPreceding, W.currentRow)) - 1
+    later_key = F.substring(
+        F.unhex(F.sha2(F.concat("message_key", F.encode(number.cast("string"), "UTF-8")), 256)), 1, 16
+    )
+    equals = events.join(repeated, on=on, how="left_semi").withColumn(
+        "message_key", F.when(number == 0, F.col("message_key")).otherwise(later_key)
+    )
+    others = events.join(repeated, on=on, how="left_anti")
+    return others.unionByName(equals.select(*others.columns))
+
+
+def without_suppressed(events: DataFrame, suppressions: DataFrame) -> DataFrame:
+    """Rows of messages none of whose copies carries a suppressed identifier.
+
+    Args:
+        events: Parsed events.
+        suppressions: One row per suppressed identifier: `id_type`, `id_key`.
+    """
+    return events.join(_suppressed_messages(events, suppressions), on="message_key", how="left_anti")
+
+
+def suppressed_only(events: DataFrame, suppressions: DataFrame) -> DataFrame:
+    """The rows that `without_suppressed` leaves out."""
+    return events.join(_suppressed_messages(events, suppressions), on="message_key", how="left_semi")
+
+
+def find_repeated(events: DataFrame) -> DataFrame:
+    """One row per message with several copies among `events`: `message_key`, `n_copies`, `is_conflict`."""
+    return (
+        events.groupBy("message_key")
+        .agg(
+            F.count(F.lit(1)).alias("n_copies"),
+            F.min("content_hash").alias("low"),
+            F.max("content_hash").alias("high"),
+        )
+        .where(F.col("n_copies") > 1)
+        .select("message_key", "n_copies", (F.col("low") != F.col("high")).alias("is_conflict"))
+    )
+
+
+def keep_first_copies(events: DataFrame, repeated: DataFrame) -> DataFrame:
+    """One row per message: the copy that counts. `repeated` is the answer of `find_repeated` for the same events."""
+    keys = repeated.select("message_key")
+    order = W.partitionBy("message_key").orderBy(
+        F.col("received_at").asc_nulls_last(), "content_hash", "source", "file", "line_hash", "raw"
+    )
+    copy = F.row_number().over(order.rowsBetween(W.unboundedPreceding, W.currentRow))
+    copies = events.join(keys, on="message_key", how="left_semi").withColumn("_copy", copy)
+    firsts = copies.where(F.col("_copy") == 1).drop("_copy")
+    single = events.join(keys, on="message_key", how="left_anti")
+    return single.unionByName(firsts.select(*single.columns))
+
+
+def compare_with_stored(events: DataFrame, stored: DataFrame) -> DataFrame:
+    """One row per message that is stored already: `message_key`, `source`, `is_newer_first`, `is_conflict`.
+
+    Args:
+        events: One row per message, new.
+        stored: Rows of `events`, the table.
+
+    Returns:
+        `is_newer_first` says that the new copy is the one that counts, and the stored one goes.
+    """
+    new = events.select("message_key", "source", "received_at", "content_hash")
+    old = stored.select(
+        "message_key", F.col("received_at").alias("old_received_at"), F.col("content_hash").alias("old_content_hash")
+    )
+    is_earlier = F.col("received_at").isNotNull() & (
+        F.col("old_received_at").isNull() | (F.col("received_at") < F.col("old_received_at"))
+    )
+    is_same_time = F.col("received_at").eqNullSafe(F.col("old_received_at"))
+    is_smaller = F.col("content_hash") < F.col("old_content_hash")
+    return new.join(old, on="message_key", how="inner").select(
+        "message_key",
+        "source",
+        (is_earlier | (is_same_time & is_smaller)).alias("is_newer_first"),
+        (F.col("content_hash") != F.col("old_content_hash")).alias("is_conflict"),
+    )
+
+
+def _suppressed_messages(events: DataFrame, suppressions: DataFrame) -> DataFrame:
+    carried = events.select("message_key", F.explode("identifiers").alias("carried")).select(
+        "message_key", F.col("carried.id_type").alias("id_type"), F.col("carried.id_key").alias("id_key")
+    )
+    keys = F.broadcast(suppressions.select("id_type", "id_key"))
+    return carried.join(keys, on=["id_type", "id_key"], how="left_semi").select("message_key").distinct()

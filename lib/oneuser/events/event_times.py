@@ -1,0 +1,74 @@
+"""When a message happened: its own time, corrected for the skew of its clock, or its receipt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from oneuser.events.spec import Expression, Mapping, Time
+from oneuser.events.syntax import RefusedLine
+from oneuser.events.times import DAY, make_time_reader
+from oneuser.events.values import make_getter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from oneuser.events.times import Instant
+
+    Reader = Callable[[dict[str, Any]], Instant]
+
+
+class EventTimes:
+    """Reads the times of messages of one source, in microseconds since 1970 UTC.
+
+    `horizon` is the latest credible instant. A message that says it happened more than a day after its receipt is from
+    the future, whatever the horizon.
+    """
+
+    def __init__(self, mapping: Mapping, *, is_table: bool, horizon: int) -> None:
+        self._event_time = _reader(mapping.event_time, is_table=is_table)
+        self._original_time = _reader(mapping.original_time, is_table=is_table)
+        self._sent_at = _reader(mapping.sent_at, is_table=is_table)
+        self._received_at = _reader(mapping.received_at, is_table=is_table)
+        self._horizon = horizon
+
+    def read(self, message: dict[str, Any]) -> tuple[int, int | None, str | None]:
+        """Event time, receipt (null where there is none that can be), and how the first was found where not just read.
+
+        Raises:
+            RefusedLine: where neither the message's time nor its receipt can be.
+        """
+        received_at, _ = self._received_at(message)
+        if received_at is not None and not 0 <= received_at <= self._horizon:
+            received_at = None
+        event_time, flag = self._event_time(message)
+        if flag == "time.missing":
+            event_time, flag = self._from_device_clock(message, received_at)
+        latest = self._horizon if received_at is None else min(received_at + DAY, self._horizon)
+        if event_time is None:
+            problem = flag or "time.missing"
+        elif event_time < 0:
+            problem = "time.before_1970"
+        elif event_time > latest:
+            problem = "time.future"
+        else:
+            return event_time, received_at, flag
+        if received_at is None:
+            raise RefusedLine(problem)
+        return received_at, received_at, problem
+
+    def _from_device_clock(self, message: dict[str, Any], received_at: int | None) -> Instant:
+        """The uncorrected time, moved by as much as the device's clock was wrong when it sent the message."""
+        original_time, flag = self._original_time(message)
+        sent_at, _ = self._sent_at(message)
+        if original_time is None or sent_at is None or received_at is None:
+            return original_time, flag
+        return original_time + received_at - sent_at, "time.skew"
+
+
+def _reader(expression: Expression | None, *, is_table: bool) -> Reader:
+    if expression is None:
+        return lambda _: (None, "time.missing")
+    getter = make_getter(expression, is_table=is_table)
+    declared = expression if isinstance(expression, Time) else Time(expression)
+    read_time = make_time_reader(declared.pattern, declared.zone)
+    return lambda message: read_time(getter(message))

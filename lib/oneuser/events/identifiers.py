@@ -1,0 +1,98 @@
+"""Identifiers of one message: captured, normalised, tested and keyed. Python, on executors, inside the parsing pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from oneuser.core.keyed import Keys, identifier_hasher
+from oneuser.events.normalise import has_hidden_characters, is_garbage, make_normaliser
+
+if TYPE_CHECKING:
+    from oneuser.events.spec import IdTypeSpec
+
+# per type and task; a value seen again within reach costs one look-up instead of normalising and hashing
+_MEMO_SIZE = 100_000
+_MAX_CHARACTERS = 1024
+_EMAIL_NORMALISERS = frozenset(["email", "uid2_email"])
+_INTEGER_LIMIT = 2**63
+
+
+class RoundedInteger(Exception):  # noqa: N818 - asks for a second, exact reading
+    """An identifier may be an integer beyond 64 bits, which the fast parser rounds."""
+
+
+class Identifier(NamedTuple):
+    """A valid identifier; `key` is the keyed hash of `value`."""
+
+    id_type: str
+    key: bytes
+    value: str
+
+
+class IdentifierReader:
+    """Reads values of one type. The answer for a value is an `Identifier`, or the code that says why it is dropped."""
+
+    def __init__(self, spec: IdTypeSpec, keys: Keys, *, is_table: bool) -> None:
+        self.id_type = spec.name
+        self._normalise = make_normaliser(spec)
+        self._hash = identifier_hasher(keys, spec.name)
+        self._is_table = is_table
+        self._memo: dict[str, Identifier | str] = {}
+        is_email, is_phone = spec.normaliser in _EMAIL_NORMALISERS, spec.normaliser == "phone"
+        self._invalid = "id.email" if is_email else "id.phone" if is_phone else "id.format"
+
+    def read(self, raw: Any) -> Identifier | str | None:
+        """The identifier, the code of its refusal, or null where there is no value at all.
+
+        Raises:
+            RoundedInteger: where the message must be read again exactly.
+        """
+        if raw is None:
+            return None
+        if type(raw) is float and not self._is_table and not -_INTEGER_LIMIT < raw < _INTEGER_LIMIT:
+            raise RoundedInteger
+        value = raw if type(raw) is str else identifier_text(raw, is_table=self._is_table)
+        if value is None:
+            # an empty cell of a typed column is not a number, and no value
+            return None if self._is_table and raw != raw else "id.type"  # noqa: PLR0124 - NaN alone differs from itself
+        found = self._memo.get(value)
+        if found is None:
+            found = self._judge(value)
+            if len(self._memo) >= _MEMO_SIZE:
+                self._memo.clear()
+            self._memo[value] = found
+        return found
+
+    def _judge(self, value: str) -> Identifier | str:
+        if has_hidden_characters(value.strip()):
+            return "id.charset"
+        if len(value) > _MAX_CHARACTERS:
+            return "id.length"
+        if is_garbage(value):
+            return "id.blocked"
+        normalised = self._normalise(value)
+        if normalised is None:
+            return self._invalid
+        if is_garbage(normalised):
+            return "id.blocked"
+        return Identifier(self.id_type, self._hash(normalised), normalised)
+
+
+def identifier_text(raw: Any, *, is_table: bool) -> str | None:
+    """A scalar as the text of an identifier; null for what cannot be one.
+
+    Integers become decimal text. So do integral floats of typed columns, where a column with gaps turns 13085 into
+    13085.0; in JSON a fraction was written on purpose and is refused.
+    """
+    if isinstance(raw, str):
+        return raw
+    if isinstance(raw, bool):
+        return None
+    if isinstance(raw, int):
+        return str(raw)
+    if isinstance(raw, float):
+        is_exact = raw.is_integer() and abs(raw) < _INTEGER_LIMIT
+        return str(int(raw)) if is_table and is_exact else None
+    if is_table and hasattr(raw, "to_integral_value"):
+        return str(int(raw)) if raw.is_finite() and raw == raw.to_integral_value() else None
+    return None

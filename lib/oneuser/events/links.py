@@ -1,0 +1,50 @@
+"""Which message carries which identifier, from the identifiers kept with each event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from oneuser.contracts.graph import EVENT_IDENTIFIERS
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def spread_identifiers(events: DataFrame) -> DataFrame:
+    """One row per message, identifier and kind of link. Messages without identifiers have none.
+
+    Returns:
+        `message_key`, `event_time`, `id_type`, `id_key`, `id_value`, `link`, `type_rank` (place of the key among the
+        message's identifiers of that type, from 0).
+    """
+    carried = events.select("message_key", "event_time", "identifiers", F.explode("identifiers").alias("carried"))
+    smaller = F.filter(
+        "identifiers",
+        lambda other: (other["id_type"] == F.col("carried.id_type")) & (other["id_key"] < F.col("carried.id_key")),
+    )
+    # the same identifier may hang on a message by two kinds of link
+    type_rank = F.size(F.array_distinct(F.transform(smaller, lambda other: other["id_key"])))
+    return carried.select(
+        "message_key",
+        "event_time",
+        F.col("carried.id_type").alias("id_type"),
+        F.col("carried.id_key").alias("id_key"),
+        F.col("carried.id_value").alias("id_value"),
+        F.col("carried.link").alias("link"),
+        F.when(F.size("identifiers") == 1, 0).otherwise(type_rank).alias("type_rank"),
+    )
+
+
+def link_events(spread: DataFrame, identifiers: DataFrame, *, run_seq: int) -> DataFrame:
+    """Rows of `event_identifiers`: the spread identifiers by their numbers.
+
+    Args:
+        spread: As `spread_identifiers` gives it.
+        identifiers: Rows of `identifiers`; every identifier of `spread` has a number there.
+        run_seq: Run that ingests the messages.
+    """
+    numbers = identifiers.select("id_type", "id_key", "identifier_id")
+    linked = spread.drop("id_value").join(numbers, on=["id_type", "id_key"], how="left")
+    return EVENT_IDENTIFIERS.conform(linked.withColumn("run_seq", F.lit(run_seq).cast("bigint")))

@@ -1,0 +1,180 @@
+"""Normalisers of identifier values, each with a version, and the test for values that name nobody.
+
+A normaliser gives the one form of a value in which all its spellings meet, or null for a value that cannot be one of
+its type. Changing what one does means a new version: identifiers are then re-normalised.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import partial
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from oneuser.events.spec import IdTypeSpec
+
+    Normaliser = Callable[[str], str | None]
+
+NORMALISER_VERSIONS = {
+    "none": 1,
+    "trim": 1,
+    "lower": 1,
+    "email": 1,
+    "uid2_email": 1,
+    "phone": 1,
+    "salesforce_id": 1,
+    "uuid": 1,
+}
+
+_GARBAGE = frozenset(
+    ["", "null", "none", "nil", "nan", "undefined", "anonymous", "guest", "unknown", "n/a", "true", "false", "0", "-1"]
+    + ["[object object]"]
+)
+# the nil UUID and all-zero advertising ids among them
+_ZEROS = re.compile(r"\{?[0-]+\}?")
+_QUOTES = "\"'`"
+# longer values are none of these, unless they begin with a zero, a dash, a brace, a quote or white space
+_LONGEST_GARBAGE = 20
+_GARBAGE_STARTS = frozenset("0-{ \t\r\n" + _QUOTES)
+_EMAIL = re.compile(
+    r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]"
+)
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_GMAIL = frozenset(["gmail.com", "googlemail.com"])
+_MAX_EMAIL = 254
+_SALESFORCE = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
+_SALESFORCE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+_HIDDEN = frozenset(["Cc", "Cf", "Cs", "Zl", "Zp"])
+
+
+def make_normaliser(spec: IdTypeSpec) -> Normaliser:
+    """The function that brings values of a type to one form.
+
+    Raises:
+        KeyError: for a normaliser that does not exist; the configuration refuses it before.
+    """
+    if spec.normaliser == "email":
+        return partial(normalise_email, gmail=spec.gmail)
+    if spec.normaliser == "phone":
+        return partial(normalise_phone, region=spec.default_region)
+    return {
+        "none": str,
+        "trim": str.strip,
+        "lower": normalise_lower,
+        "uid2_email": normalise_uid2_email,
+        "salesforce_id": normalise_salesforce_id,
+        "uuid": normalise_uuid,
+    }[spec.normaliser]
+
+
+def is_garbage(value: str) -> bool:
+    """Whether a value is one of those that programs write when they know nobody: `null`, `0`, the nil UUID …"""
+    if len(value) > _LONGEST_GARBAGE and value[0] not in _GARBAGE_STARTS:
+        return False
+    bare = value.strip().strip(_QUOTES).strip().casefold()
+    return bare in _GARBAGE or _ZEROS.fullmatch(bare) is not None
+
+
+def has_hidden_characters(value: str) -> bool:
+    """Whether a value holds U+FFFD, a surrogate, or a control, zero-width or bidirectional character."""
+    if value.isprintable():
+        return "\ufffd" in value
+    # separators and unassigned characters are not printable either, and do no harm
+    return any(char == "\ufffd" or unicodedata.category(char) in _HIDDEN for char in value)
+
+
+def normalise_lower(value: str) -> str:
+    """White space off, one Unicode form, lower case."""
+    return unicodedata.normalize("NFC", value.strip()).lower()
+
+
+def normalise_email(value: str, *, gmail: bool = False) -> str | None:
+    """An address in NFC and lower case with an ASCII (IDNA) domain; null if it cannot be one.
+
+    With `gmail`, dots and what follows `+` are left out of addresses at Gmail, which ignores both.
+    """
+    address = value.strip().lower()
+    if not address.isascii() or _EMAIL.fullmatch(address) is None or len(address) > _MAX_EMAIL:
+        unusual = _unusual_email(address)
+        if unusual is None:
+            return None
+        address = unusual
+    if ".." in address or address[0] == "." or ".@" in address:
+        return None
+    return _without_gmail_variants(address) if gmail else address
+
+
+def normalise_uid2_email(value: str) -> str | None:
+    """An address as UID2 wants it before hashing: lower case, Gmail variants folded."""
+    return normalise_email(value, gmail=True)
+
+
+def normalise_phone(value: str, *, region: str | None) -> str | None:
+    """A number as E.164; null if it cannot be one, or has no country code and no region is declared."""
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(value, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def normalise_salesforce_id(value: str) -> str | None:
+    """A Salesforce record id with its 3 check characters, which make it safe to compare in any case."""
+    record_id = value.strip()
+    if _SALESFORCE.fullmatch(record_id) is None:
+        return None
+    head = record_id[:15]
+    checks = (
+        sum(1 << i for i, char in enumerate(head[start : start + 5]) if "A" <= char <= "Z") for start in (0, 5, 10)
+    )
+    full = head + "".join(_SALESFORCE_ALPHABET[check] for check in checks)
+    return full if len(record_id) == len(head) or record_id[15:].upper() == full[15:] else None
+
+
+def normalise_uuid(value: str) -> str | None:
+    """A UUID in lower case with dashes; null if it is none."""
+    try:
+        return str(UUID(value.strip()))
+    except ValueError:
+        return None
+
+
+def _unusual_email(address: str) -> str | None:
+    """Addresses beyond the plain ASCII form: international ones, and domains without a dot."""
+    local, at, domain = unicodedata.normalize("NFC", address).rpartition("@")
+    ascii_domain = _ascii_domain(domain)
+    if not at or not local or "@" in local or ascii_domain is None:
+        return None
+    if any(char.isspace() or char in '"(),:;<>[\\]' for char in local) or len(local.encode()) > 64:  # noqa: PLR2004
+        return None
+    whole = f"{local.lower()}@{ascii_domain}"
+    return whole if len(whole.encode()) <= _MAX_EMAIL else None
+
+
+def _ascii_domain(domain: str) -> str | None:
+    """A domain in its ASCII form; null if it cannot be one. Special-use domains and single names are none of it."""
+    if not domain.isascii():
+        import idna
+
+        try:
+            domain = idna.encode(domain, uts46=True).decode("ascii")
+        except (idna.IDNAError, UnicodeError):
+            return None
+    labels = domain.lower().removesuffix(".").split(".")
+    are_labels = all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdecimal()
+    return ".".join(labels) if are_labels else None
+
+
+def _without_gmail_variants(address: str) -> str:
+    local, _, domain = address.rpartition("@")
+    if domain not in _GMAIL:
+        return address
+    return f"{local.split('+')[0].replace('.', '')}@gmail.com"

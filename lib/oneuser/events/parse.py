@@ -1,0 +1,235 @@
+"""One message: from a line's bytes, or a table's row, to the columns of an event. Python, on executors.
+
+The parser of a source is made once per task; what it returns for a line is a plain tuple in the order of
+`EVENT_COLUMNS`, or `RefusedLine` is raised with the code of the reason.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from oneuser.core.keyed import Keys, message_hasher
+from oneuser.events.capture import IdentifierCapture
+from oneuser.events.event_times import EventTimes
+from oneuser.events.identifiers import RoundedInteger, identifier_text
+from oneuser.events.normalise import has_hidden_characters, is_garbage
+from oneuser.events.spec import EVENT_TYPES, Expression, FirstOf, Path, SourceSpec
+from oneuser.events.syntax import LineReader, RefusedLine
+from oneuser.events.touch import TouchReader, harmless
+from oneuser.events.values import make_getter, path_getter, plain_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+EVENT_COLUMNS = (
+    "message_key", "message_id", "type", "event", "event_time", "received_at", "time_flag", "group_id", "identifiers",
+    "dropped", "unlinked", "campaign_source", "campaign_medium", "campaign_name", "campaign_term", "campaign_content",
+    "click_id_type", "referrer_host", "page_host", "traits", "properties", "consent", "raw", "content_hash",
+    "is_keyless",
+)  # fmt: skip
+
+EventRow = tuple[Any, ...]
+_MAX_GROUP_CHARACTERS = 1024
+_TYPES = {name: name for name in EVENT_TYPES}
+
+
+class MessageParser:
+    """Parses lines or rows of one source.
+
+    `horizon` is the latest instant, in microseconds, that an event may claim.
+    """
+
+    def __init__(self, spec: SourceSpec, keys: Keys, *, horizon: int) -> None:
+        mapping, is_table = spec.mapping, spec.is_table
+        self._root = path_getter(spec.root) if spec.root else None
+        self._lines = LineReader(_watched(spec), spec.limits)
+        self._limits = spec.limits
+        self._hash_message = message_hasher(keys, spec.id_space)
+        self._capture = IdentifierCapture(spec, keys)
+        self._times = EventTimes(mapping, is_table=is_table, horizon=horizon)
+        self._touches = TouchReader(mapping, is_table=is_table)
+        self._message_id = make_getter(mapping.message_id, is_table=is_table)
+        self._type = make_getter(mapping.type, is_table=is_table)
+        self._event = make_getter(mapping.event, is_table=is_table)
+        self._group_id = make_getter(mapping.group_id, is_table=is_table)
+        self._traits = _object_getter(mapping.traits, is_table=is_table)
+        self._properties = _object_getter(mapping.properties, is_table=is_table)
+        self._consent = make_getter(mapping.consent, is_table=is_table)
+        # a copy that arrives again differs in these and is no other message for it
+        self._transport = tuple(_top_keys(mapping.received_at, mapping.sent_at))
+
+    def parse_line(self, line: bytes, n_bytes: int) -> EventRow:
+        """The event in a line of JSON; `raw` is null where the line itself is to be kept.
+
+        Raises:
+            RefusedLine: where the line cannot be an event.
+        """
+        if n_bytes > self._limits.max_line_bytes:
+            raise RefusedLine("limit.line", f"longer than {self._limits.max_line_bytes} bytes")
+        found, is_clean = self._lines.read(line)
+        raw = None if is_clean and line[:1] == b"{" else canonical_json(found)
+        try:
+            return self._parse(self._rooted(found), raw)
+        except RoundedInteger:
+            return self._parse(self._rooted(self._lines.read_exactly(line)), raw)
+
+    def parse_row(self, row: dict[str, Any]) -> EventRow:
+        """The event in a row of a table; `raw` is the row as JSON with sorted keys.
+
+        Raises:
+            RefusedLine: where the row cannot be an event.
+        """
+        return self._parse(row, canonical_json(row))
+
+    def _rooted(self, found: dict[str, Any]) -> dict[str, Any]:
+        if self._root is None:
+            return found
+        message = self._root(found)
+        if type(message) is not dict:
+            raise RefusedLine("spec.no_root", "no object where the message should sit")
+        return message
+
+    def _parse(self, message: dict[str, Any], raw: bytes | None) -> EventRow:
+        kind = self._read_type(message)
+        traits = self._traits(message)
+        if type(traits) is dict and len(traits) > self._limits.max_traits:
+            raise RefusedLine("limit.traits", f"more than {self._limits.max_traits} traits")
+        identifiers, dropped, unlinked = self._capture.capture(message, is_alias=kind == "alias")
+        group_id = self._read_group(message, dropped)
+        if not identifiers and group_id is None:
+            raise RefusedLine("spec.no_identity")
+        if kind == "group" and group_id is None:
+            raise RefusedLine("spec.group", "group message without group id")
+        event_time, received_at, time_flag = self._times.read(message)
+        event = self._event(message)
+        touch = self._touches.read(message)
+        consent = self._consent(message)
+        properties = self._properties(message)
+        message_id = identifier_text(self._message_id(message), is_table=True)
+        is_keyless = message_id is None or is_garbage(message_id)
+        if is_keyless:
+            # the id of a message that has none is its content: a replay in another file is the same message
+            message_key = self._hash_message(b"\0" + canonical_json(message))
+        else:
+            message_key = self._hash_message(message_id.encode())  # type: ignore[union-attr]
+        return (
+            message_key,
+            None if is_keyless else message_id,
+            kind,
+            harmless(event if type(event) is str else plain_text(event)),
+            event_time,
+            received_at,
+            time_flag,
+            group_id,
+            identifiers,
+            dropped,
+            unlinked,
+            *touch.campaign,
+            touch.click_id_type,
+            touch.referrer_host,
+            touch.page_host,
+            canonical_json(traits) if type(traits) is dict and traits else None,
+            canonical_json(properties) if type(properties) is dict and properties else None,
+            canonical_json(consent) if type(consent) is dict else None,
+            raw,
+            self._content_hash(message),
+            is_keyless,
+        )
+
+    def _read_type(self, message: dict[str, Any]) -> str:
+        kind = self._type(message)
+        known = _TYPES.get(kind) if type(kind) is str else None
+        if known is None:
+            if kind is None:
+                raise RefusedLine("spec.no_type")
+            known = _TYPES.get(kind.strip().lower()) if isinstance(kind, str) else None
+            if known is None:
+                raise RefusedLine("spec.unknown_type")
+        return known
+
+    def _read_group(self, message: dict[str, Any], dropped: list[str]) -> str | None:
+        raw = self._group_id(message)
+        if raw is None:
+            return None
+        text = identifier_text(raw, is_table=True)
+        if text is None:
+            dropped.append("id.type")
+        elif has_hidden_characters(text.strip()):
+            dropped.append("id.charset")
+        elif len(text) > _MAX_GROUP_CHARACTERS:
+            dropped.append("id.length")
+        elif is_garbage(text):
+            dropped.append("id.blocked")
+        else:
+            return text.strip()
+        return None
+
+    def _content_hash(self, message: dict[str, Any]) -> bytes:
+        for key in self._transport:
+            message.pop(key, None)
+        return blake2b(canonical_json(message), digest_size=8).digest()
+
+
+def canonical_json(value: Any) -> bytes:
+    """JSON with sorted keys and no spaces; times and exact numbers of tables as text."""
+    try:
+        return orjson.dumps(value, default=_as_text, option=orjson.OPT_SORT_KEYS)
+    except (orjson.JSONEncodeError, TypeError):
+        # integers beyond 64 bits
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_as_text).encode()
+
+
+def _as_text(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes | bytearray) else str(value)
+
+
+def _object_getter(
+    mapped: Expression | tuple[tuple[str, Expression], ...] | None, *, is_table: bool
+) -> Callable[[dict[str, Any]], Any]:
+    """A getter of traits or properties: an object of the message, or one put together from declared parts."""
+    if not isinstance(mapped, tuple):
+        return make_getter(mapped, is_table=is_table)
+    getters = tuple((name, make_getter(part, is_table=is_table)) for name, part in mapped)
+
+    def get_object(message: dict[str, Any]) -> dict[str, Any]:
+        values = ((name, getter(message)) for name, getter in getters)
+        return {name: value for name, value in values if value is not None}
+
+    return get_object
+
+
+def _watched(spec: SourceSpec) -> Iterator[tuple[str, ...]]:
+    """Paths of identifiers, times and type, from the top of a line."""
+    mapping = spec.mapping
+    parts = [mapping.message_id, mapping.type, mapping.event_time, mapping.original_time, mapping.sent_at]
+    parts += [mapping.received_at, mapping.group_id, mapping.previous_id]
+    parts += [part for _, part in mapping.identifiers]
+    for part in parts:
+        for path in paths_of(part):
+            yield spec.root + path
+    for path in paths_of(mapping.external_ids):
+        yield spec.root + path
+        yield spec.root + (*path, "id")
+        yield spec.root + (*path, "type")
+
+
+def paths_of(expression: Expression | None) -> Iterator[tuple[str, ...]]:
+    """All paths that an expression reads."""
+    if isinstance(expression, Path):
+        yield expression.keys
+    elif isinstance(expression, FirstOf) or hasattr(expression, "parts"):
+        for part in expression.parts:
+            yield from paths_of(part)
+    elif expression is not None and hasattr(expression, "part"):
+        yield from paths_of(expression.part)
+
+
+def _top_keys(*expressions: Expression | None) -> Iterator[str]:
+    for expression in expressions:
+        for keys in paths_of(expression):
+            if len(keys) == 1:
+                yield keys[0]

@@ -1,0 +1,129 @@
+"""What the parser of one source has to know. Frozen and picklable: it travels inside the function that executors run.
+
+A mapping says where each part of an event sits in a line's object; a preset is a mapping that ships with the package.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+EVENT_TYPES = ("identify", "track", "page", "screen", "group", "alias")
+
+
+@dataclass(frozen=True)
+class Path:
+    """A value by its keys from the top of the object. For tables the first key may be a whole column name."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Const:
+    """The same value for every line."""
+
+    value: str | int | float | bool
+
+
+@dataclass(frozen=True)
+class FirstOf:
+    """The first of several that is there."""
+
+    parts: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Concat:
+    """Texts one after another; null if one of them is missing."""
+
+    parts: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Product:
+    """Numbers multiplied in exact decimal arithmetic, as text; null if one of them is no number."""
+
+    parts: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Time:
+    """A time with a declared pattern (Java's letters) or a zone for values that name none."""
+
+    part: Expression
+    pattern: str | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True)
+class UrlParam:
+    """A query parameter of a URL."""
+
+    part: Expression
+    name: str
+
+
+Expression = Path | Const | FirstOf | Concat | Product | Time | UrlParam
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Where each part of an event is. A part without an expression is never there.
+
+    `identifiers` may name a type several times; every value counts. `traits` and `properties` are either one
+    expression that gives an object, or pairs of a name and an expression.
+    """
+
+    message_id: Expression | None = None
+    type: Expression | None = None
+    event: Expression | None = None
+    event_time: Expression | None = None
+    original_time: Expression | None = None
+    sent_at: Expression | None = None
+    received_at: Expression | None = None
+    group_id: Expression | None = None
+    identifiers: tuple[tuple[str, Expression], ...] = ()
+    external_ids: Expression | None = None
+    previous_id: Expression | None = None
+    traits: Expression | tuple[tuple[str, Expression], ...] | None = None
+    properties: Expression | tuple[tuple[str, Expression], ...] | None = None
+    consent: Expression | None = None
+    campaign: Expression | tuple[tuple[str, Expression], ...] | None = None
+    page_url: Expression | None = None
+    page_search: Expression | None = None
+    referrer: Expression | None = None
+
+
+@dataclass(frozen=True)
+class IdTypeSpec:
+    """How values of one identifier type are brought to one form."""
+
+    name: str
+    normaliser: str = "trim"
+    default_region: str | None = None
+    gmail: bool = False
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds beyond which a line is refused."""
+
+    max_line_bytes: int = 32 * 1024
+    max_depth: int = 100
+    max_traits: int = 300
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """Everything the parser needs to know about one source, secrets apart.
+
+    `is_table` holds for CSV, TSV and Parquet: a row has typed columns instead of a line of JSON.
+    """
+
+    name: str
+    id_space: str
+    mapping: Mapping
+    id_types: tuple[IdTypeSpec, ...]
+    root: tuple[str, ...] = ()
+    previous_id_type: str = "auto"
+    is_table: bool = False
+    limits: Limits = field(default_factory=Limits)

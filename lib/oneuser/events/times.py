@@ -1,0 +1,131 @@
+"""Times of events: ISO 8601, epochs by magnitude, declared patterns and zones. All results are microseconds UTC.
+
+Local times that a change of clocks makes ambiguous mean the earlier instant; those that it skips are read with the
+offset from before the change, as Java does.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from oneuser.core.time_patterns import python_pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SECOND = 1_000_000
+DAY = 86_400 * _SECOND
+_NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,12})?")
+_MAX_TEXT = 64
+# up to the year 5138 in seconds; each further unit begins where the one before it ends
+_UNITS = ((10**11, _SECOND, 1, "time.epoch_s"), (10**14, 1000, 1, "time.epoch_ms"), (10**17, 1, 1, "time.epoch_us"))
+_MEMO_SIZE = 50_000
+
+Instant = tuple[int | None, str | None]
+
+
+def make_time_reader(pattern: str | None = None, zone: str | None = None) -> Callable[[Any], Instant]:
+    """A function from a raw value to (microseconds since 1970 UTC, how it was found).
+
+    The first is null for a value that is missing or no time; the second says `time.missing`, `time.invalid`, the unit
+    of an epoch, or what was assumed of a local time, and is null for a time that was simply read.
+    """
+    declared_zone: tzinfo | None = ZoneInfo(zone) if zone else None
+    directives = python_pattern(pattern) if pattern else None
+    memo: dict[str, Instant] = {}
+
+    def read_plain_time(value: Any) -> Instant:
+        # nearly every time is unlike any other: nothing to remember
+        if type(value) is str:
+            return _read_text(value, None, None)
+        return _read_other(value, None)
+
+    def read_time(value: Any) -> Instant:
+        if type(value) is not str:
+            return _read_other(value, declared_zone)
+        found = memo.get(value)
+        if found is None:
+            found = _read_text(value, directives, declared_zone)
+            if len(memo) >= _MEMO_SIZE:
+                memo.clear()
+            memo[value] = found
+        return found
+
+    return read_time if pattern or zone else read_plain_time
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970 of an aware time, exactly."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _read_text(text: str, directives: str | None, zone: tzinfo | None) -> Instant:
+    if directives is None and len(text) >= len("2024-01-31T00:00:00Z"):
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            pass
+        else:
+            return _from_datetime(moment, zone)
+    text = text.strip()
+    if not text:
+        return None, "time.missing"
+    if len(text) > _MAX_TEXT:
+        return None, "time.invalid"
+    try:
+        moment = datetime.strptime(text, directives) if directives else datetime.fromisoformat(text)  # noqa: DTZ007
+    except ValueError:
+        if directives is None and _NUMBER.fullmatch(text):
+            return _from_epoch(Decimal(text))
+        return None, "time.invalid"
+    if directives is None and text.isdecimal() and len(text) != len("20240131"):
+        return _from_epoch(Decimal(text))
+    return _from_datetime(moment, zone)
+
+
+def _read_other(value: Any, zone: tzinfo | None) -> Instant:
+    if value is None:
+        return None, "time.missing"
+    if isinstance(value, datetime):
+        return _from_datetime(value, zone)
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None, "time.invalid"
+    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    return _from_epoch(number) if number.is_finite() else (None, "time.invalid")
+
+
+def _from_datetime(moment: datetime, zone: tzinfo | None) -> Instant:
+    flag = None
+    if moment.tzinfo is None:
+        moment, flag = _localised(moment, zone)
+    try:
+        return micros(moment), flag
+    except OverflowError:
+        return None, "time.invalid"
+
+
+def _localised(moment: datetime, zone: tzinfo | None) -> tuple[datetime, str | None]:
+    """A local time with its zone; without a declared zone it is taken for UTC, and the flag says so."""
+    if zone is None:
+        return moment.replace(tzinfo=UTC), "time.no_zone"
+    first = moment.replace(tzinfo=zone, fold=0)
+    before, after = first.utcoffset(), moment.replace(tzinfo=zone, fold=1).utcoffset()
+    if before is None or after is None or before == after:
+        return first, None
+    return first, "time.dst_gap" if before < after else "time.dst_overlap"
+
+
+def _from_epoch(number: Decimal) -> Instant:
+    size = abs(number)
+    for bound, factor, divisor, flag in _UNITS:
+        if size < bound:
+            return int(number * factor / divisor), flag
+    if size < 10**20:
+        return int(number / 1000), "time.epoch_ns"
+    return None, "time.invalid"

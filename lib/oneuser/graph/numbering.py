@@ -1,0 +1,72 @@
+"""Dense numbers for identifiers: given once, in the order of (id_type, id_key) among the new ones, never reused.
+
+Reads   identifiers            one row per identifier ever seen
+Yields  the new ones, numbered after the last
+
+A number is a place in a sorted partition, so the partitions must not be computed twice: the caller persists them
+between the two steps. Counting them is a job, the only one in this module.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from pyspark import TaskContext
+from pyspark.sql import functions as F
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyspark.sql import DataFrame
+
+_NUMBERED = "identifier_id bigint, id_type string, id_key binary, id_value string"
+
+
+def find_new_identifiers(spread: DataFrame, identifiers: DataFrame) -> DataFrame:
+    """One row per identifier that has no number yet: `id_type`, `id_key`, `id_value`.
+
+    Args:
+        spread: Identifiers as messages carry them, with `id_type`, `id_key`, `id_value`; a key belongs to one value.
+        identifiers: Rows of `identifiers`.
+    """
+    distinct = spread.select("id_type", "id_key", "id_value").distinct()
+    numbered = identifiers.select("id_type", "id_key")
+    return distinct.join(numbered, on=["id_type", "id_key"], how="left_anti")
+
+
+def sort_into_ranges(new: DataFrame) -> DataFrame:
+    """New identifiers in sorted partitions, one range each. To be persisted before they are numbered."""
+    n_partitions = max(new.sparkSession.sparkContext.defaultParallelism, 1)
+    return new.repartitionByRange(n_partitions, "id_type", "id_key").sortWithinPartitions("id_type", "id_key")
+
+
+def number_identifiers(ranges: DataFrame, *, after: int) -> DataFrame:
+    """Number new identifiers `after` + 1, `after` + 2 … in the order of (id_type, id_key).
+
+    Runs one job, which counts each range.
+
+    Args:
+        ranges: The persisted answer of `sort_into_ranges`.
+        after: The last number given so far, 0 for none.
+
+    Returns:
+        `identifier_id`, `id_type`, `id_key`, `id_value`.
+    """
+    counted = ranges.groupBy(F.spark_partition_id().alias("place")).agg(F.count(F.lit(1)).alias("n_rows"))
+    sizes = {row["place"]: row["n_rows"] for row in counted.collect()}
+    starts = [0, *accumulate(sizes.get(place, 0) for place in range(1 + max(sizes, default=-1)))]
+
+    def number_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        context = TaskContext.get()
+        place = context.partitionId() if context is not None else 0
+        following = after + 1 + (starts[place] if place < len(starts) else starts[-1])
+        for batch in batches:
+            numbers = pa.array(np.arange(following, following + batch.num_rows, dtype=np.int64))
+            following += batch.num_rows
+            names = ["identifier_id", "id_type", "id_key", "id_value"]
+            yield pa.RecordBatch.from_arrays([numbers, *batch.columns], names)
+
+    return ranges.select("id_type", "id_key", "id_value").mapInArrow(number_batches, _NUMBERED)

@@ -1,0 +1,36 @@
+"""Numbers for the identifiers of new events, and who carries which, ready to be written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from oneuser.contracts.graph import EVENT_IDENTIFIERS, IDENTIFIERS
+from oneuser.contracts.raw import IDENTIFIER_VALUES
+from oneuser.events.links import link_events, spread_identifiers
+from oneuser.graph.numbering import find_new_identifiers, number_identifiers, sort_into_ranges
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from oneuser.contracts.table import TableContract
+    from oneuser.pipeline.context import Mode, RunContext
+
+
+def identifier_writes(ctx: RunContext, events: DataFrame) -> list[tuple[TableContract, DataFrame, Mode]]:
+    """What to append to `identifiers`, `identifier_values` and `event_identifiers` for new events."""
+    spread = spread_identifiers(events)
+    stored = ctx.read(IDENTIFIERS)
+    last = stored.agg(F.max("identifier_id").alias("last")).collect()[0]["last"]
+    ranges = ctx.persist(sort_into_ranges(find_new_identifiers(spread, stored)))
+    numbered = number_identifiers(ranges, after=last or 0)
+    stamped = numbered.withColumns({"key_id": F.lit(ctx.keys.key_id), "run_seq": F.lit(ctx.run_seq).cast("bigint")})
+    everyone = stored.select("id_type", "id_key", "identifier_id").unionByName(
+        numbered.select("id_type", "id_key", "identifier_id")
+    )
+    return [
+        (IDENTIFIERS, IDENTIFIERS.conform(stamped), "append"),
+        (IDENTIFIER_VALUES, IDENTIFIER_VALUES.conform(stamped), "append"),
+        (EVENT_IDENTIFIERS, link_events(spread, everyone, run_seq=ctx.run_seq), "append"),
+    ]
