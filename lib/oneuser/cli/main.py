@@ -63,11 +63,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with _terminated_is_interrupted():
             build_app()(arguments, prog_name="oneuser")
+        code = 0
     except SystemExit as ended:
-        return _code(ended.code)
+        code = _code(ended.code)
     except KeyboardInterrupt:
-        output.err.print("interrupted: the run is stopped and the lease given back", markup=False)
-        return INTERRUPTED
+        code = INTERRUPTED
     except BrokenPipeError:
         # whoever read the answer has seen enough
         return 0
@@ -75,7 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         error = _own(problem)
         show_error(error, output)
         return error.exit_code
-    return 0
+    if code == INTERRUPTED:
+        output.err.print("interrupted: nothing was published", markup=False)
+    return code
 
 
 def _own(problem: Exception) -> OneUserError:

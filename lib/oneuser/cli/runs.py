@@ -42,11 +42,11 @@ def run(
     ] = None,
 ) -> None:
     """Do the whole job: ingest, resolve people, compute, audit, publish. After a crash, the same command continues."""
-    from oneuser import api
-
     wanted = [name.strip() for name in stages.split(",") if name.strip()] if stages else None
     moment = parse_as_of(as_of)
     config = call.config
+    from oneuser import api
+
     spark = api.start_session(config)
     with StageProgress(spark, call.output) as progress:
         result = api.run(config, stages=wanted, as_of=moment, spark=spark, listener=progress)

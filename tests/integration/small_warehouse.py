@@ -1,0 +1,114 @@
+"""A warehouse of three people, written table by table: what reading must make of it is known row by row."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from oneuser.contracts.graph import COMPONENTS, EDGES, IDENTIFIERS
+from oneuser.contracts.identity import DIM_USER, IDENTIFIER_MAP, LINEAGE, USER_IDS
+from oneuser.contracts.raw import IDENTIFIER_VALUES
+from oneuser.contracts.table import TableContract
+from oneuser.core.keyed import identifier_hasher
+from oneuser.pipeline.lease import Lease
+from oneuser.pipeline.publication import write_published
+from oneuser.privacy.keys import load_keys
+from oneuser.storage.warehouse import CommitTag, Warehouse
+
+ANN, BOB, OLD_BOB, GONE = (f"usr_{letter * 26}" for letter in "abcd")
+MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
+TUESDAY = MONDAY + timedelta(days=1)
+KEY = b"\x07" * 16
+# (identifier_id, type, value, owner)
+VALUES = [
+    (1, "user_id", "1042", ANN),
+    (2, "email", "ann@example.com", ANN),
+    (3, "anonymous_id", "cookie-of-ann-1", ANN),
+    (4, "email", "bob@example.org", BOB),
+    (5, "anonymous_id", "=cookie-of-bob", BOB),
+]
+LINKS = [(1, 2, 3), (2, 3, 7), (4, 5, 1)]
+ROWS: dict[TableContract, list[dict[str, Any]]] = {
+    IDENTIFIER_VALUES: [{"identifier_id": n, "id_type": t, "id_value": v, "run_seq": 1} for n, t, v, _ in VALUES],
+    IDENTIFIER_MAP: [
+        {
+            "identifier_id": n, "id_type": t, "user_id": u, "strength": s, "is_known": s < 9, "is_contested": False,
+            "first_seen_at": MONDAY, "last_seen_at": TUESDAY, "n_events": n,
+        }
+        for n, t, _, u in VALUES
+        for s in [{"user_id": 1, "email": 2, "anonymous_id": 9}[t]]
+    ],
+    EDGES: [
+        {
+            "src": a, "dst": b, "source": "event", "n_events": n, "first_event_time": MONDAY, "first_message_key": KEY,
+            "last_event_time": TUESDAY, "last_message_key": KEY, "first_run": 1, "last_run": 1,
+        }
+        for a, b, n in LINKS
+    ],
+    USER_IDS: [
+        {
+            "user_id": user, "status": status, "redirect_to": target, "anchor_identifier_id": anchor, "anchors": [],
+            "minted_run": 1, "minted_first_seen_at": MONDAY, "minted_first_message_key": KEY, "minted_key": KEY,
+            "status_run": 1,
+        }
+        for user, status, target, anchor in [
+            (ANN, "live", None, 1), (BOB, "live", None, 4), (OLD_BOB, "retired", BOB, None), (GONE, "erased", None, None),
+        ]
+    ],
+    LINEAGE: [
+        {"run_seq": 1, "change": "merged", "user_id": OLD_BOB, "other_user_id": BOB, "identifier_id": 4,
+         "edge_src": 4, "edge_dst": 5},
+    ],
+    DIM_USER: [
+        {
+            "user_id": user, "kind": "known", "first_seen_at": MONDAY, "last_seen_at": TUESDAY, "n_identifiers": n,
+            "identifiers_by_type": {"email": 1}, "account_id": account,
+        }
+        for user, n, account in [(ANN, 3, "acme"), (BOB, 2, None)]
+    ],
+}  # fmt: skip
+
+
+def build(spark: SparkSession, root: Path) -> Warehouse:
+    """Write and publish the three people as run 1."""
+    warehouse = Warehouse(spark, str(root))
+    warehouse.create("test")
+    keys = load_keys(f"file:{root}/.secrets/identifiers", deployment="test", may_create=True)
+    identifiers = [
+        {"identifier_id": n, "id_type": t, "id_key": identifier_hasher(keys, t)(v), "key_id": "k1", "run_seq": 1}
+        for n, t, v, _ in VALUES
+    ]
+    components = [
+        {
+            "identifier_id": n, "component_id": 1 if n <= 3 else 4, "id_type": t, "id_key": KEY, "first_seen_at": MONDAY,
+            "first_message_key": KEY, "last_seen_at": TUESDAY, "n_events": n,
+        }
+        for n, t, _, _ in VALUES
+    ]  # fmt: skip
+    publish(warehouse, 1, ROWS | {IDENTIFIERS: identifiers, COMPONENTS: components})
+    return warehouse
+
+
+def publish(warehouse: Warehouse, run_seq: int, rows: dict[TableContract, list[dict[str, Any]]]) -> dict[str, int]:
+    """Put rows in place of what tables hold, and show them to readers."""
+    lease = Lease.acquire(warehouse, ttl=timedelta(minutes=5))
+    tables = replace(warehouse, run_seq, rows, fence=lease.fence)
+    lease.publish(run_seq, tables)
+    write_published(warehouse, run_seq, tables)
+    return tables
+
+
+def replace(
+    warehouse: Warehouse, run_seq: int, rows: dict[TableContract, list[dict[str, Any]]], *, fence: int
+) -> dict[str, int]:
+    """Put rows in place of what tables hold, and show them to nobody."""
+    tag = CommitTag(run_seq, 1, fence)
+    tables = {}
+    for contract, records in rows.items():
+        listed = [tuple(record[name] for name in contract.columns) for record in records]
+        frame = warehouse.spark.createDataFrame(listed, contract.schema).coalesce(1)
+        tables[contract.name], _ = warehouse.replace(contract, frame, tag)
+    return tables

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from oneuser import open_warehouse
+from oneuser.api import OpenWarehouse
+from oneuser.cli.main import main
+from oneuser.contracts.identity import DIM_USER
+from tests.integration import small_warehouse as small
+
+pytestmark = pytest.mark.usefixtures("spark")
+
+
+@pytest.fixture(scope="module")
+def root(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small") / "warehouse"
+    small.build(spark, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def warehouse(root: Path, spark: SparkSession) -> OpenWarehouse:
+    return open_warehouse(root, spark=spark)
+
+
+def answer(root: Path, *arguments: str, capsys: pytest.CaptureFixture[str]) -> Any:
+    """The JSON document that a verb answers with."""
+    assert main([*arguments, "--warehouse", str(root), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_person_is_found_by_any_spelling_of_an_address(warehouse: OpenWarehouse) -> None:
+    found = warehouse.lookup(type="email", value="  Ann@EXAMPLE.com ")
+
+    assert (found.user_id, found.status, found.account_id) == (small.ANN, "live", "acme")
+
+
+def test_identifiers_are_masked_but_for_the_one_asked_for(warehouse: OpenWarehouse) -> None:
+    by_email = warehouse.lookup(type="email", value="ann@example.com")
+    by_id = warehouse.lookup(user_id=small.ANN)
+
+    assert [known.value for known in by_email.identifiers] == ["***", "ann@example.com", "co***"]
+    assert [known.value for known in by_id.identifiers] == ["***", "a***@e***.com", "co***"]
+    assert warehouse.lookup(user_id=small.ANN, unmasked=True).identifiers[1].value == "ann@example.com"
+
+
+def test_every_user_id_resolves_to_something(warehouse: OpenWarehouse, spark: SparkSession) -> None:
+    never_shown = "usr_" + "z" * 26
+    asked = {
+        small.ANN: small.ANN, small.OLD_BOB: small.BOB, small.GONE: "erased", never_shown: "vacant",
+    }  # fmt: skip
+
+    rows = spark.createDataFrame([(user,) for user in asked] + [(None,)], "user_id string")
+    resolved = {row["user_id"]: row["resolved_user_id"] for row in warehouse.resolve_user_id(rows).collect()}
+
+    assert resolved == asked | {None: "vacant"}
+    assert {user: warehouse.resolve_user_id(user) for user in asked} == asked
+
+
+def test_a_retired_id_leads_to_the_live_person(warehouse: OpenWarehouse) -> None:
+    found = warehouse.lookup(user_id=small.OLD_BOB)
+
+    assert (found.user_id, found.retired_id, found.status) == (small.BOB, small.OLD_BOB, "live")
+
+
+def test_an_unknown_identifier_is_said_to_be_unknown(
+    warehouse: OpenWarehouse, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert warehouse.lookup(type="email", value="nobody@example.com").status == "unknown"
+
+    assert main(["lookup", "--type", "email", "--value", "nobody@example.com", "--warehouse", str(root)]) == 1
+    shown = capsys.readouterr()
+    assert "nobody@example.com" not in shown.out + shown.err
+
+
+def test_a_chain_of_edges_explains_why_two_are_one(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(root, "explain", "user_id:1042", "anonymous_id:cookie-of-ann-1", capsys=capsys)
+
+    assert found["verdict"].startswith("one person: a chain of 2 edges")
+    assert [(e["a"], e["b"], e["n_events"]) for e in found["edges"]] == [
+        ("user_id: 1042", "email: a***@e***.com", 3),
+        ("email: a***@e***.com", "anonymous_id: cookie-of-ann-1", 7),
+    ]
+    assert found["edges"][0]["first_event_time"] == "2026-03-02T09:00:00Z"
+
+
+def test_no_chain_leads_to_another_person(warehouse: OpenWarehouse) -> None:
+    found = warehouse.explain(small.ANN, "email:bob@example.org")
+
+    assert found.verdict.startswith("different people")
+    assert found.edges == []
+
+
+def test_a_person_is_explained_by_edges_and_changes(warehouse: OpenWarehouse) -> None:
+    found = warehouse.explain(small.BOB)
+
+    assert [(e.a, e.b) for e in found.edges] == [("email: b***@e***.org", "anonymous_id: =c***")]
+    assert [(c.change, c.user_id, c.other_user_id) for c in found.changes] == [("merged", small.OLD_BOB, small.BOB)]
+
+
+def test_status_and_lists_answer_in_words_too(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["status"], ["runs", "list"], ["lookup", "--user-id", small.ANN], ["explain", small.BOB]):
+        assert main([*arguments, "--warehouse", str(root)]) == 0
+
+    shown = capsys.readouterr().out
+    assert "run 1" in shown
+    assert "a***@e***.com" in shown
+    assert "ann@example.com" not in shown
+
+
+def test_a_table_is_exported_in_each_format(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {ending: tmp_path / f"users.{ending}" for ending in ("csv", "jsonl", "parquet")}
+    for file in files.values():
+        assert answer(root, "export", "table", "dim_user", "--to", str(file), capsys=capsys)["rows"] == 2
+
+    with files["csv"].open(encoding="utf-8") as file:
+        cells = list(csv.DictReader(file))
+    lines = [json.loads(line) for line in files["jsonl"].read_text(encoding="utf-8").splitlines()]
+    table = pq.read_table(files["parquet"])
+    assert [row["user_id"] for row in cells] == [row["user_id"] for row in lines] == [small.ANN, small.BOB]
+    assert cells[0]["first_seen_at"] == lines[0]["first_seen_at"] == "2026-03-02T09:00:00Z"
+    assert (cells[1]["account_id"], lines[1]["account_id"]) == ("", None)
+    assert lines[0]["identifiers_by_type"] == {"email": 1}
+    assert table.column("first_seen_at").to_pylist()[0] == small.MONDAY
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["users.csv", "users.jsonl", "users.parquet"]
+
+
+def test_an_empty_table_is_exported_with_its_columns(root: Path, tmp_path: Path) -> None:
+    file = tmp_path / "retention.csv"
+
+    assert main(["export", "table", "retention", "--to", str(file), "--warehouse", str(root)]) == 0
+    assert file.read_text(encoding="utf-8").startswith("cohort,offset,")
+
+
+def test_raw_identifiers_leave_on_explicit_request_only(root: Path, tmp_path: Path) -> None:
+    file = tmp_path / "values.csv"
+    where = ["--to", str(file), "--warehouse", str(root)]
+
+    assert main(["export", "table", "identifier_values", *where]) == 2
+    assert not file.exists()
+    assert main(["export", "table", "identifier_values", "--raw", *where]) == 0
+    assert main(["export", "identities", *where]) == 0
+    with file.open(encoding="utf-8") as rows:
+        owners = {(row["id_type"], row["id_value"]): row["user_id"] for row in csv.DictReader(rows)}
+    assert owners[("email", "ann@example.com")] == small.ANN
+    # what a spreadsheet would run is defused
+    assert owners[("anonymous_id", "'=cookie-of-bob")] == small.BOB
+
+
+def test_an_unknown_table_or_ending_is_refused(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    where = ["--warehouse", str(root)]
+
+    assert main(["export", "table", "dim_usr", "--to", str(tmp_path / "a.csv"), *where]) == 2
+    assert "did you mean dim_user" in capsys.readouterr().err
+    assert main(["export", "table", "dim_user", "--to", str(tmp_path / "a.xlsx"), *where]) == 2
+
+
+def test_a_folder_without_a_warehouse_is_said_to_be_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--warehouse", str(tmp_path)]) == 5
+    assert "there is no warehouse here" in capsys.readouterr().err
+
+
+def test_other_engines_see_what_was_published_and_nothing_else(spark: SparkSession, tmp_path: Path) -> None:
+    root = tmp_path / "warehouse"
+    head = small.build(spark, root)
+    renamed = [row | {"account_id": "changed"} for row in small.ROWS[DIM_USER]]
+
+    # a run that was refused leaves a newer version behind
+    small.replace(head, 2, {DIM_USER: renamed}, fence=99)
+    assert accounts_by_engine(spark, root) == {"duckdb": ["acme", None], "spark": ["acme", None]}
+
+    # a later run is published
+    tables = small.publish(head, 3, {DIM_USER: renamed})
+    assert tables["dim_user"] == 2
+    assert accounts_by_engine(spark, root) == {"duckdb": ["changed"] * 2, "spark": ["changed"] * 2}
+
+    # and taken back
+    assert main(["rollback", "--to", "1", "--reason", "test", "--yes", "--warehouse", str(root)]) == 0
+    assert accounts_by_engine(spark, root) == {"duckdb": ["acme", None], "spark": ["acme", None]}
+    assert main(["rollback", "--to", "7", "--yes", "--warehouse", str(root)]) == 2
+
+
+def accounts_by_engine(spark: SparkSession, root: Path) -> dict[str, list[str | None]]:
+    """Accounts of `dim_user` through the views that each engine gets, ordered by user."""
+    warehouse = open_warehouse(root, spark=spark)
+    query = "SELECT account_id FROM dim_user ORDER BY user_id"
+    with duckdb.connect() as connection:
+        connection.execute(warehouse.views("duckdb"))
+        by_duckdb = [row[0] for row in connection.execute(query).fetchall()]
+    for statement in warehouse.views("spark").split(";\n"):
+        if statement.strip():
+            spark.sql(statement.strip().removesuffix(";"))
+    return {"duckdb": by_duckdb, "spark": [row[0] for row in spark.sql(query).collect()]}

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from oneuser.cli import setting_up
+from oneuser.cli.main import main
+from oneuser.core.errors import (
+    AuditError,
+    ConfigError,
+    ConfigProblem,
+    EnvironmentProblem,
+    GateError,
+    LockedError,
+    OneUserError,
+)
+
+ROOT = Path(__file__).resolve().parents[3]
+VERBS = [
+    ["init"], ["validate"], ["run"], ["status"], ["runs", "list"], ["runs", "show"], ["lookup"], ["explain"], ["report"],
+    ["export", "table"], ["export", "identities"], ["export", "sql"], ["doctor"], ["demo"], ["config", "show"],
+    ["config", "schema"], ["rollback"],
+]  # fmt: skip
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ONEUSER_CONFIG", raising=False)
+    return tmp_path
+
+
+def failing_verb(monkeypatch: pytest.MonkeyPatch, problem: BaseException) -> None:
+    def fail(_path: object, _overrides: object = ()) -> None:
+        raise problem
+
+    monkeypatch.setattr("oneuser.core.config.load_config", fail)
+    monkeypatch.setenv("ONEUSER_CONFIG", "any.yaml")
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_every_verb_has_the_common_options_and_examples(verb: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*verb, "--help"]) == 0
+
+    shown = capsys.readouterr().out
+    assert all(option in shown for option in ("--config", "--set", "--json", "--quiet", "-v", "--no-color"))
+    assert f"oneuser {' '.join(verb)}" in shown.split("Examples:")[1]
+
+
+@pytest.mark.parametrize(
+    ("problem", "code"),
+    [
+        (OneUserError(found="it failed"), 1),
+        (AuditError(found="lines do not add up"), 1),
+        (RuntimeError("anything"), 1),
+        (ConfigError.single("graph.engine", "no such engine"), 2),
+        (GateError(found="too many merges"), 3),
+        (LockedError(holder="host/1/1.00"), 4),
+        (EnvironmentProblem(found="no Java"), 5),
+        (PermissionError(13, "Permission denied", "warehouse"), 5),
+        (OSError(28, "No space left on device", "warehouse"), 5),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_every_failure_has_its_exit_code(
+    problem: BaseException, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing_verb(monkeypatch, problem)
+
+    assert main(["config", "show"]) == code
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err
+    assert "Traceback" not in shown.err
+
+
+def test_an_error_says_what_where_and_what_next(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing_verb(
+        monkeypatch, EnvironmentProblem(found="disk full", expected="room", where="/data", next_step="make room")
+    )
+
+    main(["config", "show"])
+
+    assert capsys.readouterr().err.splitlines() == [
+        "error: disk full", "  expected: room", "  where: /data", "  next: make room",
+    ]  # fmt: skip
+
+
+def test_an_error_is_a_json_document_where_json_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing_verb(
+        monkeypatch, ConfigError([ConfigProblem("graph.engin", "unknown key", "a.yaml", 7, "config.unknown_key")])
+    )
+
+    assert main(["config", "show", "--json"]) == 2
+
+    document = json.loads(capsys.readouterr().out)
+    assert document["exit_code"] == 2
+    assert document["error"]["problems"] == [
+        {"key": "graph.engin", "message": "unknown key", "file": "a.yaml", "line": 7, "code": "config.unknown_key"}
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["rum"], ["run", "--no-such-option"], ["lookup", "--value"], ["export", "table"], ["runs", "show", "two"]],
+    ids=" ".join,
+)
+def test_a_wrong_command_line_is_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert "Error" in capsys.readouterr().err
+
+
+def test_without_a_configuration_the_next_step_is_init(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run"]) == 2
+    assert "oneuser init" in capsys.readouterr().err
+
+
+def test_a_wrong_as_of_is_refused_before_anything_starts(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--as-of", "yesterday"]) == 2
+    assert "--as-of" in capsys.readouterr().err
+
+
+def test_init_writes_a_configuration_that_is_valid_and_never_replaces_one(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init"]) == 0
+    written = Path("oneuser.yaml").read_text(encoding="utf-8")
+    assert main(["config", "show"]) == 0
+
+    assert main(["init"]) == 2
+    assert Path("oneuser.yaml").read_text(encoding="utf-8") == written
+    assert "stays as it is" in capsys.readouterr().err
+
+
+def test_the_file_that_init_writes_is_the_one_in_conf() -> None:
+    shipped = Path(setting_up.__file__).with_name("starter.yaml").read_text(encoding="utf-8")
+
+    assert shipped == (ROOT / "conf" / "local.yaml").read_text(encoding="utf-8")
+
+
+def test_validate_names_every_source_without_input(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["init"])
+    capsys.readouterr()
+
+    assert main(["validate"]) == 2
+    assert "sources.web.path" in capsys.readouterr().err
+
+    Path("demo-events").mkdir()
+    Path("demo-events/day.jsonl").touch()
+    assert main(["validate", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["files_by_source"] == {"web": 1}
+
+
+def test_the_schema_is_json(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["properties"]["warehouse"]
+
+
+def test_doctor_says_plainly_that_java_is_missing(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(elsewhere))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+
+    assert main(["doctor"]) == 5
+
+    shown = capsys.readouterr()
+    assert "FAIL  Java" in shown.out
+    assert "install Java 17" in shown.err
+    assert "Traceback" not in shown.err
+
+
+def test_doctor_answers_in_json(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["doctor", "--json"])
+
+    findings = {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)["findings"]}
+    assert {"Python", "Worker Python", "Java", "Spark", "Delta", "GraphFrames", "Memory"} <= set(findings)
+    assert findings["Python"]["found"].startswith(sys.version.split()[0])
+
+
+def test_doctor_refuses_a_warehouse_that_cannot_be_written(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["init"])
+    blocked = elsewhere / "a-file"
+    blocked.touch()
+
+    assert main(["doctor", "--set", f"warehouse={blocked}"]) == 5
+    assert "FAIL  Warehouse" in capsys.readouterr().out
+
+
+def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("oneuser 0.")
