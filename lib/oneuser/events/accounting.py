@@ -65,8 +65,8 @@ def count_lines(parsed: DataFrame) -> DataFrame:
     """One row per source, file and code (null for events).
 
     Columns: `n_lines`, `n_foreign` (not UTF-8 at all), `digest` (sum of the upper half of the line hashes, whatever
-    their order), `last_received_at` (latest receipt, or event time where there is none), `n_keyless`, `n_late` (received
-    more than a day after it happened).
+    their order), `last_received_at` (latest receipt, or event time where there is none), `n_keyless`, `n_late`
+    (received more than a day after it happened).
     """
     delay = F.unix_seconds("received_at") - F.unix_seconds("event_time")
     return parsed.groupBy("source", "file", "code").agg(

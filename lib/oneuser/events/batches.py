@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MAX_KEPT_BYTES = 64 * 1024
 
 _TIME = pa.timestamp("us", tz="UTC")
-_LINK_FIELDS = [
+_LINK_FIELDS: list[Any] = [
     pa.field("id_type", pa.string(), nullable=False),
     pa.field("id_key", pa.binary(), nullable=False),
     pa.field("id_value", pa.string(), nullable=False),
@@ -132,9 +132,10 @@ def _no_cycle_search() -> Iterator[None]:
 
 def _parse_line_batch(parser: MessageParser, batch: pa.RecordBatch) -> pa.RecordBatch:
     values, sizes = batch.column("value"), batch.column("n_bytes")
-    lines = values.to_pylist()
+    lines: list[Any] = values.to_pylist()
     parsed: list[tuple[Any, ...]] = []
-    for line, n_bytes in zip(lines, sizes.to_pylist(), strict=True):
+    lengths: list[Any] = sizes.to_pylist()
+    for line, n_bytes in zip(lines, lengths, strict=True):
         try:
             parsed.append(_NO_CODE + parser.parse_line(line, n_bytes))
         except RefusedLine as refusal:
@@ -154,16 +155,20 @@ def _parse_row_batch(parser: MessageParser, batch: pa.RecordBatch) -> pa.RecordB
         line = canonical_json(row) if damage is None else damage.encode()
         hashes.append(blake2b(line, digest_size=8).digest())
         try:
-            if damage is not None:
-                raise RefusedLine("csv.syntax", "number of fields differs from the header's")
-            if row == header:
-                raise RefusedLine("csv.header", "header line repeated")
+            _check_row(row, header, damage)
             parsed.append(_NO_CODE + parser.parse_row(row))
         except RefusedLine as refusal:
             parsed.append((refusal.code, refusal.detail, line[:MAX_KEPT_BYTES], *_NO_EVENT))
     columns = _columns(parsed)
     columns["raw"] = pa.array(columns["raw"], pa.string())
     return _batch(batch.column("_file"), pa.array(np.frombuffer(b"".join(hashes), "<i8")), columns)
+
+
+def _check_row(row: dict[str, Any], header: dict[str, str], damage: str | None) -> None:
+    if damage is not None:
+        raise RefusedLine("csv.syntax", "number of fields differs from the header's")
+    if row == header:
+        raise RefusedLine("csv.header", "header line repeated")
 
 
 def _columns(parsed: list[tuple[Any, ...]]) -> dict[str, Any]:
@@ -173,7 +178,9 @@ def _columns(parsed: list[tuple[Any, ...]]) -> dict[str, Any]:
     return dict(zip(names, columns, strict=True))
 
 
-def _raw(codes: Sequence[str | None], raws: Sequence[bytes | None], values: pa.Array, lines: list[bytes]) -> pa.Array:
+def _raw(
+    codes: Sequence[str | None], raws: Sequence[bytes | None], values: pa.Array[Any], lines: list[bytes]
+) -> pa.Array[Any]:
     """The messages as received. Lines that are well-formed as they stand are passed on without touching them."""
     if any(raw is not None for raw in raws):
         kept = (raw or (line if code is None else None) for code, raw, line in zip(codes, raws, lines, strict=True))
@@ -183,8 +190,8 @@ def _raw(codes: Sequence[str | None], raws: Sequence[bytes | None], values: pa.A
     return texts if pc.all(is_event).as_py() else pc.if_else(is_event, texts, pa.scalar(None, pa.string()))
 
 
-def _batch(files: pa.Array, hashes: pa.Array, columns: dict[str, Any]) -> pa.RecordBatch:
-    arrays: dict[str, pa.Array] = {"file": files, "line_hash": hashes}
+def _batch(files: pa.Array[Any], hashes: pa.Array[Any], columns: dict[str, Any]) -> pa.RecordBatch:
+    arrays: dict[str, Any] = {"file": files, "line_hash": hashes}
     for name, values in columns.items():
         if name == "identifiers":
             arrays[name] = _links(values)
@@ -199,24 +206,26 @@ def _batch(files: pa.Array, hashes: pa.Array, columns: dict[str, Any]) -> pa.Rec
     return pa.RecordBatch.from_pydict(arrays)
 
 
-def _hashes(digests: Sequence[bytes | None]) -> pa.Array:
+def _hashes(digests: Sequence[bytes | None]) -> pa.Array[Any]:
     """Eight bytes each as a signed number; null for refused lines."""
     numbers = np.frombuffer(b"".join(digest or bytes(8) for digest in digests), "<i8")
     return pa.array(numbers, pa.int64(), mask=np.fromiter((d is None for d in digests), bool, len(digests)))
 
 
-def _links(rows: Sequence[list[Any] | None]) -> pa.Array:
+def _links(rows: Sequence[list[Any] | None]) -> pa.Array[Any]:
     """Lists of identifiers from flat columns, a fraction of the cost of converting nested objects."""
     lengths = np.fromiter((len(links) if links else 0 for links in rows), np.int32, len(rows))
     offsets = np.zeros(len(rows) + 1, np.int32)
     np.cumsum(lengths, out=offsets[1:])
     flat = list(chain.from_iterable(links for links in rows if links))
-    arrays = [
+    arrays: list[Any] = [
         pa.array([link[0][0] for link in flat], pa.string()),
         pa.array([link[0][1] for link in flat], pa.binary()),
         pa.array([link[0][2] for link in flat], pa.string()),
         pa.array([link[1] for link in flat], pa.string()),
     ]
-    is_null = pa.array([links is None for links in rows], pa.bool_())
+    is_null: Any = pa.array([links is None for links in rows], pa.bool_())
     structs = pa.StructArray.from_arrays(arrays, fields=_LINK_FIELDS)
-    return pa.ListArray.from_arrays(pa.array(offsets), structs, mask=is_null)
+    starts: Any = pa.array(offsets)
+    lists: pa.Array[Any] = pa.ListArray.from_arrays(starts, structs, mask=is_null)
+    return lists

@@ -31,8 +31,7 @@ NORMALISER_VERSIONS = {
 }
 
 _GARBAGE = frozenset(
-    ["", "null", "none", "nil", "nan", "undefined", "anonymous", "guest", "unknown", "n/a", "true", "false", "0", "-1"]
-    + ["[object object]"]
+    "|null|none|nil|nan|undefined|anonymous|guest|unknown|n/a|true|false|0|-1|[object object]".split("|")  # noqa: SIM905
 )
 # the nil UUID and all-zero advertising ids among them
 _ZEROS = re.compile(r"\{?[0-]+\}?")
@@ -61,18 +60,19 @@ def make_normaliser(spec: IdTypeSpec) -> Normaliser:
         return partial(normalise_email, gmail=spec.gmail)
     if spec.normaliser == "phone":
         return partial(normalise_phone, region=spec.default_region)
-    return {
+    simple: dict[str, Normaliser] = {
         "none": str,
         "trim": str.strip,
         "lower": normalise_lower,
         "uid2_email": normalise_uid2_email,
         "salesforce_id": normalise_salesforce_id,
         "uuid": normalise_uuid,
-    }[spec.normaliser]
+    }
+    return simple[spec.normaliser]
 
 
 def is_garbage(value: str) -> bool:
-    """Whether a value is one of those that programs write when they know nobody: `null`, `0`, the nil UUID …"""
+    """Whether a value is one of those that programs write when they know nobody: `null`, `0`, the nil UUID."""
     if len(value) > _LONGEST_GARBAGE and value[0] not in _GARBAGE_STARTS:
         return False
     bare = value.strip().strip(_QUOTES).strip().casefold()

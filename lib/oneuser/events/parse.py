@@ -17,7 +17,7 @@ from oneuser.events.capture import IdentifierCapture
 from oneuser.events.event_times import EventTimes
 from oneuser.events.identifiers import RoundedInteger, identifier_text
 from oneuser.events.normalise import has_hidden_characters, is_garbage
-from oneuser.events.spec import EVENT_TYPES, Expression, FirstOf, Path, SourceSpec
+from oneuser.events.spec import EVENT_TYPES, Concat, Expression, FirstOf, Path, Product, SourceSpec, Time, UrlParam
 from oneuser.events.syntax import LineReader, RefusedLine
 from oneuser.events.touch import TouchReader, harmless
 from oneuser.events.values import make_getter, path_getter, plain_text
@@ -213,18 +213,18 @@ def _watched(spec: SourceSpec) -> Iterator[tuple[str, ...]]:
             yield spec.root + path
     for path in paths_of(mapping.external_ids):
         yield spec.root + path
-        yield spec.root + (*path, "id")
-        yield spec.root + (*path, "type")
+        yield (*spec.root, *path, "id")
+        yield (*spec.root, *path, "type")
 
 
 def paths_of(expression: Expression | None) -> Iterator[tuple[str, ...]]:
     """All paths that an expression reads."""
     if isinstance(expression, Path):
         yield expression.keys
-    elif isinstance(expression, FirstOf) or hasattr(expression, "parts"):
+    elif isinstance(expression, FirstOf | Concat | Product):
         for part in expression.parts:
             yield from paths_of(part)
-    elif expression is not None and hasattr(expression, "part"):
+    elif isinstance(expression, Time | UrlParam):
         yield from paths_of(expression.part)
 
 

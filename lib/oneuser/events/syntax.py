@@ -36,7 +36,10 @@ class RefusedLine(Exception):  # noqa: N818 - an outcome, not a fault of the pro
 
 
 class LineReader:
-    """Reads lines of one source. `watched` are the paths of identifiers, times and type, which no line may hold twice."""
+    """Reads lines of one source.
+
+    `watched` are the paths of identifiers, times and type, which no line may hold twice.
+    """
 
     def __init__(self, watched: Iterable[tuple[str, ...]], limits: Limits) -> None:
         self._watched = tuple(sorted({path for path in watched if path}))

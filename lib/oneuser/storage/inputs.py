@@ -88,9 +88,9 @@ def list_files(spark: SparkSession, source: str, pattern: str) -> list[InputFile
         file_system = path.getFileSystem(_hadoop_conf(spark))
         matches = file_system.globStatus(path) or ()
         files = [file for match in matches for file in _files_below(file_system, match)]
-    except Py4JJavaError as problem:
+    except Py4JJavaError:
         raise EnvironmentProblem(
-            found=f"the files of source {source!r} cannot be listed ({problem.java_exception.getClass().getSimpleName()})",
+            found=f"the files of source {source!r} cannot be listed",
             expected="a folder or glob that this machine may read",
             where=pattern,
             next_step="check the path, the permissions and the credentials of the storage",
@@ -177,7 +177,7 @@ def find_unreadable(spark: SparkSession, files: Sequence[InputFile], *, file_for
 
 
 def find_broken(spark: SparkSession, files: Sequence[InputFile], *, is_text: bool) -> list[RefusedFile]:
-    """Files that cannot be read to the end. Reads each on its own, so it is for when reading them together has failed."""
+    """Files that cannot be read to the end. Reads each on its own: for when reading them together has failed."""
     return [
         _refused(spark, file, "file.truncated", "cannot be read to its end")
         for file in files
@@ -230,7 +230,7 @@ def _hadoop_path(spark: SparkSession, uri: str) -> Any:
 
 
 def _hadoop_conf(spark: SparkSession) -> Any:
-    return spark._jsc.hadoopConfiguration()  # type: ignore[attr-defined]  # noqa: SLF001
+    return spark._jsc.hadoopConfiguration()  # noqa: SLF001
 
 
 def _read_alike(spark: SparkSession, files: Sequence[InputFile], header: tuple[str, ...], separator: str) -> DataFrame:
