@@ -1,0 +1,1 @@
+"""Accounts: who belonged to which, and when."""

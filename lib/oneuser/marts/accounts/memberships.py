@@ -1,0 +1,86 @@
+"""Dated memberships: what a person's `group` messages say about the account they belong to.
+
+Reads   group messages with their owner   one row per message (user_id, account_id, event_time, message_key)
+Yields  account_memberships               one row per user, account and unbroken stretch
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Window as W
+from pyspark.sql import functions as F
+
+from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, WindowSpec
+
+
+def build_account_memberships(owned_group_events: DataFrame) -> DataFrame:
+    """Cut each person's group messages, in order, into stretches of one account each.
+
+    A stretch lasts until the person's first message for another account; the last one is open. Of several messages
+    in the same instant the last by key counts: the others would hold for no time at all.
+
+    Args:
+        owned_group_events: `user_id`, `account_id`, `event_time` and `message_key` of each `group` message. Messages
+            without an owner or an account say nothing and have no row in the result.
+
+    Returns:
+        Rows of `account_memberships`. The stretches of a person do not overlap and leave no gap between them.
+    """
+    said = owned_group_events.where(F.col("user_id").isNotNull() & F.col("account_id").isNotNull()).select(
+        "user_id", "account_id", "event_time", "message_key"
+    )
+    next_at = F.lead("event_time").over(_in_order())
+    lasting = said.withColumn("next_at", next_at).where(
+        F.col("next_at").isNull() | (F.col("next_at") > F.col("event_time"))
+    )
+    previous = F.lag("account_id").over(_in_order())
+    starts = lasting.withColumn("previous", previous).where(
+        F.col("previous").isNull() | (F.col("previous") != F.col("account_id"))
+    )
+    stretches = starts.select(
+        "user_id",
+        "account_id",
+        F.col("event_time").alias("valid_from"),
+        F.lead("event_time").over(_in_order()).alias("valid_to"),
+    )
+    return ACCOUNT_MEMBERSHIPS.conform(stretches)
+
+
+def add_account_at(
+    rows: DataFrame, memberships: DataFrame, *, user: str = "user_id", at: str = "event_time", own: str | None = None
+) -> DataFrame:
+    """Add `account_id`: the account that the person belonged to at that time.
+
+    Each person's few stretches travel as one array, so that no row is multiplied and the join is a plain equality.
+
+    Args:
+        rows: Any rows with a person and a time.
+        memberships: Rows of `account_memberships`.
+        user: Column of the person; may be null.
+        at: Column of the time.
+        own: Column of an account that the row names itself, which then counts.
+
+    Returns:
+        The rows, none more and none fewer, with `account_id`: null before the first stretch, and for nobody.
+    """
+    stretch = F.struct("valid_from", "valid_to", "account_id")
+    by_user = memberships.groupBy(F.col("user_id").alias("_member")).agg(F.collect_list(stretch).alias("_stretches"))
+    joined = rows.join(by_user, on=F.col(user) == F.col("_member"), how="left")
+
+    def holds(stretch: Column) -> Column:
+        has_begun = stretch["valid_from"] <= F.col(at)
+        has_not_ended = stretch["valid_to"].isNull() | (F.col(at) < stretch["valid_to"])
+        return has_begun & has_not_ended
+
+    # at most one stretch holds
+    held = F.get(F.filter("_stretches", holds), F.lit(0))["account_id"]
+    account = held if own is None else F.coalesce(F.col(own), held)
+    return joined.withColumn("account_id", account).drop("_member", "_stretches")
+
+
+def _in_order() -> WindowSpec:
+    return W.partitionBy("user_id").orderBy("event_time", "message_key")
