@@ -154,7 +154,8 @@ def upgrade(group: Group, owners: dict[int, UserId], users: Iterable[UserId]) ->
     }
     if not candidates:
         return
-    stood_on = {number for user in users for number, _ in user.anchors} | set(group.taken.values())
+    # an anchor that was taken just now is seated in its component, where nothing of its type can be stronger
+    stood_on = {number for user in users for number, _ in user.anchors}
     for component, best in candidates.items():
         if best.identifier_id not in stood_on:
             user_id = owners[component].user_id

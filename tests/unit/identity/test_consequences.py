@@ -235,6 +235,21 @@ def test_an_id_goes_back_to_a_stronger_anchor_that_returns() -> None:
     assert after["e1"] != person
 
 
+def test_an_anchor_that_its_id_leaves_goes_to_the_id_that_waits_for_it() -> None:
+    world = World()
+    waiting = world.run("e1")["e1"]
+    world.run("e1 u1 p1")  # moves to u1
+    other = world.run("u1 p1", "e1")["e1"]  # another ID gets e1
+    world.run("u1 p1", "e1 u2")  # and moves to u2
+    world.run("u1 p1", "e1")  # and comes back
+    assert world.run("p1", "e1") == {"p1": waiting, "e1": other}
+
+    after = world.run("p1", "e1", "u2")
+
+    assert (after["u2"], after["e1"]) == (other, waiting)
+    assert world.run("p1", "e1", "u2") == after
+
+
 def test_no_id_moves_to_an_identifier_on_which_another_has_stood() -> None:
     world = World()
     before = world.run("b1", "u1")
