@@ -1,0 +1,38 @@
+"""The configuration of the demo, as somebody would write it for a log like this."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def demo_config(folder: Path, warehouse: Path) -> dict[str, Any]:
+    """The configuration for the demo in `folder`, as the mapping that a YAML file would hold."""
+    return {
+        "deployment": "demo",
+        "warehouse": str(warehouse),
+        "keys": {"identifiers": f"file:{warehouse / '.secrets' / 'identifiers'}"},
+        "sources": {
+            "web": {"path": f"{folder}/events/day=*/*.jsonl", "format": "jsonl", "preset": "segment"},
+        },
+        "identity": {
+            "id_types": {
+                "user_id": {"priority": 1, "known": True, "normaliser": "trim"},
+                "email": {
+                    "priority": 2,
+                    "known": True,
+                    "normaliser": "email",
+                    "blocked": ["test@example.com", "re:^noreply@"],
+                },
+                "anonymous_id": {"priority": 9, "known": False, "normaliser": "trim"},
+            },
+        },
+        "conversions": {
+            "order": {"event": "Order Completed", "value": "properties.revenue", "currency": "properties.currency"},
+            "sign_up": {"event": "Signed Up"},
+        },
+        "attribution": {"lookback_days": 30},
+        "retention": {"interval": "month"},
+    }
