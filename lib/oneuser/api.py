@@ -275,11 +275,14 @@ class OpenWarehouse:
         return write_file(self.table(name).orderBy(*contract.key), Path(to))
 
     def export_identities(self, to: str | Path) -> int:
-        """Write `id_type, id_value, user_id` of every identifier: normalised raw values, so keep the file safe."""
+        """Write `identities` to one file: normalised raw values, so keep the file safe. Returns the number of rows."""
+        return write_file(self.identities().orderBy("id_type", "id_value"), Path(to))
+
+    def identities(self) -> DataFrame:
+        """One row per identifier in the graph: `id_type`, its normalised raw `id_value`, and the `user_id` that owns it."""
         values = self.published.read(raw_zone.IDENTIFIER_VALUES).select("identifier_id", "id_value")
         owners = self.published.read(identity.IDENTIFIER_MAP).select("identifier_id", "id_type", "user_id")
-        identities = owners.join(values, on="identifier_id", how="inner").select("id_type", "id_value", "user_id")
-        return write_file(identities.orderBy("id_type", "id_value"), Path(to))
+        return owners.join(values, on="identifier_id", how="inner").select("id_type", "id_value", "user_id")
 
     def views(self, engine: str, *, raw: bool = False) -> str:
         """SQL that makes a view of every published table, at its version, in `duckdb` or `spark`."""

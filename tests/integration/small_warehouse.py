@@ -22,7 +22,7 @@ ANN, BOB, OLD_BOB, GONE = (f"usr_{letter * 26}" for letter in "abcd")
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 TUESDAY = MONDAY + timedelta(days=1)
 KEY = b"\x07" * 16
-# (identifier_id, type, value, owner)
+# number, type and value of each identifier, and whose it is
 VALUES = [
     (1, "user_id", "1042", ANN),
     (2, "email", "ann@example.com", ANN),
@@ -55,7 +55,8 @@ ROWS: dict[TableContract, list[dict[str, Any]]] = {
             "status_run": 1,
         }
         for user, status, target, anchor in [
-            (ANN, "live", None, 1), (BOB, "live", None, 4), (OLD_BOB, "retired", BOB, None), (GONE, "erased", None, None),
+            (ANN, "live", None, 1), (BOB, "live", None, 4), (OLD_BOB, "retired", BOB, None),
+            (GONE, "erased", None, None),
         ]
     ],
     LINEAGE: [
@@ -83,8 +84,8 @@ def build(spark: SparkSession, root: Path) -> Warehouse:
     ]
     components = [
         {
-            "identifier_id": n, "component_id": 1 if n <= 3 else 4, "id_type": t, "id_key": KEY, "first_seen_at": MONDAY,
-            "first_message_key": KEY, "last_seen_at": TUESDAY, "n_events": n,
+            "identifier_id": n, "component_id": 1 if n <= 3 else 4, "id_type": t, "id_key": KEY,
+            "first_seen_at": MONDAY, "first_message_key": KEY, "last_seen_at": TUESDAY, "n_events": n,
         }
         for n, t, _, _ in VALUES
     ]  # fmt: skip

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import networkx as nx
 import pytest
@@ -50,7 +51,7 @@ def test_no_chain_is_shorter(edges: list[tuple[int, int]], start: int, end: int)
         assert not nx.has_path(graph, start, end)
     else:
         assert len(chain) == nx.shortest_path_length(graph, start, end)
-        assert all(after[0] == before[2] for before, after in zip(chain, chain[1:], strict=False))
+        assert all(after[0] == before[2] for before, after in pairwise(chain))
 
 
 @pytest.mark.parametrize("order", [1, -1])

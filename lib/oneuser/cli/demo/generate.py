@@ -37,6 +37,8 @@ MIN_EVENTS = 1_000
 MIN_DAYS = 14
 FIRST_DAY = date(2026, 2, 1)  # with 120 days, four whole months
 
+# Hidden, so that no reader of the events sees it.
+_MARKER = ".oneuser-demo"
 _DUPLICATES, _DAMAGED, _ODD = 0.01, 0.003, 0.004
 _LARGE = 2_000_000
 _FEW_FILES = 16
@@ -96,13 +98,14 @@ def generate_demo(
         files: How many files at most; by default 16, for large logs one per day.
 
     Raises:
-        OneUserError: for too few events or days.
+        OneUserError: for too few events or days, or where the folder holds events that are no demo's.
     """
     if events < MIN_EVENTS or days < MIN_DAYS:
         raise OneUserError(
             found=f"{events} events over {days} days",
             expected=f"at least {MIN_EVENTS} events over at least {MIN_DAYS} days",
         )
+    _make_room(folder / "events")
     n_files = max(1, min(days, files or (_FEW_FILES if events < _LARGE else days)))
     n_extra = [round(events * share) for share in (_DUPLICATES, _DAMAGED, _ODD)]
     n_messages = events - sum(n_extra)
@@ -139,6 +142,21 @@ def end_of(truth: DemoTruth) -> datetime:
     return datetime.combine(first + timedelta(days=truth.days), time(), tzinfo=UTC)
 
 
+def _make_room(events: Path) -> None:
+    """Make an empty folder, in the place of an older demo's. Events that nobody generated are somebody's and stay."""
+    marker = events / _MARKER
+    if events.exists():
+        if not marker.exists():
+            raise OneUserError(
+                found=f"{events} exists and is no demo's",
+                expected="an empty folder, or that of an earlier demo",
+                next_step="choose another folder",
+            )
+        shutil.rmtree(events)
+    events.mkdir(parents=True)
+    marker.write_text("Generated; another demo here takes the place of this one.\n", encoding="utf-8")
+
+
 def _draws(seed: int, *stream: int) -> np.random.Generator:
     """Draws of their own for each part, so that one part's need does not change another's."""
     return np.random.Generator(np.random.PCG64([seed, *stream]))
@@ -166,8 +184,6 @@ def _lines_by_day(seed: int, visits: Visits, writer: LineWriter, delivery: Deliv
 
 def _write_days(folder: Path, parts: Iterator[list[str]], *, n_files: int, days: int) -> int:
     """Write days in a row to one file after another; returns how many files there are."""
-    if folder.exists():
-        shutil.rmtree(folder)
     days_per_file = math.ceil(days / n_files)
     paths = set()
     for day, lines in enumerate(parts):
