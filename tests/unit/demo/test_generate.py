@@ -19,7 +19,7 @@ TYPES = {"identify", "track", "page", "screen", "group", "alias"}
 
 
 def bytes_of(folder: Path) -> dict[str, str]:
-    files = (path for path in folder.rglob("*") if path.is_file())
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     return {str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -57,6 +57,16 @@ def test_a_new_demo_takes_the_place_of_an_old_one(tmp_path: Path) -> None:
 
     fresh = bytes_of(tmp_path / "fresh")
     assert {name: digest for name, digest in bytes_of(tmp_path).items() if not name.startswith("fresh")} == fresh
+
+
+def test_events_that_are_no_demo_are_never_removed(tmp_path: Path) -> None:
+    (tmp_path / "events").mkdir()
+    (tmp_path / "events" / "mine.jsonl").write_text("{}\n", encoding="utf-8")
+
+    with pytest.raises(OneUserError, match="is no demo's"):
+        generate_demo(tmp_path, events=1_000, days=14)
+
+    assert [path.name for path in tmp_path.rglob("*.jsonl")] == ["mine.jsonl"]
 
 
 @pytest.mark.parametrize(("events", "days"), [(999, 120), (10_000, 13)])
