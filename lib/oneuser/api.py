@@ -279,7 +279,7 @@ class OpenWarehouse:
         return write_file(self.identities().orderBy("id_type", "id_value"), Path(to))
 
     def identities(self) -> DataFrame:
-        """One row per identifier in the graph: `id_type`, its normalised raw `id_value`, and the `user_id` that owns it."""
+        """One row per identifier in the graph: `id_type`, normalised raw `id_value`, `user_id` of its owner."""
         values = self.published.read(raw_zone.IDENTIFIER_VALUES).select("identifier_id", "id_value")
         owners = self.published.read(identity.IDENTIFIER_MAP).select("identifier_id", "id_type", "user_id")
         return owners.join(values, on="identifier_id", how="inner").select("id_type", "id_value", "user_id")

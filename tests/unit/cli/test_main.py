@@ -21,8 +21,8 @@ from oneuser.core.errors import (
 ROOT = Path(__file__).resolve().parents[3]
 VERBS = [
     ["init"], ["validate"], ["run"], ["status"], ["runs", "list"], ["runs", "show"], ["lookup"], ["explain"],
-    ["report"],    ["export", "table"], ["export", "identities"], ["export", "sql"], ["doctor"], ["demo"], ["config", "show"],
-    ["config", "schema"], ["rollback"],
+    ["report"], ["export", "table"], ["export", "identities"], ["export", "sql"], ["doctor"], ["demo"],
+    ["config", "show"], ["config", "schema"], ["rollback"],
 ]  # fmt: skip
 
 
