@@ -1,0 +1,169 @@
+"""User IDs over runs on Spark, against the rules called directly."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from oneuser.contracts.graph import COMPONENTS, EDGES
+from oneuser.contracts.identity import IDENTIFIER_MAP, USER_IDS
+from oneuser.core.keyed import Keys
+from oneuser.graph.components import connect_in_one_task
+from oneuser.identity.carry_over import (
+    carry_over_user_ids,
+    decided_lineage,
+    decided_owners,
+    decided_redirects,
+    decided_user_ids,
+)
+from oneuser.identity.ledger import Member
+from tests.unit.identity.worlds import DEPLOYMENT, SECRET, TYPES, World, number_of
+
+KEYS = Keys(DEPLOYMENT, "k1", b"i" * 32, b"m" * 32, SECRET)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PRIORITIES = {name: priority for name, (priority, _) in TYPES.items()}
+KNOWN = frozenset(name for name, (_, is_known) in TYPES.items() if is_known)
+
+
+def at(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
+def component_rows(spark: SparkSession, members: list[Member]) -> DataFrame:
+    type_of = {priority: name for name, priority in PRIORITIES.items()}
+    rows = [
+        (m.identifier_id, m.component_id, type_of[m.priority], m.key, at(m.first_seen[0]), m.first_seen[1], at(9), 1)
+        for m in members
+    ]
+    return spark.createDataFrame(rows, COMPONENTS.schema)
+
+
+def map_rows(spark: SparkSession, world: World) -> DataFrame:
+    rows = [(number, "u", user, 1, True, False, at(0), at(9), 1) for number, user in world.map.items()]
+    return spark.createDataFrame(rows, IDENTIFIER_MAP.schema)
+
+
+def ledger_rows(spark: SparkSession, world: World) -> DataFrame:
+    rows = [
+        (u.user_id, u.status, u.redirect_to, u.anchor, list(u.anchors), u.published[0], at(u.published[1]),
+         u.published[2], u.published[3], u.status_run)
+        for u in world.users.values()
+    ]  # fmt: skip
+    return spark.createDataFrame(rows, USER_IDS.schema)
+
+
+def carry_over(spark: SparkSession, world: World, members: list[Member], **more: Any) -> DataFrame:
+    return carry_over_user_ids(
+        component_rows(spark, members),
+        ledger_rows(spark, world),
+        map_rows(spark, world),
+        priorities=PRIORITIES,
+        known_types=KNOWN,
+        run_seq=world.run_seq,
+        survivor=world.survivor,
+        keys=KEYS,
+        connect=connect_in_one_task,
+        **more,
+    )
+
+
+def members_of(world: World, *components: str) -> list[Member]:
+    """Labelled as components are: by the smallest identifier."""
+    return [
+        world.member(name, min(map(number_of, text.split()))) for text in components for name in text.split()
+    ]  # fmt: skip
+
+
+def as_plain(ledger: DataFrame) -> set[tuple[Any, ...]]:
+    numbers = F.transform("anchors", lambda anchor: anchor["identifier_id"])
+    micros = F.unix_micros("minted_first_seen_at")
+    plain = ledger.select("user_id", "status", "redirect_to", "anchor_identifier_id", numbers, "minted_run", micros,
+                          "minted_first_message_key", "minted_key", "status_run")  # fmt: skip
+    return {tuple(tuple(v) if isinstance(v, list) else v for v in map(unbuffered, row)) for row in plain.collect()}
+
+
+def unbuffered(value: Any) -> Any:
+    return bytes(value) if isinstance(value, bytearray) else value
+
+
+def expected_ledger(world: World) -> set[tuple[Any, ...]]:
+    return {
+        (u.user_id, u.status, u.redirect_to, u.anchor, tuple(n for n, _ in u.anchors), *u.published, u.status_run)
+        for u in world.users.values()
+    }
+
+
+def test_runs_on_spark_decide_what_the_rules_decide(spark: SparkSession) -> None:
+    chance = Random(5)
+    names = [f"{chance.choice('uepbd')}{n}" for n in range(120)]
+    world = World(seen={name: chance.randint(0, 50) for name in names})
+    for run in range(3):
+        # components of some three, most of them the same in the next run
+        labels = {name: n // 3 if chance.random() < 0.8 else chance.randint(0, 40) for n, name in enumerate(names)}
+        parts = [[n for n in names if labels[n] == label and chance.random() < 0.95] for label in set(labels.values())]
+        members = members_of(world, *(" ".join(part) for part in parts if part))
+        world.run_seq += 1
+
+        before, decision = ledger_rows(spark, world), world.decide(members)
+        if run == 1:  # a day between, for a longer history
+            world.keep(members, decision)
+            continue
+        decided = carry_over(spark, world, members, is_first_run=run == 0).persist()
+        world.keep(members, decision)
+
+        assert dict(tuple(row) for row in decided_owners(decided).collect()) == decision.owners
+        assert as_plain(decided_user_ids(decided, before)) == expected_ledger(world)
+        decided.unpersist()
+    redirects = decided_redirects(ledger_rows(spark, world)).collect()
+    assert {(row["user_id"], row["redirect_to"]) for row in redirects} == {
+        (user.user_id, user.redirect_to) for user in world.users.values() if user.status == "retired"
+    }
+    assert {user.status for user in world.users.values()} == {"live", "retired", "vacant"}
+
+
+def test_a_merge_names_the_new_edge_that_caused_it(spark: SparkSession) -> None:
+    # given two people, whom an edge between two of their weaker identifiers joins in run 2
+    world = World()
+    before = world.run("u1 b1", "e2 b2")
+    world.run_seq += 1
+    members = members_of(world, "u1 b1 e2 b2")
+    edges = spark.createDataFrame(
+        [
+            (src, dst, "event", 1, at(time), bytes([time]), at(time), bytes([time]), run, run)
+            for src, dst, time, run in (
+                (number_of("b1"), number_of("u1"), 1, 1),
+                (number_of("b2"), number_of("e2"), 2, 1),
+                (number_of("b1"), number_of("b2"), 4, 2),
+                (number_of("b1"), number_of("e2"), 5, 2),
+            )
+        ],
+        EDGES.schema,
+    )
+
+    # when
+    decided = carry_over(spark, world, members)
+    rows = decided_lineage(decided, edges, map_rows(spark, world)).collect()
+
+    # then
+    assert [tuple(row) for row in rows] == [
+        (2, "merged", before["e2 b2"], before["u1 b1"], number_of("e2"), number_of("b1"), number_of("b2"))
+    ]
+
+
+@pytest.mark.parametrize("is_first_run", [True, False])
+def test_nothing_yields_nothing(spark: SparkSession, is_first_run: bool) -> None:  # noqa: FBT001 - parametrised
+    assert carry_over(spark, World(run_seq=1), [], is_first_run=is_first_run).collect() == []
+
+
+def test_the_minting_secret_is_in_no_plan(spark: SparkSession) -> None:
+    world = World(run_seq=1)
+
+    plan = carry_over(spark, world, members_of(world, "u1 b1"))._jdf.queryExecution().toString()
+
+    assert SECRET.decode() not in plan
+    assert SECRET.hex() not in plan.lower()
