@@ -1,0 +1,33 @@
+"""Writes the report of the published run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oneuser.report.gather import MIN_PEOPLE, gather_report
+from oneuser.report.page import render_page
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from oneuser.report.source import ReportSource
+
+
+def build_report(source: ReportSource, to: Path, *, min_people: int = MIN_PEOPLE) -> Path:
+    """Write the report of what an open warehouse shows, as one HTML page.
+
+    Args:
+        source: The open warehouse.
+        to: The file; its folder is made.
+        min_people: Counts of fewer people are hidden.
+
+    Returns:
+        The absolute path of the file.
+
+    Raises:
+        OneUserError: before the first publication.
+    """
+    page = render_page(gather_report(source, min_people=min_people))
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_text(page, encoding="utf-8")
+    return to.resolve()

@@ -1,0 +1,191 @@
+"""The report's pictures as Vega-Lite charts. Each takes the data of one section and knows nothing of the page.
+
+What is hidden in the data is not in a chart either: its JSON is stored in the page.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+
+from oneuser.report import text
+from oneuser.report.palette import GREY, INK, MAIN, OTHER, PAPER, RULE, SECOND, SERIES, SOFT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from oneuser.report.data import Attribution, Disposition, Funnel, SizeBucket, StageTime
+
+WIDTH = 1000
+FONT = "Helvetica, Arial, sans-serif"
+_BAR = 22
+_OTHER_CHANNELS = "other channels"
+
+
+def draw_funnel(funnel: Funnel) -> dict[str, Any]:
+    """Bars from lines to people. A step without a figure, or with a hidden one, has a name and no bar."""
+    steps: list[tuple[str, int | None, str]] = [
+        ("lines in", funnel.lines, ""),
+        ("events accepted", funnel.accepted, _of(funnel.accepted, funnel.lines, "lines")),
+        ("events with a person", funnel.with_person, _of(funnel.with_person, funnel.accepted, "events")),
+    ]
+    rows = [(name, n, f"{text.count(n)}{note}") for name, n, note in steps]
+    people = funnel.people
+    rows.append(("people", people, f"{text.people(people)}{_per_person(funnel)}"))
+    return _bars(rows, highlight="people")
+
+
+def _of(part: int | None, whole: int | None, what: str) -> str:
+    return f" · {text.share(part, whole)} of {what}" if part is not None and whole else ""
+
+
+def _per_person(funnel: Funnel) -> str:
+    return f" · {funnel.with_person / funnel.people:,.1f} events each" if funnel.people else ""
+
+
+def draw_reasons(reasons: Sequence[Disposition]) -> dict[str, Any]:
+    """Bars of counts by reason, over all runs."""
+    return _bars([(reason.name, reason.all_runs, text.count(reason.all_runs)) for reason in reasons])
+
+
+def draw_timings(stages: Sequence[StageTime]) -> dict[str, Any]:
+    """Bars of seconds by stage."""
+    return _bars(
+        [
+            (stage.stage, stage.seconds, "unchanged" if stage.state == "unchanged" else text.seconds(stage.seconds))
+            for stage in stages
+        ]
+    )
+
+
+def _bars(rows: Sequence[tuple[str, float | None, str]], highlight: str | None = None) -> dict[str, Any]:
+    values = [{"name": name, "value": value or 0, "label": label} for name, value, label in rows]
+    largest = max((value or 0 for _, value, _ in rows), default=0) or 1
+    base = alt.Chart(alt.InlineData(values=values)).encode(
+        y=alt.Y("name:N", sort=None, title=None, axis=_names_axis()),
+        # room for the labels to the right of the longest bar
+        x=alt.X("value:Q", scale=alt.Scale(domain=[0, largest * 1.34]), axis=None),
+    )
+    colour = alt.value(MAIN) if highlight is None else _either("datum.name", highlight, MAIN, SECOND)
+    bars = base.mark_bar(size=_BAR, cornerRadiusEnd=3).encode(color=colour)
+    labels = base.mark_text(align="left", dx=8, color=INK, fontSize=13).encode(text="label:N")
+    return _finished(bars + labels, height=alt.Step(_BAR + 12))
+
+
+def draw_sizes(buckets: Sequence[SizeBucket]) -> dict[str, Any]:
+    """Stacked columns of people by number of identifiers: known, and anonymous on top of them."""
+    parts = [
+        {"size": bucket.label, "kind": kind, "people": n, "order": order}
+        for bucket in buckets
+        for order, (kind, n) in enumerate((("known", bucket.known), ("anonymous", bucket.anonymous)))
+        if n is not None
+    ]
+    totals = [
+        {
+            "size": bucket.label,
+            "people": (bucket.known or 0) + (bucket.anonymous or 0),
+            "label": _size_label(bucket),
+        }
+        for bucket in buckets
+    ]
+    x = alt.X("size:N", sort=[b.label for b in buckets], title="identifiers per person", axis=_names_axis(angle=0))
+    columns = (
+        alt.Chart(alt.InlineData(values=parts))
+        .mark_bar(size=46)
+        .encode(
+            x=x,
+            y=alt.Y("people:Q", title="people", axis=_counts_axis()),
+            color=_series("kind", ["known", "anonymous"], [MAIN, SECOND]),
+            order="order:Q",
+        )
+    )
+    labels = (
+        alt.Chart(alt.InlineData(values=totals))
+        .mark_text(dy=-8, color=INK, fontSize=12)
+        .encode(x=x, y="people:Q", text="label:N")
+    )
+    return _finished(columns + labels, height=240)
+
+
+def _size_label(bucket: SizeBucket) -> str:
+    if bucket.known is None and bucket.anonymous is None:
+        return text.HIDDEN
+    if bucket.known is None or bucket.anonymous is None:
+        return "partly hidden"
+    return text.count(bucket.known + bucket.anonymous)
+
+
+def draw_attribution(shown: Attribution) -> dict[str, Any]:
+    """One stacked bar per model, a part per channel. Beyond eight channels the smallest are drawn together."""
+    named = [name for name in shown.channels if name != "(unattributed)"]
+    colours: dict[str, str] = dict(zip(named, SERIES, strict=False))
+    if len(named) > len(SERIES):
+        colours |= {_OTHER_CHANNELS: OTHER}
+    colours |= {"(unattributed)": GREY}
+    values = _attribution_parts(shown, colours)
+    used = {row["channel"] for row in values}
+    colours = {name: colour for name, colour in colours.items() if name in used}
+    what = f"credited value, {shown.currency}" if shown.currency else "credited conversions"
+    base = alt.Chart(alt.InlineData(values=values)).encode(
+        y=alt.Y("model:N", sort=None, title=None, axis=_names_axis()),
+        order="order:Q",
+    )
+    bars = base.mark_bar(size=30, stroke=PAPER, strokeWidth=1).encode(
+        x=alt.X("amount:Q", title=what, stack="zero", axis=_counts_axis(grid=True)),
+        color=_series("channel", list(colours), list(colours.values())),
+    )
+    return _finished(bars, height=alt.Step(44))
+
+
+def _attribution_parts(shown: Attribution, colours: Mapping[str, str]) -> list[dict[str, Any]]:
+    order = {name: place for place, name in enumerate(colours)}
+    digits = text.minor_digits(shown.currency) if shown.currency else 0
+    parts: dict[tuple[str, str], float] = {}
+    for credit in shown.credits:
+        if credit.conversions is None:
+            continue
+        channel = credit.channel if credit.channel in colours else _OTHER_CHANNELS
+        key = (text.words(credit.model), channel)
+        parts[key] = parts.get(key, 0.0) + shown.amount(credit) / 10**digits
+    return [
+        {"model": model, "channel": channel, "amount": round(amount, 6), "order": order[channel]}
+        for (model, channel), amount in parts.items()
+    ]
+
+
+def _either(field: str, value: str, then: str, otherwise: str) -> Any:
+    return alt.when(f"{field} === '{value}'").then(alt.value(then)).otherwise(alt.value(otherwise))
+
+
+def _series(field: str, names: list[str], colours: list[str]) -> alt.Color:
+    legend = alt.Legend(
+        orient="top", title=None, columns=0, labelColor=INK, labelFontSize=13, symbolType="square", labelLimit=260,
+        columnPadding=18, rowPadding=4, offset=14,
+    )  # fmt: skip
+    return alt.Color(f"{field}:N", sort=names, scale=alt.Scale(domain=names, range=colours), legend=legend)
+
+
+def _names_axis(angle: int = 0) -> alt.Axis:
+    return alt.Axis(
+        labelColor=INK, labelFontSize=13, labelAngle=angle, labelLimit=260, labelPadding=8, domain=False, ticks=False,
+        titleColor=SOFT, titleFontSize=12, titleFontWeight="normal", titlePadding=10,
+    )  # fmt: skip
+
+
+def _counts_axis(*, grid: bool = True) -> alt.Axis:
+    return alt.Axis(
+        labelColor=SOFT, labelFontSize=12, format=",~r", tickCount=5, grid=grid, gridColor=RULE, domain=False,
+        ticks=False, titleColor=SOFT, titleFontSize=12, titleFontWeight="normal", titlePadding=10, labelPadding=6,
+    )  # fmt: skip
+
+
+def _finished(chart: alt.Chart | alt.LayerChart, *, height: int | alt.Step) -> dict[str, Any]:
+    sized = chart.properties(
+        width=WIDTH,
+        height=height,
+        background="transparent",
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+    )
+    spec: dict[str, Any] = sized.configure(font=FONT, padding=4, view=alt.ViewConfig(strokeOpacity=0)).to_dict()
+    return spec

@@ -1,0 +1,133 @@
+"""A report's data to one HTML page that loads nothing from elsewhere and runs no script."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from oneuser.report import charts, palette, text
+from oneuser.report.drawing import render_json, render_svg
+from oneuser.report.sentences import headline, summaries
+from oneuser.report.triangle import ALL_COHORTS, draw_retention, heat_level
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from oneuser.report.data import Attribution, ReportData, RetentionCell
+
+_TEMPLATE = "page.html.j2"
+
+
+def render_page(data: ReportData) -> str:
+    """The whole page. Every value of the data is escaped."""
+    environment = Environment(
+        loader=PackageLoader("oneuser.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "count": text.count,
+        "people": text.people,
+        "moment": text.moment,
+        "seconds": text.seconds,
+        "words": text.words,
+        "money": text.money,
+        "explain": text.explain_code,
+        "units": text.units,
+        "day": lambda value: text.moment(value)[:10],
+    }
+    return environment.get_template(_TEMPLATE).render(
+        data=data,
+        style=_style(environment),
+        tiles=headline(data),
+        say=summaries(data),
+        pictures=_pictures(data),
+        attribution=[_attribution_table(shown) for shown in data.attribution],
+        retention=_retention_table(data),
+        heat=palette.HEAT,
+        swatch=palette.variable,
+        share=text.share,
+    )
+
+
+def _style(environment: Environment) -> Markup:
+    sheet = environment.get_template("style.css.j2").render(
+        light=Markup(palette.variables(dark=False)),  # noqa: S704 - our own constants
+        dark=Markup(palette.variables(dark=True)),  # noqa: S704 - same
+        replacements=Markup(palette.replacements()),  # noqa: S704 - same
+    )
+    return Markup(sheet)  # noqa: S704 - same
+
+
+def _pictures(data: ReportData) -> dict[str, dict[str, Markup]]:
+    """By section: the picture and its Vega-Lite JSON."""
+    drawn: dict[str, tuple[Mapping[str, Any], str]] = {
+        "funnel": (charts.draw_funnel(data.funnel), "Bars from lines read to people found."),
+    }
+    if data.quarantined:
+        drawn["quarantine"] = (charts.draw_reasons(data.quarantined), "Bars of quarantined lines by reason.")
+    if data.sizes:
+        drawn["sizes"] = (charts.draw_sizes(data.sizes), "Columns of people by how many identifiers they have.")
+    for number, shown in enumerate(data.attribution):
+        title = f"Stacked bars of credit for {shown.conversion}: one bar per model, one part per channel."
+        drawn[f"attribution-{number}"] = (charts.draw_attribution(shown), title)
+    if data.retention and data.retention.offsets:
+        title = f"Heat map of the share of each cohort that {text.mode(data.retention.mode)}."
+        drawn["retention"] = (draw_retention(data.retention), title)
+    if data.timings:
+        drawn["timings"] = (charts.draw_timings(data.timings), "Bars of seconds per stage.")
+    return {
+        name: {
+            "svg": render_svg(spec, title=f"{title} The table below has the same numbers."),
+            "json": render_json(spec),
+        }
+        for name, (spec, title) in drawn.items()
+    }
+
+
+def _attribution_table(shown: Attribution) -> dict[str, Any]:
+    """Channels by models: each cell an amount and the number of conversions."""
+    by_cell = {(credit.channel, credit.model): credit for credit in shown.credits}
+    rows = []
+    for channel in shown.channels:
+        cells = []
+        for model in shown.models:
+            credit = by_cell.get((channel, model))
+            if credit is None:
+                cells.append((text.NOT_KNOWN, ""))
+            elif credit.conversions is None:
+                cells.append((text.HIDDEN, ""))
+            elif shown.currency:
+                cells.append((text.money(credit.credit_minor, shown.currency), f"{credit.conversions:,.2f}"))
+            else:
+                cells.append((f"{credit.conversions:,.2f}", ""))
+        rows.append((channel, cells))
+    return {"shown": shown, "models": shown.models, "rows": rows}
+
+
+def _retention_table(data: ReportData) -> dict[str, Any] | None:
+    shown = data.retention
+    if shown is None:
+        return None
+    rows = [
+        (text.interval(cohort.starts, shown.unit), text.people(cohort.size), [_cell(cell) for cell in cohort.cells])
+        for cohort in shown.cohorts
+    ]
+    pooled = (ALL_COHORTS, "", [_cell(cell) for cell in shown.pooled])
+    return {"shown": shown, "offsets": shown.offsets, "rows": [*rows, pooled], "mode": text.mode(shown.mode)}
+
+
+def _cell(cell: RetentionCell) -> dict[str, Any]:
+    if cell.rate is None:
+        return {"state": cell.state, "text": text.HIDDEN if cell.state == "hidden" else "not observed", "note": ""}
+    note = f"{text.count(cell.retained)} of {text.count(cell.eligible)}"
+    return {
+        "state": cell.state,
+        "text": text.share(cell.retained, cell.eligible),
+        "note": note,
+        "level": heat_level(cell.rate),
+    }

@@ -1,0 +1,121 @@
+"""What each section of the report says first, as a sentence, and the figures at the head of the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from oneuser.report import text
+
+if TYPE_CHECKING:
+    from oneuser.report.data import ReportData
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A headline figure with what it counts and one more fact about it."""
+
+    figure: str
+    label: str
+    note: str
+
+
+def headline(data: ReportData) -> list[Tile]:
+    """The figures at the head of the page."""
+    funnel, stability = data.funnel, data.stability
+    known = data.known_people
+    kinds = "" if known is None or funnel.people is None else f"{known:,} known, {funnel.people - known:,} anonymous"
+    tiles = [
+        Tile(text.people(funnel.people), "people", kinds),
+        Tile(text.count(funnel.accepted), "events accepted", f"of {text.count(funnel.lines)} lines in"),
+        Tile(
+            text.share(funnel.with_person, funnel.accepted), "of events have a person",
+            f"{text.count(funnel.with_person)} events",
+        ),
+        Tile(*_kept(data)),
+        Tile(text.count(stability.identifiers), "identifiers owned", _moved(data)),
+    ]  # fmt: skip
+    money = _money(data)
+    return [*tiles, money] if money else tiles
+
+
+def _kept(data: ReportData) -> tuple[str, str, str]:
+    stability = data.stability
+    if data.head.previous is None:
+        return text.count(stability.minted), "User IDs minted", "first run: there were none before"
+    before = _ids_before(data)
+    return text.share(stability.kept, before), "of User IDs kept", f"since run {data.head.previous}"
+
+
+def _ids_before(data: ReportData) -> int | None:
+    """Live IDs before the run that are known to have been kept or merged away."""
+    stability = data.stability
+    return None if stability.kept is None else stability.kept + (stability.merged or 0)
+
+
+def _moved(data: ReportData) -> str:
+    stability = data.stability
+    if stability.identifiers_moved is None:
+        return ""
+    return f"{text.count(stability.identifiers_moved)} changed owner"
+
+
+def _money(data: ReportData) -> Tile | None:
+    """The value of the largest kind of conversion that has one."""
+    for shown in data.attribution:
+        if shown.currency and shown.total_minor is not None:
+            value = text.money_in_short(shown.total_minor, shown.currency)
+            return Tile(
+                value,
+                f"from conversions: {text.words(shown.conversion)}",
+                f"{text.count(shown.total_conversions)} of them",
+            )
+    return None
+
+
+def summaries(data: ReportData) -> dict[str, str]:
+    """One sentence per section."""
+    return {
+        "funnel": _funnel(data),
+        "stability": _stability(data),
+        "sizes": _sizes(data),
+        "quarantine": _quarantine(data),
+        "timings": f"{text.seconds(sum(stage.seconds for stage in data.timings))} in all stages together.",
+    }
+
+
+def _funnel(data: ReportData) -> str:
+    funnel = data.funnel
+    people = "people, too few to be counted here" if funnel.people is None else f"{funnel.people:,} people"
+    start = f"{funnel.lines:,} lines" if funnel.lines is not None else "All lines"
+    return (
+        f"{start} came in over all runs so far. {funnel.accepted:,} of them were accepted as events, "
+        f"{funnel.with_person:,} events belong to a person, and there are {people}."
+    )
+
+
+def _stability(data: ReportData) -> str:
+    stability = data.stability
+    if data.head.previous is None:
+        return f"This is the first published run: it minted {text.count(stability.minted)} User IDs."
+    if stability.kept is None:
+        return f"The record has no figures on how User IDs came through since run {data.head.previous}."
+    return (
+        f"Since run {data.head.previous}, {stability.kept:,} User IDs were kept and {stability.minted or 0:,} minted; "
+        f"{stability.merged or 0:,} were merged into others and point at them from now on."
+    )
+
+
+def _sizes(data: ReportData) -> str:
+    funnel, identifiers = data.funnel, data.stability.identifiers
+    if not funnel.people or identifiers is None:
+        return ""
+    return f"A person has {identifiers / funnel.people:.1f} identifiers on average."
+
+
+def _quarantine(data: ReportData) -> str:
+    total = sum(reason.all_runs or 0 for reason in data.quarantined)
+    if not total:
+        return "No line was quarantined."
+    this_run = sum(reason.this_run or 0 for reason in data.quarantined)
+    return f"{total:,} lines are in quarantine, {this_run:,} of them from this run. None of them is lost."

@@ -1,0 +1,78 @@
+"""What the report needs of an open warehouse and of a run's record, and nothing more."""
+
+# ruff: noqa: D102 - these are the attributes of others, described where they are
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from pyspark.sql import DataFrame
+
+
+class StageFacts(Protocol):
+    """What a stage left in the record. `state` is done or unchanged; `seconds` is 0 for an unchanged one."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def details(self) -> Mapping[str, Any]: ...
+
+
+class RunFacts(Protocol):
+    """One run in the record. Figures are named `metric` or `metric|key`."""
+
+    @property
+    def run_seq(self) -> int: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def as_of(self) -> datetime: ...
+    @property
+    def ended_at(self) -> datetime | None: ...
+    @property
+    def config_hash(self) -> str: ...
+    @property
+    def code_version(self) -> str: ...
+    @property
+    def inputs(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def stages(self) -> Mapping[str, StageFacts]: ...
+    @property
+    def figures(self) -> Mapping[str, float]: ...
+
+
+class PublicationFacts(Protocol):
+    """What readers see now: a run, or by a rollback an earlier one."""
+
+    @property
+    def run_seq(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def published_at(self) -> datetime: ...
+
+
+class PublishedTables(Protocol):
+    """A publication with its tables."""
+
+    @property
+    def publication(self) -> PublicationFacts: ...
+
+
+class ReportSource(Protocol):
+    """An open warehouse: `oneuser.api.OpenWarehouse` is one."""
+
+    @property
+    def deployment(self) -> str: ...
+    @property
+    def published(self) -> PublishedTables: ...
+    def table(self, name: str) -> DataFrame: ...
+    def run_records(self) -> Sequence[RunFacts]: ...

@@ -1,0 +1,127 @@
+"""A made-up report's data with everything in it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+from oneuser.report.data import (
+    Account,
+    Accounts,
+    Attribution,
+    Cohort,
+    Credit,
+    Disposition,
+    Funnel,
+    IdentifierType,
+    ReportData,
+    Retention,
+    RetentionCell,
+    RunHead,
+    SizeBucket,
+    Stability,
+    StageTime,
+)
+
+MODELS = ("first", "last", "linear", "position", "time_decay")
+CHANNELS = {
+    "paid search": (31, 22, 26, 27, 24),
+    "organic search": (24, 19, 21, 22, 20),
+    "email": (9, 24, 18, 17, 20),
+    "direct": (8, 16, 14, 12, 15),
+    "paid social": (14, 8, 10, 11, 10),
+    "referral": (6, 5, 5, 5, 5),
+    "(unattributed)": (8, 8, 8, 8, 8),
+}
+
+
+def made_up_head(**changes: object) -> RunHead:
+    facts: dict[str, object] = {
+        "deployment": "acme", "run_seq": 7, "previous": 6, "is_rollback": False, "attempt": 1,
+        "as_of": datetime(2026, 3, 1, 6, tzinfo=UTC), "published_at": datetime(2026, 3, 1, 6, 2, tzinfo=UTC),
+        "config_hash": "5b0f9c2e7a41d6c3", "code_version": "0.1.0", "n_files": 12, "engine": "one_task",
+        "engine_reason": "41,380 edges, at most 50,000,000 go into one task", "audits_passed": 6, "audits": 6,
+        "certified_identifiers": 38_412,
+    }  # fmt: skip
+    return RunHead(**(facts | changes))  # type: ignore[arg-type]
+
+
+def made_up_attribution() -> Attribution:
+    cells = [
+        Credit(model, channel, parts[place] * 9.3, parts[place] * 123_457)
+        for place, model in enumerate(MODELS)
+        for channel, parts in CHANNELS.items()
+    ]
+    return Attribution(
+        "order", "GBP", 30, 930.0, 12_345_700, (*cells, *(Credit(model, "affiliate", None, None) for model in MODELS))
+    )
+
+
+def made_up_retention(n_cohorts: int = 12) -> Retention:
+    cohorts = []
+    for place in range(n_cohorts):
+        size = 420 + 37 * ((place * 5) % 7)
+        cells = []
+        for offset in range(1, n_cohorts):
+            retained = int(size * (0.62 / (1 + 0.45 * offset)) * (1 + 0.05 * ((place + offset) % 4)))
+            if offset >= n_cohorts - place:
+                cells.append(RetentionCell(offset, "unobserved"))
+            elif (place, offset) == (1, 9):
+                cells.append(RetentionCell(offset, "hidden"))
+            elif (place, offset) == (2, 8):
+                cells.append(RetentionCell(offset, "shown", 0.0, 0, size))
+            else:
+                cells.append(RetentionCell(offset, "shown", retained / size, retained, size))
+        cohorts.append(Cohort(date(2025 + (2 + place) // 12, (2 + place) % 12 + 1, 1), size, tuple(cells)))
+    pooled = tuple(
+        RetentionCell(offset, "shown", 0.62 / (1 + 0.45 * offset), int(5000 * 0.62 / (1 + 0.45 * offset)), 5000)
+        for offset in range(1, n_cohorts)
+    )
+    watermark = datetime(2026, 3, 1, 5, 58, tzinfo=UTC)
+    return Retention("month", "on", "UTC", watermark, n_cohorts, tuple(cohorts), pooled)
+
+
+def made_up_accounts() -> Accounts:
+    seen = (datetime(2025, 3, 4, tzinfo=UTC), datetime(2026, 2, 28, tzinfo=UTC))
+    members = (214, 167, 120, 88, 71, 54, 33, 21, 12, 7)
+    top = tuple(
+        Account(place, n, n + n // 6, n // 3 if n > 20 else None, {"GBP": n * 41_250} if n > 20 else {}, *seen)
+        for place, n in enumerate(members, start=1)
+    )
+    return Accounts(86, 1_902, 31, top)
+
+
+def made_up_data(**changes: object) -> ReportData:
+    facts: dict[str, object] = {
+        "head": made_up_head(),
+        "min_people": 5,
+        "funnel": Funnel(1_048_220, 1_009_871, 991_406, 12_684),
+        "known_people": 5_127,
+        "dispositions": (
+            Disposition("accepted", 84_212, 1_009_871), Disposition("duplicate", 2_540, 35_020),
+            Disposition("quarantined", 212, 3_329), Disposition("suppressed", None, None),
+        ),
+        "quarantined": (
+            Disposition("spec.no_identity", 140, 2_104), Disposition("json.syntax", 41, 733),
+            Disposition("time.missing", 22, 341), Disposition("json.dup_key", 9, 108), Disposition("limit.line", 0, 43),
+        ),
+        "dropped_identifiers": (Disposition("id.blocked", 77, 901), Disposition("id.email", 12, 118)),
+        "stability": Stability(11_920, 731, 46, 3, 2, 118, 38_412, 1_204),
+        "sizes": (
+            SizeBucket("1", 612, 6_240), SizeBucket("2", 1_820, 940), SizeBucket("3", 1_322, 261),
+            SizeBucket("4", 701, 88), SizeBucket("5", 344, 28), SizeBucket("6–10", 289, None),
+            SizeBucket("11–20", 39, None), SizeBucket("21–50", None, None),
+        ),
+        "identifier_types": (
+            IdentifierType("anonymous_id", 24_804, 12_610), IdentifierType("email", 8_321, 5_020),
+            IdentifierType("user_id", 5_287, 5_101), IdentifierType("phone", None, None),
+        ),
+        "attribution": (made_up_attribution(),),
+        "retention": made_up_retention(),
+        "accounts": made_up_accounts(),
+        "timings": (
+            StageTime("ingest", "done", 41.2), StageTime("graph", "done", 9.8), StageTime("identity", "done", 17.4),
+            StageTime("sessions", "done", 8.1), StageTime("attribution", "unchanged", 0.0),
+            StageTime("retention", "done", 5.6),
+        ),
+    }  # fmt: skip
+    return ReportData(**(facts | changes))  # type: ignore[arg-type]

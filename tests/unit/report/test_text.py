@@ -1,0 +1,53 @@
+"""Numbers, money and codes in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from oneuser.report import text
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "expected"),
+    [
+        (1, 3, "33.3 %"), (0, 3, "0.0 %"), (3, 3, "100 %"), (99_999, 100_000, "> 99.9 %"), (1, 100_000, "< 0.1 %"),
+        (1, 0, "–"), (None, 3, "–"), (1, None, "–"),
+    ],
+)  # fmt: skip
+def test_shares_never_round_to_all_or_nothing(part: int | None, whole: int | None, expected: str) -> None:
+    assert text.share(part, whole) == expected
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "expected"),
+    [
+        (123_456, "GBP", "1,234.56 GBP"), (5, "EUR", "0.05 EUR"), (-5, "EUR", "−0.05 EUR"), (1_234, "JPY", "1,234 JPY"),
+        (1_234_567, "KWD", "1,234.567 KWD"), (None, "EUR", "–"),
+    ],
+)  # fmt: skip
+def test_money_is_in_major_units_with_the_currencys_own_decimals(
+    minor: int | None, currency: str, expected: str
+) -> None:
+    assert text.money(minor, currency) == expected
+
+
+def test_missing_figures_are_dashes_and_hidden_people_say_so() -> None:
+    assert (text.count(None), text.count(1234.0), text.people(None), text.people(0)) == ("–", "1,234", "hidden", "0")
+
+
+def test_times_are_utc_and_cohorts_are_named_by_their_interval() -> None:
+    assert text.moment(datetime(2026, 3, 1, 6, 5, tzinfo=UTC)) == "2026-03-01 06:05 UTC"
+    assert text.moment(None) == "–"
+    assert text.interval(date(2026, 3, 2), "month") == "2026-03"
+    assert text.interval(date(2026, 3, 2), "week") == "2026-03-02"
+
+
+def test_durations_above_a_minute_are_in_minutes() -> None:
+    assert (text.seconds(9.84), text.seconds(75.2)) == ("9.8 s", "1 min 15 s")
+
+
+def test_an_unknown_code_has_no_words() -> None:
+    assert text.explain_code("json.syntax")
+    assert text.explain_code("nobody.knows") == ""
