@@ -1,0 +1,1 @@
+"""Sessions, touches and conversions."""

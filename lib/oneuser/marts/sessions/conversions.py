@@ -1,0 +1,113 @@
+"""Conversions: events of a declared name whose properties pass, with their value.
+
+Reads   events_resolved, events   name and properties
+Yields  conversions               one row per conversion of a declared kind
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from oneuser.marts.provenance import stable_id
+from oneuser.marts.sessions.money import currency_code, exponent_of, minor_units, minor_units_of
+from oneuser.marts.sessions.properties import property_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyspark.sql import Column, DataFrame
+
+    from oneuser.core.config import Conversion, PropertyFilter
+    from oneuser.marts.provenance import Made
+
+_NUMBER = "decimal(38,18)"
+
+
+def build_conversions(
+    events_resolved: DataFrame, events: DataFrame, *, kinds: Mapping[str, Conversion], made: Made
+) -> DataFrame:
+    """Find the conversions of every declared kind in one pass. An event may be one of several kinds.
+
+    Args:
+        events_resolved: Rows of `events_resolved`. An event of nobody is a conversion all the same.
+        events: Rows of `events`; `event` and `properties` are read.
+        kinds: Declared conversions by name.
+        made: How the rows are made.
+
+    Returns:
+        Rows of `conversions` and `is_value_invalid`: whether the event has a value that cannot be read, or one without
+        a currency. Such a conversion counts, with `value_minor` null.
+    """
+    names = sorted({kind.event for kind in kinds.values()})
+    named = F.col("event").isin(*names)
+    whose = events_resolved.where(named).select("message_key", "user_id", "account_id", "event_time")
+    what = events.where(named).select("message_key", "event", "properties")
+    found = [F.when(_is_kind(kind), _facts(name, kind)) for name, kind in sorted(kinds.items())]
+    empty = F.lit(None).cast(_FACTS)
+    each = what.join(whose, on="message_key", how="inner").select(
+        "*", F.explode(F.array_compact(F.array(*found, empty))).alias("fact")
+    )
+    return each.select(
+        stable_id(F.col("fact.conversion"), "message_key").alias("conversion_id"),
+        "fact.conversion",
+        "message_key",
+        "user_id",
+        "account_id",
+        F.col("event_time").alias("converted_at"),
+        "fact.value_minor",
+        "fact.currency",
+        "fact.is_value_invalid",
+        *made.columns(),
+    )
+
+
+_FACTS = "struct<conversion:string,value_minor:bigint,currency:string,is_value_invalid:boolean>"
+
+
+def _facts(name: str, kind: Conversion) -> Column:
+    if kind.value is None or kind.currency is None:
+        value_minor, currency = F.lit(None).cast("bigint"), F.lit(None).cast("string")
+        is_value_invalid = F.lit(False)
+    else:
+        text = property_text(kind.value)
+        if isinstance(kind.currency, str):
+            currency = currency_code(property_text(kind.currency))
+            value_minor = minor_units_of(kind.value, currency)
+        else:
+            currency = F.lit(kind.currency.const)
+            value_minor = minor_units(kind.value, exponent=exponent_of(kind.currency.const))
+        is_written = F.coalesce(F.trim(text) != F.lit(""), F.lit(False))
+        is_value_invalid = is_written & value_minor.isNull()
+    return F.struct(
+        F.lit(name).alias("conversion"),
+        value_minor.alias("value_minor"),
+        currency.alias("currency"),
+        is_value_invalid.alias("is_value_invalid"),
+    )
+
+
+def _is_kind(kind: Conversion) -> Column:
+    holds = F.col("event") == F.lit(kind.event)
+    for path, test in sorted(kind.where.items()):
+        holds = holds & _passes(property_text(path), test)
+    return holds
+
+
+def _passes(text: Column, test: PropertyFilter) -> Column:
+    wanted = [test.equals] if test.equals is not None else list(test.one_of or ())
+    passes = F.lit(False)
+    for value in wanted:
+        passes = passes | F.coalesce(_equals(text, value), F.lit(False))
+    return passes
+
+
+def _equals(text: Column, value: str | bool | float) -> Column:  # noqa: FBT001 - a value of a property, no switch
+    """Whether a property is a value. Tables have no types, so 5, 5.0 and "5" are one number."""
+    if isinstance(value, bool):
+        return F.lower(text) == F.lit(str(value).lower())
+    if isinstance(value, int | float):
+        return text.try_cast(_NUMBER) == F.lit(Decimal(str(value))).cast(_NUMBER)
+    return text == F.lit(value)

@@ -1,0 +1,51 @@
+"""Money: whole numbers of the smallest unit of a currency, read from decimal text and never through a double."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from oneuser.marts.sessions.properties import property_decimal
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+
+# ISO 4217: digits after the point, where they are not 2
+EXPONENTS: dict[int, tuple[str, ...]] = {
+    0: ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF",
+        "XPF"),
+    3: ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"),
+    4: ("CLF", "UYW"),
+}  # fmt: skip
+_USUAL_EXPONENT = 2
+# ten to the sixteenth of the smallest unit: hundreds of such values still add up in 64 bits
+_DIGITS = 16
+
+
+def exponent_of(currency: str) -> int:
+    """Digits after the point of a currency."""
+    return next((exponent for exponent, codes in EXPONENTS.items() if currency in codes), _USUAL_EXPONENT)
+
+
+def currency_code(text: Column) -> Column:
+    """Three capital letters, or null where the text is no currency code."""
+    code = F.upper(F.trim(text))
+    return F.when(code.rlike("^[A-Z]{3}$"), code)
+
+
+def minor_units(path: str, *, exponent: int) -> Column:
+    """A property in whole units as a bigint of smallest units, half away from zero.
+
+    Null where it is no number or has more than sixteen digits of smallest units.
+    """
+    amount = property_decimal(path, precision=_DIGITS, scale=exponent)
+    return (amount * F.lit(10**exponent)).cast("bigint")
+
+
+def minor_units_of(path: str, currency: Column) -> Column:
+    """The same, where the currency differs by row. Null also where the currency is null."""
+    converted = minor_units(path, exponent=_USUAL_EXPONENT)
+    for exponent, codes in EXPONENTS.items():
+        converted = F.when(currency.isin(*codes), minor_units(path, exponent=exponent)).otherwise(converted)
+    return F.when(currency.isNotNull(), converted)

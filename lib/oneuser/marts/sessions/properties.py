@@ -1,0 +1,46 @@
+"""Properties of an event, read out of their JSON by a path from the configuration.
+
+The JSON is read with a schema made of the path, so that no name in it can be mistaken for syntax.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+
+
+def property_text(path: str) -> Column:
+    """A property as text, such as `pro`, `true`, `12.5` or the JSON of a list; null where it is absent or null."""
+    return _read(path, T.StringType())
+
+
+def property_decimal(path: str, *, precision: int, scale: int) -> Column:
+    """A number, or a text that is one, rounded half away from zero to `scale` digits after the point.
+
+    The digits are read as they are written, never through a double. Null where there is none, where it has too many
+    digits, and for texts such as `1,000`, `$5` or `NaN`.
+    """
+    text = property_text(path)
+    written = _read(path, T.DecimalType(precision, scale))
+    # the reader of JSON takes a comma for one between thousands, but to half of the world it is the point
+    has_comma = F.contains(text, F.lit(","))
+    return F.when(~has_comma, F.coalesce(written, F.trim(text).try_cast(f"decimal({precision},{scale})")))
+
+
+def _read(path: str, leaf: T.DataType) -> Column:
+    keys = path.removeprefix("properties.").split(".")
+    found = F.from_json("properties", _schema(keys, leaf))
+    for key in keys:
+        found = found.getField(key)
+    return found
+
+
+def _schema(keys: list[str], leaf: T.DataType) -> T.StructType:
+    """Objects within objects along the keys, with one leaf."""
+    inner = _schema(keys[1:], leaf) if len(keys) > 1 else leaf
+    return T.StructType([T.StructField(keys[0], inner)])

@@ -1,0 +1,92 @@
+"""Sessions: the events of one person, cut where the person was silent.
+
+Reads   events_resolved   one row per accepted message
+Yields  sessions          one row per session of a person
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Window as W
+from pyspark.sql import functions as F
+
+from oneuser.contracts.marts import SESSIONS
+from oneuser.marts.provenance import stable_id
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from pyspark.sql import Column, DataFrame, WindowSpec
+
+    from oneuser.marts.provenance import Made
+
+_MICROSECONDS_PER_MINUTE = 60_000_000
+
+
+def build_sessions(
+    events_resolved: DataFrame, *, gap_minutes: int, touch_sources: Collection[str] = (), made: Made
+) -> DataFrame:
+    """Cut each person's events, in total order, where `gap_minutes` or more pass between two of them.
+
+    One shuffle and one sort, by person: only the first event of each session and the last of each person go on, and
+    what lies between two of these rows is told from their places in the person's order.
+
+    Args:
+        events_resolved: Rows of `events_resolved`. Events that belong to nobody are in no session.
+        gap_minutes: A silence of this length, or longer, ends a session.
+        touch_sources: Sources whose events are touches themselves (`touch: event`), such as imported campaign
+            responses. They are no visits and in no session.
+        made: How the rows are made.
+
+    Returns:
+        Rows of `sessions`.
+    """
+    owned = events_resolved.where(F.col("user_id").isNotNull()).select(
+        "user_id", "account_id", "event_time", "message_key", "source"
+    )
+    if touch_sources:
+        owned = owned.where(~F.col("source").isin(*sorted(touch_sources)))
+    previous_at = F.lag("event_time").over(_in_order())
+    placed = owned.select(
+        "*",
+        F.row_number().over(_in_order()).alias("place"),
+        previous_at.alias("previous_at"),
+        F.lead("event_time").over(_in_order()).isNull().alias("is_last"),
+    )
+    gap = F.unix_micros("event_time") - F.unix_micros("previous_at")
+    is_first = F.col("previous_at").isNull() | (gap >= F.lit(gap_minutes * _MICROSECONDS_PER_MINUTE))
+    edges = placed.withColumn("is_first", is_first).where(F.col("is_first") | F.col("is_last"))
+    return SESSIONS.conform(_between_edges(edges, made))
+
+
+def _between_edges(edges: DataFrame, made: Made) -> DataFrame:
+    """Sessions from the first event of each and the last event of each person."""
+
+    def following(column: str) -> Column:
+        return F.lead(column).over(_in_order())
+
+    # the next kept row begins another session, or it is this session's last event, or there is none
+    ended_at = F.when(following("is_first"), following("previous_at")).otherwise(following("event_time"))
+    after = following("place") - F.when(following("is_first"), F.lit(1)).otherwise(F.lit(0))
+    spans = edges.select(
+        "*",
+        F.coalesce(ended_at, "event_time").alias("ended_at"),
+        (F.coalesce(after, "place") - F.col("place") + F.lit(1)).cast("bigint").alias("n_events"),
+    )
+    return spans.where(F.col("is_first")).select(
+        stable_id("session", "message_key").alias("session_id"),
+        "user_id",
+        "account_id",
+        F.col("event_time").alias("started_at"),
+        "ended_at",
+        "n_events",
+        F.col("message_key").alias("first_message_key"),
+        "source",
+        *made.columns(),
+    )
+
+
+def _in_order() -> WindowSpec:
+    # ranking and offset functions have frames of their own
+    return W.partitionBy("user_id").orderBy("event_time", "message_key")

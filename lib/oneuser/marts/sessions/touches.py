@@ -1,0 +1,71 @@
+"""Touches: the moments for which a conversion may be credited.
+
+Reads   sessions, events_resolved, events   campaign, click id, referrer and landing host of the touch's event
+Yields  touches                             one row per touch of a person
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from oneuser.contracts.marts import TOUCHES
+from oneuser.marts.provenance import stable_id
+from oneuser.marts.sessions.channels import add_channel
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from pyspark.sql import DataFrame
+
+    from oneuser.marts.provenance import Made
+    from oneuser.marts.sessions.channel_rules import Rule
+
+_CAMPAIGN = (
+    "campaign_source", "campaign_medium", "campaign_name", "campaign_content", "click_id_type", "referrer_host",
+    "page_host",
+)  # fmt: skip
+
+
+def build_touches(
+    sessions: DataFrame,
+    events_resolved: DataFrame,
+    events: DataFrame,
+    *,
+    rules: Sequence[Rule],
+    touch_sources: Collection[str] = (),
+    made: Made,
+) -> DataFrame:
+    """One touch per session, and one per event of the sources whose events are touches themselves.
+
+    Args:
+        sessions: Rows of `sessions`; the touch is a session's first event.
+        events_resolved: Rows of `events_resolved`; read for `touch_sources` only. Events of nobody are no touches.
+        events: Rows of `events`, for where the touch came from. A touch whose event is missing there has nothing known.
+        rules: Channel rules in their order.
+        touch_sources: Sources declared `touch: event`.
+        made: How the rows are made.
+
+    Returns:
+        Rows of `touches`.
+    """
+    moments = sessions.select(
+        F.col("first_message_key").alias("message_key"),
+        "user_id",
+        "account_id",
+        F.col("started_at").alias("touched_at"),
+        F.lit("session").alias("kind"),
+        "source",
+    )
+    if touch_sources:
+        is_touch = F.col("user_id").isNotNull() & F.col("source").isin(*sorted(touch_sources))
+        alone = events_resolved.where(is_touch).select(
+            "message_key", "user_id", "account_id", F.col("event_time").alias("touched_at"), F.lit("event"), "source"
+        )
+        moments = moments.union(alone)
+    # most messages of some sources know nothing; those that do not are the same as absent ones
+    is_known = F.coalesce(*_CAMPAIGN).isNotNull()
+    known = events.where(is_known).select("message_key", *_CAMPAIGN)
+    came_from = add_channel(moments.join(known, on="message_key", how="left"), rules=rules)
+    return TOUCHES.conform(came_from.select("*", stable_id("touch", "message_key").alias("touch_id"), *made.columns()))
