@@ -1,0 +1,197 @@
+"""A report's data from published tables, against counts by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from oneuser.contracts.registry import TABLES
+from oneuser.report.build import build_report
+from oneuser.report.data import Funnel, ReportData, SizeBucket
+from oneuser.report.gather import gather_report
+from tests.unit.report.reading import SECTIONS, read_page
+from tests.unit.report.test_record import Run, Shown, Stage
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+_PLAIN: dict[str, Any] = {
+    "string": "x", "bigint": 1, "int": 0, "boolean": True, "timestamp": NOW, "date": date(2026, 1, 1), "double": 0.0,
+    "binary": b"x", "map<string,bigint>": {}, "decimal(20,12)": Decimal(1),
+}  # fmt: skip
+
+
+@dataclass
+class Source:
+    """An open warehouse of literal rows; columns that a row leaves out are plain values, or null where they may be."""
+
+    spark: SparkSession
+    rows: dict[str, list[dict[str, Any]]]
+    runs: list[Run]
+    publication: Shown = field(default_factory=lambda: Shown(2))
+    deployment: str = "acme"
+
+    @property
+    def published(self) -> Source:
+        return self
+
+    def table(self, name: str) -> DataFrame:
+        fields = TABLES[name].fields
+        rows = [
+            tuple(row.get(f.name, None if f.nullable else _PLAIN[f.dtype]) for f in fields)
+            for row in self.rows.get(name, [])
+        ]
+        return self.spark.createDataFrame(rows, TABLES[name].schema)
+
+    def run_records(self) -> list[Run]:
+        return self.runs
+
+
+def people(n: int, kind: str, n_identifiers: int, account: str | None = None) -> list[dict[str, Any]]:
+    return [
+        {"user_id": f"{kind}{n_identifiers}{i}", "kind": kind, "n_identifiers": n_identifiers, "account_id": account}
+        for i in range(n)
+    ]
+
+
+def credited(channel: str, n: int, model: str, minor: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "conversion_id": f"{channel}{i}".encode(), "conversion": "order", "model": model, "channel": channel,
+            "user_id": f"u{i}", "credit_minor": minor, "currency": "EUR", "entity_level": "person", "lookback_days": 30,
+        }
+        for i in range(n)
+    ]  # fmt: skip
+
+
+def cell(month: int, offset: int, size: int, retained: int, *, observed: bool = True) -> dict[str, Any]:
+    return {
+        "cohort": date(2026, month, 1), "offset": offset, "cohort_size": size, "retained": retained,
+        "eligible": size if observed else 0, "is_observed": observed, "mode": "on", "unit": "month", "zone": "UTC",
+        "entity_level": "person",
+    }  # fmt: skip
+
+
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "files": [
+        {"n_lines": 60, "state": "ingested"}, {"n_lines": 40, "state": "ingested"}, {"n_lines": 9, "state": "refused"},
+    ],
+    "events_resolved": [{"user_id": "u" if i < 80 else None} for i in range(90)],
+    "dim_user": [
+        *people(7, "known", 2, "a1"), *people(6, "known", 7), *people(9, "anonymous", 1), *people(3, "anonymous", 2),
+    ],
+    "identifier_map": [
+        *({"id_type": "email", "user_id": f"u{i}"} for i in range(12)),
+        *({"id_type": "phone", "user_id": "u1"} for _ in range(9)),
+    ],
+    "attribution_credits": [
+        *credited("email", 9, "first", 250), *credited("search", 6, "first", 100),
+        *credited("(unattributed)", 2, "first", 50), *credited("search", 17, "last", 100),
+    ],
+    "retention": [
+        cell(1, 0, 20, 20), cell(1, 1, 20, 0), cell(1, 2, 20, 9), cell(2, 0, 10, 10), cell(2, 1, 10, 4),
+        cell(2, 2, 10, 1, observed=False), cell(3, 0, 3, 3), cell(3, 1, 3, 3, observed=False),
+    ],
+    "dim_account": [
+        {"account_id": "big", "n_users": 9, "n_current_users": 8},
+        {"account_id": "next", "n_users": 6, "n_current_users": 6},
+        {"account_id": "small", "n_users": 3, "n_current_users": 3},
+    ],
+    "conversions": [
+        *({"account_id": "big", "user_id": f"u{i}", "value_minor": 1050, "currency": "EUR"} for i in range(5)),
+        *({"account_id": "next", "user_id": "u1", "value_minor": 10, "currency": "EUR"} for _ in range(9)),
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def source(spark: SparkSession) -> Source:
+    first = Run(1, {"quarantined_by_code|json.syntax": 4.0}, {"ingest": Stage()})
+    stages = {"ingest": Stage(), "identity": Stage()}
+    second = Run(2, {"quarantined_by_code|json.syntax": 1.0, "ids_kept": 20.0, "ids_minted": 5.0}, stages)
+    return Source(spark, ROWS, [first, second])
+
+
+@pytest.fixture(scope="module")
+def data(source: Source) -> ReportData:
+    return gather_report(source)
+
+
+def test_the_funnel_counts_ingested_lines_events_and_people(data: ReportData) -> None:
+    assert data.funnel == Funnel(lines=100, accepted=90, with_person=80, people=25)
+    assert data.known_people == 13
+    assert [(reason.name, reason.this_run, reason.all_runs) for reason in data.quarantined] == [("json.syntax", 1, 5)]
+
+
+def test_sizes_hide_few_people_and_whoever_would_give_them_away(data: ReportData) -> None:
+    shown = {
+        bucket.label: (bucket.known, bucket.anonymous) for bucket in data.sizes if bucket.known or not bucket.anonymous
+    }
+
+    assert data.sizes[0] == SizeBucket("1", 0, None)
+    assert shown["2"] == (7, None)
+    assert shown["6–10"] == (6, 0)
+    assert [bucket.label for bucket in data.sizes] == ["1", "2", "3", "4", "5", "6–10"]
+
+
+def test_identifiers_of_few_people_are_hidden(data: ReportData) -> None:
+    assert data.stability.identifiers == 21
+    assert [(row.id_type, row.identifiers, row.people) for row in data.identifier_types] == [
+        ("email", 12, 12), ("phone", None, None),
+    ]  # fmt: skip
+
+
+def test_attribution_is_hidden_by_people_and_keeps_its_total(data: ReportData) -> None:
+    (order,) = data.attribution
+    cells = {(c.model, c.channel): (c.conversions, c.credit_minor) for c in order.credits}
+
+    assert order.models == ("first", "last")
+    assert cells == {
+        ("first", "email"): (9.0, 2250),
+        ("first", "search"): (None, None),
+        ("first", "(unattributed)"): (None, None),
+        ("last", "search"): (17.0, 1700),
+    }
+    assert (order.total_conversions, order.total_minor) == (17.0, 2950)
+    assert order.channels[-1] == "(unattributed)"
+
+
+def test_retention_tells_nobody_hidden_and_not_observed_apart(data: ReportData) -> None:
+    assert data.retention is not None
+    january, february, march = data.retention.cohorts
+
+    assert [(c.state, c.rate) for c in january.cells] == [("shown", 0.0), ("shown", 0.45)]
+    assert [c.state for c in february.cells] == ["hidden", "unobserved"]
+    assert (march.size, [c.state for c in march.cells]) == (None, ["unobserved", "unobserved"])
+    # the pooled first month would give February's four away
+    assert [(c.state, c.rate) for c in data.retention.pooled] == [("hidden", None), ("shown", 0.45)]
+
+
+def test_accounts_are_ranked_and_hide_what_few_people_did(data: ReportData) -> None:
+    assert data.accounts is not None
+    big, following = data.accounts.top
+
+    assert (data.accounts.total, data.accounts.too_small, data.accounts.people_with_account) == (3, 1, 7)
+    assert (big.place, big.members_now, big.conversions, big.value_minor) == (1, 8, 5, {"EUR": 5250})
+    assert (following.members_now, following.conversions, following.value_minor) == (6, None, {})
+
+
+def test_the_report_is_written_where_it_is_wanted(source: Source, tmp_path: Path) -> None:
+    written = build_report(source, tmp_path / "reports" / "march.html")
+
+    assert written == (tmp_path / "reports" / "march.html").resolve()
+    page = read_page(written.read_text(encoding="utf-8"))
+    assert set(SECTIONS) <= set(page.ids)
+
+
+def test_a_warehouse_without_rows_has_a_report(spark: SparkSession, tmp_path: Path) -> None:
+    source = Source(spark, {}, [Run(1)], Shown(1, published_at=NOW + timedelta(minutes=1)))
+
+    data = gather_report(source)
+
+    assert data.funnel == Funnel(None, 0, 0, None)
+    assert (data.retention, data.accounts, data.attribution, data.sizes) == (None, None, (), ())

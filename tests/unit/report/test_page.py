@@ -1,0 +1,144 @@
+"""The report's page: complete, self-contained, escaped, and silent about small numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from oneuser.report.data import Accounts, Attribution, Credit, Disposition, Funnel, ReportData, Stability
+from oneuser.report.page import render_page
+from tests.unit.report.reading import SECTIONS, loads, read_page
+from tests.unit.report.sample_data import made_up_data, made_up_head, made_up_retention
+
+HOSTILE = "</script><script>alert(1)</script><img src=http://evil.example/x>&'\""
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return render_page(made_up_data())
+
+
+def nothing_known() -> ReportData:
+    return ReportData(made_up_head(previous=None, engine=None), 5, Funnel(None, 0, 0, None), None)
+
+
+def test_every_section_is_there_with_a_heading(page: str) -> None:
+    found = read_page(page)
+
+    assert set(SECTIONS) <= set(found.ids)
+    assert set(found.labelled_by) <= set(found.ids)
+    assert len(found.ids) == len(set(found.ids))
+    assert found.tags.count("h1") == 1
+    assert found.tags.count("h2") == len(SECTIONS)
+
+
+def test_nothing_is_loaded_from_elsewhere_and_no_script_runs(page: str) -> None:
+    assert loads(page) == []
+    assert set(re.findall(r"<script([^>]*)>", page)) == {
+        f' type="application/json" id="vega-lite-{name}"'
+        for name in ("funnel", "quarantine", "sizes", "attribution-0", "retention", "timings")
+    }
+    assert "default-src 'none'" in page
+    assert len(page.encode()) < 5_000_000
+
+
+def test_every_picture_has_a_title_a_table_and_its_chart(page: str) -> None:
+    pictures = re.findall(r'<svg role="img"[^>]*><title>([^<]+)</title>', page)
+
+    assert len(pictures) == 6
+    assert all(title.endswith("The table below has the same numbers.") for title in pictures)
+    for spec in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL):
+        assert json.loads(spec)["$schema"].startswith("https://vega.github.io/schema/vega-lite/")
+    assert read_page(page).tags.count("table") >= 6
+
+
+def test_text_of_the_data_is_escaped_everywhere() -> None:
+    credits_ = tuple(Credit("linear", name, 10.0, 1000) for name in (HOSTILE, "(unattributed)"))
+    data = made_up_data(
+        head=made_up_head(deployment=HOSTILE, engine_reason=HOSTILE),
+        quarantined=(Disposition(HOSTILE, 9, 9),),
+        attribution=(Attribution(HOSTILE, "GBP", 30, 20.0, 2000, credits_),),
+    )
+
+    html = render_page(data)
+
+    assert loads(html) == []
+    assert "<script>" not in html
+    assert "<img" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_pictures_are_themed_by_the_style_sheet(page: str) -> None:
+    assert "prefers-color-scheme:dark" in page
+    assert "@media print" in page
+    drawn = set(re.findall(r'(?:fill|stroke)="(#[0-9a-f]{3,8})"', page.split("<main", 1)[1]))
+    themed = set(re.findall(r'\.chart \[fill="(#[0-9a-f]+)"\]', page))
+    # the frame of a plot is drawn with no opacity
+    assert drawn - {"#ddd"} <= themed
+
+
+def test_cells_not_observed_are_hatched_and_zero_is_not(page: str) -> None:
+    retention = made_up_retention()
+    unobserved = sum(cell.state == "unobserved" for cohort in retention.cohorts for cell in cohort.cells)
+
+    assert page.count('fill="url(#hatch)"') == unobserved
+    assert ">0.0%</text>" in page
+    assert page.count(">not observed</td>") == unobserved
+
+
+def test_hidden_numbers_say_so_in_the_table_and_are_not_in_the_charts(page: str) -> None:
+    affiliate = page.split('<th scope="row">affiliate</th>', 1)[1].split("</tr>", 1)[0]
+
+    assert affiliate.count("hidden") == 5
+    assert "affiliate" not in re.search(r'id="vega-lite-attribution-0">(.*?)</script>', page, re.DOTALL).group(1)  # type: ignore[union-attr]
+
+
+def test_unattributed_comes_last_and_money_is_in_major_units(page: str) -> None:
+    table = page.split("Credited value, and credited conversions below it", 1)[1].split("</table>", 1)[0]
+
+    assert re.findall(r'<th scope="row">([^<]+)', table)[-1] == "(unattributed)"
+    assert "38,271.67 GBP" in table
+    assert "123,457 GBP" in page
+
+
+def test_accounts_have_places_and_no_names(page: str) -> None:
+    assert '<th scope="row">No. 10</th>' in page
+    assert "31 accounts with fewer than 5 members are not listed." in page
+
+
+def test_an_empty_run_still_has_every_section() -> None:
+    html = render_page(nothing_known())
+
+    assert set(SECTIONS) <= set(read_page(html).ids)
+    for sentence in (
+        "There are no people yet.",
+        "There are no conversions to attribute.",
+        "No event names an account.",
+    ):
+        assert sentence in html
+
+
+def test_a_first_run_is_not_compared_with_anything() -> None:
+    html = render_page(made_up_data(head=made_up_head(previous=None), stability=Stability(kept=0, minted=12_684)))
+
+    assert "This is the first published run: it minted 12,684 User IDs." in html
+    assert "of User IDs kept" not in html
+
+
+def test_more_channels_than_colours_are_drawn_together() -> None:
+    names = [f"channel {number:02}" for number in range(12)]
+    credits_ = tuple(Credit("last", name, 20.0 + place, None) for place, name in enumerate(names))
+
+    html = render_page(made_up_data(attribution=(Attribution("signup", None, 30, 300.0, None, credits_),)))
+
+    assert ">other channels</text>" in html
+    assert all(f'<th scope="row">{name}</th>' in html for name in names)
+
+
+def test_many_narrow_cohorts_leave_the_page_small() -> None:
+    data = replace(made_up_data(), retention=made_up_retention(24), accounts=Accounts(3, None, 3, ()))
+
+    assert len(render_page(data).encode()) < 1_000_000
