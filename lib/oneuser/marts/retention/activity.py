@@ -1,0 +1,106 @@
+"""Activity: for each person the cohort and the intervals in which the person came back. Retention is read off it.
+
+Reads   events_resolved   one row per accepted message
+Yields  activity          one row per person with a start event
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from oneuser.contracts.marts import ACTIVITY
+from oneuser.marts.retention.calendar import Unit, WeekStart, first_day_of, interval_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+    from oneuser.marts.provenance import Made
+
+ANY = "any"
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Intervals of a calendar: unit, time zone, first day of the week."""
+
+    unit: Unit
+    zone: str
+    week_start: WeekStart
+
+    def interval_of(self, time: Column) -> Column:
+        """Number of the interval that holds a time."""
+        return interval_of(time, unit=self.unit, zone=self.zone, week_start=self.week_start)
+
+    def first_day_of(self, interval: Column) -> Column:
+        """First day of an interval."""
+        return first_day_of(interval, unit=self.unit, week_start=self.week_start)
+
+
+def build_activity(
+    events_resolved: DataFrame, *, calendar: Calendar, start: str = ANY, return_event: str = ANY, made: Made
+) -> DataFrame:
+    """Find each person's first start event, and the intervals with a return event after it.
+
+    Args:
+        events_resolved: Rows of `events_resolved`. Events of nobody are left out.
+        calendar: The intervals.
+        start: Name of the start event, or `any`.
+        return_event: Name of the return event, or `any`.
+        made: How the rows are made.
+
+    Returns:
+        Rows of `activity`. Whoever has no start event has no row. Offset 0 is there where a return event follows the
+        start event, by (event_time, message_key), in the cohort's own interval.
+    """
+    is_start, is_return = _is_named(start), _is_named(return_event)
+    # the order of events as one comparable value
+    moment = F.struct("event_time", "message_key")
+    by_interval = (
+        events_resolved.where(F.col("user_id").isNotNull() & (is_start | is_return))
+        .select(
+            "user_id",
+            calendar.interval_of(F.col("event_time")).alias("interval"),
+            F.when(is_start, moment).alias("started"),
+            F.when(is_return, moment).alias("returned"),
+        )
+        .groupBy("user_id", "interval")
+        .agg(F.min("started").alias("started"), F.max("returned").alias("returned"))
+    )
+    back = F.when(F.col("returned").isNotNull(), F.struct("interval", "returned"))
+    people = (
+        by_interval.groupBy("user_id")
+        .agg(
+            F.min(F.when(F.col("started").isNotNull(), F.struct("started", "interval"))).alias("first"),
+            F.collect_list(back).alias("back"),
+        )
+        .where(F.col("first").isNotNull())
+    )
+    return ACTIVITY.conform(
+        people.select(
+            "user_id",
+            F.lit(calendar.unit).alias("unit"),
+            F.col("first.started.event_time").alias("started_at"),
+            calendar.first_day_of(F.col("first.interval")).alias("cohort"),
+            _offsets().alias("offsets"),
+            *made.columns(),
+        )
+    )
+
+
+def _offsets() -> Column:
+    own = F.col("first.interval")
+
+    def counts(back: Column) -> Column:
+        is_after = back["returned"] > F.col("first.started")
+        return (back["interval"] > own) | ((back["interval"] == own) & is_after)
+
+    return F.array_sort(F.transform(F.filter("back", counts), lambda back: back["interval"] - own))
+
+
+def _is_named(event: str) -> Column:
+    if event == ANY:
+        return F.lit(True)
+    return F.coalesce(F.col("event") == F.lit(event), F.lit(False))

@@ -1,0 +1,45 @@
+"""Stage retention: activity once, and retention read off it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from oneuser.contracts.graph import FILES
+from oneuser.contracts.identity import EVENTS_RESOLVED
+from oneuser.contracts.marts import ACTIVITY, RETENTION
+from oneuser.marts.retention.activity import Calendar, build_activity
+from oneuser.marts.retention.cohorts import build_retention, find_watermark
+from oneuser.pipeline.stages.parameters import retention_made
+
+if TYPE_CHECKING:
+    from oneuser.pipeline.context import RunContext
+
+
+def retention(ctx: RunContext) -> None:
+    """Write activity and retention. Without any event there is no watermark, and both are empty."""
+    rules = ctx.config.retention
+    calendar = Calendar(rules.interval, rules.zone, rules.week_start)
+    made = retention_made(ctx)
+    activity = build_activity(
+        ctx.read(EVENTS_RESOLVED), calendar=calendar, start=rules.start, return_event=rules.return_event, made=made
+    )
+    n_people = ctx.replace(ACTIVITY, activity)
+    watermark = _watermark(ctx)
+    if watermark is None:
+        ctx.replace(RETENTION, RETENTION.empty(ctx.spark))
+        return
+    cells = build_retention(ctx.read(ACTIVITY), calendar=calendar, mode=rules.mode, watermark=watermark, made=made)
+    ctx.replace(RETENTION, cells)
+    ctx.figure("people_in_cohorts", n_people)
+    ctx.figure("watermark", watermark.timestamp())
+
+
+def _watermark(ctx: RunContext) -> datetime | None:
+    # as a number: a timestamp comes to Python in the zone of this machine
+    found = find_watermark(ctx.read(FILES)).select(F.unix_micros("watermark").alias("us")).first()
+    if found is None or found["us"] is None:
+        return None
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(found["us"]))
