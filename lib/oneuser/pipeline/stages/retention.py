@@ -23,18 +23,20 @@ def retention(ctx: RunContext) -> None:
     rules = ctx.config.retention
     calendar = Calendar(rules.interval, rules.zone, rules.week_start)
     made = retention_made(ctx)
-    activity = build_activity(
-        ctx.read(EVENTS_RESOLVED), calendar=calendar, start=rules.start, return_event=rules.return_event, made=made
+    # read twice: kept, so that both tables are committed at the same time
+    activity = ctx.persist(
+        build_activity(
+            ctx.read(EVENTS_RESOLVED), calendar=calendar, start=rules.start, return_event=rules.return_event, made=made
+        )
     )
-    n_people = ctx.replace(ACTIVITY, activity)
     watermark = _watermark(ctx)
     if watermark is None:
-        ctx.replace(RETENTION, RETENTION.empty(ctx.spark))
-        return
-    cells = build_retention(ctx.read(ACTIVITY), calendar=calendar, mode=rules.mode, watermark=watermark, made=made)
-    ctx.replace(RETENTION, cells)
-    ctx.figure("people_in_cohorts", n_people)
-    ctx.figure("watermark", watermark.timestamp())
+        cells = RETENTION.empty(ctx.spark)
+    else:
+        cells = build_retention(activity, calendar=calendar, mode=rules.mode, watermark=watermark, made=made)
+        ctx.figure("watermark", watermark.timestamp())
+    written = ctx.write_together([(ACTIVITY, activity, "replace"), (RETENTION, cells, "replace")])
+    ctx.figure("people_in_cohorts", written[ACTIVITY.name])
 
 
 def _watermark(ctx: RunContext) -> datetime | None:
