@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneuser.report.gather import MIN_PEOPLE, gather_report
+from oneuser.report.gather import gather_report
 from oneuser.report.page import render_page
 
 if TYPE_CHECKING:
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from oneuser.report.source import ReportSource
 
 
-def build_report(source: ReportSource, to: Path, *, min_people: int = MIN_PEOPLE) -> Path:
+def build_report(source: ReportSource, to: Path, *, min_people: int | None = None) -> Path:
     """Write the report of what an open warehouse shows, as one HTML page.
 
     Args:
         source: The open warehouse.
         to: The file; its folder is made.
-        min_people: Counts of fewer people are hidden.
+        min_people: Counts of fewer people are hidden; by default as the warehouse's configuration says, or 5.
 
     Returns:
         The absolute path of the file.

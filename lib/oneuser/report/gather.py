@@ -29,12 +29,16 @@ MIN_PEOPLE = 5
 _SIZES = (1, 2, 3, 4, 5, 10, 20, 50, 100, 1000)
 
 
-def gather_report(source: ReportSource, *, min_people: int = MIN_PEOPLE) -> ReportData:
-    """The data of the report on the published run; counts of fewer than `min_people` people are hidden.
+def gather_report(source: ReportSource, *, min_people: int | None = None) -> ReportData:
+    """The data of the report on the published run.
+
+    Counts of fewer than `min_people` people are hidden: by default as the warehouse's configuration says, or 5.
 
     Raises:
         OneUserError: before the first publication.
     """
+    if min_people is None:
+        min_people = source.config.report.min_people if source.config else MIN_PEOPLE
     return gather_data(
         lambda contract: source.table(contract.name),
         source.run_records(),

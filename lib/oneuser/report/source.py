@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
+    from oneuser.core.config import Config
+
 
 class StageFacts(Protocol):
     """What a stage left in the record. `state` is done or unchanged; `seconds` is 0 for an unchanged one."""
@@ -72,6 +74,8 @@ class ReportSource(Protocol):
 
     @property
     def deployment(self) -> str: ...
+    @property
+    def config(self) -> Config | None: ...
     @property
     def published(self) -> PublishedTables: ...
     def table(self, name: str) -> DataFrame: ...

@@ -34,6 +34,7 @@ class Source:
     runs: list[Run]
     publication: Shown = field(default_factory=lambda: Shown(2))
     deployment: str = "acme"
+    config: None = None
 
     @property
     def published(self) -> Source:
