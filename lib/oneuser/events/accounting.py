@@ -48,6 +48,7 @@ class SourceTally:
     n_lines: int = 0
     n_keyless: int = 0
     n_late: int = 0
+    n_notes: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -66,7 +67,7 @@ def count_lines(parsed: DataFrame) -> DataFrame:
 
     Columns: `n_lines`, `n_foreign` (not UTF-8 at all), `digest` (sum of the upper half of the line hashes, whatever
     their order), `last_received_at` (latest receipt, or event time where there is none), `n_keyless`, `n_late`
-    (received more than a day after it happened).
+    (received more than a day after it happened), `n_notes` (events of which `count_notes` has something to say).
     """
     delay = F.unix_seconds("received_at") - F.unix_seconds("event_time")
     return parsed.groupBy("source", "file", "code").agg(
@@ -76,6 +77,9 @@ def count_lines(parsed: DataFrame) -> DataFrame:
         F.max(F.coalesce("received_at", "event_time")).alias("last_received_at"),
         F.count_if("is_keyless").alias("n_keyless"),
         F.count_if(delay > _LATE_SECONDS).alias("n_late"),
+        F.count_if((F.size("dropped") > 0) | (F.size("unlinked") > 0) | F.col("time_flag").isNotNull()).alias(
+            "n_notes"
+        ),
     )
 
 
@@ -100,6 +104,7 @@ def tally_sources(counted: Iterable[Any]) -> dict[str, SourceTally]:
         tally.n_lines += row["n_lines"]
         tally.n_keyless += row["n_keyless"]
         tally.n_late += row["n_late"]
+        tally.n_notes += row["n_notes"]
         if row["code"] is not None:
             tally.quarantined[row["code"]] += row["n_lines"]
     return tallies

@@ -3,7 +3,7 @@
 Reads   identifiers            one row per identifier ever seen
 Yields  the new ones, numbered after the last
 
-A number is a place in a sorted partition, so the partitions must not be computed twice: the caller persists them
+A number is a place in a sorted partition, so the partitions must not be cut twice: the caller persists them
 between the two steps. Counting them is a job, the only one in this module.
 """
 
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from pyspark import TaskContext
 from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
@@ -40,7 +39,9 @@ def find_new_identifiers(spread: DataFrame, identifiers: DataFrame) -> DataFrame
 def sort_into_ranges(new: DataFrame) -> DataFrame:
     """New identifiers in sorted partitions, one range each. To be persisted before they are numbered."""
     n_partitions = max(new.sparkSession.sparkContext.defaultParallelism, 1)
-    return new.repartitionByRange(n_partitions, "id_type", "id_key").sortWithinPartitions("id_type", "id_key")
+    ranges = new.repartitionByRange(n_partitions, "id_type", "id_key").sortWithinPartitions("id_type", "id_key")
+    # kept with the rows: a task that also reads other rows, such as that of a union, counts its partitions anew
+    return ranges.withColumn("place", F.spark_partition_id())
 
 
 def number_identifiers(ranges: DataFrame, *, after: int) -> DataFrame:
@@ -55,18 +56,20 @@ def number_identifiers(ranges: DataFrame, *, after: int) -> DataFrame:
     Returns:
         `identifier_id`, `id_type`, `id_key`, `id_value`.
     """
-    counted = ranges.groupBy(F.spark_partition_id().alias("place")).agg(F.count(F.lit(1)).alias("n_rows"))
+    counted = ranges.groupBy("place").agg(F.count(F.lit(1)).alias("n_rows"))
     sizes = {row["place"]: row["n_rows"] for row in counted.collect()}
+    names = ["identifier_id", "id_type", "id_key", "id_value"]
     starts = [0, *accumulate(sizes.get(place, 0) for place in range(1 + max(sizes, default=-1)))]
 
     def number_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        context = TaskContext.get()
-        place = context.partitionId() if context is not None else 0
-        following = after + 1 + (starts[place] if place < len(starts) else starts[-1])
+        n_seen = 0
         for batch in batches:
-            numbers = pa.array(np.arange(following, following + batch.num_rows, dtype=np.int64))
-            following += batch.num_rows
+            if not batch.num_rows:
+                continue
+            first = after + 1 + starts[batch.column(0)[0].as_py()] + n_seen
+            numbers = pa.array(np.arange(first, first + batch.num_rows, dtype=np.int64))
+            n_seen += batch.num_rows
             names = ["identifier_id", "id_type", "id_key", "id_value"]
-            yield pa.RecordBatch.from_arrays([numbers, *batch.columns], names)
+            yield pa.RecordBatch.from_arrays([numbers, *batch.columns[1:]], names)
 
-    return ranges.select("id_type", "id_key", "id_value").mapInArrow(number_batches, _NUMBERED)
+    return ranges.select("place", "id_type", "id_key", "id_value").mapInArrow(number_batches, _NUMBERED)

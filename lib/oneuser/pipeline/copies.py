@@ -83,15 +83,15 @@ def keep_one_copy(
         events = without_suppressed(events, suppressions)
     repeated = ctx.persist(find_repeated(events))
     duplicates: dict[str, int] = {}
-    n_conflicts = repeated.where("is_conflict").count()
-    if not repeated.isEmpty():
+    found = repeated.agg(F.count(F.lit(1)).alias("n"), F.count_if("is_conflict").alias("n_conflicts")).collect()[0]
+    n_conflicts = found["n_conflicts"]
+    if found["n"]:
         events = keep_first_copies(events, repeated)
         left = _by_source(events)
         duplicates = {name: n - suppressed.get(name, 0) - left.get(name, 0) for name, n in n_events.items()}
     replaced: dict[str, int] = {}
-    stored = ctx.read(EVENTS)
-    if not stored.isEmpty():
-        met = ctx.persist(compare_with_stored(events, stored))
+    if EVENTS.name in ctx.tables:
+        met = ctx.persist(compare_with_stored(events, ctx.read(EVENTS)))
         counts = met.groupBy("source", "is_newer_first").agg(
             F.count(F.lit(1)).alias("n"), F.count_if("is_conflict").alias("n_conflicts")
         )

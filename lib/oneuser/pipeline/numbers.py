@@ -22,7 +22,8 @@ def identifier_writes(ctx: RunContext, events: DataFrame) -> list[tuple[TableCon
     """What to append to `identifiers`, `identifier_values` and `event_identifiers` for new events."""
     spread = spread_identifiers(events)
     stored = ctx.read(IDENTIFIERS)
-    last = stored.agg(F.max("identifier_id").alias("last")).collect()[0]["last"]
+    is_first = IDENTIFIERS.name not in ctx.tables
+    last = 0 if is_first else stored.agg(F.max("identifier_id").alias("last")).collect()[0]["last"]
     ranges = ctx.persist(sort_into_ranges(find_new_identifiers(spread, stored)))
     numbered = number_identifiers(ranges, after=last or 0)
     stamped = numbered.withColumns({"key_id": F.lit(ctx.keys.key_id), "run_seq": F.lit(ctx.run_seq).cast("bigint")})

@@ -130,9 +130,9 @@ class Warehouse:
         """Rows of one version of a table; an empty frame of its shape where `version` is null."""
         if version is None:
             return contract.empty(self.spark)
-        reader = self.spark.read.format("delta")
-        if version != self.head(contract):
-            reader = reader.option("versionAsOf", version)
+        # pinned even when it is the newest: a frame that is not would be computed again from whatever is newest then,
+        # and what is persisted of it dropped, as soon as the stage writes to the table it reads
+        reader = self.spark.read.format("delta").option("versionAsOf", version)
         return contract.conform(reader.load(self.path(contract)))
 
     # writing ------------------------------------------------------------------------------------------------------
@@ -187,9 +187,13 @@ class Warehouse:
     def delete_matching(self, contract: TableContract, keys: DataFrame, on: list[str], tag: CommitTag) -> int:
         """Delete the rows that match one of `keys`, by join, so that no value stands in a predicate."""
         condition = " AND ".join(f"stored.{name} = doomed.{name}" for name in on)
+        before = self.head(contract)
         with self._commit(contract, tag):
             target = DeltaTable.forPath(self.spark, self.path(contract)).alias("stored")
             target.merge(keys.select(*on).distinct().alias("doomed"), condition).whenMatchedDelete().execute()
+        if before is not None and self.head(contract) == before:
+            # nothing matched, nothing was committed
+            return before
         return self._own_head(contract, tag)
 
     def merge(

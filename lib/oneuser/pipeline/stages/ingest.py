@@ -216,7 +216,8 @@ def _write(
         kept = keep_one_copy(ctx, events, {name: t.n_lines - t.n_quarantined for name, t in intake.by_source.items()})
         writes.append((EVENTS, kept.observed, "append"))
         writes += identifier_writes(ctx, kept.events)
-        _report_notes(ctx, events)
+        if any(tally.n_notes for tally in intake.by_source.values()):
+            _report_notes(ctx, events)
     if n_quarantined or intake.refused:
         writes.append((QUARANTINE, refused_files, "append"))
     ctx.write_together(writes)

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, SparkSession
+
+from oneuser.events.batches import parse_lines
+from oneuser.events.deduplicate import suppressed_only, without_suppressed
+from oneuser.events.links import spread_identifiers
+from tests.unit.events.parsing import HORIZON, KEYS, SEGMENT, line
+
+
+def parsed(spark: SparkSession, lines: list[bytes]) -> DataFrame:
+    rows = spark.createDataFrame([(bytearray(one), "f") for one in lines], "value binary, file string")
+    return parse_lines(rows, spec=SEGMENT, keys=KEYS, horizon=HORIZON)
+
+
+def test_every_copy_of_a_message_with_a_suppressed_identifier_is_suppressed(spark: SparkSession) -> None:
+    events = parsed(
+        spark,
+        [
+            line(messageId="m1", userId="gone"),
+            line(messageId="m1"),
+            line(messageId="m2", anonymousId="a2"),
+            line(messageId="m3", anonymousId="gone"),
+        ],
+    )
+    is_gone = "id_type = 'user_id' AND id_value = 'gone'"
+    suppressions = spread_identifiers(events).where(is_gone).select("id_type", "id_key")
+
+    left = {row["message_id"] for row in without_suppressed(events, suppressions).collect()}
+
+    assert left == {"m2", "m3"}
+    assert suppressed_only(events, suppressions).count() == 2
+
+
+def test_identifiers_of_a_type_are_ranked_by_key_within_their_message(spark: SparkSession) -> None:
+    events = parsed(spark, [line(traits={"email": "a@x.com"}, context={"traits": {"email": "b@x.com"}})])
+
+    rows = spread_identifiers(events).collect()
+
+    emails = sorted((bytes(row["id_key"]), row["type_rank"]) for row in rows if row["id_type"] == "email")
+    assert [rank for _, rank in emails] == [0, 1]
+    assert [row["type_rank"] for row in rows if row["id_type"] == "anonymous_id"] == [0]
+
+
+def test_lines_of_megabytes_are_refused_without_being_kept_whole(spark: SparkSession) -> None:
+    rows = parsed(spark, [b'{"x":"' + b"y" * 8_000_000 + b'"}', line()]).collect()
+
+    assert sorted((row["code"] or "", len(row["line"] or b"")) for row in rows) == [("", 0), ("limit.line", 65_536)]
