@@ -30,7 +30,8 @@ from oneuser.identity.carry_over import (
 )
 from oneuser.identity.resolution import build_dim_user, build_identifier_map, build_ownership, resolve_events
 from oneuser.identity.stability import count_stability
-from oneuser.marts.accounts import add_account_at, build_account_memberships, build_dim_account
+from oneuser.marts.accounts.accounts import build_dim_account
+from oneuser.marts.accounts.memberships import add_account_at, build_account_memberships
 from oneuser.pipeline.stages.graph import usable
 
 if TYPE_CHECKING:
