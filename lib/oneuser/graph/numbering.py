@@ -58,18 +58,20 @@ def number_identifiers(ranges: DataFrame, *, after: int) -> DataFrame:
     """
     counted = ranges.groupBy("place").agg(F.count(F.lit(1)).alias("n_rows"))
     sizes = {row["place"]: row["n_rows"] for row in counted.collect()}
-    names = ["identifier_id", "id_type", "id_key", "id_value"]
     starts = [0, *accumulate(sizes.get(place, 0) for place in range(1 + max(sizes, default=-1)))]
 
     def number_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        n_seen = 0
+        following = {place: after + 1 + start for place, start in enumerate(starts)}
+        names = ["identifier_id", "id_type", "id_key", "id_value"]
         for batch in batches:
-            if not batch.num_rows:
-                continue
-            first = after + 1 + starts[batch.column(0)[0].as_py()] + n_seen
-            numbers = pa.array(np.arange(first, first + batch.num_rows, dtype=np.int64))
-            n_seen += batch.num_rows
-            names = ["identifier_id", "id_type", "id_key", "id_value"]
-            yield pa.RecordBatch.from_arrays([numbers, *batch.columns[1:]], names)
+            places = batch.column("place").to_numpy()
+            numbers = np.empty(batch.num_rows, np.int64)
+            # nearly always one; a task that was given two ranges has them one after the other
+            for place in np.unique(places).tolist():
+                is_here = places == place
+                n_here = int(is_here.sum())
+                numbers[is_here] = np.arange(following[place], following[place] + n_here)
+                following[place] += n_here
+            yield pa.RecordBatch.from_arrays([pa.array(numbers), *batch.columns[1:]], names)
 
     return ranges.select("place", "id_type", "id_key", "id_value").mapInArrow(number_batches, _NUMBERED)
