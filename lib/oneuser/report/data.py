@@ -59,6 +59,7 @@ class Disposition:
 class Stability:
     """How User IDs came through this run; null where the record has no figure."""
 
+    before: int | None = None
     kept: int | None = None
     minted: int | None = None
     merged: int | None = None
@@ -213,6 +214,7 @@ class ReportData:
     known_people: int | None
     dispositions: tuple[Disposition, ...] = ()
     quarantined: tuple[Disposition, ...] = ()
+    refused_files: tuple[Disposition, ...] = ()
     dropped_identifiers: tuple[Disposition, ...] = ()
     stability: Stability = field(default_factory=Stability)
     sizes: tuple[SizeBucket, ...] = ()

@@ -71,7 +71,7 @@ def tally(runs: Sequence[RunFacts], metric: str, known: Sequence[str] = ()) -> t
 
 def dispositions(runs: Sequence[RunFacts]) -> tuple[Disposition, ...]:
     """What became of the lines: their four ways, whatever there is of each."""
-    return tally(runs, "lines_by_disposition", _DISPOSITIONS)
+    return tally(runs, "lines", _DISPOSITIONS)
 
 
 def describe_stability(run: RunFacts, *, n_identifiers: int | None, n_people: int) -> Stability:
@@ -82,16 +82,19 @@ def describe_stability(run: RunFacts, *, n_identifiers: int | None, n_people: in
     stage = run.stages.get("identity")
     if stage is not None and stage.state == "unchanged":
         return Stability(
-            kept=n_people, minted=0, merged=0, split=0, restored=0,
+            before=n_people, kept=n_people, minted=0, merged=0, split=0, restored=0,
             identifiers_moved=0, identifiers=n_identifiers, events_moved=0,
         )  # fmt: skip
     figures = {name: round(value) for name, value in run.figures.items()}
+    # changes that did not happen have no figure of their own
+    rest = 0 if "ids_kept" in figures else None
     return Stability(
+        before=figures.get("ids_before"),
         kept=figures.get("ids_kept"),
-        minted=figures.get("ids_minted"),
-        merged=figures.get("ids_merged"),
-        split=figures.get("ids_split"),
-        restored=figures.get("ids_restored"),
+        minted=figures.get("ids_minted", rest),
+        merged=figures.get("ids_merged", rest),
+        split=figures.get("ids_split_from", rest),
+        restored=figures.get("ids_restored", rest),
         identifiers_moved=figures.get("identifiers_moved"),
         identifiers=n_identifiers,
         events_moved=figures.get("events_moved"),

@@ -43,14 +43,7 @@ def _kept(data: ReportData) -> tuple[str, str, str]:
     stability = data.stability
     if data.head.previous is None:
         return text.count(stability.minted), "User IDs minted", "first run: there were none before"
-    before = _ids_before(data)
-    return text.share(stability.kept, before), "of User IDs kept", f"since run {data.head.previous}"
-
-
-def _ids_before(data: ReportData) -> int | None:
-    """Live IDs before the run that are known to have been kept or merged away."""
-    stability = data.stability
-    return None if stability.kept is None else stability.kept + (stability.merged or 0)
+    return text.share(stability.kept, stability.before), "of User IDs kept", f"since run {data.head.previous}"
 
 
 def _moved(data: ReportData) -> str:

@@ -104,8 +104,9 @@ def made_up_data(**changes: object) -> ReportData:
             Disposition("spec.no_identity", 140, 2_104), Disposition("json.syntax", 41, 733),
             Disposition("time.missing", 22, 341), Disposition("json.dup_key", 9, 108), Disposition("limit.line", 0, 43),
         ),
+        "refused_files": (Disposition("file.truncated", 1, 2),),
         "dropped_identifiers": (Disposition("id.blocked", 77, 901), Disposition("id.email", 12, 118)),
-        "stability": Stability(11_920, 731, 46, 3, 2, 118, 38_412, 1_204),
+        "stability": Stability(11_969, 11_920, 731, 46, 3, 2, 118, 38_412, 1_204),
         "sizes": (
             SizeBucket("1", 612, 6_240), SizeBucket("2", 1_820, 940), SizeBucket("3", 1_322, 261),
             SizeBucket("4", 701, 88), SizeBucket("5", 344, 28), SizeBucket("6–10", 289, None),

@@ -111,9 +111,9 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def source(spark: SparkSession) -> Source:
-    first = Run(1, {"quarantined_by_code|json.syntax": 4.0}, {"ingest": Stage()})
+    first = Run(1, {"lines_quarantined|json.syntax": 4.0}, {"ingest": Stage()})
     stages = {"ingest": Stage(), "identity": Stage()}
-    second = Run(2, {"quarantined_by_code|json.syntax": 1.0, "ids_kept": 20.0, "ids_minted": 5.0}, stages)
+    second = Run(2, {"lines_quarantined|json.syntax": 1.0, "ids_kept": 20.0, "ids_minted": 5.0}, stages)
     return Source(spark, ROWS, [first, second])
 
 

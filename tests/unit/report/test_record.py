@@ -56,7 +56,7 @@ def test_reasons_are_counted_for_the_run_and_over_all_runs_the_commonest_first()
 
 
 def test_ways_of_lines_without_a_figure_are_there_with_a_dash() -> None:
-    found = dispositions([Run(1, {"lines_by_disposition|accepted": 7.0})])
+    found = dispositions([Run(1, {"lines|accepted": 7.0})])
 
     assert [(row.name, row.all_runs) for row in found] == [
         ("accepted", 7), ("duplicate", None), ("quarantined", None), ("suppressed", None),
@@ -64,11 +64,11 @@ def test_ways_of_lines_without_a_figure_are_there_with_a_dash() -> None:
 
 
 def test_stability_is_what_the_identity_stage_found() -> None:
-    run = Run(2, {"ids_kept": 8.0, "ids_minted": 2.0, "ids_merged": 1.0}, {"identity": Stage()})
+    run = Run(2, {"ids_before": 9.0, "ids_kept": 8.0, "ids_minted": 2.0, "ids_merged": 1.0}, {"identity": Stage()})
 
     found = describe_stability(run, n_identifiers=30, n_people=10)
 
-    assert found == Stability(kept=8, minted=2, merged=1, identifiers=30)
+    assert found == Stability(before=9, kept=8, minted=2, merged=1, split=0, restored=0, identifiers=30)
 
 
 def test_nothing_moves_in_a_run_whose_identity_stage_was_not_done_again() -> None:
@@ -76,7 +76,7 @@ def test_nothing_moves_in_a_run_whose_identity_stage_was_not_done_again() -> Non
 
     found = describe_stability(run, n_identifiers=30, n_people=10)
 
-    assert found == Stability(10, 0, 0, 0, 0, 0, 30, 0)
+    assert found == Stability(10, 10, 0, 0, 0, 0, 0, 30, 0)
 
 
 def test_the_head_says_how_the_run_was_made() -> None:
