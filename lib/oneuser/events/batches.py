@@ -110,14 +110,16 @@ def parse_rows(rows: DataFrame, *, spec: SourceSpec, keys: Keys, horizon: int) -
         keys: Secrets, which travel inside the pickled function only.
         horizon: Latest credible instant, in microseconds since 1970.
     """
+    columns = rows.columns
 
     def parse_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         parser = MessageParser(spec, keys, horizon=horizon)
         with _no_cycle_search():
             for batch in batches:
-                yield _parse_row_batch(parser, batch)
+                yield _parse_row_batch(parser, batch.rename_columns(columns))
 
-    return rows.mapInArrow(parse_batches, PARSED)
+    # Spark looks columns up by name on the way to Python, and takes a dot in one for a path
+    return rows.toDF(*(f"c{place}" for place in range(len(columns)))).mapInArrow(parse_batches, PARSED)
 
 
 @contextmanager

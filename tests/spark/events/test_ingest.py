@@ -209,7 +209,8 @@ def test_the_messages_of_the_segment_specification_are_all_accounted_for(ingest:
 
     classes = {row["code"]: row["count"] for row in ingest.table("quarantine").groupBy("code").count().collect()}
     assert classes == {"spec.no_type": 39, "spec.no_identity": 3, "time.missing": 27}
-    assert dispositions(figures) == {"accepted": 8, "quarantined": 69, "suppressed": 0, "duplicate": 0}
+    # the documentation prints the same message id on several pages
+    assert dispositions(figures) == {"accepted": 3, "quarantined": 69, "suppressed": 0, "duplicate": 5}
 
 
 def test_identifiers_get_dense_numbers_in_the_order_of_their_keys(ingest: Ingest, tmp_path: Path) -> None:
