@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+from py4j.protocol import Py4JJavaError
+from pyspark import StorageLevel
 from pyspark.sql import functions as F
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components as scipy_components
@@ -22,7 +24,9 @@ from oneuser.core.errors import EnvironmentProblem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from graphframes import GraphFrame
     from numpy.typing import NDArray
+    from pyspark import SparkContext
     from pyspark.sql import DataFrame
 
 LABELS_DDL = "identifier_id bigint, component_id bigint"
@@ -65,18 +69,19 @@ def choose_engine(wanted: str, *, n_edges: int, one_task_max_edges: int, has_gra
     )
 
 
-def connect(edges: DataFrame, *, engine: str) -> DataFrame:
+def connect(edges: DataFrame, *, engine: str, checkpoint_folder: str) -> DataFrame:
     """Label each id that has an edge with the smallest id of its component.
 
     Args:
         edges: Pairs `src`, `dst` of bigint; duplicates, reversed pairs and loops are harmless.
         engine: one_task or graphframes.
+        checkpoint_folder: Where graphframes may keep intermediate results; removed when it is done.
 
     Returns:
         `identifier_id`, `component_id`: one row per id.
     """
     pairs = edges.select("src", "dst")
-    return _connect_by_graphframes(pairs) if engine == "graphframes" else connect_in_one_task(pairs)
+    return _connect_by_graphframes(pairs, checkpoint_folder) if engine == "graphframes" else connect_in_one_task(pairs)
 
 
 def connect_in_one_task(pairs: DataFrame) -> DataFrame:
@@ -121,33 +126,50 @@ def label_components(src: NDArray[np.int64], dst: NDArray[np.int64]) -> tuple[ND
     return ids, smallest[label]
 
 
-def _connect_by_graphframes(pairs: DataFrame) -> DataFrame:
+def _connect_by_graphframes(pairs: DataFrame, checkpoint_folder: str) -> DataFrame:
     """Components by GraphFrames on the cluster, on integral ids that need no renaming.
 
-    Every argument is named, since the wrapper's own defaults would override Spark's settings.
+    Every argument is named, since the wrapper's own defaults would override Spark's settings. `randomized_contraction`
+    is the faster algorithm; its registered function does not plan on every Spark version, and `two_phase` does.
     """
     from graphframes import GraphFrame  # noqa: PLC0415 - optional at run time
 
-    spark = pairs.sparkSession
-    with _checkpoint_folder(pairs):
-        vertices = pairs.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
-        labelled = GraphFrame(vertices, pairs).connectedComponents(
-            algorithm="randomized_contraction",
-            checkpointInterval=2,
-            broadcastThreshold=-1,
-            useLabelsAsComponents=True,
-            use_local_checkpoints=False,
-        )
+    vertices = pairs.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
+    graph = GraphFrame(vertices, pairs)
+    with _checkpoints_in(checkpoint_folder, pairs.sparkSession.sparkContext):
+        try:
+            labelled = _graphframes_components(graph, "randomized_contraction")
+        except Py4JJavaError as problem:
+            if "AssertionError" not in str(problem):
+                raise
+            labelled = _graphframes_components(graph, "two_phase")
         labels = labelled.select(F.col("id").alias("identifier_id"), F.col("component").alias("component_id"))
-        # the result is persisted by the engine and built on its checkpoints: copy it before both go
-        kept = spark.createDataFrame(labels.toArrow()) if False else labels.localCheckpoint()
+        # the result stands on checkpoint files and is persisted by the engine: it is copied before both go
+        copied = labels.localCheckpoint()
         labelled.unpersist()
-    return kept
+    return copied
+
+
+def _graphframes_components(graph: GraphFrame, algorithm: str) -> DataFrame:
+    return graph.connectedComponents(
+        algorithm=algorithm,
+        checkpointInterval=2,
+        broadcastThreshold=-1,
+        useLabelsAsComponents=True,
+        use_local_checkpoints=False,
+        storage_level=StorageLevel.MEMORY_AND_DISK,
+    )
 
 
 @contextlib.contextmanager
-def _checkpoint_folder(pairs: DataFrame) -> Iterator[None]:
-    """A checkpoint folder for the engine, removed afterwards unless it was there before."""
-    context = pairs.sparkSession.sparkContext
-    yield
-    _ = context
+def _checkpoints_in(folder: str, context: SparkContext) -> Iterator[None]:
+    """Checkpoints go to a folder of the engine's own, which is removed afterwards."""
+    before = context.getCheckpointDir()
+    context.setCheckpointDir(folder)
+    try:
+        yield
+    finally:
+        path = context._jvm.org.apache.hadoop.fs.Path(folder)  # type: ignore[union-attr]  # noqa: SLF001
+        path.getFileSystem(context._jsc.hadoopConfiguration()).delete(path, True)  # noqa: FBT003, SLF001
+        if before:
+            context.setCheckpointDir(before)

@@ -97,7 +97,8 @@ def build_edges(usable: DataFrame) -> DataFrame:
     carried = F.filter("members", lambda m: m["link"].isin(*CARRIED))
     new_ids = F.filter("members", lambda m: m["link"] == "alias")
     old_ids = F.filter("members", lambda m: ~m["link"].isin(*CARRIED))
-    event_pairs = _pairs(stars, carried[0], F.slice(carried, 2, 2**31 - 1), source="event", where=F.size(carried) > 1)
+    others = F.slice(carried, F.lit(2), F.size(carried))
+    event_pairs = _pairs(stars, carried[0], others, source="event", where=F.size(carried) > 1)
     alias_pairs = _pairs(stars, new_ids[0], old_ids, source="alias", where=(F.size(new_ids) > 0) & (F.size(old_ids) > 0))
     return EDGES.conform(_counted(event_pairs.unionByName(alias_pairs)))
 

@@ -5,7 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oneuser.contracts import graph, identity, marts, raw
+from oneuser.contracts.graph import COMPONENTS, EDGES, EVENT_IDENTIFIERS, FILES, IDENTIFIERS
+from oneuser.contracts.identity import (
+    ACCOUNT_MEMBERSHIPS,
+    DIM_ACCOUNT,
+    DIM_USER,
+    EVENTS_RESOLVED,
+    IDENTIFIER_MAP,
+    IDENTIFIER_OWNERSHIP,
+    LINEAGE,
+    USER_IDS,
+    USER_REDIRECTS,
+)
+from oneuser.contracts.marts import (
+    ACTIVITY,
+    ATTRIBUTION_CREDITS,
+    ATTRIBUTION_SUMMARY,
+    CONVERSIONS,
+    RETENTION,
+    SESSIONS,
+    TOUCHES,
+)
+from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES, QUARANTINE
 from oneuser.pipeline.stages.attribution import attribution
 from oneuser.pipeline.stages.graph import build_graph
 from oneuser.pipeline.stages.identity import identity as resolve_identity
@@ -41,58 +62,58 @@ STAGES: tuple[Stage, ...] = (
         ingest,
         reads=(),
         writes=(
-            raw.EVENTS,
-            raw.QUARANTINE,
-            raw.IDENTIFIER_VALUES,
-            graph.FILES,
-            graph.IDENTIFIERS,
-            graph.EVENT_IDENTIFIERS,
+            EVENTS,
+            QUARANTINE,
+            IDENTIFIER_VALUES,
+            FILES,
+            IDENTIFIERS,
+            EVENT_IDENTIFIERS,
         ),
         sections=(),
     ),
     Stage(
         "graph",
         build_graph,
-        reads=(graph.EVENT_IDENTIFIERS, graph.IDENTIFIERS, raw.IDENTIFIER_VALUES),
-        writes=(graph.EDGES, graph.COMPONENTS),
+        reads=(EVENT_IDENTIFIERS, IDENTIFIERS, IDENTIFIER_VALUES),
+        writes=(EDGES, COMPONENTS),
         sections=("deployment", "identity", "graph"),
     ),
     Stage(
         "identity",
         resolve_identity,
-        reads=(raw.EVENTS, graph.EVENT_IDENTIFIERS, graph.EDGES, graph.COMPONENTS),
+        reads=(EVENTS, EVENT_IDENTIFIERS, EDGES, COMPONENTS),
         writes=(
-            identity.USER_IDS,
-            identity.USER_REDIRECTS,
-            identity.IDENTIFIER_MAP,
-            identity.IDENTIFIER_OWNERSHIP,
-            identity.LINEAGE,
-            identity.EVENTS_RESOLVED,
-            identity.ACCOUNT_MEMBERSHIPS,
-            identity.DIM_ACCOUNT,
-            identity.DIM_USER,
+            USER_IDS,
+            USER_REDIRECTS,
+            IDENTIFIER_MAP,
+            IDENTIFIER_OWNERSHIP,
+            LINEAGE,
+            EVENTS_RESOLVED,
+            ACCOUNT_MEMBERSHIPS,
+            DIM_ACCOUNT,
+            DIM_USER,
         ),
         sections=("deployment", "identity", "gates"),
     ),
     Stage(
         "sessions",
         sessions,
-        reads=(raw.EVENTS, identity.EVENTS_RESOLVED),
-        writes=(marts.SESSIONS, marts.TOUCHES, marts.CONVERSIONS),
+        reads=(EVENTS, EVENTS_RESOLVED),
+        writes=(SESSIONS, TOUCHES, CONVERSIONS),
         sections=("sessions", "channels", "conversions", "sources"),
     ),
     Stage(
         "attribution",
         attribution,
-        reads=(marts.TOUCHES, marts.CONVERSIONS),
-        writes=(marts.ATTRIBUTION_CREDITS, marts.ATTRIBUTION_SUMMARY),
+        reads=(TOUCHES, CONVERSIONS),
+        writes=(ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY),
         sections=("attribution",),
     ),
     Stage(
         "retention",
         retention,
-        reads=(identity.EVENTS_RESOLVED, graph.FILES),
-        writes=(marts.ACTIVITY, marts.RETENTION),
+        reads=(EVENTS_RESOLVED, FILES),
+        writes=(ACTIVITY, RETENTION),
         sections=("retention",),
     ),
 )

@@ -68,7 +68,7 @@ def build_graph(ctx: RunContext) -> None:
     )
     started = time.monotonic()
     vertices = describe_vertices(rows, ctx.read(IDENTIFIERS))
-    labels = connect(ctx.read(EDGES), engine=choice.engine)
+    labels = connect(ctx.read(EDGES), engine=choice.engine, checkpoint_folder=f"{ctx.warehouse.root}/.checkpoints")
     alone = F.coalesce("component_id", "identifier_id").alias("component_id")
     labelled = vertices.join(labels, on="identifier_id", how="left").withColumn("component_id", alone)
     ctx.replace(COMPONENTS, labelled)

@@ -48,7 +48,7 @@ def identity(ctx: RunContext) -> None:
     """
     before = {contract.name: ctx.read(contract) for contract in (USER_IDS, IDENTIFIER_MAP, EVENTS_RESOLVED)}
     decided = _decide(ctx)
-    identifier_map = _write_people(ctx, decided)
+    identifier_map = _write_people(ctx, decided, before[IDENTIFIER_MAP.name])
     owned = ctx.persist(resolve_events(ctx.read(EVENTS), usable(ctx), identifier_map))
     group_events = owned.where((F.col("type") == "group") & F.col("group_id").isNotNull() & F.col("user_id").isNotNull())
     group_events = group_events.withColumnRenamed("group_id", "account_id")
@@ -80,11 +80,12 @@ def _decide(ctx: RunContext) -> DataFrame:
             survivor=rules.survivor,
             keys=ctx.keys,
             connect=connect_in_one_task,
+            is_first_run=USER_IDS.name not in ctx.tables,
         )
     )
 
 
-def _write_people(ctx: RunContext, decided: DataFrame) -> DataFrame:
+def _write_people(ctx: RunContext, decided: DataFrame, map_before: DataFrame) -> DataFrame:
     """Ledger, redirects, lineage, map and ownership. Returns the written map."""
     rules = ctx.config.identity.id_types
     people = build_identifier_map(
@@ -94,7 +95,7 @@ def _write_people(ctx: RunContext, decided: DataFrame) -> DataFrame:
         known_types=frozenset(name for name, r in rules.items() if r.known),
     )
     user_ids = decided_user_ids(decided, ctx.read(USER_IDS))
-    lineage = decided_lineage(decided, ctx.read(EDGES))
+    lineage = decided_lineage(decided, ctx.read(EDGES), map_before)
     ctx.write_together(
         [
             (IDENTIFIER_MAP, people, "replace"),
