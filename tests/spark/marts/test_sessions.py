@@ -1,4 +1,4 @@
-"""Sessions and touches against a plain walk over random events; channels and conversions on cases."""
+"""Sessions and touches against a plain walk over random events; conversions on cases."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.marts import CONVERSIONS, SESSIONS, TOUCHES
-from oneuser.core.config import ChannelRule, Conversion
+from oneuser.core.config import Conversion
 from oneuser.marts.provenance import Made
-from oneuser.marts.sessions.channel_rules import declared_rules, default_rules
-from oneuser.marts.sessions.channels import add_channel
+from oneuser.marts.sessions.channel_rules import default_rules
 from oneuser.marts.sessions.conversions import build_conversions
 from oneuser.marts.sessions.sessions import build_sessions
 from oneuser.marts.sessions.touches import build_touches
@@ -25,7 +24,6 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 MADE = Made(params_id="p", identity_run=3)
 GAP = timedelta(minutes=30)
 SOURCE_OF_TOUCHES = "webinars"
-CAME_FROM = "campaign_source", "campaign_medium", "campaign_name", "click_id_type", "referrer_host", "page_host"
 EVENTS = (
     "message_key binary, event string, properties string, campaign_source string, campaign_medium string, "
     "campaign_name string, campaign_content string, click_id_type string, referrer_host string, page_host string"
@@ -122,93 +120,6 @@ def test_partitions_and_row_order_do_not_change_a_session(spark: SparkSession) -
     )
 
     assert sorted(map(str, one)) == sorted(map(str, other))
-
-
-# source, medium, campaign, click id, referrer, landing host -> channel
-CHANNELS: list[tuple[tuple[str | None, ...], str]] = [
-    ((None, None, None, None, None, "shop.example"), "Direct"),
-    (("", " ", None, None, "", None), "Direct"),
-    (("(direct)", "(none)", None, None, None, None), "Direct"),
-    ((None, None, None, None, "shop.example", "www.shop.example"), "Direct"),
-    ((None, None, None, None, "blog.shop.example", "shop.example"), "Direct"),
-    ((None, None, None, None, "www.google.co.uk", "shop.example"), "Organic Search"),
-    ((None, None, None, None, "google.example.com", "shop.example"), "Referral"),
-    ((None, None, None, None, "notgoogle.com", "shop.example"), "Referral"),
-    ((None, None, None, None, "duckduckgo.com", None), "Organic Search"),
-    ((None, None, None, None, "mail.google.com", "shop.example"), "Email"),
-    ((None, None, None, None, "l.facebook.com", "shop.example"), "Organic Social"),
-    ((None, None, None, None, "t.co", "shop.example"), "Organic Social"),
-    ((None, None, None, None, "m.youtube.com", "shop.example"), "Organic Video"),
-    ((None, None, None, None, "partner.example", "shop.example"), "Referral"),
-    ((None, None, None, "gclid", "www.google.com", "shop.example"), "Paid Search"),
-    ((None, None, None, "msclkid", None, None), "Paid Search"),
-    ((None, None, None, "fbclid", "l.facebook.com", None), "Organic Social"),
-    ((None, None, None, "ttclid", None, None), "Paid Social"),
-    ((None, None, None, "dclid", None, None), "Display"),
-    (("Google", "CPC", "brand", None, None, None), "Paid Search"),
-    (("google", "cpc", "Cross-Network all", None, None, None), "Cross-network"),
-    (("facebook", "cpm", None, None, None, None), "Paid Social"),
-    (("facebook", "paid_social", None, "fbclid", None, None), "Paid Social"),
-    (("youtube", "cpv", None, None, None, None), "Paid Video"),
-    (("somewhere", "cpm", None, None, None, None), "Display"),
-    (("somewhere", "banner", None, None, None, None), "Display"),
-    (("somewhere", "ppc", None, None, None, None), "Paid Search"),
-    (("somewhere", "paid-else", None, None, None, None), "Unassigned"),
-    (("crm", "email", None, None, "mail.google.com", None), "Email"),
-    (("newsletter", None, None, None, None, None), "Email"),
-    (("partner", "affiliate", None, None, None, None), "Affiliates"),
-    (("spotify", "audio", None, None, None, None), "Audio"),
-    (("crm", "sms", None, None, None, None), "SMS"),
-    (("crm", "web-push", None, None, None, None), "Push"),
-    (("linkedin", "social", None, None, None, None), "Organic Social"),
-    (("instagram", None, None, None, None, None), "Organic Social"),
-    (("youtube.com", None, None, None, None, None), "Organic Video"),
-    (("bing", "organic", None, None, None, None), "Organic Search"),
-    (("partner", "referral", None, None, None, None), "Referral"),
-    (("partner", None, "spring", None, "www.google.com", None), "Unassigned"),
-]
-
-
-def test_the_built_in_channels_are_the_usual_ones(spark: SparkSession) -> None:
-    cases = [(number, *fields) for number, (fields, _) in enumerate(CHANNELS)]
-    touches = spark.createDataFrame(cases, ", ".join(["n int", *[f"{name} string" for name in CAME_FROM]]))
-
-    found = {row.n: row for row in add_channel(touches, rules=default_rules()).collect()}
-
-    wrong = [
-        (fields, expected, found[number].channel, found[number].channel_rule)
-        for number, (fields, expected) in enumerate(CHANNELS)
-        if found[number].channel != expected
-    ]
-    assert not wrong
-    assert {expected for _, expected in CHANNELS} == {rule.channel for rule in default_rules()}
-
-
-def test_of_several_rules_the_first_that_holds_wins(spark: SparkSession) -> None:
-    rules = declared_rules(
-        [
-            ChannelRule(name="blog", channel="Content", when={"referrer_host": {"matches": r"(^|\.)blog\.example$"}}),
-            ChannelRule(name="mail", channel="Mail", when={"utm_medium": {"in": ["email", "Mail"]}}),
-            ChannelRule(
-                name="ads", channel="Ads", when={"click_id": {"present": True}, "utm_source": {"equals": "google"}}
-            ),
-            ChannelRule(name="bare", channel="None", when={"landing_host": {"present": False}}),
-        ]
-    )
-    cases = [
-        (0, None, "MAIL", None, None, "www.blog.example", "blog.example"),
-        (1, None, "mail", None, None, None, "x"),
-        (2, "google", None, None, "gclid", None, "x"),
-        (3, "bing", None, None, "gclid", None, "x"),
-        (4, "bing", None, None, "gclid", None, None),
-    ]
-    touches = spark.createDataFrame(cases, ", ".join(["n int", *[f"{name} string" for name in CAME_FROM]]))
-
-    found = sorted(add_channel(touches, rules=rules).select("n", "channel", "channel_rule").collect())
-
-    assert [tuple(row)[1:] for row in found] == [
-        ("Content", "blog"), ("Mail", "mail"), ("Ads", "ads"), ("Unassigned", "(no rule)"), ("None", "bare"),
-    ]  # fmt: skip
 
 
 # properties -> value and currency of `pounds`, `any` (null: not that kind); whether each has an unreadable value

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import TOUCHES
 from oneuser.marts.provenance import stable_id
-from oneuser.marts.sessions.channels import add_channel
+from oneuser.marts.sessions.channels import ORIGIN, add_channel
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from oneuser.marts.provenance import Made
     from oneuser.marts.sessions.channel_rules import Rule
 
-_CAMPAIGN = (
-    "campaign_source", "campaign_medium", "campaign_name", "campaign_content", "click_id_type", "referrer_host",
-    "page_host",
-)  # fmt: skip
+_KNOWN = (*ORIGIN, "campaign_content")
 
 
 def build_touches(
@@ -65,7 +62,7 @@ def build_touches(
         )
         moments = moments.union(alone)
     # most messages of some sources know nothing; those that do not are the same as absent ones
-    is_known = F.coalesce(*_CAMPAIGN).isNotNull()
-    known = events.where(is_known).select("message_key", *_CAMPAIGN)
+    is_known = F.coalesce(*_KNOWN).isNotNull()
+    known = events.where(is_known).select("message_key", *_KNOWN)
     came_from = add_channel(moments.join(known, on="message_key", how="left"), rules=rules)
     return TOUCHES.conform(came_from.select("*", stable_id("touch", "message_key").alias("touch_id"), *made.columns()))
