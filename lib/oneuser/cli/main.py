@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import threading
@@ -59,6 +60,8 @@ def build_app() -> typer.Typer:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code. `argv` is without the program's name; default the process's."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # py4j logs a stack trace for every interruption
+    logging.getLogger().addFilter(_is_no_interruption)
     output = Output(as_json="--json" in arguments, color="--no-color" not in arguments)
     try:
         with _terminated_is_interrupted():
@@ -72,9 +75,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         # whoever read the answer has seen enough
         return 0
     except Exception as problem:  # noqa: BLE001 - the boundary
-        error = _own(problem)
-        show_error(error, output)
-        return error.exit_code
+        if _is_interruption(problem):
+            code = INTERRUPTED
+        else:
+            error = _own(problem)
+            show_error(error, output)
+            return error.exit_code
     if code == INTERRUPTED:
         output.err.print("interrupted: nothing was published", markup=False)
     return code
@@ -86,6 +92,16 @@ def _own(problem: Exception) -> OneUserError:
     from oneuser.pipeline.boundary import as_own_error
 
     return as_own_error(problem)
+
+
+def _is_no_interruption(record: logging.LogRecord) -> bool:
+    return "KeyboardInterrupt while sending" not in str(record.msg)
+
+
+def _is_interruption(problem: BaseException) -> bool:
+    """Whether an interruption is what led to it: a call into Java that was cut short fails in ways of its own."""
+    cause = problem.__cause__ or problem.__context__
+    return isinstance(problem, KeyboardInterrupt) or (cause is not None and _is_interruption(cause))
 
 
 def _code(code: Any) -> int:

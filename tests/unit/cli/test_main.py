@@ -33,6 +33,17 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def cut_short() -> RuntimeError:
+    """What a call into Java that was interrupted may end with."""
+    try:
+        try:
+            raise KeyboardInterrupt  # noqa: TRY301 - as it happens
+        except KeyboardInterrupt:
+            raise RuntimeError("the connection was closed")  # noqa: B904 - as it happens
+    except RuntimeError as problem:
+        return problem
+
+
 def failing_verb(monkeypatch: pytest.MonkeyPatch, problem: BaseException) -> None:
     def fail(_path: object, _overrides: object = ()) -> None:
         raise problem
@@ -63,6 +74,7 @@ def test_every_verb_has_the_common_options_and_examples(verb: list[str], capsys:
         (PermissionError(13, "Permission denied", "warehouse"), 5),
         (OSError(28, "No space left on device", "warehouse"), 5),
         (KeyboardInterrupt(), 130),
+        (cut_short(), 130),
     ],
 )
 def test_every_failure_has_its_exit_code(
