@@ -22,7 +22,8 @@ FOREIGN = "not UTF-8"
 _UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
-_MAX_SLOW_DEPTH = 900
+# whatever is configured: some of what follows is recursive, two calls for each level
+_DEEPEST = 400
 _TOO_DEEP = -(2**62)
 
 
@@ -43,7 +44,7 @@ class LineReader:
 
     def __init__(self, watched: Iterable[tuple[str, ...]], limits: Limits) -> None:
         self._watched = tuple(sorted({path for path in watched if path}))
-        self._limits = limits
+        self._max_depth = min(limits.max_depth, _DEEPEST)
 
     def read(self, line: bytes) -> tuple[dict[str, Any], bool]:
         """The object of a line, and whether the line is well-formed JSON as it stands.
@@ -59,9 +60,9 @@ class LineReader:
             found, is_clean = without_surrogates(self._read_slowly(line)), False
         if type(found) is not dict:
             raise RefusedLine("json.syntax", "not an object")
-        n_keys = _count_keys(found, self._limits.max_depth)
+        n_keys = _count_keys(found, self._max_depth)
         if n_keys < 0:
-            raise RefusedLine("limit.depth", f"nested deeper than {self._limits.max_depth}")
+            raise RefusedLine("limit.depth", f"nested deeper than {self._max_depth}")
         if is_clean and _may_repeat(line, n_keys):
             # of two equal keys the fast parser takes the last in silence
             found = self._read_with_repeats(line.decode())
@@ -77,8 +78,8 @@ class LineReader:
             raise RefusedLine("line.blank")
         if line[:2] in _UTF16_MARKS or b"\0" in line[:2]:
             raise RefusedLine("json.syntax", FOREIGN)
-        if max_depth(line) > min(self._limits.max_depth, _MAX_SLOW_DEPTH):
-            raise RefusedLine("limit.depth", f"nested deeper than {self._limits.max_depth}")
+        if max_depth(line) > self._max_depth:
+            raise RefusedLine("limit.depth", f"nested deeper than {self._max_depth}")
         text = line.decode("utf-8", errors="replace")
         return self._read_with_repeats(text)
 
