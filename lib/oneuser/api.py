@@ -269,9 +269,7 @@ class OpenWarehouse:
         """
         contract = find_contract(name)
         if contract.zone == "raw" and not raw:
-            raise ConfigError.single(
-                "--raw", f"table {name} holds raw identifiers; say --raw (raw=True) if you want them"
-            )
+            raise ConfigError.single("--raw", f"{name} holds raw identifiers; say --raw (raw=True) if you want them")
         return write_file(self.table(name).orderBy(*contract.key), Path(to))
 
     def export_identities(self, to: str | Path) -> int:
