@@ -38,8 +38,8 @@ class ModelRules:
     @classmethod
     def of(cls, rules: AttributionRules) -> ModelRules:
         """The models of a configuration."""
-        parts = rules.position
-        first, middle, last = (int(Decimal(str(part)) * _SCALE) for part in (parts.first, parts.middle, parts.last))
+        parts = rules.position.model_dump()
+        first, middle, last = (int(Decimal(str(parts[part])) * _SCALE) for part in ("first", "middle", "last"))
         return cls(tuple(rules.models), (first, middle, last), rules.half_life_days * _MICROSECONDS_PER_DAY)
 
 

@@ -66,6 +66,8 @@ def build_activity(
             F.when(is_start, moment).alias("started"),
             F.when(is_return, moment).alias("returned"),
         )
+        # one shuffle and one sort serve both groupings; grouping each side of a shuffle would sort twice
+        .repartition("user_id")
         .groupBy("user_id", "interval")
         .agg(F.min("started").alias("started"), F.max("returned").alias("returned"))
     )
