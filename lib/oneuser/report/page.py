@@ -73,6 +73,8 @@ def _pictures(data: ReportData) -> dict[str, dict[str, Markup]]:
     if data.sizes:
         drawn["sizes"] = (charts.draw_sizes(data.sizes), "Columns of people by how many identifiers they have.")
     for number, shown in enumerate(data.attribution):
+        if all(credit.conversions is None for credit in shown.credits):
+            continue  # all of it is hidden: a chart without a bar has no height
         title = f"Stacked bars of credit for {shown.conversion}: one bar per model, one part per channel."
         drawn[f"attribution-{number}"] = (charts.draw_attribution(shown), title)
     if data.retention and data.retention.offsets:

@@ -142,3 +142,12 @@ def test_many_narrow_cohorts_leave_the_page_small() -> None:
     data = replace(made_up_data(), retention=made_up_retention(24), accounts=Accounts(3, None, 3, ()))
 
     assert len(render_page(data).encode()) < 1_000_000
+
+
+def test_credit_that_is_all_hidden_has_a_table_and_no_picture() -> None:
+    hidden = (Credit("first", "Direct", None, None), Credit("last", "Email", None, None))
+
+    html = render_page(made_up_data(attribution=(Attribution("order", "GBP", 30, None, None, hidden),)))
+
+    assert '<th scope="row">Direct</th>' in html
+    assert "vega-lite-attribution-0" not in html
