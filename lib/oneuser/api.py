@@ -20,6 +20,7 @@ from oneuser.core.errors import ConfigError
 from oneuser.core.log import ensure_logging
 from oneuser.core.session import SparkSettings, build_session
 from oneuser.pipeline.access import id_type_rules, load_reading_keys
+from oneuser.pipeline.boundary import own_errors
 from oneuser.pipeline.explain import Explainer, Explanation
 from oneuser.pipeline.lookup import Identity, find_identifier, find_user, resolve
 from oneuser.pipeline.publication import roll_back
@@ -82,7 +83,9 @@ def run(
     options = RunOptions(stages=stages, as_of=moment)
     if listener is not None:
         options = replace(options, listener=listener)
-    return run_pipeline(spark or start_session(loaded), loaded, options)
+    session = spark or start_session(loaded)
+    with own_errors(loaded.warehouse):
+        return run_pipeline(session, loaded, options)
 
 
 def open_warehouse(
@@ -151,11 +154,7 @@ class OpenWarehouse:
     # tables -------------------------------------------------------------------------------------------------------
 
     def table(self, name: str) -> DataFrame:
-        """A table by its name, at the published version; `runs` and `publications` as they are now.
-
-        Raises:
-            ConfigError: where there is no such table.
-        """
+        """A table by its name, at the published version; `runs` and `publications` as they are now."""
         contract = find_contract(name)
         if contract.zone == "control":
             return self.warehouse.read(contract, self.warehouse.head(contract))

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 
 from oneuser.core.errors import EnvironmentProblem, OneUserError
 
-INTERRUPTED = 130
-_NEXT_STEP = "nothing was published; run the same command again, it continues where this run stopped"
+_NEXT_STEP = "run the same command again: a run continues where it stopped, and what was published stands"
 _STORAGE_ERRNOS = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOTDIR, errno.EMFILE,
 }  # fmt: skip
@@ -31,6 +32,15 @@ _STORAGE_SIGNS = {
     "OutOfMemoryError": "the Java process ran out of memory",
 }
 _EXCEPTION = re.compile(r"\b((?:[a-z]\w*\.){2,}[A-Z]\w*(?:Exception|Error))\b")
+
+
+@contextmanager
+def own_errors(where: str) -> Iterator[None]:
+    """Raise problems of storage and Spark inside as errors of ours; `where` is the warehouse."""
+    try:
+        yield
+    except (OSError, Py4JError, PySparkException) as problem:
+        raise as_own_error(problem, where=where) from problem
 
 
 def as_own_error(problem: BaseException, *, where: str = "") -> OneUserError:

@@ -7,7 +7,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkRuntimeError
 
 from oneuser.core.errors import EnvironmentProblem, GateError, OneUserError
-from oneuser.pipeline.boundary import as_own_error
+from oneuser.pipeline.boundary import as_own_error, own_errors
 
 ADDRESS = "ann@example.com"
 
@@ -50,3 +50,11 @@ def test_an_error_of_ours_stays_what_it_is() -> None:
     refusal = GateError(found="too many merges")
 
     assert as_own_error(refusal) is refusal
+
+
+def test_problems_of_storage_inside_a_run_name_the_warehouse() -> None:
+    with pytest.raises(EnvironmentProblem) as raised, own_errors("s3a://bucket/warehouse"):
+        raise Py4JError("java.io.IOException: Disk quota exceeded")
+
+    assert raised.value.where == "s3a://bucket/warehouse"
+    assert "what was published stands" in raised.value.next_step
