@@ -1,0 +1,48 @@
+"""Reading a warehouse as other people's tools do: `published.json`, and deltalake at the version it names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+
+def published_versions(warehouse: Path) -> dict[str, int]:
+    """Version of each published table."""
+    listing = json.loads((warehouse / "published.json").read_text())
+    return {name: entry["version"] for name, entry in listing["tables"].items()}
+
+
+def read_table(warehouse: Path, name: str) -> pa.Table:
+    """Rows of a published table."""
+    entry = json.loads((warehouse / "published.json").read_text())["tables"][name]
+    return DeltaTable(entry["path"], version=entry["version"]).to_pyarrow_table()
+
+
+def contents(warehouse: Path, name: str) -> list[str]:
+    """Rows of a published table as sorted text, whatever order they are stored in."""
+    return sorted(json.dumps(row, sort_keys=True, default=_text) for row in read_table(warehouse, name).to_pylist())
+
+
+def _text(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def people(warehouse: Path) -> dict[tuple[str, str], str]:
+    """User ID by (id_type, normalised value)."""
+    values = {row["identifier_id"]: row for row in read_table(warehouse, "identifier_values").to_pylist()}
+    return {
+        (values[row["identifier_id"]]["id_type"], values[row["identifier_id"]]["id_value"]): row["user_id"]
+        for row in read_table(warehouse, "identifier_map").to_pylist()
+    }
+
+
+def partition(labels: dict[Any, Any]) -> set[frozenset[Any]]:
+    """The groups that labels make, whatever the labels are called."""
+    groups: dict[Any, set[Any]] = {}
+    for member, label in labels.items():
+        groups.setdefault(label, set()).add(member)
+    return {frozenset(group) for group in groups.values()}
