@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 EVENT = (
-    "messageId string, type string, event string, userId string, anonymousId string, previousId string, groupId string, "
-    "timestamp string, receivedAt string, traits map<string,string>, properties map<string,string>, "
+    "messageId string, type string, event string, userId string, anonymousId string, previousId string, "
+    "groupId string, timestamp string, receivedAt string, traits map<string,string>, properties map<string,string>, "
     "context struct<traits:struct<email:string>,campaign:map<string,string>,page:map<string,string>>"
 )
 
@@ -40,7 +40,9 @@ def label(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return
     src, dst = pairs.column("src").to_numpy(), pairs.column("dst").to_numpy()
     ids, numbers = np.unique(np.concatenate([src, dst]), return_inverse=True)
-    graph = coo_array((np.ones(len(src), np.int8), (numbers[: len(src)], numbers[len(src) :])), shape=(len(ids), len(ids)))
+    graph = coo_array(
+        (np.ones(len(src), np.int8), (numbers[: len(src)], numbers[len(src) :])), shape=(len(ids), len(ids))
+    )
     _, component = connected_components(graph, directed=False)
     yield pa.record_batch({"id": pa.array(ids), "component": pa.array(component.astype(np.int64))})
 
@@ -76,7 +78,9 @@ def run(spark: SparkSession, events_glob: str, out: str) -> dict[str, float]:
         .groupBy("src", "dst")
         .agg(F.count(F.lit(1)).alias("n_events")),
     )
-    components = save("components", edges.select("src", "dst").repartition(1).mapInArrow(label, "id bigint, component bigint"))
+    components = save(
+        "components", edges.select("src", "dst").repartition(1).mapInArrow(label, "id bigint, component bigint")
+    )
     everyone = identifiers.groupBy("id", "id_type", "value").agg(F.count(F.lit(1)).alias("n_events"))
     mapped = everyone.join(components, on="id", how="left").withColumn("person", F.coalesce("component", "id"))
     identifier_map = save("identifier_map", mapped.drop("component"))

@@ -61,7 +61,10 @@ def test_people_are_those_of_the_known_answer_and_a_block_can_be_taken_back(
 ) -> None:
     warehouse = tmp_path / "warehouse"
     events = str(git_folder / "events.jsonl.gz")
-    plain, with_block = config(warehouse, events), config(warehouse, events, blocked_file=git_folder / "blocked_emails.csv")
+    plain, with_block = (
+        config(warehouse, events),
+        config(warehouse, events, blocked_file=git_folder / "blocked_emails.csv"),
+    )
 
     # when nothing is blocked
     first = run(spark, plain)

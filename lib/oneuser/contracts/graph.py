@@ -50,8 +50,13 @@ EVENT_IDENTIFIERS = TableContract(
         Field("id_type", "string", "type of the identifier"),
         Field("type_rank", "int", "place of its key among the message's identifiers of that type, from 0"),
         Field("event_time", "timestamp", "when the message happened"),
-        Field("link", "string", "event: carried by an ordinary message; alias: the new id of an alias; "
-              "previous_anonymous and previous_user: the two readings of an alias's previousId; previous: its declared reading"),
+        Field(
+            "link",
+            "string",
+            "event: carried by an ordinary message; alias: the new id of an alias; "
+            "previous_anonymous and previous_user: the two readings of an alias's previousId; "
+            "previous: its declared reading",
+        ),
         Field("run_seq", "bigint", "run that ingested the message"),
     ),
 )

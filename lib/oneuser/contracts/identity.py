@@ -13,8 +13,17 @@ USER_IDS = TableContract(
         Field("user_id", "string", "usr_ and 26 characters"),
         Field("status", "string", "live, retired, vacant or erased"),
         Field("redirect_to", "string", "live User ID that a retired one points at", nullable=True),
-        Field("anchor_identifier_id", "bigint", "anchor on which the ID stands; null where it stands nowhere", nullable=True),
-        Field("anchors", "array<struct<identifier_id:bigint,run_seq:bigint>>", "every anchor it ever had, in the order taken"),
+        Field(
+            "anchor_identifier_id",
+            "bigint",
+            "anchor on which the ID stands; null where it stands nowhere",
+            nullable=True,
+        ),
+        Field(
+            "anchors",
+            "array<struct<identifier_id:bigint,run_seq:bigint>>",
+            "every anchor it ever had, in the order taken",
+        ),
         Field("minted_run", "bigint", "run that minted it; first part of its place in the order of publication"),
         Field("minted_first_seen_at", "timestamp", "first seen of the anchor when minted; second part"),
         Field("minted_first_message_key", "binary", "tie-break of the second part"),
@@ -94,7 +103,9 @@ LINEAGE = TableContract(
         Field("run_seq", "bigint", "run that made the change"),
         Field("change", "string", "minted, merged, split_from, restored, anchored, vacated or erased"),
         Field("user_id", "string", "the ID that changed"),
-        Field("other_user_id", "string", "merged: the survivor; split_from and restored: whom it came from", nullable=True),
+        Field(
+            "other_user_id", "string", "merged: the survivor; split_from and restored: whom it came from", nullable=True
+        ),
         Field("identifier_id", "bigint", "anchor concerned", nullable=True),
         Field("edge_src", "bigint", "edge that caused it", nullable=True),
         Field("edge_dst", "bigint", "edge that caused it", nullable=True),
@@ -126,7 +137,12 @@ ACCOUNT_MEMBERSHIPS = TableContract(
         Field("user_id", "string", "member"),
         Field("account_id", "string", "group id of the account"),
         Field("valid_from", "timestamp", "first group event of the stretch, inclusive"),
-        Field("valid_to", "timestamp", "first group event of the same user for another account, exclusive; null is open", nullable=True),
+        Field(
+            "valid_to",
+            "timestamp",
+            "first group event of the same user for another account, exclusive; null is open",
+            nullable=True,
+        ),
     ),
 )
 

@@ -61,7 +61,12 @@ CONVERSIONS = TableContract(
         Field("user_id", "string", "person; null where nobody owns the event", nullable=True),
         Field("account_id", "string", "account at that time", nullable=True),
         Field("converted_at", "timestamp", "when"),
-        Field("value_minor", "bigint", "value in minor units of the currency; null where the event has none", nullable=True),
+        Field(
+            "value_minor",
+            "bigint",
+            "value in minor units of the currency; null where the event has none",
+            nullable=True,
+        ),
         Field("currency", "string", "ISO 4217 code", nullable=True),
         *_MADE,
     ),
@@ -85,7 +90,9 @@ ATTRIBUTION_CREDITS = TableContract(
         Field("touched_at", "timestamp", "when the touch was", nullable=True),
         Field("converted_at", "timestamp", "when the conversion was"),
         Field("weight", "decimal(20,12)", "share of the conversion; shares of one conversion and model add up to 1"),
-        Field("credit_minor", "bigint", "credited value in minor units; adds up to the conversion's value", nullable=True),
+        Field(
+            "credit_minor", "bigint", "credited value in minor units; adds up to the conversion's value", nullable=True
+        ),
         Field("currency", "string", "ISO 4217 code", nullable=True),
         Field("entity_level", "string", "person"),
         Field("lookback_days", "int", "closed look-back window in days"),
@@ -136,7 +143,11 @@ RETENTION = TableContract(
         Field("cohort", "date", "first day of the cohort's interval"),
         Field("offset", "int", "intervals after the cohort's own"),
         Field("cohort_size", "bigint", "members"),
-        Field("returned_same_interval", "bigint", "members with a return event after their start in the cohort's own interval"),
+        Field(
+            "returned_same_interval",
+            "bigint",
+            "members with a return event after their start in the cohort's own interval",
+        ),
         Field("retained", "bigint", "members who came back, counted so far; at offset 0 the size"),
         Field("eligible", "bigint", "members with the cell observed; 0 where it is not"),
         Field("is_observed", "boolean", "whether the interval ended at or before the watermark"),

@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
@@ -93,9 +93,9 @@ def has_graphframes(session: SparkSession) -> bool:
 
 def has_class(session: SparkSession, name: str) -> bool:
     """Whether the driver's JVM can load a class."""
-    jvm = session._jvm  # noqa: SLF001 - the documented way to reach the JVM
+    jvm: Any = session._jvm  # noqa: SLF001 - the documented way to reach the JVM
     try:
-        jvm.org.apache.spark.util.Utils.classForName(name, False, False)  # noqa: FBT003 - a Java signature
+        jvm.org.apache.spark.util.Utils.classForName(name, False, False)
     except Py4JError as problem:
         if "ClassNotFound" in str(problem) or "NoClassDef" in str(problem):
             return False
@@ -105,7 +105,7 @@ def has_class(session: SparkSession, name: str) -> bool:
 
 def is_local(session: SparkSession) -> bool:
     """Whether driver and executors share one process."""
-    return session.sparkContext.master.startswith("local")
+    return str(session.sparkContext.master).startswith("local")
 
 
 def _static_conf(settings: SparkSettings, master: str | None) -> dict[str, str]:
@@ -164,6 +164,6 @@ def _checked(session: SparkSession) -> SparkSession:
             found="Delta's classes are not on the class path",
             expected=f"{jars.DELTA_COORDINATES} or a folder with these JARs",
             where="Spark session",
-            next_step=f"add `--packages {jars.DELTA_COORDINATES}` to spark-submit, or set spark.jars in the configuration",
+            next_step=f"add `--packages {jars.DELTA_COORDINATES}` to spark-submit, or name a folder in spark.jars",
         )
     return session

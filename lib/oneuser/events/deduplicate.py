@@ -15,19 +15,23 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def separate_equal_rows(events: DataFrame) -> DataFrame:
-    """Give equal rows without a message id, in one file, a key each: by their number among their equals.
-
-    The first keeps the key of its content, so that the same row in another file is the same message; the n-th meets
-    the n-th. Rows with a message id pass unchanged.
-    """
-    repeated = (
+def find_equal_rows(events: DataFrame) -> DataFrame:
+    """One row per file and content that several rows without a message id share: `file`, `message_key`."""
+    return (
         events.where("is_keyless")
         .groupBy("file", "message_key")
         .agg(F.count(F.lit(1)).alias("n_rows"))
         .where(F.col("n_rows") > 1)
         .select("file", "message_key", F.lit(True).alias("is_keyless"))
     )
+
+
+def separate_equal_rows(events: DataFrame, equal: DataFrame) -> DataFrame:
+    """Give equal rows without a message id, in one file, a key each: by their number among their equals.
+
+    The first keeps the key of its content, so that the same row in another file is the same message; the n-th meets
+    the n-th. Rows with a message id pass unchanged. `equal` is the answer of `find_equal_rows` for the same events.
+    """
     on = ["file", "message_key", "is_keyless"]
     # equal rows are alike in all that matters; the rest of the order makes the choice the same every time
     numbers = W.partitionBy("file", "message_key").orderBy("line_hash", "raw")
@@ -35,10 +39,10 @@ def separate_equal_rows(events: DataFrame) -> DataFrame:
     later_key = F.substring(
         F.unhex(F.sha2(F.concat("message_key", F.encode(number.cast("string"), "UTF-8")), 256)), 1, 16
     )
-    equals = events.join(repeated, on=on, how="left_semi").withColumn(
+    equals = events.join(equal, on=on, how="left_semi").withColumn(
         "message_key", F.when(number == 0, F.col("message_key")).otherwise(later_key)
     )
-    others = events.join(repeated, on=on, how="left_anti")
+    others = events.join(equal, on=on, how="left_anti")
     return others.unionByName(equals.select(*others.columns))
 
 

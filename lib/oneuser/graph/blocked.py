@@ -55,6 +55,8 @@ def _matcher(
                     continue
                 ids.append(number)
                 rules.append(rule)
-            yield pa.record_batch({"identifier_id": pa.array(ids, pa.int64()), "rule": pa.array(rules, pa.string())})
+            yield pa.RecordBatch.from_arrays(
+                [pa.array(ids, pa.int64()), pa.array(rules, pa.string())], names=["identifier_id", "rule"]
+            )
 
     return match

@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyspark.sql import DataFrame, Row
 
-FINDINGS_DDL = "n_vertices bigint, n_labels bigint, n_pieces bigint, n_repeated bigint, n_mislabelled bigint, n_crossing bigint"
+FINDINGS_DDL = (
+    "n_vertices bigint, n_labels bigint, n_pieces bigint, n_repeated bigint, n_mislabelled bigint, n_crossing bigint"
+)
 _FINDINGS = tuple(part.split()[0] for part in FINDINGS_DDL.split(", "))
+
+_NONE = pa.scalar(-1, pa.int64())
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,9 @@ def gather_evidence(components: DataFrame, edges: DataFrame, vertices: DataFrame
         One row: counts over all labels, and count and checksum of the vertices on both sides.
     """
     labels = components.select("identifier_id", "component_id")
-    members = labels.select("component_id", F.col("identifier_id").alias("src"), F.lit(None).cast("bigint").alias("dst"))
+    members = labels.select(
+        "component_id", F.col("identifier_id").alias("src"), F.lit(None).cast("bigint").alias("dst")
+    )
     labelled_edges = edges.select("src", "dst").join(
         labels.withColumnRenamed("identifier_id", "src"), on="src", how="left"
     )
@@ -54,7 +60,9 @@ def gather_evidence(components: DataFrame, edges: DataFrame, vertices: DataFrame
         *[F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in _FINDINGS]
     )
     found = labels.agg(F.count(F.lit(1)).alias("n_found"), _checksum().alias("found_sum"))
-    expected = vertices.select("identifier_id").agg(F.count(F.lit(1)).alias("n_expected"), _checksum().alias("expected_sum"))
+    expected = vertices.select("identifier_id").agg(
+        F.count(F.lit(1)).alias("n_expected"), _checksum().alias("expected_sum")
+    )
     return findings.crossJoin(F.broadcast(found)).crossJoin(F.broadcast(expected))
 
 
@@ -67,8 +75,10 @@ def judge(evidence: Row) -> Certificate:
     """Turn the row of `gather_evidence` into a certificate."""
     checks = {
         f"{evidence['n_repeated']} identifiers have more than one label": evidence["n_repeated"] == 0,
-        f"{evidence['n_mislabelled']} components are not labelled by their smallest member": evidence["n_mislabelled"] == 0,
-        f"{evidence['n_crossing']} edges run between two components: a component was split": evidence["n_crossing"] == 0,
+        f"{evidence['n_mislabelled']} components are not labelled by their smallest member": evidence["n_mislabelled"]
+        == 0,
+        f"{evidence['n_crossing']} edges run between two components: a component was split": evidence["n_crossing"]
+        == 0,
         f"{evidence['n_labels']} labels hold {evidence['n_pieces']} pieces: components were lumped": (
             evidence["n_labels"] == evidence["n_pieces"]
         ),
@@ -81,19 +91,18 @@ def judge(evidence: Row) -> Certificate:
 
 
 def _check_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    table = pa.Table.from_batches(list(batches)) if (batches := _peeked(batches)) else None
-    if table is None:
+    filled = [batch for batch in batches if batch.num_rows]
+    if not filled:
         return
-    label = table.column("component_id").fill_null(-1).to_numpy()
+    table = pa.Table.from_batches(filled)
+    label = table.column("component_id").fill_null(_NONE).to_numpy()
     src = table.column("src").to_numpy()
     is_edge = table.column("dst").is_valid().to_numpy()
-    dst = table.column("dst").fill_null(-1).to_numpy()
+    dst = table.column("dst").fill_null(_NONE).to_numpy()
     findings = check_components(label[~is_edge], src[~is_edge], label[is_edge], src[is_edge], dst[is_edge])
-    yield pa.record_batch({name: pa.array([value], pa.int64()) for name, value in zip(_FINDINGS, findings, strict=True)})
-
-
-def _peeked(batches: Iterator[pa.RecordBatch]) -> list[pa.RecordBatch]:
-    return [batch for batch in batches if batch.num_rows]
+    yield pa.record_batch(
+        {name: pa.array([value], pa.int64()) for name, value in zip(_FINDINGS, findings, strict=True)}
+    )
 
 
 def check_components(
@@ -120,8 +129,10 @@ def check_components(
     src_at, dst_at = np.searchsorted(members, src), np.searchsorted(members, dst)
     inside = (src_at < len(members)) & (dst_at < len(members))
     inside[inside] &= (members[src_at[inside]] == src[inside]) & (members[dst_at[inside]] == dst[inside])
-    inside[inside] &= (label_of[src_at[inside]] == edge_label[inside]) & (label_of[dst_at[inside]] == edge_label[inside])
+    inside[inside] &= (label_of[src_at[inside]] == edge_label[inside]) & (
+        label_of[dst_at[inside]] == edge_label[inside]
+    )
     rows, columns = src_at[inside], dst_at[inside]
     graph = coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(len(members), len(members)))
-    n_pieces = int(scipy_components(graph, directed=False, return_labels=False))
-    return len(vertex), len(labels), n_pieces, n_repeated, n_mislabelled, int((~inside).sum())
+    n_pieces, _ = scipy_components(graph, directed=False)
+    return len(vertex), len(labels), int(n_pieces), n_repeated, n_mislabelled, int((~inside).sum())

@@ -58,7 +58,9 @@ def choose_engine(wanted: str, *, n_edges: int, one_task_max_edges: int, has_gra
     if wanted != "auto":
         return EngineChoice(wanted, "asked for by graph.engine")
     if n_edges <= one_task_max_edges:
-        return EngineChoice("one_task", f"{n_edges:,} edges fit one task (graph.one_task_max_edges {one_task_max_edges:,})")
+        return EngineChoice(
+            "one_task", f"{n_edges:,} edges fit one task (graph.one_task_max_edges {one_task_max_edges:,})"
+        )
     if has_graphframes:
         return EngineChoice("graphframes", f"{n_edges:,} edges are more than one task takes, and GraphFrames is there")
     raise EnvironmentProblem(
@@ -120,7 +122,9 @@ def label_components(src: NDArray[np.int64], dst: NDArray[np.int64]) -> tuple[ND
         ids, numbers = np.unique(np.concatenate([src, dst]), return_inverse=True)
         rows, columns = numbers[: len(src)], numbers[len(src) :]
     ones = np.ones(len(rows), dtype=np.int8)
-    n_components, label = scipy_components(coo_array((ones, (rows, columns)), shape=(len(ids), len(ids))), directed=False)
+    n_components, label = scipy_components(
+        coo_array((ones, (rows, columns)), shape=(len(ids), len(ids))), directed=False
+    )
     smallest = np.empty(n_components, dtype=np.int64)
     smallest[label[::-1]] = ids[::-1]  # ids ascend: the last write for a label is its smallest id
     return ids, smallest[label]
@@ -132,7 +136,7 @@ def _connect_by_graphframes(pairs: DataFrame, checkpoint_folder: str) -> DataFra
     Every argument is named, since the wrapper's own defaults would override Spark's settings. `randomized_contraction`
     is the faster algorithm; its registered function does not plan on every Spark version, and `two_phase` does.
     """
-    from graphframes import GraphFrame  # noqa: PLC0415 - optional at run time
+    from graphframes import GraphFrame
 
     vertices = pairs.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
     graph = GraphFrame(vertices, pairs)
@@ -151,7 +155,7 @@ def _connect_by_graphframes(pairs: DataFrame, checkpoint_folder: str) -> DataFra
 
 
 def _graphframes_components(graph: GraphFrame, algorithm: str) -> DataFrame:
-    return graph.connectedComponents(
+    labelled: DataFrame = graph.connectedComponents(
         algorithm=algorithm,
         checkpointInterval=2,
         broadcastThreshold=-1,
@@ -159,6 +163,7 @@ def _graphframes_components(graph: GraphFrame, algorithm: str) -> DataFrame:
         use_local_checkpoints=False,
         storage_level=StorageLevel.MEMORY_AND_DISK,
     )
+    return labelled
 
 
 @contextlib.contextmanager
@@ -170,6 +175,6 @@ def _checkpoints_in(folder: str, context: SparkContext) -> Iterator[None]:
         yield
     finally:
         path = context._jvm.org.apache.hadoop.fs.Path(folder)  # type: ignore[union-attr]  # noqa: SLF001
-        path.getFileSystem(context._jsc.hadoopConfiguration()).delete(path, True)  # noqa: FBT003, SLF001
+        path.getFileSystem(context._jsc.hadoopConfiguration()).delete(path, True)  # noqa: SLF001
         if before:
             context.setCheckpointDir(before)

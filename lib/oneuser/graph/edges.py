@@ -22,9 +22,7 @@ CARRIED = ("event", "alias")
 PREVIOUS_READINGS = ("previous_anonymous", "previous_user")
 
 
-def usable_identifiers(
-    event_identifiers: DataFrame, blocked: DataFrame, *, priorities: Mapping[str, int]
-) -> DataFrame:
+def usable_identifiers(event_identifiers: DataFrame, blocked: DataFrame, *, priorities: Mapping[str, int]) -> DataFrame:
     """The rows that may link or own: of a configured type, not blocked, one reading of each previousId.
 
     Args:
@@ -62,13 +60,13 @@ def _one_reading_of_each_previous_id(rows: DataFrame) -> DataFrame:
     read_as_anonymous = (
         rows.where(is_candidate)
         .join(F.broadcast(carried), on="identifier_id", how="left_semi")
-        .select("message_key", F.lit(True).alias("is_anonymous"))  # noqa: FBT003 - a literal column
+        .select("message_key", F.lit(True).alias("is_anonymous"))
         .distinct()
     )
     readings = rows.where(F.col("link").isin(*PREVIOUS_READINGS)).join(
         F.broadcast(read_as_anonymous), on="message_key", how="left"
     )
-    holds = F.coalesce("is_anonymous", F.lit(False)) == is_candidate  # noqa: FBT003 - a literal column
+    holds = F.coalesce("is_anonymous", F.lit(False)) == is_candidate
     return rows.where(~F.col("link").isin(*PREVIOUS_READINGS)).unionByName(readings.where(holds).drop("is_anonymous"))
 
 
@@ -99,7 +97,9 @@ def build_edges(usable: DataFrame) -> DataFrame:
     old_ids = F.filter("members", lambda m: ~m["link"].isin(*CARRIED))
     others = F.slice(carried, F.lit(2), F.size(carried))
     event_pairs = _pairs(stars, carried[0], others, source="event", where=F.size(carried) > 1)
-    alias_pairs = _pairs(stars, new_ids[0], old_ids, source="alias", where=(F.size(new_ids) > 0) & (F.size(old_ids) > 0))
+    alias_pairs = _pairs(
+        stars, new_ids[0], old_ids, source="alias", where=(F.size(new_ids) > 0) & (F.size(old_ids) > 0)
+    )
     return EDGES.conform(_counted(event_pairs.unionByName(alias_pairs)))
 
 

@@ -39,7 +39,7 @@ def build_identifier_map(
         "*",
         strength.alias("strength"),
         F.col("id_type").isin(*known_types).alias("is_known"),
-        F.lit(False).alias("is_contested"),  # noqa: FBT003 - a literal column
+        F.lit(False).alias("is_contested"),
     )
     return IDENTIFIER_MAP.conform(mapped)
 

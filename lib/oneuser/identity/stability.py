@@ -34,7 +34,12 @@ def count_stability(
     """
     changes = lineage.groupBy("change").agg(F.count(F.lit(1)).alias("n"))
     by_change = changes.select(F.concat(F.lit("ids_"), "change").alias("metric"), F.lit("").alias("key"), _value("n"))
-    parts = [by_change, _people(map_before, map_now), *_moved(map_before, map_now, events_before, events_now), *_sizes(map_now)]
+    parts = [
+        by_change,
+        _people(map_before, map_now),
+        *_moved(map_before, map_now, events_before, events_now),
+        *_sizes(map_now),
+    ]
     return reduce(lambda left, right: left.unionByName(right), parts)
 
 
@@ -43,7 +48,9 @@ def _value(name: str) -> F.Column:  # type: ignore[name-defined]
 
 
 def _figure(rows: DataFrame, metric: str, key: str = "") -> DataFrame:
-    return rows.agg(F.count(F.lit(1)).alias("n")).select(F.lit(metric).alias("metric"), F.lit(key).alias("key"), _value("n"))
+    return rows.agg(F.count(F.lit(1)).alias("n")).select(
+        F.lit(metric).alias("metric"), F.lit(key).alias("key"), _value("n")
+    )
 
 
 def _people(map_before: DataFrame, map_now: DataFrame) -> DataFrame:
@@ -51,20 +58,24 @@ def _people(map_before: DataFrame, map_now: DataFrame) -> DataFrame:
     before = map_before.select("user_id").distinct().withColumn("was", F.lit(1))
     now = map_now.select("user_id").distinct().withColumn("is", F.lit(1))
     both = before.join(now, on="user_id", how="full")
-    return both.agg(
-        F.count("was").alias("ids_before"),
-        F.count("is").alias("people"),
-        F.count_if(F.col("was").isNotNull() & F.col("is").isNotNull()).alias("ids_kept"),
-    ).select(
-        F.explode(
-            F.array(
-                *[
-                    F.struct(F.lit(name).alias("metric"), F.lit("").alias("key"), _value(name))
-                    for name in ("ids_before", "people", "ids_kept")
-                ]
-            )
-        ).alias("f")
-    ).select("f.metric", "f.key", "f.value")
+    return (
+        both.agg(
+            F.count("was").alias("ids_before"),
+            F.count("is").alias("people"),
+            F.count_if(F.col("was").isNotNull() & F.col("is").isNotNull()).alias("ids_kept"),
+        )
+        .select(
+            F.explode(
+                F.array(
+                    *[
+                        F.struct(F.lit(name).alias("metric"), F.lit("").alias("key"), _value(name))
+                        for name in ("ids_before", "people", "ids_kept")
+                    ]
+                )
+            ).alias("f")
+        )
+        .select("f.metric", "f.key", "f.value")
+    )
 
 
 def _moved(
@@ -76,7 +87,9 @@ def _moved(
         ("events_moved", "message_key", events_before, events_now),
     ):
         was = before.select(key, F.col("user_id").alias("was"))
-        changed = now.select(key, "user_id").join(was, on=key, how="inner").where(~F.col("was").eqNullSafe(F.col("user_id")))
+        changed = (
+            now.select(key, "user_id").join(was, on=key, how="inner").where(~F.col("was").eqNullSafe(F.col("user_id")))
+        )
         moved.append(_figure(changed, metric))
     return moved
 

@@ -106,14 +106,16 @@ class Lease:
         fence = 1 + max((row["fence"] for row in claims), default=0)
         holder = holder_name()
         lease = cls(warehouse, fence=fence, holder=holder, ttl=ttl)
-        taken_over = [lease._row(row["fence"], state="abandoned") for row in held]  # noqa: SLF001 - own class
-        claim = [*taken_over, lease._row(fence, state="leased")]  # noqa: SLF001
-        if lease._merge(claim, update_if=_TAKE_OVER, values={"state": "incoming.state"}) != len(claim):  # noqa: SLF001
+        taken_over = [lease._row(row["fence"], state="abandoned") for row in held]
+        claim = [*taken_over, lease._row(fence, state="leased")]
+        if lease._merge(claim, update_if=_TAKE_OVER, values={"state": "incoming.state"}) != len(claim):
             raise LockedError(holder="another process, which was faster")
         lease._beat.start()
         return lease
 
-    def publish(self, run_seq: int, tables: Mapping[str, int], *, kind: str = "run", reason: str | None = None) -> datetime:
+    def publish(
+        self, run_seq: int, tables: Mapping[str, int], *, kind: str = "run", reason: str | None = None
+    ) -> datetime:
         """Turn the lease into a publication: everything in `tables` becomes visible at once.
 
         Raises:
@@ -140,8 +142,15 @@ class Lease:
 
     def _row(self, fence: int, *, state: str, **facts: object) -> tuple[object, ...]:
         row: dict[str, object] = {
-            "fence": fence, "run_seq": 0, "kind": "run", "state": state, "holder": self._holder,
-            "expires_at": datetime.now(UTC) + self._ttl, "tables": None, "published_at": None, "reason": None,
+            "fence": fence,
+            "run_seq": 0,
+            "kind": "run",
+            "state": state,
+            "holder": self._holder,
+            "expires_at": datetime.now(UTC) + self._ttl,
+            "tables": None,
+            "published_at": None,
+            "reason": None,
         }
         return tuple((row | facts)[name] for name in PUBLICATIONS.columns)
 

@@ -65,7 +65,7 @@ def mend_published_file(warehouse: Warehouse) -> None:
 
 
 def roll_back(warehouse: Warehouse, *, to_run: int, reason: str | None, ttl: timedelta) -> Publication:
-    """Show an earlier publication again. Changes what readers see and nothing else; later runs go on from where they were.
+    """Show an earlier publication again. Changes what readers see and nothing else: later runs go on where they were.
 
     Raises:
         ConfigError: where that run was never published.

@@ -86,7 +86,12 @@ def fold_rows(rows: Iterable[Row]) -> list[RunRecord]:
             run = runs.setdefault(
                 seq,
                 RunRecord(
-                    seq, row["as_of"], row["config_hash"], row["code_version"], details["inputs"], details["base"],
+                    seq,
+                    row["as_of"],
+                    row["config_hash"],
+                    row["code_version"],
+                    details["inputs"],
+                    details["base"],
                     begun_at=row["recorded_at"],
                 ),
             )
@@ -94,8 +99,14 @@ def fold_rows(rows: Iterable[Row]) -> list[RunRecord]:
             run.stages = {name: run.stages[name] for name in details["kept_stages"] if name in run.stages}
         elif row["record"] == "stage":
             runs[seq].stages[row["stage"]] = StageRecord(
-                row["stage"], row["attempt"], row["state"], row["fingerprint"] or "", dict(row["tables"] or {}),
-                dict(row["figures"] or {}), details, row["seconds"] or 0.0,
+                row["stage"],
+                row["attempt"],
+                row["state"],
+                row["fingerprint"] or "",
+                dict(row["tables"] or {}),
+                dict(row["figures"] or {}),
+                details,
+                row["seconds"] or 0.0,
             )
         else:
             run = runs[seq]
@@ -120,20 +131,38 @@ class RunLog:
     def stage(self, now: datetime, done: StageRecord) -> None:
         """Record a finished stage."""
         self._append(
-            "stage", done.stage, done.state, now, details=done.details, fingerprint=done.fingerprint,
-            tables=done.tables, figures=done.figures, seconds=done.seconds,
+            "stage",
+            done.stage,
+            done.state,
+            now,
+            details=done.details,
+            fingerprint=done.fingerprint,
+            tables=done.tables,
+            figures=done.figures,
+            seconds=done.seconds,
         )
 
     def ended(self, now: datetime, *, state: str, exit_code: int, message: str | None, seconds: float) -> None:
         """Record how the attempt ended."""
         self._append("ended", "", state, now, details={"message": message}, seconds=seconds, exit_code=exit_code)
 
-    def _append(self, record: str, stage: str, state: str, now: datetime, **facts: Any) -> None:  # noqa: ANN401
+    def _append(self, record: str, stage: str, state: str, now: datetime, **facts: Any) -> None:
         row = {
-            "run_seq": self._run.run_seq, "attempt": self._tag.attempt, "record": record, "stage": stage,
-            "state": state, "fence": self._tag.fence, "recorded_at": now, "as_of": self._run.as_of,
-            "config_hash": self._run.config_hash, "code_version": self._run.code_version, "fingerprint": None,
-            "tables": None, "figures": None, "seconds": None, "exit_code": None,
+            "run_seq": self._run.run_seq,
+            "attempt": self._tag.attempt,
+            "record": record,
+            "stage": stage,
+            "state": state,
+            "fence": self._tag.fence,
+            "recorded_at": now,
+            "as_of": self._run.as_of,
+            "config_hash": self._run.config_hash,
+            "code_version": self._run.code_version,
+            "fingerprint": None,
+            "tables": None,
+            "figures": None,
+            "seconds": None,
+            "exit_code": None,
         } | facts
         row["details"] = json.dumps(facts.get("details") or {}, sort_keys=True, default=str)
         spark = self._warehouse.spark

@@ -154,7 +154,12 @@ class _Attempt:
             self._ended("interrupted", 130, None)
             raise
         return RunResult(
-            self.run.run_seq, self.run.attempt, is_published, dict(self.tables), self.run.figures, self.run.stages,
+            self.run.run_seq,
+            self.run.attempt,
+            is_published,
+            dict(self.tables),
+            self.run.figures,
+            self.run.stages,
             time.monotonic() - self.started,
         )
 
@@ -227,7 +232,14 @@ class _Attempt:
         if not stands:
             return None
         return StageRecord(
-            stage.name, self.run.attempt, "unchanged", before.fingerprint, before.tables, before.figures, before.details, 0.0
+            stage.name,
+            self.run.attempt,
+            "unchanged",
+            before.fingerprint,
+            before.tables,
+            before.figures,
+            before.details,
+            0.0,
         )
 
     def _done(self, stage: Stage) -> StageRecord:
@@ -235,7 +247,7 @@ class _Attempt:
         spark = self.warehouse.spark
         fingerprint = self._fingerprint(stage)
         ctx = self._context(stage)
-        spark.sparkContext.setJobGroup(f"oneuser-{self.run.run_seq}-{stage.name}", f"oneuser {stage.name}", True)  # noqa: FBT003
+        spark.sparkContext.setJobGroup(f"oneuser-{self.run.run_seq}-{stage.name}", f"oneuser {stage.name}", True)
         try:
             stage.run(ctx)
         finally:

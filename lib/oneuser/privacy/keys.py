@@ -33,12 +33,17 @@ def load_keys(reference: str, *, deployment: str, may_create: bool) -> Keys:
     if kind == "env":
         text = os.environ.get(place, "")
         if not text:
-            raise _no_secret(f"environment variable {place} is empty or not set", f"set {place} to 64 hexadecimal digits")
+            raise _no_secret(
+                f"environment variable {place} is empty or not set", f"set {place} to 64 hexadecimal digits"
+            )
     elif kind == "file":
         path = Path(place)
         if not path.exists():
             if not may_create:
-                raise _no_secret(f"no key file at {place}", "put the key file back; without it no stored identifier can be recognised")
+                raise _no_secret(
+                    f"no key file at {place}",
+                    "put the key file back; without it no stored identifier can be recognised",
+                )
             _generate(path)
         text = path.read_text(encoding="utf-8")
     else:

@@ -13,7 +13,7 @@ class Files:
 
     def __init__(self, spark: SparkSession) -> None:
         self._jvm: Any = spark._jvm  # noqa: SLF001 - Hadoop is reached through the JVM
-        self._hadoop_conf: Any = spark._jsc.hadoopConfiguration()  # type: ignore[attr-defined]  # noqa: SLF001
+        self._hadoop_conf: Any = spark._jsc.hadoopConfiguration()  # noqa: SLF001
 
     def _open(self, path: str) -> tuple[Any, Any]:
         hadoop_path = self._jvm.org.apache.hadoop.fs.Path(path)
@@ -47,7 +47,7 @@ class Files:
         """
         file_system, target = self._open(path)
         scratch = self._jvm.org.apache.hadoop.fs.Path(f"{path}.part")
-        stream = file_system.create(scratch, True)  # noqa: FBT003 - a Java signature
+        stream = file_system.create(scratch, True)
         try:
             stream.write(bytearray(text.encode()))
         finally:
@@ -66,4 +66,4 @@ class Files:
     def remove(self, path: str) -> None:
         """Remove a file or folder with all that is in it."""
         file_system, hadoop_path = self._open(path)
-        file_system.delete(hadoop_path, True)  # noqa: FBT003 - a Java signature
+        file_system.delete(hadoop_path, True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from dataclasses import asdict, dataclass
-from contextlib import contextmanager
 from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from delta.tables import DeltaTable
@@ -106,7 +106,9 @@ class Warehouse:
 
     def head(self, contract: TableContract) -> int | None:
         """Newest version of a table, null where it does not exist. Lists the log, runs no job."""
-        versions = [int(m[1]) for name in self.files.names(f"{self.path(contract)}/_delta_log") if (m := _LOG_FILE.match(name))]
+        versions = [
+            int(m[1]) for name in self.files.names(f"{self.path(contract)}/_delta_log") if (m := _LOG_FILE.match(name))
+        ]
         return max(versions, default=None)
 
     def commits(self, contract: TableContract, *, after: int, up_to: int) -> list[Commit]:

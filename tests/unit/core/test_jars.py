@@ -34,7 +34,9 @@ def resolver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def answer_with(home: Path, script: str) -> None:
     program = home / "bin" / "spark-submit"
-    preamble = "for word; do case $word in spark.jars.ivy=*) ivy=${word#*=};; io.graphframes:*) exec false;; esac; done\n"
+    preamble = (
+        "for word; do case $word in spark.jars.ivy=*) ivy=${word#*=};; io.graphframes:*) exec false;; esac; done\n"
+    )
     program.write_text(f"#!/bin/sh\n{preamble}echo called >> {home}/calls\n{script}\n", encoding="utf-8")
     program.chmod(0o755)
 

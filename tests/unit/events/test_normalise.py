@@ -14,9 +14,11 @@ def normalise(name: str, value: str, region: str | None = None, *, gmail: bool =
 
 @pytest.mark.parametrize(
     "value",
-    ["", "  ", "null", "NULL", "None", "nil", "NaN", "undefined", "Anonymous", "guest", "UNKNOWN", "N/A", "true"]
-    + ["False", "0", "-1", "[object Object]", "'null'", '"undefined"', "`0`", "-", "--", "0-0", "000", "0000-0000"]
-    + ["00000000-0000-0000-0000-000000000000", '"00000000-0000-0000-0000-000000000000"'],
+    [
+        *["", "  ", "null", "NULL", "None", "nil", "NaN", "undefined", "Anonymous", "guest", "UNKNOWN", "N/A", "true"],
+        *["False", "0", "-1", "[object Object]", "'null'", '"undefined"', "`0`", "-", "--", "0-0", "000", "0000-0000"],
+        *["00000000-0000-0000-0000-000000000000", '"00000000-0000-0000-0000-000000000000"'],
+    ],
 )
 def test_values_of_programs_that_know_nobody_are_garbage(value: str) -> None:
     assert is_garbage(value)

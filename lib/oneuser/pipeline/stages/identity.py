@@ -50,7 +50,9 @@ def identity(ctx: RunContext) -> None:
     decided = _decide(ctx)
     identifier_map = _write_people(ctx, decided, before[IDENTIFIER_MAP.name])
     owned = ctx.persist(resolve_events(ctx.read(EVENTS), usable(ctx), identifier_map))
-    group_events = owned.where((F.col("type") == "group") & F.col("group_id").isNotNull() & F.col("user_id").isNotNull())
+    group_events = owned.where(
+        (F.col("type") == "group") & F.col("group_id").isNotNull() & F.col("user_id").isNotNull()
+    )
     group_events = group_events.withColumnRenamed("group_id", "account_id")
     ctx.replace(ACCOUNT_MEMBERSHIPS, build_account_memberships(group_events))
     memberships = ctx.read(ACCOUNT_MEMBERSHIPS)
@@ -160,7 +162,9 @@ def _check_people(ctx: RunContext) -> None:
         "redirects_end_in_one_hop": (dangling, "every retired User ID pointing at a live one"),
     }
     tagged = [rows.select(F.lit(name).alias("name")) for name, (rows, _) in checks.items()]
-    violations = tagged[0].unionByName(tagged[1]).unionByName(tagged[2]).groupBy("name").agg(F.count(F.lit(1)).alias("n"))
+    violations = (
+        tagged[0].unionByName(tagged[1]).unionByName(tagged[2]).groupBy("name").agg(F.count(F.lit(1)).alias("n"))
+    )
     found = {row["name"]: row["n"] for row in violations.collect()}
     for name, (_, expected) in checks.items():
         n = found.get(name, 0)

@@ -22,7 +22,7 @@ from oneuser.events.accounting import (
     tally_files,
     tally_sources,
 )
-from oneuser.events.deduplicate import separate_equal_rows
+from oneuser.events.deduplicate import find_equal_rows, separate_equal_rows
 from oneuser.pipeline.copies import Kept, keep_one_copy
 from oneuser.pipeline.numbers import identifier_writes
 from oneuser.pipeline.sources import parse_source
@@ -212,7 +212,8 @@ def _write(
             refused_files = refused_files.unionByName(quarantine_lines(lines, run_seq=ctx.run_seq))
         events = lines.where(F.col("code").isNull())
         if any(tally.n_keyless for tally in intake.by_source.values()):
-            events = separate_equal_rows(events)
+            equal = ctx.persist(find_equal_rows(events))
+            events = separate_equal_rows(events, equal) if equal.count() else events
         kept = keep_one_copy(ctx, events, {name: t.n_lines - t.n_quarantined for name, t in intake.by_source.items()})
         writes.append((EVENTS, kept.observed, "append"))
         writes += identifier_writes(ctx, kept.events)
