@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from oneuser.core.keyed import Keys, identifier_hasher
-from oneuser.events.normalise import has_hidden_characters, is_garbage, make_normaliser
+from oneuser.events.normalise import has_hidden_characters, is_garbage, is_plain, make_normaliser
 
 if TYPE_CHECKING:
     from oneuser.events.spec import IdTypeSpec
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 # per type and task; a value seen again within reach costs one look-up instead of normalising and hashing
 _MEMO_SIZE = 100_000
 _MAX_CHARACTERS = 1024
+_PLAIN_NORMALISERS = frozenset(["none", "trim"])
 _EMAIL_NORMALISERS = frozenset(["email", "uid2_email"])
 _INTEGER_LIMIT = 2**63
 
@@ -37,6 +38,7 @@ class IdentifierReader:
         self._normalise = make_normaliser(spec)
         self._hash = identifier_hasher(keys, spec.name)
         self._is_table = is_table
+        self._keeps_plain = spec.normaliser in _PLAIN_NORMALISERS
         self._memo: dict[str, Identifier | str] = {}
         is_email, is_phone = spec.normaliser in _EMAIL_NORMALISERS, spec.normaliser == "phone"
         self._invalid = "id.email" if is_email else "id.phone" if is_phone else "id.format"
@@ -64,6 +66,8 @@ class IdentifierReader:
         return found
 
     def _judge(self, value: str) -> Identifier | str:
+        if self._keeps_plain and is_plain(value):
+            return Identifier(self.id_type, self._hash(value), value)
         if has_hidden_characters(value.strip()):
             return "id.charset"
         if len(value) > _MAX_CHARACTERS:

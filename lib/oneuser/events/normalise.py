@@ -38,6 +38,7 @@ _ZEROS = re.compile(r"\{?[0-]+\}?")
 _QUOTES = "\"'`"
 # longer values are none of these, unless they begin with a zero, a dash, a brace, a quote or white space
 _LONGEST_GARBAGE = 20
+_LONGEST_PLAIN = 200
 _GARBAGE_STARTS = frozenset("0-{ \t\r\n" + _QUOTES)
 _EMAIL = re.compile(
     r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]"
@@ -77,6 +78,20 @@ def is_garbage(value: str) -> bool:
         return False
     bare = value.strip().strip(_QUOTES).strip().casefold()
     return bare in _GARBAGE or _ZEROS.fullmatch(bare) is not None
+
+
+def is_plain(value: str) -> bool:
+    """Whether a value is so ordinary that it needs no closer look: long, ASCII, printable, and without outer spaces.
+
+    A short cut only: whatever is plain is neither garbage nor has hidden characters, and stays itself when trimmed.
+    """
+    return (
+        _LONGEST_GARBAGE < len(value) < _LONGEST_PLAIN
+        and value.isascii()
+        and value.isprintable()
+        and value[0] not in _GARBAGE_STARTS
+        and value[-1] != " "
+    )
 
 
 def has_hidden_characters(value: str) -> bool:

@@ -23,6 +23,7 @@ _SECOND = 1_000_000
 DAY = 86_400 * _SECOND
 _NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,12})?")
 _MAX_TEXT = 64
+_LEAST_WHOLE_TIME = len("2024-01-31T00:00:00Z")
 # up to the year 5138 in seconds; each further unit begins where the one before it ends
 _UNITS = ((10**11, _SECOND, 1, "time.epoch_s"), (10**14, 1000, 1, "time.epoch_ms"), (10**17, 1, 1, "time.epoch_us"))
 _MEMO_SIZE = 50_000
@@ -42,9 +43,16 @@ def make_time_reader(pattern: str | None = None, zone: str | None = None) -> Cal
 
     def read_plain_time(value: Any) -> Instant:
         # nearly every time is unlike any other: nothing to remember
-        if type(value) is str:
-            return _read_text(value, None, None)
-        return _read_other(value, None)
+        if type(value) is not str:
+            return _read_other(value, None)
+        if len(value) >= _LEAST_WHOLE_TIME:
+            try:
+                moment = datetime.fromisoformat(value)
+            except ValueError:
+                return _read_text(value, None, None)
+            if moment.tzinfo is not None:
+                return micros(moment), None
+        return _read_text(value, None, None)
 
     def read_time(value: Any) -> Instant:
         if type(value) is not str:
@@ -66,13 +74,6 @@ def micros(moment: datetime) -> int:
 
 
 def _read_text(text: str, directives: str | None, zone: tzinfo | None) -> Instant:
-    if directives is None and len(text) >= len("2024-01-31T00:00:00Z"):
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            pass
-        else:
-            return _from_datetime(moment, zone)
     text = text.strip()
     if not text:
         return None, "time.missing"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # money times quantity stays exact far beyond what any currency needs
 _EXACT = Context(prec=76)
 _MAX_DIGITS = 38
+_PAIR = 2
 
 
 def make_getter(expression: Expression | None, *, is_table: bool = False) -> Getter:
@@ -98,6 +99,15 @@ def _column_getter(keys: tuple[str, ...]) -> Getter:
 
 
 def _first_getter(getters: tuple[Getter, ...]) -> Getter:
+    if len(getters) == _PAIR:
+        one, other = getters
+
+        def get_either(top: dict[str, Any]) -> Any:
+            value = one(top)
+            return other(top) if value is None else value
+
+        return get_either
+
     def get_first(top: dict[str, Any]) -> Any:
         for getter in getters:
             value = getter(top)
