@@ -69,7 +69,7 @@ soak: setup ## What is too long for `make test`: every kill point, large inputs
 
 .PHONY: bench
 bench: setup ## Seconds per stage, rows per second, memory: 10 k and 1 M events, or EVENTS=
-	$(BIN)/python tests/bench/bench.py $(if $(filter file,$(origin EVENTS)),,--events $(EVENTS)) $(ARGS)
+	$(BIN)/python -m tests.bench.bench $(if $(filter file,$(origin EVENTS)),,--events $(EVENTS)) $(ARGS)
 
 ##@ Ship
 
@@ -91,7 +91,7 @@ lock: setup ## Pin the newest versions that pyproject.toml allows, with hashes
 
 .PHONY: clean
 clean: ## Remove everything that make has made here
-	rm -rf $(VENV) .jars build dist warehouse demo spark-warehouse metastore_db derby.log artifacts
+	rm -rf $(VENV) .jars .bench build dist warehouse demo spark-warehouse metastore_db derby.log artifacts
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.bench.bench import Measured, Result, SingleThread, compare, count_components, describe
+from tests.bench.memory import DRIVER_JVM, WORKERS
+
+OURS = Measured(
+    "oneuser", 20.0, {"ingest": 4.0, "graph": 2.0, "identity": 6.0, "retention": 3.0, "start and stop": 5.0},
+    {DRIVER_JVM: 1024**3, WORKERS: 0, "total": 2 * 1024**3},
+)  # fmt: skip
+PLAIN = Measured("plain", 10.0, {"start and stop": 4.0, "events": 6.0}, {DRIVER_JVM: 1024**3, "total": 1024**3})
+
+
+def test_only_steps_that_both_do_are_compared_step_by_step() -> None:
+    assert compare(OURS, PLAIN) == pytest.approx({"whole job": 2.0, "shared steps": 2.0})
+
+
+def test_the_single_thread_counts_components_of_the_ends_of_edges() -> None:
+    assert count_components(np.array([1, 2, 50]), np.array([2, 9, 70])) == (5, 2)
+    assert count_components(np.array([], np.int64), np.array([], np.int64)) == (0, 0)
+
+
+def test_every_step_and_both_jobs_are_in_the_description() -> None:
+    result = Result(10_000, 3_000_000, OURS, PLAIN, SingleThread(7, 9, 2, 0.1, 0.002), compare(OURS, PLAIN))
+
+    lines = describe(result).splitlines()
+
+    assert lines[0] == "== 10,000 events, 3.0 MB =="
+    assert "oneuser: ingest             4.00   2,500       20%" in lines
+    assert "plain: events               6.00   1,667       60%" in lines
+    assert [line.split() for line in lines if line.startswith(("oneuser  ", "plain  "))] == [
+        ["oneuser", "20.0", "500", "1.00", "-", "2.00"],
+        ["plain", "10.0", "1,000", "1.00", "-", "1.00"],
+    ]
+    assert any(line.startswith("single thread: 2 components of 7 edges in 0.002 s") for line in lines)
