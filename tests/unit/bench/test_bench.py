@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from tests.bench.bench import Measured, Result, SingleThread, compare, count_components, describe
+from tests.bench.bench import Measured, Result, SingleThread, compare, count_components, describe, run_measured
 from tests.bench.memory import DRIVER_JVM, WORKERS
 
 OURS = Measured(
@@ -35,3 +37,25 @@ def test_every_step_and_both_jobs_are_in_the_description() -> None:
         ["plain", "10.0", "1,000", "1.00", "-", "1.00"],
     ]
     assert any(line.startswith("single thread: 2 components of 7 edges in 0.002 s") for line in lines)
+
+
+def test_a_job_is_measured_by_what_it_prints_last_and_what_it_takes(tmp_path: Path) -> None:
+    script = tmp_path / "job.py"
+    script.write_text("import time; time.sleep(0.5); print('a word ahead'); print('{\"total\": 3}')", encoding="utf-8")
+
+    answer, wall, peaks = run_measured([str(script)], tmp_path / "log", timeout=60)
+
+    assert answer == {"total": 3}
+    assert wall >= 0.5
+    assert peaks["total"] > 0
+
+
+def test_a_job_that_fails_or_hangs_ends_the_benchmark(tmp_path: Path) -> None:
+    fails, hangs = tmp_path / "fails.py", tmp_path / "hangs.py"
+    fails.write_text("raise SystemExit(3)", encoding="utf-8")
+    hangs.write_text("import time; time.sleep(60)", encoding="utf-8")
+
+    with pytest.raises(SystemExit, match="exit code 3"):
+        run_measured([str(fails)], tmp_path / "log", timeout=60)
+    with pytest.raises(SystemExit, match="more than 1 s"):
+        run_measured([str(hangs)], tmp_path / "log", timeout=1)
