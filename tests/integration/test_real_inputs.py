@@ -50,7 +50,7 @@ def test_every_message_of_the_segment_spec_is_accounted_for(
     codes = [row["code"] for row in read_table(warehouse_path, "quarantine").to_pylist()]
     # 39 track examples print no `type`; whatever else is refused lacks what the spec demands
     assert len(codes) == figures["lines|quarantined"]
-    assert sum(code == "spec.type" for code in codes) == 39
+    assert sum(code == "spec.no_type" for code in codes) == 39
     assert all(code.startswith(("spec.", "time.")) for code in codes)
     assert read_table(warehouse_path, "events").num_rows == figures["lines|accepted"]
 

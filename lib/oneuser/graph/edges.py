@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import EDGES
@@ -19,55 +20,60 @@ if TYPE_CHECKING:
 
 # how an identifier hangs on a message
 CARRIED = ("event", "alias")
-PREVIOUS_READINGS = ("previous_anonymous", "previous_user")
 
 
-def usable_identifiers(event_identifiers: DataFrame, blocked: DataFrame, *, priorities: Mapping[str, int]) -> DataFrame:
-    """The rows that may link or own: of a configured type, not blocked, one reading of each previousId.
+def carried_identifiers(
+    event_identifiers: DataFrame, blocked: DataFrame | None, *, priorities: Mapping[str, int]
+) -> DataFrame:
+    """What messages carry and may own them: of a configured type and not blocked; previousIds apart.
 
     Args:
         event_identifiers: Rows of `event_identifiers`.
-        blocked: One row per blocked identifier (`identifier_id`).
+        blocked: One row per blocked identifier (`identifier_id`); null where nothing is blocked.
         priorities: Priority by id type; 1 is strongest. Types that are not in it no longer link.
 
     Returns:
         Rows of `event_identifiers` with `priority`.
     """
-    typed = event_identifiers.where(F.col("id_type").isin(*priorities)).withColumn("priority", _priority(priorities))
-    unblocked = typed.join(F.broadcast(blocked.select("identifier_id")), on="identifier_id", how="left_anti")
-    return _one_reading_of_each_previous_id(unblocked)
+    return _allowed(event_identifiers, blocked, priorities).where(F.col("link").isin(*CARRIED))
 
 
-def _priority(priorities: Mapping[str, int]) -> Column:
-    pairs = [F.lit(item) for pair in sorted(priorities.items()) for item in pair]
-    return F.create_map(*pairs)[F.col("id_type")]
+def usable_identifiers(
+    event_identifiers: DataFrame, blocked: DataFrame | None, *, priorities: Mapping[str, int]
+) -> DataFrame:
+    """The rows that may link: `carried_identifiers`, and of each previousId the one reading that holds.
 
-
-def _one_reading_of_each_previous_id(rows: DataFrame) -> DataFrame:
-    """A previousId is an anonymous id if any stored message carries that value as one, else a user id.
-
-    Rows of the reading that does not hold are dropped. Grows with the alias messages, for which the carried
-    identifiers are looked up.
+    A previousId is an anonymous id if any stored message carries that value as one, else a user id. The look-up of
+    carried identifiers grows with the alias messages.
     """
-    is_candidate = F.col("link") == "previous_anonymous"
-    candidates = rows.where(is_candidate).select("identifier_id").distinct()
-    carried = (
-        rows.where(F.col("link").isin(*CARRIED))
-        .select("identifier_id")
-        .join(F.broadcast(candidates), on="identifier_id", how="left_semi")
+    allowed = _allowed(event_identifiers, blocked, priorities)
+    carried = allowed.where(F.col("link").isin(*CARRIED))
+    previous = allowed.where(~F.col("link").isin(*CARRIED))
+    is_anonymous = F.col("link") == "previous_anonymous"
+    seen = (
+        carried.select("identifier_id")
+        .join(
+            F.broadcast(previous.where(is_anonymous).select("identifier_id").distinct()),
+            on="identifier_id",
+            how="left_semi",
+        )
         .distinct()
+        .withColumn("is_seen", F.lit(True))
     )
-    read_as_anonymous = (
-        rows.where(is_candidate)
-        .join(F.broadcast(carried), on="identifier_id", how="left_semi")
-        .select("message_key", F.lit(True).alias("is_anonymous"))
-        .distinct()
-    )
-    readings = rows.where(F.col("link").isin(*PREVIOUS_READINGS)).join(
-        F.broadcast(read_as_anonymous), on="message_key", how="left"
-    )
-    holds = F.coalesce("is_anonymous", F.lit(False)) == is_candidate
-    return rows.where(~F.col("link").isin(*PREVIOUS_READINGS)).unionByName(readings.where(holds).drop("is_anonymous"))
+    readings = previous.join(F.broadcast(seen), on="identifier_id", how="left")
+    whole_message = Window.partitionBy("message_key").rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    reads_as_anonymous = F.coalesce(F.bool_or(is_anonymous & F.col("is_seen")).over(whole_message), F.lit(False))
+    holds = (F.col("link") == "previous") | (is_anonymous == F.col("reads_as_anonymous"))
+    chosen = readings.withColumn("reads_as_anonymous", reads_as_anonymous).where(holds)
+    return carried.unionByName(chosen.drop("is_seen", "reads_as_anonymous"))
+
+
+def _allowed(event_identifiers: DataFrame, blocked: DataFrame | None, priorities: Mapping[str, int]) -> DataFrame:
+    ranked = F.create_map(*[F.lit(item) for pair in sorted(priorities.items()) for item in pair])
+    typed = event_identifiers.where(F.col("id_type").isin(*priorities)).withColumn("priority", ranked[F.col("id_type")])
+    if blocked is None:
+        return typed
+    return typed.join(F.broadcast(blocked.select("identifier_id")), on="identifier_id", how="left_anti")
 
 
 def build_edges(usable: DataFrame) -> DataFrame:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-CARRIED = ("event", "alias")
-
 
 def build_identifier_map(
     components: DataFrame, owners: DataFrame, *, priorities: Mapping[str, int], known_types: Collection[str]
@@ -61,12 +59,12 @@ def build_ownership(identifier_map: DataFrame) -> DataFrame:
     )
 
 
-def resolve_events(events: DataFrame, usable: DataFrame, identifier_map: DataFrame) -> DataFrame:
+def resolve_events(events: DataFrame, carried: DataFrame, identifier_map: DataFrame) -> DataFrame:
     """Give each message the user of its best identifier: strongest type, then smallest key.
 
     Args:
         events: Rows of `events`; only the columns of the result are read.
-        usable: Rows of `usable_identifiers` of the graph, with `priority`.
+        carried: Rows of `carried_identifiers` of the graph, with `priority`.
         identifier_map: Rows of `identifier_map`.
 
     Returns:
@@ -74,8 +72,7 @@ def resolve_events(events: DataFrame, usable: DataFrame, identifier_map: DataFra
         `user_id` is null where the message carries no identifier that may own.
     """
     best = (
-        usable.where(F.col("link").isin(*CARRIED))
-        .groupBy("message_key")
+        carried.groupBy("message_key")
         .agg(F.min(F.struct("priority", "type_rank", "identifier_id")).alias("best"))
         .select("message_key", F.col("best.identifier_id").alias("identifier_id"))
     )

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from delta.tables import DeltaTable
@@ -59,6 +60,11 @@ def _no_hook(_when: str, _table: str) -> None:
     """Nothing happens at a commit."""
 
 
+def _absolute(path: str) -> str:
+    """A path that means the same from every working directory."""
+    return path.rstrip("/") if "://" in path else str(Path(path).absolute())
+
+
 class Warehouse:
     """The tables below one root; those of the raw zone may lie below another."""
 
@@ -68,11 +74,11 @@ class Warehouse:
         self.spark = spark
         self._on_commit = on_commit or _no_hook
         self._transactions = itertools.count(1)
-        self.root = root.rstrip("/")
+        self.root = _absolute(root)
         self.files = Files(spark)
         self._roots = {zone: f"{self.root}/{folder}" for zone, folder in _ZONE_FOLDERS.items()}
         if raw_root:
-            self._roots["raw"] = raw_root.rstrip("/")
+            self._roots["raw"] = _absolute(raw_root)
 
     # where things are ---------------------------------------------------------------------------------------------
 

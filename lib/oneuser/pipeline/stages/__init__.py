@@ -81,7 +81,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "identity",
         resolve_identity,
-        reads=(EVENTS, EVENT_IDENTIFIERS, EDGES, COMPONENTS),
+        reads=(EVENTS, EVENT_IDENTIFIERS, IDENTIFIER_VALUES, EDGES, COMPONENTS),
         writes=(
             USER_IDS,
             USER_REDIRECTS,

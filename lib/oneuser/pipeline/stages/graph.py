@@ -12,10 +12,16 @@ from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.core.errors import CertificationError
 from oneuser.core.session import has_graphframes
 from oneuser.events.normalise import make_normaliser
-from oneuser.graph.blocked import BLOCKED_DDL, find_blocked
+from oneuser.graph.blocked import find_blocked
 from oneuser.graph.certification import gather_evidence, judge
 from oneuser.graph.components import choose_engine, connect
-from oneuser.graph.edges import build_edges, describe_vertices, usable_identifiers
+from oneuser.graph.edges import (
+    CARRIED,
+    build_edges,
+    carried_identifiers,
+    describe_vertices,
+    usable_identifiers,
+)
 from oneuser.pipeline.access import id_type_rules
 
 if TYPE_CHECKING:
@@ -27,21 +33,32 @@ if TYPE_CHECKING:
     from oneuser.pipeline.context import RunContext
 
 
+def carried(ctx: RunContext) -> DataFrame:
+    """Rows of `event_identifiers` that may own their message under this run's rules, with `priority`."""
+    return carried_identifiers(ctx.read(EVENT_IDENTIFIERS), blocked(ctx), priorities=_priorities(ctx))
+
+
 def usable(ctx: RunContext) -> DataFrame:
-    """Rows of `event_identifiers` that may link or own under this run's rules, with `priority`."""
-    priorities = {name: rules.priority for name, rules in ctx.config.identity.id_types.items()}
-    return usable_identifiers(ctx.read(EVENT_IDENTIFIERS), blocked(ctx), priorities=priorities)
+    """Rows of `event_identifiers` that may link under this run's rules, with `priority`."""
+    links = ctx.read(EVENT_IDENTIFIERS)
+    if links.where(~F.col("link").isin(*CARRIED)).isEmpty():
+        return carried(ctx)
+    return usable_identifiers(links, blocked(ctx), priorities=_priorities(ctx))
 
 
-def blocked(ctx: RunContext) -> DataFrame:
-    """One row per identifier that the configuration blocks."""
+def blocked(ctx: RunContext) -> DataFrame | None:
+    """One row per identifier that the configuration blocks; null where it blocks none."""
     rules = ctx.config.identity.id_types
     specs = id_type_rules(ctx.config)
     exact = {name: _normalised(r.blocked_values, specs[name]) for name, r in rules.items() if r.blocked_values}
     patterns = {name: r.blocked_patterns for name, r in rules.items() if r.blocked_patterns}
     if not exact and not patterns:
-        return ctx.spark.createDataFrame([], BLOCKED_DDL)
+        return None
     return find_blocked(ctx.read(IDENTIFIER_VALUES), exact=exact, patterns=patterns)
+
+
+def _priorities(ctx: RunContext) -> dict[str, int]:
+    return {name: rules.priority for name, rules in ctx.config.identity.id_types.items()}
 
 
 def _normalised(values: Collection[str], spec: IdTypeSpec) -> frozenset[str]:

@@ -32,7 +32,7 @@ from oneuser.identity.resolution import build_dim_user, build_identifier_map, bu
 from oneuser.identity.stability import count_stability
 from oneuser.marts.accounts.accounts import build_dim_account
 from oneuser.marts.accounts.memberships import add_account_at, build_account_memberships
-from oneuser.pipeline.stages.graph import usable
+from oneuser.pipeline.stages.graph import carried
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -49,7 +49,7 @@ def identity(ctx: RunContext) -> None:
     before = {contract.name: ctx.read(contract) for contract in (USER_IDS, IDENTIFIER_MAP, EVENTS_RESOLVED)}
     decided = _decide(ctx)
     identifier_map = _write_people(ctx, decided, before[IDENTIFIER_MAP.name])
-    owned = ctx.persist(resolve_events(ctx.read(EVENTS), usable(ctx), identifier_map))
+    owned = ctx.persist(resolve_events(ctx.read(EVENTS), carried(ctx), identifier_map))
     group_events = owned.where(
         (F.col("type") == "group") & F.col("group_id").isNotNull() & F.col("user_id").isNotNull()
     )

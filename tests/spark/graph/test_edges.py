@@ -1,0 +1,134 @@
+"""Edges, readings of previousId, and certification, on literal rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from oneuser.contracts.graph import EVENT_IDENTIFIERS
+from oneuser.graph.blocked import find_blocked
+from oneuser.graph.certification import gather_evidence, judge
+from oneuser.graph.components import connect
+from oneuser.graph.edges import build_edges, usable_identifiers
+
+MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
+TYPES = {"user_id": 1, "email": 2, "anonymous_id": 9}
+Link = tuple[str, int, str, int, str]  # message, identifier, type, rank within the type, link
+
+
+def links(spark: SparkSession, *rows: Link) -> DataFrame:
+    """Rows of `event_identifiers`; the number in a message's name is its day and its run."""
+    return spark.createDataFrame(
+        [
+            (message.encode(), number, id_type, rank, MONDAY + timedelta(days=int(message[1:])), link, int(message[1:]))
+            for message, number, id_type, rank, link in rows
+        ],
+        EVENT_IDENTIFIERS.schema,
+    )
+
+
+def pairs(edges: DataFrame) -> set[tuple[int, int, str, int]]:
+    return {(row["src"], row["dst"], row["source"], row["n_events"]) for row in edges.collect()}
+
+
+def test_a_message_links_its_identifiers_to_the_best_and_repeats_are_counted(spark: SparkSession) -> None:
+    # given an e-mail (5) and two cookies (1, 2) in one message, and the e-mail with one of the cookies again
+    rows = links(
+        spark,
+        ("m1", 1, "anonymous_id", 0, "event"),
+        ("m1", 2, "anonymous_id", 1, "event"),
+        ("m1", 5, "email", 0, "event"),
+        ("m2", 5, "email", 0, "event"),
+        ("m2", 2, "anonymous_id", 0, "event"),
+        ("m3", 7, "anonymous_id", 0, "event"),
+    )
+
+    edges = build_edges(usable_identifiers(rows, None, priorities=TYPES))
+
+    # then the e-mail is the centre, the cookies are not linked to each other, and a lone identifier has no edge
+    assert pairs(edges) == {(1, 5, "event", 1), (2, 5, "event", 2)}
+    counted = edges.where("src = 2").first()
+    assert counted is not None
+    assert (counted["first_message_key"], counted["last_message_key"]) == (b"m1", b"m2")
+    assert (counted["first_run"], counted["last_run"]) == (1, 2)
+
+
+def test_a_previous_id_is_a_cookie_if_a_message_carries_it_as_one_and_else_a_login(spark: SparkSession) -> None:
+    alias = [
+        ("m5", 10, "user_id", 0, "alias"),
+        ("m5", 1, "anonymous_id", 0, "previous_anonymous"),
+        ("m5", 11, "user_id", 1, "previous_user"),
+    ]
+    carried = [("m1", 1, "anonymous_id", 0, "event")]
+
+    as_cookie = build_edges(usable_identifiers(links(spark, *alias, *carried), None, priorities=TYPES))
+    as_login = build_edges(usable_identifiers(links(spark, *alias), None, priorities=TYPES))
+
+    assert pairs(as_cookie) == {(1, 10, "alias", 1)}
+    assert pairs(as_login) == {(10, 11, "alias", 1)}
+
+
+def test_blocked_values_and_undeclared_types_do_not_link(spark: SparkSession) -> None:
+    values = spark.createDataFrame(
+        [(5, "email", "test@example.com"), (6, "email", "noreply@shop.example"), (8, "email", "ann@example.com")],
+        "identifier_id bigint, id_type string, id_value string",
+    )
+    blocked = find_blocked(values, exact={"email": frozenset({"test@example.com"})}, patterns={"email": ["^noreply@"]})
+    rows = links(
+        spark,
+        *[(f"m{n}", n, "email", 0, "event") for n in (5, 6, 8)],
+        *[(f"m{n}", 1, "anonymous_id", 0, "event") for n in (5, 6, 8)],
+        ("m8", 9, "advertising_id", 0, "event"),
+    )
+
+    edges = build_edges(usable_identifiers(rows, blocked, priorities=TYPES))
+
+    assert pairs(edges) == {(1, 8, "event", 1)}
+
+
+CORRUPTIONS = {
+    "none": ("identifier_id", "component_id", ""),
+    "a vertex relabelled": ("identifier_id", "if(identifier_id = 3, 4, component_id)", "between two components"),
+    "two components merged": ("identifier_id", "if(component_id = 4, 1, component_id)", "lumped"),
+    "a vertex lost": ("nullif(identifier_id, 5)", "component_id", "are not the 6 of the graph"),
+}
+
+
+@pytest.mark.parametrize("corruption", CORRUPTIONS)
+def test_corrupted_components_are_found_on_the_cluster(spark: SparkSession, tmp_path: Path, corruption: str) -> None:
+    # given components {1, 2, 3} and {4, 5} and a lone 6
+    edges = spark.createDataFrame([(1, 2), (2, 3), (4, 5)], "src bigint, dst bigint")
+    vertices = spark.range(1, 7).withColumnRenamed("id", "identifier_id")
+    labels = connect(edges, engine="one_task", checkpoint_folder=str(tmp_path))
+    whole = vertices.join(labels, on="identifier_id", how="left").selectExpr(
+        "identifier_id", "coalesce(component_id, identifier_id) AS component_id"
+    )
+    number, label, problem = CORRUPTIONS[corruption]
+    written = whole.selectExpr(f"{number} AS identifier_id", f"{label} AS component_id").where(
+        "identifier_id IS NOT NULL"
+    )
+
+    evidence = gather_evidence(written, edges, vertices).first()
+
+    assert evidence is not None
+    found = "; ".join(judge(evidence).problems)
+    assert (problem in found) if problem else not found
+
+
+@pytest.mark.graphframes
+@pytest.mark.parametrize("is_adaptive", ["true", "false"])
+def test_graphframes_gives_the_same_components(spark: SparkSession, tmp_path: Path, is_adaptive: str) -> None:
+    edges = spark.createDataFrame([(1, 2), (3, 2), (4, 5), (5, 5), (7, 7)], "src bigint, dst bigint")
+    expected = {1: 1, 2: 1, 3: 1, 4: 4, 5: 4, 7: 7}
+    before = spark.conf.get("spark.sql.adaptive.enabled")
+    spark.conf.set("spark.sql.adaptive.enabled", is_adaptive)
+    try:
+        for engine in ("one_task", "graphframes"):
+            labels = connect(edges, engine=engine, checkpoint_folder=str(tmp_path / "checkpoints"))
+            assert {row["identifier_id"]: row["component_id"] for row in labels.collect()} == expected
+    finally:
+        spark.conf.set("spark.sql.adaptive.enabled", before)
+    assert not (tmp_path / "checkpoints").exists()
