@@ -1,4 +1,7 @@
-"""spark-submit to a real cluster: a master, two workers, the package as a zip, Delta by `--jars`."""
+"""spark-submit to a real cluster: a master, two workers, the package as a zip, Delta by `--jars`.
+
+Five JVMs take minutes on two cores, so the cluster is for `make soak`.
+"""
 
 from __future__ import annotations
 
@@ -191,11 +194,13 @@ def submitted(tmp_path_factory: pytest.TempPathFactory) -> Submitted:
     return Submitted(warehouse, truth, folder, workers)
 
 
+@pytest.mark.soak
 def test_a_submitted_run_publishes_what_it_was_given(submitted: Submitted) -> None:
     assert json.loads((submitted.warehouse / "published.json").read_text())["run"] == 1
     assert read_table(submitted.warehouse, "events_resolved").num_rows == submitted.truth.accepted
 
 
+@pytest.mark.soak
 def test_a_submitted_run_finds_everybody(submitted: Submitted) -> None:
     owners = people(submitted.warehouse)
 
@@ -206,6 +211,7 @@ def test_a_submitted_run_finds_everybody(submitted: Submitted) -> None:
     assert None not in owners.values()
 
 
+@pytest.mark.soak
 def test_both_executors_take_part_and_run_the_code_from_the_zip(submitted: Submitted) -> None:
     from deltalake import DeltaTable
 
