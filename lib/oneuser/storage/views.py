@@ -40,10 +40,10 @@ def _duckdb_view(warehouse: Warehouse, contract: TableContract, version: int) ->
     files = sorted(_local(file) for file in warehouse.read(contract, version).inputFiles())
     head = f"-- {contract.grain}\nCREATE OR REPLACE VIEW {contract.name} AS\n"
     if not files:
-        columns = ", ".join(f"CAST(NULL AS {_duckdb_type(f.dtype)}) AS {f.name}" for f in contract.fields)
+        columns = ", ".join(f"CAST(NULL AS {_duckdb_type(f.dtype)}) AS {_named(f.name)}" for f in contract.fields)
         return f"{head}SELECT {columns} WHERE false;"
     listed = ",\n  ".join(_quoted(file) for file in files)
-    columns = ", ".join(contract.columns)
+    columns = ", ".join(_named(name) for name in contract.columns)
     return f"{head}SELECT {columns} FROM read_parquet([\n  {listed}\n]);"
 
 
@@ -51,6 +51,11 @@ def _local(file: str) -> str:
     """A file's address as DuckDB takes it: a plain path where it is local."""
     parts = urlsplit(file)
     return unquote(parts.path) if parts.scheme in ("", "file") else file
+
+
+def _named(column: str) -> str:
+    """A column's name as DuckDB takes it; `interval` and `offset` are words of its own."""
+    return f'"{column}"'
 
 
 def _quoted(text: str) -> str:
