@@ -40,7 +40,9 @@ doctor: setup ## Say what is here: Java, Spark, Delta, GraphFrames, memory
 
 .PHONY: test
 test: check ## All checks, then all tests that fit in a quarter of an hour (ARGS go to pytest)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest tests/architecture tests/unit $(ARGS)
+	$(BIN)/python -m pytest -p no:randomly tests/spark $(ARGS)
+	$(BIN)/python -m pytest -p no:randomly tests/integration $(ARGS)
 
 .PHONY: check
 check: lint type rules ## Format, lint, types, import rules and architecture tests
