@@ -70,8 +70,7 @@ def holds_after_crash(spark: SparkSession, calm: tuple[Path, Path, int], scratch
         assert contents(warehouse, name) == contents(undisturbed, name), f"table {name} after a kill at point {point}"
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("draw", range(2))
+@pytest.mark.parametrize("draw", [0, pytest.param(1, marks=pytest.mark.soak), pytest.param(2, marks=pytest.mark.soak)])
 def test_a_killed_run_ends_like_an_undisturbed_one(
     spark: SparkSession, uninterrupted: tuple[Path, Path, int], tmp_path: Path, draw: int
 ) -> None:
