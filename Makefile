@@ -39,10 +39,14 @@ doctor: setup ## Say what is here: Java, Spark, Delta, GraphFrames, memory
 ##@ Check
 
 .PHONY: test
-test: check ## All checks, then all tests that fit in a quarter of an hour (ARGS go to pytest)
-	$(BIN)/python -m pytest tests/architecture tests/unit $(ARGS)
-	$(BIN)/python -m pytest -p no:randomly tests/spark $(ARGS)
-	$(BIN)/python -m pytest -p no:randomly tests/integration $(ARGS)
+test: check ## All checks, then all tests but those of soak (ARGS go to pytest, which then runs once)
+ifeq ($(strip $(ARGS)),)
+	$(BIN)/python -m pytest tests/architecture tests/unit
+	$(BIN)/python -m pytest -p no:randomly tests/spark
+	$(BIN)/python -m pytest -p no:randomly tests/integration
+else
+	$(BIN)/python -m pytest $(ARGS)
+endif
 
 .PHONY: check
 check: lint type rules ## Format, lint, types, import rules and architecture tests

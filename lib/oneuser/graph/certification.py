@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
-    from pyspark.sql import DataFrame, Row
+    from pyspark.sql import Column, DataFrame, Row
 
 FINDINGS_DDL = (
     "n_vertices bigint, n_labels bigint, n_pieces bigint, n_repeated bigint, n_mislabelled bigint, n_crossing bigint"
@@ -66,7 +66,7 @@ def gather_evidence(components: DataFrame, edges: DataFrame, vertices: DataFrame
     return findings.crossJoin(F.broadcast(found)).crossJoin(F.broadcast(expected))
 
 
-def _checksum() -> F.Column:  # type: ignore[name-defined]
+def _checksum() -> Column:
     # a sum of hashes as decimal: independent of order, and it cannot overflow under ANSI
     return F.coalesce(F.sum(F.xxhash64("identifier_id").cast("decimal(38,0)")), F.lit(0).cast("decimal(38,0)"))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 _SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 50, 100, 500, 1000)
 
@@ -43,7 +43,7 @@ def count_stability(
     return reduce(lambda left, right: left.unionByName(right), parts)
 
 
-def _value(name: str) -> F.Column:  # type: ignore[name-defined]
+def _value(name: str) -> Column:
     return F.col(name).cast("double").alias("value")
 
 
