@@ -48,6 +48,15 @@ def load_keys(reference: str, *, deployment: str, may_create: bool) -> Keys:
         text = path.read_text(encoding="utf-8")
     else:
         raise ConfigError.single("keys.identifiers", f"{kind!r} is no kind of reference; use env:NAME or file:PATH")
+    return read_keys(text, deployment=deployment)
+
+
+def read_keys(text: str, *, deployment: str) -> Keys:
+    """The keys that the text of a key file makes.
+
+    Raises:
+        EnvironmentProblem: where a secret is too short, or not hexadecimal.
+    """
     versions = [_version(line) for line in text.splitlines() if line.strip()]
     oldest, newest = versions[0], versions[-1]
     return Keys(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from oneuser.core.config.base import Section
 from oneuser.core.config.document import Document, apply_overrides, read_document
 from oneuser.core.config.model import Config
 from oneuser.core.config.not_yet import refused_keys
@@ -17,6 +18,8 @@ from oneuser.core.errors import ConfigError, ConfigProblem
 
 _NEXT_STEP = "mend the configuration and try again; `oneuser config schema` describes every key"
 _MAX_BYTES = 4 * 1024 * 1024
+
+Model = TypeVar("Model", bound=Section)
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -31,12 +34,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: with every problem of the file and of the overrides, each with file and line.
     """
-    file = str(path)
-    document = read_document(_text_of(Path(path)), file=file)
-    is_readable = not any(problem.code == "config.yaml" and not problem.key for problem in document.problems)
-    if is_readable:
-        apply_overrides(document, overrides)
-    return _checked(document, is_readable=is_readable)
+    return checked(read_file(path, overrides), Config)
 
 
 def make_config(values: Mapping[str, Any]) -> Config:
@@ -45,16 +43,33 @@ def make_config(values: Mapping[str, Any]) -> Config:
     Raises:
         ConfigError: with every problem.
     """
-    return _checked(Document(copy.deepcopy(dict(values))), is_readable=True)
+    return checked(Document(copy.deepcopy(dict(values))), Config)
 
 
-def _checked(document: Document, *, is_readable: bool) -> Config:
+def read_file(path: str | Path, overrides: Sequence[str] = ()) -> Document:
+    """What a YAML file and the overrides say, unchecked. Problems of the text are in the document.
+
+    Raises:
+        ConfigError: where the file cannot be read.
+    """
+    document = read_document(_text_of(Path(path)), file=str(path))
+    if _is_readable(document):
+        apply_overrides(document, overrides)
+    return document
+
+
+def checked(document: Document, model: type[Model]) -> Model:
+    """A document as what it should be: the whole configuration, or some sections of it.
+
+    Raises:
+        ConfigError: with every problem.
+    """
     problems = list(document.problems)
-    config: Config | None = None
-    if is_readable:
+    config: Model | None = None
+    if _is_readable(document):
         not_yet = refused_keys(document)
         try:
-            config = Config.model_validate(document.values)
+            config = model.model_validate(document.values)
         except ValidationError as refusal:
             # what is refused as not implemented needs no second text that calls it unknown
             errors = [
@@ -63,11 +78,15 @@ def _checked(document: Document, *, is_readable: bool) -> Config:
                 if not any(_concerns(place_of(error["loc"], document), refused) for refused in not_yet)
             ]
             unread = {problem.key for problem in document.problems if problem.code == "config.yaml"}
-            problems += [found for found in translate(errors, Config, document) if found.key not in unread]
+            problems += [found for found in translate(errors, model, document) if found.key not in unread]
         problems += not_yet.values()
     if problems or config is None:
         raise ConfigError(sorted(problems, key=_order), next_step=_NEXT_STEP)
     return config
+
+
+def _is_readable(document: Document) -> bool:
+    return not any(problem.code == "config.yaml" and not problem.key for problem in document.problems)
 
 
 def _concerns(place: tuple[str | int, ...], refused: tuple[str | int, ...]) -> bool:
@@ -76,8 +95,9 @@ def _concerns(place: tuple[str | int, ...], refused: tuple[str | int, ...]) -> b
     return is_below or (refused[-1] in {"url_param", "derive"} and place == refused[:-1])
 
 
-def _order(problem: ConfigProblem) -> tuple[bool, int, str, str]:
-    return (problem.line is None, problem.line or 0, problem.key, problem.message)
+def _order(problem: ConfigProblem) -> tuple[bool, int, str]:
+    # those of one key stay as they were found: in the order of a file's lines
+    return (problem.line is None, problem.line or 0, problem.key)
 
 
 def _text_of(path: Path) -> str:
