@@ -52,7 +52,10 @@ def init(call: Call, to: Annotated[Path, typer.Option(help="The file to write.")
 
 def validate(call: Call) -> None:
     """Check the configuration and that every source has input. Starts no Spark; names every mistake at once."""
+    from oneuser.pipeline.manual_rules import check_manual_rules
+
     config = call.config
+    check_manual_rules(config)
     inputs = {name: find_inputs(source.path) for name, source in config.sources.items()}
     missing = [
         ConfigProblem(f"sources.{name}.path", f"no file matches {config.sources[name].path}", code="config.value")

@@ -10,9 +10,10 @@ from oneuser.core.errors import ConfigError, EnvironmentProblem
 from oneuser.pipeline.lease import Lease, Publication, load_claims, published
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import timedelta
 
+    from oneuser.pipeline.records import RunRecord
     from oneuser.storage.warehouse import Warehouse
 
 PUBLISHED_FILE = "published.json"
@@ -55,6 +56,13 @@ def write_published(warehouse: Warehouse, run_seq: int, tables: Mapping[str, int
 def current_publication(warehouse: Warehouse) -> Publication | None:
     """What readers see now, null before the first publication."""
     return max(published(load_claims(warehouse)), key=lambda p: p.fence, default=None)
+
+
+def newest_completed(warehouse: Warehouse, runs: Iterable[RunRecord]) -> RunRecord | None:
+    """The newest run that was published, whatever a rollback shows now; null before the first publication."""
+    by_seq = {run.run_seq: run for run in runs}
+    done = [by_seq[p.run_seq] for p in published(load_claims(warehouse)) if p.kind == "run" and p.run_seq in by_seq]
+    return max(done, key=lambda run: run.run_seq, default=None)
 
 
 def mend_published_file(warehouse: Warehouse) -> None:

@@ -20,8 +20,9 @@ from oneuser.contracts.registry import TABLES
 from oneuser.core.config import config_hash, section_hash
 from oneuser.core.errors import ConfigError, GateError, LockedError, OneUserError
 from oneuser.pipeline.context import RunContext
-from oneuser.pipeline.lease import Lease, load_claims, published
-from oneuser.pipeline.publication import check_own_commits, mend_published_file, write_published
+from oneuser.pipeline.lease import Lease
+from oneuser.pipeline.manual_rules import check_manual_rules
+from oneuser.pipeline.publication import check_own_commits, mend_published_file, newest_completed, write_published
 from oneuser.pipeline.records import RunLog, RunRecord, StageRecord, load_runs
 from oneuser.pipeline.stages import STAGES, Stage
 from oneuser.privacy.keys import load_keys
@@ -94,12 +95,14 @@ def run_pipeline(spark: SparkSession, config: Config, options: RunOptions | None
     """Do a run, or what is left of it, and publish it.
 
     Raises:
+        ConfigError: where a manual rule cannot be.
         LockedError: where another process holds the lease.
         GateError: where a gate refused publication.
         OneUserError: where a stage failed; nothing is published.
     """
     options = options or RunOptions()
     wanted = _wanted_stages(options.stages)
+    check_manual_rules(config)
     warehouse = open_for_writing(spark, config, options.on_commit)
     lease = Lease.acquire(warehouse, ttl=timedelta(minutes=config.lease.ttl_minutes))
     try:
@@ -126,7 +129,7 @@ class _Attempt:
         self.lease = lease
         self.started = time.monotonic()
         runs = load_runs(warehouse)
-        self.completed = _newest_completed(warehouse, runs)
+        self.completed = newest_completed(warehouse, runs)
         if self.completed is not None:
             mend_published_file(warehouse)
         self.run, self.is_new = self._this_run(runs)
@@ -286,13 +289,6 @@ class _Attempt:
         if isinstance(problem, LockedError):
             return  # the run belongs to whoever took it over
         self.record.ended(_now(), state=state, exit_code=exit_code, message=message, seconds=seconds)
-
-
-def _newest_completed(warehouse: Warehouse, runs: list[RunRecord]) -> RunRecord | None:
-    """The newest run that was published, whatever a rollback shows now."""
-    by_seq = {run.run_seq: run for run in runs}
-    done = [by_seq[p.run_seq] for p in published(load_claims(warehouse)) if p.kind == "run" and p.run_seq in by_seq]
-    return max(done, key=lambda run: run.run_seq, default=None)
 
 
 def _now() -> datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from dataclasses import astuple
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -18,7 +19,7 @@ _WIDTH = 120
 
 
 def config_hash(config: Config) -> str:
-    """SHA-256 in hexadecimal of everything that shapes results. Blocked files count by what is in them."""
+    """SHA-256 in hexadecimal of everything that shapes results. Files of rules count by what is in them."""
     facts = _facts(config)
     for section in _WITHOUT_EFFECT:
         del facts[section]
@@ -70,6 +71,8 @@ def _facts(config: Config) -> dict[str, Any]:
         # order and repetition of blocked values mean nothing
         written["blocked"] = sorted(rules.blocked_values)
         written["blocked_patterns"] = sorted(set(rules.blocked_patterns))
+    # in which line a rule stands means nothing either
+    facts["identity"]["manual_rules"] = sorted({astuple(rule)[1:] for rule in config.identity.manual_pairs})
     return facts
 
 

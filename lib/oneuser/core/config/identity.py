@@ -20,6 +20,7 @@ from oneuser.core.config.base import (
     compile_pattern,
     misplaced,
 )
+from oneuser.core.config.manual_rules import ManualRule, read_manual_rules
 
 Normaliser = Literal["none", "trim", "lower", "email", "uid2_email", "phone", "salesforce_id", "uuid"]
 _PATTERN_PREFIX = "re:"
@@ -73,9 +74,7 @@ class IdType(Section):
     @field_validator("blocked_file")
     @classmethod
     def _file_is_there(cls, path: str | None) -> str | None:
-        if path is not None and not Path(path).is_file():
-            raise ValueError(f"there is no file {path} (relative paths start at the working directory)")
-        return path
+        return _existing(path)
 
     @model_validator(mode="after")
     def _options_fit_the_normaliser(self) -> IdType:
@@ -100,7 +99,11 @@ class AliasRules(Section):
 
 
 class IdentityRules(Section):
-    """How identifiers become people."""
+    """How identifiers become people.
+
+    `manual_rules` is a CSV of pairs that are, or are never, one person: action (include or exclude), id_type_a,
+    id_value_a, id_type_b, id_value_b, reason.
+    """
 
     id_types: Annotated[Mapping[Name, IdType], Field(min_length=1)]
     survivor: Literal["strongest", "oldest"] = "strongest"
@@ -109,6 +112,34 @@ class IdentityRules(Section):
     max_identifiers_per_user: Positive = 1000
     alias: AliasRules = AliasRules()
     manual_rules: FilePath | None = None
+
+    # what the file held when the configuration was loaded: a later change of the file is a change of configuration
+    _manual: tuple[ManualRule, ...] = PrivateAttr(default=())
+
+    @property
+    def manual_pairs(self) -> tuple[ManualRule, ...]:
+        """The lines of the file of manual rules, as written: the id types' normalisers are still to be applied."""
+        return self._manual
+
+    @field_validator("manual_rules")
+    @classmethod
+    def _file_is_there(cls, path: str | None) -> str | None:
+        return _existing(path)
+
+    @model_validator(mode="after")
+    def _manual_rules_are_read(self) -> IdentityRules:
+        if self.manual_rules is None:
+            return self
+        problems: list[tuple[Place, str]] = []
+        try:
+            read = read_manual_rules(Path(self.manual_rules), id_types=tuple(self.id_types))
+        except (OSError, UnicodeDecodeError, csv.Error) as problem:
+            problems.append((("manual_rules",), f"cannot be read as CSV ({type(problem).__name__})"))
+        else:
+            problems += [(("manual_rules",), f"{self.manual_rules}:{line}: {text}") for line, text in read.problems]
+            self._manual = read.rules
+        misplaced(problems)
+        return self
 
     @field_validator("id_types")
     @classmethod
@@ -134,6 +165,12 @@ class IdentityRules(Section):
                     problems.append(((name, "blocked_file"), f"cannot be read as CSV ({type(problem).__name__})"))
         misplaced(problems)
         return id_types
+
+
+def _existing(path: str | None) -> str | None:
+    if path is not None and not Path(path).is_file():
+        raise ValueError(f"there is no file {path} (relative paths start at the working directory)")
+    return path
 
 
 def read_blocked_values(path: Path, *, id_type: str) -> frozenset[str]:
