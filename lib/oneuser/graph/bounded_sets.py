@@ -1,0 +1,132 @@
+"""Disjoint sets of identifiers that refuse to become more than one person may be. Pure Python.
+
+A union-find by size. Each set keeps the values it holds of every type that could exceed its bound, and the sets that a
+manual exclude keeps it apart from. What is kept of the smaller set moves to the larger one, so that everything moves at
+most log(n) times, whatever the order of the unions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from oneuser.graph.replay import Bounds, Vertex
+
+Rule = Literal["exclude", "unique", "limit", "size"]
+
+_UNIQUE_BOUND = 1
+
+
+class BoundedSets:
+    """The components of one replay group while its edges are replayed.
+
+    Args:
+        vertices: Identifiers of the group, by number.
+        excluded: Pairs that are never one person; those with an end outside the group do not matter.
+        bounds: What one person may hold.
+    """
+
+    def __init__(self, vertices: Mapping[int, Vertex], excluded: Collection[tuple[int, int]], bounds: Bounds) -> None:
+        self._parent = {number: number for number in vertices}
+        self._size = dict.fromkeys(vertices, 1)
+        self._max_size = bounds.max_identifiers
+        self._watched = watched_types(vertices.values(), bounds)
+        self._held: dict[str, dict[int, set[int]]] = {id_type: {} for _, id_type, _ in self._watched}
+        for number, vertex in vertices.items():
+            if vertex.id_type in self._held:
+                self._held[vertex.id_type][number] = {vertex.value_class}
+        self._apart_from: dict[int, set[int]] = {}
+        for one, other in excluded:
+            if one in vertices and other in vertices and one != other:
+                self._apart_from.setdefault(one, set()).add(other)
+                self._apart_from.setdefault(other, set()).add(one)
+        # two sets that have not changed since they were refused are refused again without a look at what they hold
+        self._verdicts: dict[tuple[int, int, int, int], Rule] = {}
+
+    def find(self, identifier: int) -> int:
+        """The identifier that stands for the set; another one after each union."""
+        parent = self._parent
+        while (above := parent[identifier]) != identifier:
+            parent[identifier] = identifier = parent[above]
+        return identifier
+
+    def unite(self, one: int, other: int, *, is_bounded: bool = True) -> Rule | None:
+        """Unite the sets of two identifiers unless a rule forbids it.
+
+        Args:
+            one: An identifier.
+            other: An identifier.
+            is_bounded: Whether bounds count; a manual exclude always does.
+
+        Returns:
+            The rule that refused the union. None where they are one set now.
+        """
+        larger, smaller = self.find(one), self.find(other)
+        if larger == smaller:
+            return None
+        if self._size[larger] < self._size[smaller]:
+            larger, smaller = smaller, larger
+        if smaller in self._apart_from.get(larger, ()):
+            return "exclude"
+        if is_bounded:
+            # a set only grows: its size says whether it has changed
+            state = (larger, smaller, self._size[larger], self._size[smaller])
+            rule = self._verdicts.get(state) or self._broken_bound(larger, smaller)
+            if rule is not None:
+                self._verdicts[state] = rule
+                return rule
+        self._merge(larger, smaller)
+        return None
+
+    def labels(self) -> dict[int, int]:
+        """The smallest member of each identifier's set."""
+        smallest: dict[int, int] = {}
+        return {number: smallest.setdefault(self.find(number), number) for number in sorted(self._parent)}
+
+    def _broken_bound(self, larger: int, smaller: int) -> Rule | None:
+        for rule, id_type, bound in self._watched:
+            held = self._held[id_type]
+            if larger in held and smaller in held and _holds_too_many(held[larger], held[smaller], bound):
+                return rule
+        return "size" if self._size[larger] + self._size[smaller] > self._max_size else None
+
+    def _merge(self, larger: int, smaller: int) -> None:
+        self._parent[smaller] = larger
+        self._size[larger] += self._size.pop(smaller)
+        for held in self._held.values():
+            values = held.pop(smaller, None)
+            if values is not None:
+                held.setdefault(larger, values).update(values)
+        others = self._apart_from.pop(smaller, None)
+        if others:
+            for other in others:
+                self._apart_from[other].remove(smaller)
+                self._apart_from[other].add(larger)
+            self._apart_from.setdefault(larger, set()).update(others)
+
+
+def watched_types(vertices: Iterable[Vertex], bounds: Bounds) -> list[tuple[Rule, str, int]]:
+    """Rule, type and bound of every type of which the group holds more than one person may, in the order of rules."""
+    values: dict[str, set[int]] = {}
+    for vertex in vertices:
+        values.setdefault(vertex.id_type, set()).add(vertex.value_class)
+    unique: list[tuple[Rule, str, int]] = [("unique", id_type, _UNIQUE_BOUND) for id_type in sorted(bounds.unique)]
+    limits: list[tuple[Rule, str, int]] = [("limit", id_type, n) for id_type, n in sorted(bounds.limits.items())]
+    return [(rule, id_type, n) for rule, id_type, n in unique + limits if len(values.get(id_type, ())) > n]
+
+
+def _holds_too_many(one: set[int], other: set[int], bound: int) -> bool:
+    """Whether two sets hold more values together than the bound, and than the larger of them already holds."""
+    larger, smaller = (one, other) if len(one) >= len(other) else (other, one)
+    room = max(bound - len(larger), 0)
+    if len(smaller) <= room:
+        return False
+    n_new = 0
+    for value in smaller:
+        if value not in larger:
+            n_new += 1
+            if n_new > room:
+                return True
+    return False
