@@ -89,7 +89,7 @@ def _spark() -> Finding:
 
 def _jars(folder: str | None) -> list[Finding]:
     found = jars.look_for_jars(folder)
-    without = "graph.engine graphframes is not to be had; everything else works, auto and one_task included"
+    without = "graph.engine graphframes is not to be had; everything else works, the other engines included"
     if found is None:
         meaning = "fetched once when the first session starts; offline, set ONEUSER_JARS to a folder that has them"
         return [

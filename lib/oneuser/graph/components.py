@@ -1,8 +1,8 @@
 """Connected components: one function, one contract, an engine behind it.
 
 Every engine takes pairs of dense ids (`src`, `dst`) and yields one row per id that has an edge: `identifier_id` and
-`component_id`, the smallest id of its component. The `graphframes` engine runs jobs of its own and releases what it
-persisted; it is the only code of this package that does.
+`component_id`, the smallest id of its component. The engines `contraction` and `graphframes` run jobs of their own and
+release what they persisted.
 """
 
 from __future__ import annotations
@@ -11,25 +11,23 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
 from py4j.protocol import Py4JJavaError
 from pyspark import StorageLevel
 from pyspark.sql import functions as F
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components as scipy_components
 
 from oneuser.core.errors import EnvironmentProblem
+from oneuser.graph.contraction import connect_by_contraction
+from oneuser.graph.one_task import connect_in_one_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from graphframes import GraphFrame
-    from numpy.typing import NDArray
     from pyspark import SparkContext
     from pyspark.sql import DataFrame
 
-LABELS_DDL = "identifier_id bigint, component_id bigint"
+__all__ = ["EngineChoice", "choose_engine", "connect", "connect_in_one_task"]
+
 GRAPHFRAMES_COORDINATES = "io.graphframes:graphframes-spark4_2.13:0.12.3"
 
 
@@ -45,15 +43,14 @@ def choose_engine(wanted: str, *, n_edges: int, one_task_max_edges: int, has_gra
     """Decide by size and by what is on the class path.
 
     Raises:
-        EnvironmentProblem: where `graphframes` is wanted, or needed for the size, and is not there.
+        EnvironmentProblem: where `graphframes` is wanted and is not there.
     """
-    add_graphframes = f"add `--packages {GRAPHFRAMES_COORDINATES}` to spark-submit"
     if wanted == "graphframes" and not has_graphframes:
         raise EnvironmentProblem(
             found="graph.engine is graphframes, and the GraphFrames JAR is not on the class path",
             expected=GRAPHFRAMES_COORDINATES,
             where="graph.engine",
-            next_step=f"{add_graphframes}, or set graph.engine to auto",
+            next_step=f"add `--packages {GRAPHFRAMES_COORDINATES}` to spark-submit, or set graph.engine to auto",
         )
     if wanted != "auto":
         return EngineChoice(wanted, "asked for by graph.engine")
@@ -61,73 +58,32 @@ def choose_engine(wanted: str, *, n_edges: int, one_task_max_edges: int, has_gra
         return EngineChoice(
             "one_task", f"{n_edges:,} edges fit one task (graph.one_task_max_edges {one_task_max_edges:,})"
         )
+    too_many = f"{n_edges:,} edges are more than one task takes (graph.one_task_max_edges {one_task_max_edges:,})"
     if has_graphframes:
-        return EngineChoice("graphframes", f"{n_edges:,} edges are more than one task takes, and GraphFrames is there")
-    raise EnvironmentProblem(
-        found=f"{n_edges:,} edges, and the GraphFrames JAR is not on the class path",
-        expected=f"at most {one_task_max_edges:,} edges for one task",
-        where="graph.one_task_max_edges",
-        next_step=f"{add_graphframes}, or raise graph.one_task_max_edges (about 100 bytes of executor memory an edge)",
-    )
+        return EngineChoice("graphframes", f"{too_many}, and GraphFrames is on the class path")
+    return EngineChoice("contraction", f"{too_many}, and GraphFrames is not on the class path")
 
 
-def connect(edges: DataFrame, *, engine: str, checkpoint_folder: str) -> DataFrame:
+def connect(
+    edges: DataFrame, *, engine: str, checkpoint_folder: str, one_task_max_edges: int = 20_000_000
+) -> DataFrame:
     """Label each id that has an edge with the smallest id of its component.
 
     Args:
         edges: Pairs `src`, `dst` of bigint; duplicates, reversed pairs and loops are harmless.
-        engine: one_task or graphframes.
+        engine: one_task, contraction or graphframes.
         checkpoint_folder: Where graphframes may keep intermediate results; removed when it is done.
+        one_task_max_edges: How many links between roots contraction gives to one task, some 100 bytes each.
 
     Returns:
         `identifier_id`, `component_id`: one row per id.
     """
     pairs = edges.select("src", "dst")
-    return _connect_by_graphframes(pairs, checkpoint_folder) if engine == "graphframes" else connect_in_one_task(pairs)
-
-
-def connect_in_one_task(pairs: DataFrame) -> DataFrame:
-    """Components by SciPy in a single task, over Arrow columns. Memory grows with the edges, some 100 bytes each."""
-    return pairs.repartition(1).mapInArrow(_label_batches, LABELS_DDL)
-
-
-def _label_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    columns = [(batch.column(0).to_numpy(), batch.column(1).to_numpy()) for batch in batches]
-    if not columns:
-        return
-    src = np.concatenate([c[0] for c in columns])
-    dst = np.concatenate([c[1] for c in columns])
-    columns.clear()
-    if len(src) == 0:
-        return
-    ids, labels = label_components(src, dst)
-    step = 1 << 16
-    for start in range(0, len(ids), step):
-        part = slice(start, start + step)
-        yield pa.record_batch({"identifier_id": pa.array(ids[part]), "component_id": pa.array(labels[part])})
-
-
-def label_components(src: NDArray[np.int64], dst: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Ids that occur in the pairs, ascending, and the smallest id of each one's component."""
-    low, high = int(min(src.min(), dst.min())), int(max(src.max(), dst.max()))
-    # dense ids index an array directly; sparse ones are numbered first
-    if low >= 0 and high < 4 * len(src) + 1_000_000:
-        present = np.zeros(high + 1, dtype=bool)
-        present[src] = True
-        present[dst] = True
-        ids = np.flatnonzero(present).astype(np.int64)
-        number = np.cumsum(present, dtype=np.int64) - 1
-        rows, columns = number[src], number[dst]
-    else:
-        ids, numbers = np.unique(np.concatenate([src, dst]), return_inverse=True)
-        rows, columns = numbers[: len(src)], numbers[len(src) :]
-    ones = np.ones(len(rows), dtype=np.int8)
-    n_components, label = scipy_components(
-        coo_array((ones, (rows, columns)), shape=(len(ids), len(ids))), directed=False
-    )
-    smallest = np.empty(n_components, dtype=np.int64)
-    smallest[label[::-1]] = ids[::-1]  # ids ascend: the last write for a label is its smallest id
-    return ids, smallest[label]
+    if engine == "graphframes":
+        return _connect_by_graphframes(pairs, checkpoint_folder)
+    if engine == "contraction":
+        return connect_by_contraction(pairs, one_task_max_pairs=one_task_max_edges)
+    return connect_in_one_task(pairs)
 
 
 def _connect_by_graphframes(pairs: DataFrame, checkpoint_folder: str) -> DataFrame:

@@ -22,7 +22,6 @@ REFUSED = [
     ("identity/shared_device", "time_sliced"),
     ("consent/required_for_linking", ["ads"]),
     ("consent/required_for_attribution", ["ads"]),
-    ("graph/engine", "contraction"),
     ("sources/shop/format", "delta"),
     ("sources/web/preset", "rudderstack"),
     ("sources/shop/mapping/identifiers/user_id", {"url_param": ["context.page.url", "eid"]}),

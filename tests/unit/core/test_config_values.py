@@ -58,6 +58,7 @@ GOOD = [
     ("identity/alias", {"may_join_unique": True, "previous_id_type": "user_id"}),
     ("consent/required_for_linking", []),
     ("graph/engine", "graphframes"),
+    ("graph/engine", "contraction"),
     ("keys/identifiers", "file:./warehouse/.secrets/identifiers"),
     ("retention/return", "Order Completed"),
     ("retention/mode", "on_or_after"),
@@ -74,6 +75,12 @@ GOOD = [
     (f"{MAPPING}/traits", "customer"),
     (f"{MAPPING}/campaign", {"source": "utm", "name": {"concat": ["a", "b"]}}),
     ("sources/web/root", "message"),
+    ("sources/web/identifiers", {"user_id": {"url_param": ["context.page.url", "eid"]}}),
+    (f"{MAPPING}/properties", {"code": {"url_param": [{"concat": ["Host", "Path"]}, "code"]}}),
+    (
+        f"{MAPPING}/identifiers",
+        {"user_id": "Customer", "anonymous_id": {"derive": {"from": "user_id", "transform": "md5"}}},
+    ),
 ]
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from oneuser.core.errors import EnvironmentProblem
 from oneuser.graph.certification import check_components
-from oneuser.graph.components import choose_engine, label_components
+from oneuser.graph.components import choose_engine
+from oneuser.graph.one_task import label_components
 
 
 def random_edges(seed: int, *, n: int = 200, m: int = 150, spread: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -94,16 +95,30 @@ def test_a_repeated_vertex_is_found() -> None:
     assert certified(vertex, label, np.array([1]), np.array([2]))[3] == 1
 
 
-def test_auto_takes_one_task_while_the_edges_fit() -> None:
-    assert choose_engine("auto", n_edges=10, one_task_max_edges=10, has_graphframes=True).engine == "one_task"
-    assert choose_engine("auto", n_edges=11, one_task_max_edges=10, has_graphframes=True).engine == "graphframes"
+@pytest.mark.parametrize(
+    ("n_edges", "has_graphframes", "engine", "reason"),
+    [
+        (10, True, "one_task", "10 edges fit one task"),
+        (11, True, "graphframes", "GraphFrames is on the class path"),
+        (11, False, "contraction", "GraphFrames is not on the class path"),
+    ],
+)
+def test_auto_decides_by_size_and_by_what_is_there(
+    *, n_edges: int, has_graphframes: bool, engine: str, reason: str
+) -> None:
+    choice = choose_engine("auto", n_edges=n_edges, one_task_max_edges=10, has_graphframes=has_graphframes)
+
+    assert choice.engine == engine
+    assert reason in choice.reason
+
+
+@pytest.mark.parametrize("engine", ["one_task", "contraction", "graphframes"])
+def test_an_engine_asked_for_is_the_one_that_runs(engine: str) -> None:
+    choice = choose_engine(engine, n_edges=11, one_task_max_edges=10, has_graphframes=True)
+
+    assert (choice.engine, choice.reason) == (engine, "asked for by graph.engine")
 
 
 def test_graphframes_without_its_jar_says_what_to_add_to_spark_submit() -> None:
     with pytest.raises(EnvironmentProblem, match=r"--packages io\.graphframes:graphframes-spark4_2\.13"):
         choose_engine("graphframes", n_edges=1, one_task_max_edges=10, has_graphframes=False)
-
-
-def test_too_many_edges_without_graphframes_is_an_environment_error() -> None:
-    with pytest.raises(EnvironmentProblem, match="one_task_max_edges"):
-        choose_engine("auto", n_edges=11, one_task_max_edges=10, has_graphframes=False)

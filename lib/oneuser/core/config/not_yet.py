@@ -49,7 +49,6 @@ NOT_YET = (
     NotYet("identity.shared_device", _CONTESTED),
     NotYet("consent.required_for_linking", _CONSENT, allowed=([],)),
     NotYet("consent.required_for_attribution", _CONSENT, allowed=([],)),
-    NotYet("graph.engine", "the engine contraction is not implemented in this version", refused=("contraction",)),
     NotYet("sources.*.format", "reading Delta tables is not implemented in this version", refused=("delta",)),
     NotYet(
         "sources.*.preset",
