@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from oneuser.events.derive import make_transform
 from oneuser.events.identifiers import Identifier, IdentifierReader
 from oneuser.events.syntax import RefusedLine
 from oneuser.events.values import make_getter
@@ -36,6 +37,11 @@ class IdentifierCapture:
             for id_type, part in spec.mapping.identifiers
             if id_type in self._readers
         )
+        self._derived = tuple(
+            (how.from_type, make_transform(how.transform), self._readers[id_type].read)
+            for id_type, how in spec.mapping.derived
+            if id_type in self._readers
+        )
         self._external_ids = make_getter(spec.mapping.external_ids, is_table=is_table)
         self._previous_id = make_getter(spec.mapping.previous_id, is_table=is_table)
         candidates = (
@@ -64,6 +70,8 @@ class IdentifierCapture:
         external_ids = self._external_ids(message)
         if type(external_ids) is list:
             self._add_external(external_ids, links, dropped, unlinked)
+        if self._derived:
+            self._add_derived(links, dropped)
         if is_alias:
             self._add_previous(message, links, dropped)
         return links, dropped, unlinked
@@ -89,6 +97,12 @@ class IdentifierCapture:
             else:
                 # a type that is no name may be anything, a value too
                 unlinked.append("(other)")
+
+    def _add_derived(self, links: list[Link], dropped: list[str]) -> None:
+        """Make identifiers of those that the message carries; a previousId is not carried."""
+        for from_type, transform, read in self._derived:
+            for carried in [link.identifier for link in links if link.identifier.id_type == from_type]:
+                _add(read(transform(carried.value)), "event", links, dropped)
 
     def _add_previous(self, message: dict[str, Any], links: list[Link], dropped: list[str]) -> None:
         raw = self._previous_id(message)

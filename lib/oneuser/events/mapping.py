@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from oneuser.events.spec import Concat, Const, Expression, FirstOf, Mapping, Path, Product, Time, UrlParam
+from oneuser.events.spec import Concat, Const, Derived, Expression, FirstOf, Mapping, Path, Product, Time, UrlParam
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Dict
@@ -34,7 +35,7 @@ def load_preset(name: str) -> Mapping:
 def read_mapping(declared: Dict[str, Any], *, is_table: bool = False) -> Mapping:
     """A mapping from its written form: part → path, or one of `{const: x}`, `{concat: [a, b]}`, `{product: [a, b]}`,
     `{column: x, format: …, zone: …}`, `{url_param: [x, name]}`; a list means the first that is there, except among
-    identifiers, where every one counts.
+    identifiers, where every one counts and `{derive: {from: type, transform: …}}` makes one of another.
 
     For tables a path is the name of a column, or leads into a nested one.
     """  # noqa: D205 - the summary is a list
@@ -43,17 +44,34 @@ def read_mapping(declared: Dict[str, Any], *, is_table: bool = False) -> Mapping
         if written is None:
             continue
         if part == "identifiers":
-            parts[part] = tuple(
-                (id_type, read_expression(one, is_table=is_table))
-                for id_type, places in written.items()
-                for one in (places if isinstance(places, list | tuple) else [places])
-            )
+            parts["identifiers"], parts["derived"] = _read_identifiers(written, is_table=is_table)
         elif part in _OBJECTS and isinstance(written, dict):
             named = ((name, one) for name, one in written.items() if one is not None)
             parts[part] = tuple((name, read_expression(one, is_table=is_table)) for name, one in named)
         else:
             parts[part] = read_expression(written, is_table=is_table)
     return Mapping(**parts)
+
+
+def with_identifiers(mapping: Mapping, declared: Dict[str, Any], *, is_table: bool = False) -> Mapping:
+    """A mapping with further identifiers, in the written form of `read_mapping`, after its own."""
+    places, derived = _read_identifiers(declared, is_table=is_table)
+    return replace(mapping, identifiers=mapping.identifiers + places, derived=mapping.derived + derived)
+
+
+def _read_identifiers(
+    declared: Dict[str, Any], *, is_table: bool
+) -> tuple[tuple[tuple[str, Expression], ...], tuple[tuple[str, Derived], ...]]:
+    """Where identifiers are, and which are made of others."""
+    places: list[tuple[str, Expression]] = []
+    derived: list[tuple[str, Derived]] = []
+    for id_type, written in declared.items():
+        for one in written if isinstance(written, list | tuple) else [written]:
+            if isinstance(one, dict) and "derive" in one:
+                derived.append((id_type, Derived(one["derive"]["from"], one["derive"]["transform"])))
+            else:
+                places.append((id_type, read_expression(one, is_table=is_table)))
+    return tuple(places), tuple(derived)
 
 
 def read_expression(written: Any, *, is_table: bool = False) -> Expression:

@@ -24,7 +24,7 @@ NORMALISER_VERSIONS = {
     "trim": 1,
     "lower": 1,
     "email": 1,
-    "uid2_email": 1,
+    "uid2_email": 2,
     "phone": 1,
     "salesforce_id": 1,
     "uuid": 1,
@@ -44,7 +44,8 @@ _EMAIL = re.compile(
     r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]"
 )
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_GMAIL = frozenset(["gmail.com", "googlemail.com"])
+_GMAIL = "gmail.com"
+_GMAIL_DOMAINS = frozenset([_GMAIL, "googlemail.com"])
 _MAX_EMAIL = 254
 _SALESFORCE = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 _SALESFORCE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
@@ -124,8 +125,10 @@ def normalise_email(value: str, *, gmail: bool = False) -> str | None:
 
 
 def normalise_uid2_email(value: str) -> str | None:
-    """An address as UID2 wants it before hashing: lower case, Gmail variants folded."""
-    return normalise_email(value, gmail=True)
+    """An address as UID2 wants it before hashing: lower case, variants at gmail.com folded, and there alone."""
+    address = normalise_email(value)
+    is_gmail = address is not None and address.rpartition("@")[2] == _GMAIL
+    return _without_gmail_variants(address) if address is not None and is_gmail else address
 
 
 def normalise_phone(value: str, *, region: str | None) -> str | None:
@@ -190,6 +193,8 @@ def _ascii_domain(domain: str) -> str | None:
 
 def _without_gmail_variants(address: str) -> str:
     local, _, domain = address.rpartition("@")
-    if domain not in _GMAIL:
+    if domain not in _GMAIL_DOMAINS:
         return address
-    return f"{local.split('+')[0].replace('.', '')}@gmail.com"
+    folded = local.split("+")[0].replace(".", "")
+    # what is nothing but a tag would meet every other such address
+    return f"{folded}@{_GMAIL}" if folded else address

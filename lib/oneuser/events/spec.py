@@ -62,6 +62,14 @@ class UrlParam:
     name: str
 
 
+@dataclass(frozen=True)
+class Derived:
+    """An identifier that is made of each identifier of another type in the same message, from its normalised value."""
+
+    from_type: str
+    transform: str
+
+
 Expression = Path | Const | FirstOf | Concat | Product | Time | UrlParam
 
 
@@ -69,8 +77,8 @@ Expression = Path | Const | FirstOf | Concat | Product | Time | UrlParam
 class Mapping:
     """Where each part of an event is. A part without an expression is never there.
 
-    `identifiers` may name a type several times; every value counts. `traits` and `properties` are either one
-    expression that gives an object, or pairs of a name and an expression.
+    `identifiers` may name a type several times; every value counts. `derived` are made of the others. `traits` and
+    `properties` are either one expression that gives an object, or pairs of a name and an expression.
     """
 
     message_id: Expression | None = None
@@ -82,6 +90,7 @@ class Mapping:
     received_at: Expression | None = None
     group_id: Expression | None = None
     identifiers: tuple[tuple[str, Expression], ...] = ()
+    derived: tuple[tuple[str, Derived], ...] = ()
     external_ids: Expression | None = None
     previous_id: Expression | None = None
     traits: Expression | tuple[tuple[str, Expression], ...] | None = None

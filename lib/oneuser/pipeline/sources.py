@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.events.batches import parse_lines, parse_rows
-from oneuser.events.mapping import load_preset, read_mapping
+from oneuser.events.mapping import load_preset, read_mapping, with_identifiers
 from oneuser.events.spec import IdTypeSpec, Limits, SourceSpec
 from oneuser.events.times import DAY, micros
 from oneuser.storage.inputs import read_delimited, read_lines, read_parquet
@@ -29,9 +29,10 @@ def source_spec(config: Config, name: str) -> SourceSpec:
     """What the parser has to know about a source."""
     source = config.sources[name]
     if source.mapping is not None:
-        mapping = read_mapping(source.mapping.model_dump(exclude_none=True), is_table=source.is_table)
+        mapping = read_mapping(source.mapping.model_dump(exclude_none=True, by_alias=True), is_table=source.is_table)
     else:
-        mapping = load_preset(source.preset or "segment")
+        further = source.model_dump(include={"identifiers"}, exclude_none=True, by_alias=True)["identifiers"]
+        mapping = with_identifiers(load_preset(source.preset or "segment"), further, is_table=source.is_table)
     limits = config.ingest
     return SourceSpec(
         name=name,

@@ -71,7 +71,9 @@ def test_gmail_ignores_dots_and_tags_where_told_so() -> None:
     assert normalise("email", "J.E.N+x@GoogleMail.com", gmail=True) == "jen@gmail.com"
     assert normalise("uid2_email", "J.E.N+x@gmail.com") == "jen@gmail.com"
     assert normalise("uid2_email", "j.e.n+x@example.com") == "j.e.n+x@example.com"
+    assert normalise("uid2_email", "J.E.N+x@googlemail.com") == "j.e.n+x@googlemail.com"
     assert normalise("email", "j.e.n@gmail.com") == "j.e.n@gmail.com"
+    assert normalise("email", "+x@gmail.com", gmail=True) == "+x@gmail.com"
 
 
 @pytest.mark.parametrize(

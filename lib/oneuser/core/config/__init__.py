@@ -27,7 +27,18 @@ from oneuser.core.config.model import (
     SparkRules,
 )
 from oneuser.core.config.not_yet import NOT_YET
-from oneuser.core.config.sources import Campaign, Column, Concat, Const, Expression, Product, Source, SourceMapping
+from oneuser.core.config.sources import (
+    Campaign,
+    Column,
+    Concat,
+    Const,
+    Derived,
+    Expression,
+    Product,
+    Source,
+    SourceMapping,
+    UrlParam,
+)
 
 __all__ = [
     "NOT_YET",
@@ -43,6 +54,7 @@ __all__ = [
     "Const",
     "ConstCurrency",
     "Conversion",
+    "Derived",
     "Expression",
     "Gates",
     "GraphRules",
@@ -61,6 +73,7 @@ __all__ = [
     "Source",
     "SourceMapping",
     "SparkRules",
+    "UrlParam",
     "config_hash",
     "config_json_schema",
     "load_config",

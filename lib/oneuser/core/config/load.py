@@ -90,9 +90,8 @@ def _is_readable(document: Document) -> bool:
 
 
 def _concerns(place: tuple[str | int, ...], refused: tuple[str | int, ...]) -> bool:
-    """Whether an error is at a refused key, below it, or about an object that consists of it."""
-    is_below = place[: len(refused)] == refused
-    return is_below or (refused[-1] in {"url_param", "derive"} and place == refused[:-1])
+    """Whether an error is at a refused key or below it."""
+    return place[: len(refused)] == refused
 
 
 def _order(problem: ConfigProblem) -> tuple[bool, int, str]:

@@ -16,6 +16,7 @@ from oneuser.core.config.analytics import (
     SessionRules,
 )
 from oneuser.core.config.base import FilePath, Name, Place, Positive, Section, Share, Text, Whole, misplaced
+from oneuser.core.config.captures import capture_problems
 from oneuser.core.config.identity import IdentityRules
 from oneuser.core.config.sources import Source
 
@@ -152,12 +153,6 @@ class Config(Section):
         return rules
 
     @model_validator(mode="after")
-    def _mapped_identifiers_have_a_type(self) -> Config:
-        problems: list[tuple[Place, str]] = []
-        for name, source in self.sources.items():
-            for id_type in source.mapping.identifiers if source.mapping else ():
-                if id_type not in self.identity.id_types:
-                    place: Place = ("sources", name, "mapping", "identifiers", id_type)
-                    problems.append((place, f"identity.id_types declares no {id_type}"))
-        misplaced(problems)
+    def _captured_identifiers_have_a_type(self) -> Config:
+        misplaced(capture_problems(self.sources, self.identity.id_types))
         return self

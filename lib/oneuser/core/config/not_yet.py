@@ -44,7 +44,6 @@ NOT_YET = (
     NotYet("identity.id_types.*.max_persons_per_value", _PROTECTION),
     NotYet("identity.max_identifiers_per_user", _PROTECTION),
     NotYet("identity.conflict", _PROTECTION),
-    NotYet("identity.manual_rules", _PROTECTION),
     NotYet("identity.alias.may_join_unique", _PROTECTION, refused=(False,)),
     NotYet("identity.shared_device", _CONTESTED),
     NotYet("consent.required_for_linking", _CONSENT, allowed=([],)),
@@ -57,8 +56,6 @@ NOT_YET = (
             "rudderstack", "snowplow", "ga4", "amplitude", "mixpanel", "posthog", "salesforce", "hubspot", "generic",
         ),
     ),
-    NotYet("sources.*.mapping.**.url_param", "URL parameters as identifiers are not implemented in this version"),
-    NotYet("sources.*.mapping.**.derive", "derived identifiers are not implemented in this version"),
     NotYet("sessions.cut_at_campaign", "cutting sessions at a campaign is not implemented in this version"),
     NotYet("conversions.*.milestone", "milestones are not implemented in this version"),
     NotYet(

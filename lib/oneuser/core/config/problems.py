@@ -43,8 +43,13 @@ _SHAPES = {
     "const": "expected an ISO 4217 code such as EUR",
     "default_region": "expected two capital letters such as DE",
 }
-_EXPRESSION = "a column or path, or one of {const: ...}, {concat: [...]}, {product: [...]}, {column: ..., format: ...}"
+_EXPRESSION = (
+    "a column or path, or one of {const: ...}, {concat: [...]}, {product: [...]}, {column: ..., format: ...}, "
+    "{url_param: [..., NAME]}"
+)
+_IDENTIFIER = f"{_EXPRESSION}, {{derive: {{from: TYPE, transform: ...}}}}"
 _SCALAR = "a text, a number, true or false"
+_UNIONS = (("scalar", _SCALAR), ("identifier", _IDENTIFIER))
 
 
 def translate(errors: Sequence[Mapping[str, Any]], model: type[BaseModel], document: Document) -> list[ConfigProblem]:
@@ -87,7 +92,7 @@ def _said(error: Mapping[str, Any], model: type[BaseModel], document: Document) 
     elif kind == "missing":
         yield place, "is missing", "config.missing"
     elif kind.startswith("union_tag"):
-        noun = _SCALAR if "scalar" in error["ctx"]["discriminator"] else _EXPRESSION
+        noun = next((text for name, text in _UNIONS if name in error["ctx"]["discriminator"]), _EXPRESSION)
         yield place, _expected(noun, error["input"]), "config.type"
     elif kind in _NOUNS:
         yield place, _expected(_NOUNS[kind], error["input"]), "config.type"

@@ -24,6 +24,7 @@ Format = Literal["jsonl", "csv", "tsv", "parquet", "delta"]
 Preset = Literal[
     "segment", "rudderstack", "snowplow", "ga4", "amplitude", "mixpanel", "posthog", "salesforce", "hubspot", "generic"
 ]
+Transform = Literal["sha256", "md5", "uid2"]
 _MOST_PARTS = 20
 
 
@@ -50,6 +51,15 @@ class Product(Section):
     product: Annotated[tuple[Expression, ...], Field(min_length=1, max_length=_MOST_PARTS)]
 
 
+class UrlParam(Section):
+    """A query parameter of a URL, by its name: `{url_param: [context.page.url, eid]}`. The first of a name counts.
+
+    It is decoded as forms are: `%40` and `+` mean `@` and a space. What stands after `#` is no part of the query.
+    """
+
+    url_param: tuple[Expression, Text]
+
+
 class Column(Section):
     """A column that holds a time: `{column: InvoiceDate, format: yyyy-MM-dd HH:mm:ss, zone: Europe/London}`.
 
@@ -61,26 +71,54 @@ class Column(Section):
     zone: Zone | None = None
 
 
-def _kind(value: Any) -> str | None:
+class Derivation(Section):
+    """From which type of identifier another one is made, and how."""
+
+    from_type: Name = Field(alias="from")
+    transform: Transform
+
+
+class Derived(Section):
+    """An identifier that is made of another one of the same event: `{derive: {from: email, transform: sha256}}`.
+
+    It is made of the normalised value, so that what a tool has hashed already meets the address. `sha256` and `md5` are
+    in hexadecimal, `uid2` is what UID2 makes of an e-mail address.
+    """
+
+    derive: Derivation
+
+
+def _kind(value: Any, kinds: tuple[str, ...]) -> str | None:
     if isinstance(value, str):
         return "<path>"
     if isinstance(value, Section):
-        return next((f"<{key}>" for key in _KINDS if hasattr(value, key)), None)
+        return next((f"<{key}>" for key in kinds if hasattr(value, key)), None)
     if isinstance(value, Mapping):
-        return next((f"<{key}>" for key in _KINDS if key in value), None)
+        return next((f"<{key}>" for key in kinds if key in value), None)
     return None
 
 
-_KINDS = ("const", "concat", "product", "column")
+_KINDS = ("const", "concat", "product", "url_param", "column")
 
-Expression = Annotated[
+
+def _expression_kind(value: Any) -> str | None:
+    return _kind(value, _KINDS)
+
+
+def _identifier_kind(value: Any) -> str | None:
+    return _kind(value, (*_KINDS, "derive"))
+
+
+_Place = (
     Annotated[ColumnOrPath, Tag("<path>")]
     | Annotated[Const, Tag("<const>")]
     | Annotated[Concat, Tag("<concat>")]
     | Annotated[Product, Tag("<product>")]
-    | Annotated[Column, Tag("<column>")],
-    Discriminator(_kind),
-]
+    | Annotated[UrlParam, Tag("<url_param>")]
+    | Annotated[Column, Tag("<column>")]
+)
+Expression = Annotated[_Place, Discriminator(_expression_kind)]
+IdentifierPlace = Annotated[_Place | Annotated[Derived, Tag("<derive>")], Discriminator(_identifier_kind)]
 
 
 def _one_or_several(value: Any) -> str:
@@ -92,8 +130,8 @@ def _object_or_parts(value: Any) -> str:
 
 
 OneOrSeveral = Annotated[
-    Annotated[Expression, Tag("<one>")]
-    | Annotated[tuple[Expression, ...], Field(min_length=1, max_length=_MOST_PARTS), Tag("<several>")],
+    Annotated[IdentifierPlace, Tag("<one>")]
+    | Annotated[tuple[IdentifierPlace, ...], Field(min_length=1, max_length=_MOST_PARTS), Tag("<several>")],
     Discriminator(_one_or_several),
 ]
 ObjectOrParts = Annotated[
@@ -152,8 +190,9 @@ class SourceMapping(Section):
 class Source(Section):
     """One input: files of one format and shape.
 
-    `path` may hold wildcards. `id_space` is the space in which message ids are unique, by default the source's name, so
-    that two sources may share one. `touch` says what a touchpoint is: the first event of a session, or each event.
+    `path` may hold wildcards. `identifiers` are further ones, beside those of a preset. `id_space` is the space in
+    which message ids are unique, by default the source's name, so that two sources may share one. `touch` says what a
+    touchpoint is: the first event of a session, or each event.
     """
 
     path: FilePath
@@ -161,6 +200,7 @@ class Source(Section):
     root: ColumnOrPath | None = None
     preset: Preset | None = None
     mapping: SourceMapping | None = None
+    identifiers: Mapping[Name, OneOrSeveral] = {}
     touch: Literal["session", "event"] = "session"
     id_space: Name | None = None
 
@@ -178,6 +218,8 @@ class Source(Section):
             problems.append((("mapping",), "a source has a `preset` or a `mapping`, not both"))
         elif self.preset == "segment" and self.is_table:
             problems.append((("preset",), f"segment messages are JSON Lines; a {self.format} source needs a `mapping`"))
+        if self.mapping is not None and self.identifiers:
+            problems.append((("identifiers",), "beside a `mapping` they stand in `mapping.identifiers`"))
         if self.root is not None and self.is_table:
             problems.append((("root",), f"only JSON Lines have a root, {self.format} has columns"))
         misplaced(problems)
@@ -186,3 +228,4 @@ class Source(Section):
 
 Concat.model_rebuild()
 Product.model_rebuild()
+UrlParam.model_rebuild()
