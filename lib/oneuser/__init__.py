@@ -1,7 +1,7 @@
 """oneuser: one persistent User ID per person across sessions, devices, touchpoints and runs.
 
-`oneuser.run(config)` and `oneuser.open_warehouse(path)` are loaded when they are first used, so that importing the
-package starts nothing.
+`oneuser.run(config)`, `oneuser.open_warehouse(path)` and `oneuser.simulate(text)` are loaded when they are first used,
+so that importing the package starts nothing.
 """
 
 from __future__ import annotations
@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from oneuser.api import open_warehouse, run
+    from oneuser.pipeline.simulation import simulate
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "open_warehouse", "run"]
+__all__ = ["__version__", "open_warehouse", "run", "simulate"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "simulate":
+        # not by way of the API, which loads Spark
+        from oneuser.pipeline.simulation import simulate
+
+        return simulate
     if name not in ("open_warehouse", "run"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from oneuser import api

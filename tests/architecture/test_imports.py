@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": {*_AGREEMENTS, *FLOW, "storage", "privacy", "report"},
     "api": {*_AGREEMENTS, "pipeline", "report", "storage"},
     "cli": {*_AGREEMENTS, "api", "pipeline", "report"},
-    "__init__": {"api", "core"},
+    "__init__": {"api", "core", "pipeline"},
     "jobs": {*_AGREEMENTS, "api", "cli", "pipeline"},
 }
 

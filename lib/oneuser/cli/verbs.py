@@ -105,7 +105,7 @@ class Call:
 
 
 def verb(
-    app: typer.Typer, name: str, *, examples: Sequence[str], reads: bool = False
+    app: typer.Typer, name: str, *, examples: Sequence[str], reads: bool = False, config_help: str | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a function a verb. Its first parameter gets the `Call`; the rest, annotated, are its own options.
 
@@ -114,10 +114,13 @@ def verb(
         name: The verb.
         examples: Command lines, shown by --help.
         reads: Whether it reads a warehouse, and so has --warehouse.
+        config_help: What --config is, where it is not what it is for all verbs.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         common = _COMMON | ({"warehouse": _WAREHOUSE} if reads else {})
+        if config_help is not None:
+            common |= {"config": (Annotated[Path | None, typer.Option(help=config_help)], None)}
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
         shared = [
             inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)

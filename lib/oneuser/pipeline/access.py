@@ -11,13 +11,14 @@ from oneuser.privacy.keys import load_keys
 
 if TYPE_CHECKING:
     from oneuser.core.config import Config
+    from oneuser.core.config.rules import RuleSections
     from oneuser.core.keyed import Keys
     from oneuser.storage.warehouse import Warehouse
 
 LOCAL_KEY_FILE = ".secrets/identifiers"
 
 
-def id_type_rules(config: Config) -> dict[str, IdTypeSpec]:
+def id_type_rules(config: Config | RuleSections) -> dict[str, IdTypeSpec]:
     """How values of each declared type are brought to one form."""
     return {
         name: IdTypeSpec(name, normaliser=rules.normaliser, default_region=rules.default_region, gmail=rules.gmail)

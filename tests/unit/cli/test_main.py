@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 VERBS = [
     ["init"], ["validate"], ["run"], ["status"], ["runs", "list"], ["runs", "show"], ["lookup"], ["explain"],
     ["report"], ["export", "table"], ["export", "identities"], ["export", "sql"], ["doctor"], ["demo"],
-    ["config", "show"], ["config", "schema"], ["rollback"],
+    ["config", "show"], ["config", "schema"], ["rollback"], ["simulate"],
 ]  # fmt: skip
 
 

@@ -1,1 +1,5 @@
-"""Simulation: text in, people out. Runs in plain Python, without a warehouse and without Spark."""
+"""Simulation: text in, people out. Plain Python, without a warehouse and without Spark."""
+
+from oneuser.pipeline.simulation.simulation import Simulation, simulate
+
+__all__ = ["Simulation", "simulate"]

@@ -59,12 +59,14 @@ class Reading:
 
 
 def number_identifiers(world: World, known: Mapping[Identifier, int]) -> dict[Identifier, int]:
-    """Every identifier with its number; new ones get the next, in the order in which they come."""
+    """Every identifier with its number; new ones get the next, in the order in which they come.
+
+    A manual rule gives no number: it has no effect before a message or a link has named both of its identifiers.
+    """
     numbers = dict(known)
     carried = [link.identifier for message in world.messages for link in message.links]
     linked = [end for link in world.links for end in (link.a, link.b)]
-    ruled = [end for rule in world.manual for end in (rule.a, rule.b)]
-    for identifier in (*carried, *linked, *ruled):
+    for identifier in (*carried, *linked):
         numbers.setdefault(identifier, len(numbers) + 1)
     return numbers
 

@@ -6,7 +6,7 @@ It answers what a full resolve of the same messages with the same state answers.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from oneuser.graph.replay import Vertex
@@ -70,6 +70,7 @@ def resolve(world: World, state: State, rules: Rules, run_seq: int) -> Resolutio
         The same for every order of what the world holds, but for the numbers of identifiers.
     """
     numbers = number_identifiers(world, state.numbers)
+    world = replace(world, manual=tuple(rule for rule in world.manual if rule.a in numbers and rule.b in numbers))
     graph = _build_graph(world, rules, numbers)
     admission = graph.admission
     intervals = _divide(graph)
