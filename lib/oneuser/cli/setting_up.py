@@ -52,7 +52,7 @@ def init(call: Call, to: Annotated[Path, typer.Option(help="The file to write.")
 
 def validate(call: Call) -> None:
     """Check the configuration and that every source has input. Starts no Spark; names every mistake at once."""
-    from oneuser.pipeline.manual_rules import check_manual_rules
+    from oneuser.pipeline.manual_pairs import check_manual_rules
 
     config = call.config
     check_manual_rules(config)

@@ -6,81 +6,22 @@ Yields  one row per rule both of whose identifiers have been seen
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import IDENTIFIERS
-from oneuser.core.errors import ConfigError, ConfigProblem
-from oneuser.core.keyed import Keys
-from oneuser.events.identifiers import Identifier, IdentifierReader
-from oneuser.pipeline.access import id_type_rules
+from oneuser.pipeline.manual_pairs import ManualPair, normalised_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pyspark.sql import DataFrame
 
-    from oneuser.core.config import Config
     from oneuser.pipeline.context import RunContext
 
 MANUAL_RULES_DDL = "action string, src bigint, dst bigint, reason string"
 _KEYS_DDL = "id_type string, id_key binary"
-_KEY = "identity.manual_rules"
-# equal values have equal hashes whatever the secret: enough to compare rules with each other before there is one
-_NO_SECRETS = Keys(deployment="", key_id="", identifiers=b"", messages=b"", minting=b"")
-
-
-class ManualPair(NamedTuple):
-    """A rule in normalised form, the ends in the order of the file."""
-
-    action: str
-    a: Identifier
-    b: Identifier
-    reason: str
-
-
-def check_manual_rules(config: Config) -> None:
-    """Look at the rules as a run would take them. Starts no Spark.
-
-    Raises:
-        ConfigError: naming each line whose value cannot be one of its type, whose ends are one identifier, or that
-            contradicts an earlier one.
-    """
-    normalised_rules(config, _NO_SECRETS)
-
-
-def normalised_rules(config: Config, keys: Keys) -> list[ManualPair]:
-    """The rules of the configuration, each pair once, in the order of the file.
-
-    Raises:
-        ConfigError: as `check_manual_rules`.
-    """
-    specs = id_type_rules(config)
-    readers = {name: IdentifierReader(spec, keys, is_table=False) for name, spec in specs.items()}
-    pairs: dict[frozenset[Identifier], tuple[int, ManualPair]] = {}
-    problems: list[ConfigProblem] = []
-
-    def refuse(line: int, text: str) -> None:
-        problems.append(ConfigProblem(_KEY, text, file=config.identity.manual_rules, line=line))
-
-    for rule in config.identity.manual_pairs:
-        a, b = readers[rule.id_type_a].read(rule.id_value_a), readers[rule.id_type_b].read(rule.id_value_b)
-        for name, id_type, end in (("id_value_a", rule.id_type_a, a), ("id_value_b", rule.id_type_b, b)):
-            if not isinstance(end, Identifier):
-                refuse(rule.line, f"{name} cannot be a value of {id_type} ({end})")
-        if not isinstance(a, Identifier) or not isinstance(b, Identifier):
-            continue
-        if a == b:
-            refuse(rule.line, "both ends are the same identifier")
-            continue
-        pair = ManualPair(rule.action, a, b, rule.reason)
-        first_line, first = pairs.setdefault(frozenset((a, b)), (rule.line, pair))
-        if first.action != rule.action:
-            refuse(rule.line, f"{rule.action}s a pair that line {first_line} {first.action}s")
-    if problems:
-        raise ConfigError(problems, next_step="mend the file of manual rules and try again")
-    return [pair for _, pair in pairs.values()]
 
 
 def manual_rule_rows(ctx: RunContext) -> DataFrame | None:

@@ -21,7 +21,7 @@ from oneuser.core.config import config_hash, section_hash
 from oneuser.core.errors import ConfigError, GateError, LockedError, OneUserError
 from oneuser.pipeline.context import RunContext
 from oneuser.pipeline.lease import Lease
-from oneuser.pipeline.manual_rules import check_manual_rules
+from oneuser.pipeline.manual_pairs import check_manual_rules
 from oneuser.pipeline.publication import check_own_commits, mend_published_file, newest_completed, write_published
 from oneuser.pipeline.records import RunLog, RunRecord, StageRecord, load_runs
 from oneuser.pipeline.stages import STAGES, Stage

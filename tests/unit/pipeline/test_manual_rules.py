@@ -8,7 +8,7 @@ import pytest
 
 from oneuser.core.config import Config, make_config
 from oneuser.core.errors import ConfigError
-from oneuser.pipeline.manual_rules import check_manual_rules, normalised_rules
+from oneuser.pipeline.manual_pairs import check_manual_rules, normalised_rules
 from tests.unit.core.config_samples import changed
 from tests.unit.events.parsing import KEYS
 

@@ -71,7 +71,7 @@ class _Deployment:
         self._file = file
         self._messages: list[Message] = []
         self._links: list[ImportedLink] = []
-        self._manual: dict[frozenset[Identifier], ManualRule] = {}
+        self._manual = {frozenset((rule.a, rule.b)): rule for rule in rulebook.manual_rules()}
         self._suppressed: set[Identifier] = set()
         self._state = State()
         self._last: Resolution | None = None
@@ -136,9 +136,9 @@ class _Deployment:
         if statement.is_on and (present is None or present.action == action):
             self._manual[pair] = ManualRule(action, *ends, statement.reason)
         elif statement.is_on and present is not None:
-            reader.refuse(statement.line, f"cannot {action} a pair that a line above {present.action}s")
+            reader.refuse(statement.line, f"cannot {action} a pair that an earlier rule {present.action}s")
         elif present is None or present.action != action:
-            reader.refuse(statement.line, f"there is no such {action}: expected one of a line above")
+            reader.refuse(statement.line, f"there is no such {action} to take back")
         else:
             del self._manual[pair]
 

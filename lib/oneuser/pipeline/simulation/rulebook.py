@@ -19,7 +19,9 @@ from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.events.identifiers import Identifier, IdentifierReader
 from oneuser.events.normalise import make_normaliser
 from oneuser.pipeline.access import id_type_rules
+from oneuser.pipeline.manual_pairs import normalised_rules
 from oneuser.pipeline.simulation.statements import Block, Setting
+from oneuser.pipeline.simulation.world import ManualRule
 from oneuser.privacy.keys import read_keys
 
 if TYPE_CHECKING:
@@ -125,6 +127,14 @@ class Rulebook:
             raise ConfigError(problems, next_step=_NEXT_STEP)
         self._checked = checked(self._document, RuleSections)
         self._readers = _readers(self._checked)
+
+    def manual_rules(self) -> list[ManualRule]:
+        """The pairs of the configuration's file of manual rules.
+
+        Raises:
+            ConfigError: where a value cannot be one of its type, or two lines contradict each other.
+        """
+        return [ManualRule(pair.action, pair.a, pair.b, pair.reason) for pair in normalised_rules(self.sections, KEYS)]
 
     def blocked_among(self, identifiers: Iterable[Identifier]) -> frozenset[Identifier]:
         """Those whose value is blocked."""
