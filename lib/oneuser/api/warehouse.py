@@ -1,31 +1,25 @@
-"""What the command line does, from Python: `run` a configuration, `open_warehouse` to read what was published.
-
-Both use the Spark session that is running, or build one; several of either may follow each other in one session.
-"""
+"""Reading a warehouse from Python: `open_warehouse`, and the tables, people and runs of what it opens."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from pyspark.sql import functions as F
 
+from oneuser.api.jobs import read_config, start_session
 from oneuser.contracts import identity, marts
 from oneuser.contracts import raw as raw_zone
-from oneuser.core.config import Config, load_config, make_config
+from oneuser.core.config import Config
 from oneuser.core.errors import ConfigError
 from oneuser.core.log import ensure_logging
-from oneuser.core.session import SparkSettings, build_session
 from oneuser.pipeline.access import id_type_rules, load_reading_keys
-from oneuser.pipeline.boundary import own_errors
 from oneuser.pipeline.explain import Explainer, Explanation
 from oneuser.pipeline.lookup import Identity, find_identifier, find_user, resolve
 from oneuser.pipeline.publication import roll_back
 from oneuser.pipeline.reading import Published, find_contract, read_published, require_warehouse
-from oneuser.pipeline.run import Listener, RunOptions, RunResult, run_pipeline
 from oneuser.pipeline.status import RUN_COLUMNS, Status, list_runs, read_status
 from oneuser.storage.export import write_file
 from oneuser.storage.views import ENGINES, views_sql
@@ -37,55 +31,6 @@ if TYPE_CHECKING:
     from oneuser.core.keyed import Keys
     from oneuser.pipeline.lease import Publication
     from oneuser.pipeline.records import RunRecord
-
-__all__ = ["OpenWarehouse", "open_warehouse", "read_config", "run", "start_session"]
-
-
-def read_config(config: Config | Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()) -> Config:
-    """A configuration from wherever it is: a file, a mapping of the same shape, or one that is loaded already.
-
-    Raises:
-        ConfigError: with every mistake in it.
-    """
-    if isinstance(config, Config):
-        return config
-    return make_config(config) if isinstance(config, Mapping) else load_config(config, overrides)
-
-
-def start_session(config: Config | None = None) -> SparkSession:
-    """The Spark session that is running, else one as the configuration wants it."""
-    return build_session(SparkSettings(**dict(config.spark)) if config else SparkSettings())
-
-
-def run(
-    config: Config | Mapping[str, Any] | str | Path,
-    *,
-    stages: Sequence[str] | None = None,
-    as_of: datetime | None = None,
-    spark: SparkSession | None = None,
-    listener: Listener | None = None,
-) -> RunResult:
-    """Do a run from input files to publication, or what is left of one that stopped.
-
-    Args:
-        config: A configuration, or where it is.
-        stages: Only these; the run is published by whoever does the last one.
-        as_of: The run's own time, for a new run. A time without a zone is UTC.
-        spark: The session to use.
-        listener: Is told when stages begin and end.
-
-    Raises:
-        OneUserError: with the exit code that the command line would end with; nothing is published then.
-    """
-    ensure_logging()
-    loaded = read_config(config)
-    moment = as_of.replace(tzinfo=UTC) if as_of and as_of.tzinfo is None else as_of
-    options = RunOptions(stages=stages, as_of=moment)
-    if listener is not None:
-        options = replace(options, listener=listener)
-    session = spark or start_session(loaded)
-    with own_errors(loaded.warehouse):
-        return run_pipeline(session, loaded, options)
 
 
 def open_warehouse(
