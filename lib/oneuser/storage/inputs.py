@@ -76,8 +76,10 @@ def plan_inputs(warehouse: Warehouse, config: Config, tables: Mapping[str, int])
     return [file for file in found if known.get((file.source, file.path)) != (file.n_bytes, file.modified_ms)]
 
 
-def list_files(spark: SparkSession, source: str, pattern: str) -> list[InputFile]:
+def list_files(spark: SparkSession, source: str, pattern: str, *, key: str | None = None) -> list[InputFile]:
     """Files that a path or glob matches, folders searched to the bottom; names that begin with `_` or `.` are hidden.
+
+    `key` is where the configuration names them, `sources.SOURCE.path` unless it says otherwise.
 
     Raises:
         EnvironmentProblem: where nothing matches.
@@ -100,7 +102,7 @@ def list_files(spark: SparkSession, source: str, pattern: str) -> list[InputFile
             found=f"source {source!r} has no files",
             expected="at least one file",
             where=pattern,
-            next_step=f"check `sources.{source}.path`; relative paths start at the working directory",
+            next_step=f"check `{key or f'sources.{source}.path'}`; relative paths start at the working directory",
         )
     inputs = [
         InputFile(source, _reported(status.getPath()), int(status.getLen()), int(status.getModificationTime()))
@@ -133,13 +135,18 @@ def read_delimited(spark: SparkSession, files: Sequence[InputFile], *, separator
 
 
 def header_of(head: bytes, separator: str) -> tuple[str, ...]:
-    """Column names in the first row of a delimited text; empty and repeated names get their number."""
+    """Column names in the first row of a delimited text; empty and repeated names get their number.
+
+    Names that differ by case only are repeated ones: Spark does not tell them apart.
+    """
     text = head.decode("utf-8-sig", errors="replace")
     first = next(csv.reader(io.StringIO(text), delimiter=separator), [])
     names: list[str] = []
+    taken: set[str] = set()
     for position, written in enumerate(first):
         name = written.strip() or f"column_{position + 1}"
-        names.append(name if name not in names else f"{name}_{position + 1}")
+        names.append(name if name.lower() not in taken else f"{name}_{position + 1}")
+        taken.add(names[-1].lower())
     return tuple(names)
 
 

@@ -1,0 +1,232 @@
+"""Reference inputs: snapshots that other systems write into files, such as accounts or links.
+
+A snapshot says what holds now: a record that is gone from its files is withdrawn. So a file of it that is damaged stops
+the run instead of being left out, while a single record that is wrong is refused with a code and the others count.
+
+Yields  one row per record: `file`, `record` (its text), `code` and `detail` (null for a good one), and one column of
+        text for each that the reference declares, trimmed; empty texts and `NULL` are null
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import reduce
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from oneuser.core.errors import ConfigError, GateError
+from oneuser.storage.inputs import (
+    find_broken,
+    find_unreadable,
+    list_files,
+    read_delimited,
+    read_lines,
+    read_parquet,
+)
+from oneuser.storage.json_records import LIST_SEPARATOR, parse_json_records
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pyspark.sql import Column, SparkSession
+
+    from oneuser.storage.inputs import InputFile, RefusedFile
+
+_SEPARATORS = {"csv": ",", "tsv": "\t"}
+_CORRUPT = "_corrupt"
+_FILE = "_file"
+_NO_VALUE = ("", "NULL", "null", "\\N")
+_OUTER_SPACE = r"^[\s\u00a0\ufeff]+|[\s\u00a0\ufeff]+$"
+# U+FFFD, control, zero-width and bidirectional characters
+_HIDDEN = r"[\ufffd\p{Cc}\p{Cf}]"
+_TIME = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?( ?(Z|UTC|[+-]\d{2}(:?\d{2})?))?)?$"
+# how systems write that something has no end
+_END_OF_TIME = "9999-01-01"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One reference input.
+
+    Attributes:
+        name: Its key in the configuration, such as `accounts.files.parents`; figures and errors call it by that.
+        path: Files, wildcards allowed.
+        format: csv, tsv, jsonl or parquet.
+        columns: What each of our columns is called in the files.
+        required: Our columns without which a record says nothing.
+        optional: Our columns that the files need not have.
+        lists: Our columns that may hold several values; they come joined by `LIST_SEPARATOR`.
+    """
+
+    name: str
+    path: str
+    format: str
+    columns: Mapping[str, str]
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+
+
+def list_reference(spark: SparkSession, reference: Reference) -> list[InputFile]:
+    """The files of a reference input, in order.
+
+    Raises:
+        EnvironmentProblem: where there is none: a snapshot that is missing is not one that is empty.
+    """
+    return list_files(spark, reference.name, reference.path, key=f"{reference.name}.path")
+
+
+def listing_of(files: Sequence[InputFile]) -> str:
+    """A hash of what a listing shows: paths, sizes and times. Equal ones need not be read again."""
+    facts = sorted((file.path, file.n_bytes, file.modified_ms) for file in files)
+    return sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def read_reference(spark: SparkSession, reference: Reference, files: Sequence[InputFile]) -> DataFrame:
+    """The records of a snapshot, each with what is wrong with its form. Looks at heads, runs no job over rows.
+
+    Codes: `reference.syntax` for what is no record at all, `reference.charset` for U+FFFD and hidden characters,
+    `reference.type` for an object or list where a value belongs, `reference.missing` for a required value.
+
+    Raises:
+        GateError: where a file is empty, truncated or not UTF-8.
+        ConfigError: where the files lack a column.
+    """
+    _refuse(reference, find_unreadable(spark, files, file_format=reference.format))
+    if reference.format == "jsonl":
+        records = parse_json_records(read_lines(spark, files), names=reference.columns, lists=reference.lists)
+    elif reference.format == "parquet":
+        records = _from_columns(reference, read_parquet(spark, files))
+    else:
+        frames = read_delimited(spark, files, separator=_SEPARATORS[reference.format])
+        records = reduce(DataFrame.unionByName, [_from_columns(reference, rows) for rows in frames])
+    return _judged(records, reference)
+
+
+def count_records(spark: SparkSession, reference: Reference, files: Sequence[InputFile], records: DataFrame) -> Any:
+    """Read a snapshot to its end. One job.
+
+    Returns:
+        `n` records and their `digest`, which does not depend on their order or on the files they lie in.
+
+    Raises:
+        GateError: where a file cannot be read to its end.
+    """
+    parts = [F.col(name) for name in sorted(reference.columns)]
+    totals = records.agg(
+        F.count(F.lit(1)).alias("n"),
+        F.coalesce(F.sum(F.xxhash64("code", *parts).cast("decimal(38,0)")), F.lit(0)).cast("string").alias("digest"),
+    )
+    try:
+        return totals.collect()[0]
+    except (Py4JJavaError, PySparkException):
+        _refuse(reference, find_broken(spark, files, is_text=reference.format != "parquet"))
+        raise
+
+
+def with_time(records: DataFrame, column: str) -> DataFrame:
+    """Read a column as a time: ISO 8601, a date meaning its midnight; UTC where no zone is named.
+
+    What is no time gets the code `reference.time`.
+    """
+    text = F.col(column)
+    moment = F.when(text.rlike(_TIME), F.try_to_timestamp(text))
+    is_wrong = text.isNotNull() & moment.isNull()
+    return refuse(records, is_wrong, "reference.time", F.lit(column)).withColumn(column, moment)
+
+
+def with_period(records: DataFrame) -> DataFrame:
+    """Read `valid_from` (inclusive, null reaches back to the beginning) and `valid_to` (exclusive, null is open).
+
+    A period that holds no instant gets the code `reference.period`. An end in the year 9999 is none.
+    """
+    read = with_time(with_time(records, "valid_from"), "valid_to")
+    is_open = F.col("valid_to") >= F.lit(_END_OF_TIME).cast("timestamp")
+    ended = read.withColumn("valid_to", F.when(~is_open, F.col("valid_to")))
+    is_empty = F.col("valid_to") <= F.col("valid_from")
+    return refuse(ended, is_empty, "reference.period", F.lit("valid_to is not after valid_from"))
+
+
+def refuse(records: DataFrame, condition: Column, code: str, detail: Column) -> DataFrame:
+    """Mark the records of which a condition holds, unless they have a code already: the first one counts."""
+    is_refused = F.col("code").isNull() & F.coalesce(condition, F.lit(False))
+    return records.withColumns(
+        {
+            "detail": F.when(is_refused, detail).otherwise(F.col("detail")),
+            "code": F.when(is_refused, F.lit(code)).otherwise(F.col("code")),
+        }
+    )
+
+
+def _refuse(reference: Reference, files: Sequence[RefusedFile]) -> None:
+    if files:
+        first = files[0]
+        raise GateError(
+            found=f"{len(files)} of the files of {reference.name} cannot be read ({first.code}: {first.detail})",
+            expected="whole files: what is missing in a snapshot would be withdrawn",
+            where=first.file.path,
+            next_step="bring the file again, then run the same command",
+            gate="quarantine.max_share",
+        )
+
+
+def _from_columns(reference: Reference, rows: DataFrame) -> DataFrame:
+    """Records from the rows of a table; its columns are taken by place, since their names may differ by case only."""
+    names = rows.columns
+    header = [name for name in names if name not in {_CORRUPT, _FILE}]
+    absent = [
+        theirs for ours, theirs in reference.columns.items() if theirs not in header and _is_needed(reference, ours)
+    ]
+    if absent:
+        raise ConfigError.single(
+            f"{reference.name}.columns",
+            f"the files have no column {', '.join(absent)}; they have {', '.join(header)}",
+            next_step="say under `columns` what each column is called in the files",
+        )
+    placed = rows.toDF(*(f"_{place}" for place in range(len(names))))
+    at = {name: F.col(f"_{place}") for place, name in enumerate(names)}
+    types = dict(zip(names, (field.dataType.typeName() for field in rows.schema), strict=True))
+    is_corrupt = at[_CORRUPT].isNotNull() if _CORRUPT in at else F.lit(False)
+    values = {
+        ours: _as_text(at[theirs], types[theirs], is_list=ours in reference.lists) if theirs in at else F.lit(None)
+        for ours, theirs in reference.columns.items()
+    }
+    return placed.select(
+        at[_FILE].alias("file"),
+        F.to_json(F.struct(*(at[name].alias(name) for name in header))).alias("record"),
+        F.when(is_corrupt, F.lit("reference.syntax")).alias("code"),
+        F.when(is_corrupt, F.lit("does not fit the header")).alias("detail"),
+        *(value.cast("string").alias(name) for name, value in values.items()),
+    )
+
+
+def _is_needed(reference: Reference, column: str) -> bool:
+    """Whether the files must have a column: it is required, or somebody has said what it is called."""
+    return column in reference.required or reference.columns[column] != column
+
+
+def _as_text(value: Column, type_name: str, *, is_list: bool) -> Column:
+    if type_name == "array" and is_list:
+        return F.array_join(value.cast("array<string>"), LIST_SEPARATOR)
+    if type_name in {"double", "float"}:
+        # a column of whole numbers with gaps is one of floats: 13085.0 means 13085
+        is_whole = (value == F.floor(value)) & (F.abs(value) < F.lit(float(2**53)))
+        return F.when(is_whole, value.cast("bigint").cast("string")).otherwise(value.cast("string"))
+    return value.cast("string")
+
+
+def _judged(records: DataFrame, reference: Reference) -> DataFrame:
+    """Trim the values, and refuse records that hold what no value may hold or lack what every one needs."""
+    trimmed = {name: F.regexp_replace(name, _OUTER_SPACE, "") for name in reference.columns}
+    values = {name: F.when(~text.isin(*_NO_VALUE), text) for name, text in trimmed.items()}
+    tidy = records.withColumns(values)
+    hidden = F.array_compact(F.array(*(F.when(F.col(n).rlike(_HIDDEN), F.lit(n)) for n in sorted(reference.columns))))
+    missing = F.array_compact(F.array(*(F.when(F.col(n).isNull(), F.lit(n)) for n in sorted(reference.required))))
+    clean = refuse(tidy, F.size(hidden) > 0, "reference.charset", F.array_join(hidden, ", "))
+    return refuse(clean, F.size(missing) > 0, "reference.missing", F.array_join(missing, ", "))
