@@ -135,10 +135,7 @@ def read_delimited(spark: SparkSession, files: Sequence[InputFile], *, separator
 
 
 def header_of(head: bytes, separator: str) -> tuple[str, ...]:
-    """Column names in the first row of a delimited text; empty and repeated names get their number.
-
-    Names that differ by case only are repeated ones: Spark does not tell them apart.
-    """
+    """Column names in the first row of a delimited text; empty and repeated names, in any case, get their number."""
     text = head.decode("utf-8-sig", errors="replace")
     first = next(csv.reader(io.StringIO(text), delimiter=separator), [])
     names: list[str] = []
