@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from oneuser.core.arrow_batches import plain_values, whole_groups
 from oneuser.identity.carry_over_rows import (
     ANCHOR_FIELDS,
     LINEAGE,
@@ -66,7 +67,7 @@ def decide_batches(batches: Iterable[pa.RecordBatch], rules: Rules) -> Iterator[
         lineage.
     """
     hash_anchor = number_hasher(rules.mint)
-    for rows in whole_groups(batches):
+    for rows in whole_groups(batches, by="group_id"):
         shape = _look_at(rows)
         is_fresh, is_kept = shape.is_fresh, shape.is_kept(rows)
         if is_fresh.any():
@@ -79,30 +80,6 @@ def decide_batches(batches: Iterable[pa.RecordBatch], rules: Rules) -> Iterator[
         if is_other.any():
             others = rows.filter(pa.array(np.repeat(is_other, shape.sizes)))
             yield from _decide_each(others, rules, hash_anchor)
-
-
-def whole_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same rows cut between groups: what a batch ends with waits for the batches that go on with it."""
-    pending: list[pa.RecordBatch] = []
-    last: int | None = None
-    for batch in batches:
-        if batch.num_rows == 0:
-            continue
-        group = batch.column("group_id").to_numpy()
-        if group[0] == group[-1] == last:
-            pending.append(batch)
-            continue
-        cut = int(np.searchsorted(group, group[-1], side="left"))
-        yield from _joined([*pending, batch.slice(0, cut)])
-        pending, last = [batch.slice(cut)], int(group[-1])
-    yield from _joined(pending)
-
-
-def _joined(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    filled = [batch for batch in batches if batch.num_rows]
-    if filled:
-        columns = pa.Table.from_batches(filled).combine_chunks().columns
-        yield pa.RecordBatch.from_arrays([column.chunk(0) for column in columns], schema=filled[0].schema)  # type: ignore[misc]
 
 
 @dataclass(slots=True)
@@ -221,10 +198,7 @@ def _decide_each(rows: pa.RecordBatch, rules: Rules, hash_anchor: Callable[[byte
 
 def _as_objects(rows: pa.RecordBatch) -> Iterator[tuple[list[Member], list[UserId]]]:
     """Members and users of each group, in order."""
-    columns: dict[str, list[Any]] = {
-        name: (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist()
-        for name, column in zip(rows.schema.names, rows.columns, strict=True)
-    }
+    columns = {name: plain_values(column) for name, column in zip(rows.schema.names, rows.columns, strict=True)}
     names = list(columns)
     members: list[Member] = []
     users: list[UserId] = []

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from oneuser.core.arrow_batches import filled_batch
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -97,16 +99,7 @@ DECISIONS_DDL = (
 
 def decided_batch(kind: str, n_rows: int, columns: Mapping[str, Any]) -> pa.RecordBatch:
     """Decided rows of one kind. Columns are Arrow arrays or lists; those that are not given are null."""
-    arrays = []
-    for field in DECISIONS:
-        values = kind if field.name == "kind" else columns.get(field.name)
-        if values is None or isinstance(values, str):
-            arrays.append(pa.repeat(pa.scalar(values, field.type), n_rows))
-        elif isinstance(values, pa.Array):
-            arrays.append(values if values.type == field.type else values.cast(field.type))
-        else:
-            arrays.append(pa.array(values, field.type))
-    return pa.RecordBatch.from_arrays(arrays, schema=DECISIONS)
+    return filled_batch(DECISIONS, n_rows, {**columns, "kind": kind})
 
 
 def user_rows(users: Iterable[UserId]) -> pa.RecordBatch:

@@ -37,7 +37,7 @@ class Carrier:
 
 @dataclass(frozen=True, slots=True)
 class ClaimEvent:
-    """A linking event that carries a contested identifier, with all else that it carries, blocked and void values apart."""
+    """A linking event that carries a contested identifier, with all else that it carries, blocks and voids apart."""
 
     at: Moment
     others: tuple[Carrier, ...]
