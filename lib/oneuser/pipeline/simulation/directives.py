@@ -65,11 +65,13 @@ def _manual(rest: str, line: int, *, action: Literal["include", "exclude"], is_o
 
 def _link(rest: str, line: int) -> Linked:
     found = _LINK.fullmatch(rest)
-    if found is None:
+    try:
+        ends = read_pair(found[3] if found else "")
+    except Misread:
         raise Misread(
-            "expected the name of a link table and a pair, such as `link crm: user_id: 1 | email: a@b.example`"
-        )
-    return Linked(line, found[1], *read_pair(found[3]), int(found[2]) if found[2] else None)
+            "expected the name of a link table and a pair, such as `link crm: user_id: 1 | email: ann@example.com`"
+        ) from None
+    return Linked(line, found[1] if found else "", *ends, int(found[2]) if found and found[2] else None)
 
 
 def _unlink(rest: str, line: int) -> Unlinked:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from oneuser.pipeline.simulation.describe import join_identifiers
-from oneuser.pipeline.simulation.outcome import Change, Contested, RolledBack, Run
+from oneuser.pipeline.simulation.outcome import Change, Contested, OwnedEvent, RolledBack, Run
 
 if TYPE_CHECKING:
     from oneuser.pipeline.simulation.simulation import Simulation
@@ -26,7 +26,7 @@ def render(simulation: Simulation, *, events: bool = False, ids: bool = True) ->
 
     Args:
         simulation: What to show.
-        events: Whether to list every event with its owner.
+        events: Whether to say whose each event is.
         ids: Whether to list the User IDs that the names stand for.
     """
     for step in simulation.steps:
@@ -49,7 +49,8 @@ def _run_lines(run: Run, *, events: bool) -> Iterator[str]:
         yield "nobody"
     gone = [f"{one.name} -> {one.redirect_to}" for one in run.user_ids if one.status == "retired"]
     gone += [f"{one.name} {one.status}" for one in run.user_ids if one.status in ("vacant", "erased")]
-    yield from _listed("no longer live", gone)
+    if gone:
+        yield f"not live: {'; '.join(gone)}"
     yield f"changed: {'; '.join(_change_texts(run.changes)) or 'nothing'}"
     yield from _listed("refused", (f"{edge.a} | {edge.b} ({edge.rule})" for edge in run.refused))
     yield from _listed("no longer refused", (f"{edge.a} | {edge.b} ({edge.rule})" for edge in run.admitted))
@@ -57,14 +58,8 @@ def _run_lines(run: Run, *, events: bool) -> Iterator[str]:
     yield from _listed("over-shared", map(str, run.void))
     yield from _listed("blocked", map(str, run.blocked))
     yield from _listed("note", (f"line {note.line}: {note.text}" for note in run.notes))
-    if events:
-        yield from _listed(
-            "event",
-            (
-                f"line {event.line} {event.time} {join_identifiers(event.identifiers)} -> {event.owner or 'nobody'}"
-                for event in run.events
-            ),
-        )
+    if events and run.events:
+        yield f"events: {_event_text(run.events)}"
 
 
 def _listed(label: str, texts: Iterable[str]) -> Iterator[str]:
@@ -91,6 +86,18 @@ def _change_texts(changes: Iterable[Change]) -> list[str]:
             text = _WORDS[change.change]
             texts.append(text.format(name=change.name, other=change.other, identifier=change.identifier))
     return texts
+
+
+def _event_text(events: Iterable[OwnedEvent]) -> str:
+    """Lines by owner, in the order of names; nobody's come last."""
+    lines: dict[str, list[int]] = {}
+    for event in events:
+        lines.setdefault(event.owner or "nobody", []).append(event.line)
+    ordered = sorted(lines, key=lambda name: (name == "nobody", len(name), name))
+    return "; ".join(
+        f"line{'s' if len(lines[name]) > 1 else ''} {', '.join(map(str, sorted(lines[name])))} of {name}"
+        for name in ordered
+    )
 
 
 def _contested_text(found: Contested) -> str:

@@ -6,6 +6,7 @@ import copy
 import io
 import re
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,7 +118,9 @@ class Rulebook:
             ConfigError: naming the lines whose values cannot be.
         """
         problems: list[ConfigProblem] = []
+        line = None
         for statement in statements:
+            line = statement.line
             if isinstance(statement, Setting):
                 for place, value in statement.values.items():
                     self._put(place, value, statement.line)
@@ -125,7 +128,12 @@ class Rulebook:
                 problems += self._block(statement)
         if problems:
             raise ConfigError(problems, next_step=_NEXT_STEP)
-        self._checked = checked(self._document, RuleSections)
+        try:
+            self._checked = checked(self._document, RuleSections)
+        except ConfigError as refused:
+            # what contradicts a rule of the configuration has no line of its own
+            found = [replace(problem, line=problem.line or line) for problem in refused.problems]
+            raise ConfigError(found, next_step=_NEXT_STEP) from None
         self._readers = _readers(self._checked)
 
     def manual_rules(self) -> list[ManualRule]:
