@@ -36,7 +36,7 @@ ROWS: dict[TableContract, list[dict[str, Any]]] = {
     IDENTIFIER_MAP: [
         {
             "identifier_id": n, "id_type": t, "user_id": u, "strength": s, "is_known": s < 9, "is_contested": False,
-            "first_seen_at": MONDAY, "last_seen_at": TUESDAY, "n_events": n,
+            "is_cut_off": False, "first_seen_at": MONDAY, "last_seen_at": TUESDAY, "n_events": n,
         }
         for n, t, _, u in VALUES
         for s in [{"user_id": 1, "email": 2, "anonymous_id": 9}[t]]
@@ -44,7 +44,7 @@ ROWS: dict[TableContract, list[dict[str, Any]]] = {
     EDGES: [
         {
             "src": a, "dst": b, "source": "event", "n_events": n, "first_event_time": MONDAY, "first_message_key": KEY,
-            "last_event_time": TUESDAY, "last_message_key": KEY, "first_run": 1, "last_run": 1,
+            "last_event_time": TUESDAY, "last_message_key": KEY, "priority": None, "first_run": 1, "last_run": 1,
         }
         for a, b, n in LINKS
     ],
@@ -85,7 +85,7 @@ def build(spark: SparkSession, root: Path) -> Warehouse:
     components = [
         {
             "identifier_id": n, "component_id": 1 if n <= 3 else 4, "id_type": t, "id_key": KEY,
-            "first_seen_at": MONDAY, "first_message_key": KEY, "last_seen_at": TUESDAY, "n_events": n,
+            "is_contested": False, "is_cut_off": False, "first_seen_at": MONDAY, "first_message_key": KEY, "last_seen_at": TUESDAY, "n_events": n,
         }
         for n, t, _, _ in VALUES
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Tables between events and people: identifiers, edges, components."""
+"""Tables between events and people: identifiers, edges and refusals, components."""
 
 from __future__ import annotations
 
@@ -69,14 +69,41 @@ EDGES = TableContract(
     fields=(
         Field("src", "bigint", "smaller identifier_id"),
         Field("dst", "bigint", "larger identifier_id"),
-        Field("source", "string", "event, alias, or the name of an imported link table"),
-        Field("n_events", "bigint", "messages that assert it"),
-        Field("first_event_time", "timestamp", "time of the earliest of them"),
-        Field("first_message_key", "binary", "the earliest of them by (event_time, message_key)"),
-        Field("last_event_time", "timestamp", "time of the latest of them"),
-        Field("last_message_key", "binary", "the latest of them by (event_time, message_key)"),
+        Field("source", "string", "event, alias, manual, or the name of an imported link table"),
+        Field("n_events", "bigint", "messages or records that assert it"),
+        Field("first_event_time", "timestamp", "time of the earliest of them, null where none has one", nullable=True),
+        Field(
+            "first_message_key",
+            "binary",
+            "the earliest of them by (event_time, message_key), null where it is no message",
+            nullable=True,
+        ),
+        Field("last_event_time", "timestamp", "time of the latest of them, null where none has one", nullable=True),
+        Field(
+            "last_message_key",
+            "binary",
+            "the latest of them by (event_time, message_key), null where it is no message",
+            nullable=True,
+        ),
+        Field("priority", "int", "priority that an imported link table declares for itself", nullable=True),
         Field("first_run", "bigint", "first run that ingested one of them"),
         Field("last_run", "bigint", "last run that ingested one of them"),
+    ),
+)
+
+REFUSED_EDGES = TableContract(
+    name="refused_edges",
+    zone="pseudonymous",
+    grain="one row per pair, rule and stretch of runs in which the rule refused the pair",
+    key=("src", "dst", "rule", "opened_run"),
+    fields=(
+        Field("rule", "string", "unique, limit, size, exclude or over_shared"),
+        Field("src", "bigint", "smaller identifier_id"),
+        Field("dst", "bigint", "larger identifier_id"),
+        Field("first_event_time", "timestamp", "time of the earliest message that asserts the pair", nullable=True),
+        Field("last_event_time", "timestamp", "time of the latest message that asserts the pair", nullable=True),
+        Field("opened_run", "bigint", "first run that refused it"),
+        Field("closed_run", "bigint", "run that refused it no longer; null while it is refused", nullable=True),
     ),
 )
 
@@ -90,9 +117,16 @@ COMPONENTS = TableContract(
         Field("component_id", "bigint", "smallest identifier_id of its component"),
         Field("id_type", "string", "type of the identifier"),
         Field("id_key", "binary", "its keyed hash"),
-        Field("first_seen_at", "timestamp", "event time of the earliest message that carries it"),
-        Field("first_message_key", "binary", "that message"),
-        Field("last_seen_at", "timestamp", "event time of the latest message that carries it"),
+        Field("is_contested", "boolean", "whether an edge from it into another component was refused over it"),
+        Field("is_cut_off", "boolean", "whether it is contested by a limit or by the size of a person"),
+        Field(
+            "first_seen_at",
+            "timestamp",
+            "event time of the earliest message that carries it; null where only links or manual rules name it",
+            nullable=True,
+        ),
+        Field("first_message_key", "binary", "that message", nullable=True),
+        Field("last_seen_at", "timestamp", "event time of the latest message that carries it", nullable=True),
         Field("n_events", "bigint", "messages that carry it"),
     ),
 )

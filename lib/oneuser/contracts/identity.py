@@ -25,7 +25,11 @@ USER_IDS = TableContract(
             "every anchor it ever had, in the order taken",
         ),
         Field("minted_run", "bigint", "run that minted it; first part of its place in the order of publication"),
-        Field("minted_first_seen_at", "timestamp", "first seen of the anchor when minted; second part"),
+        Field(
+            "minted_first_seen_at",
+            "timestamp",
+            "first seen of the anchor when minted, the end of time where no message carried it; second part",
+        ),
         Field("minted_first_message_key", "binary", "tie-break of the second part"),
         Field("minted_key", "binary", "keyed hash of the anchor when minted; third part"),
         Field("status_run", "bigint", "run that last changed status, redirect or anchor"),
@@ -56,24 +60,48 @@ IDENTIFIER_MAP = TableContract(
         Field("user_id", "string", "live User ID that owns it"),
         Field("strength", "int", "priority of its type, 1 is strongest"),
         Field("is_known", "boolean", "whether its type names a person"),
-        Field("is_contested", "boolean", "whether several people claim it"),
-        Field("first_seen_at", "timestamp", "event time of its earliest message"),
-        Field("last_seen_at", "timestamp", "event time of its latest message"),
+        Field("is_contested", "boolean", "whether several people claim it: see identifier_ownership"),
+        Field("is_cut_off", "boolean", "whether it is contested by a limit or by the size of a person"),
+        Field("first_seen_at", "timestamp", "event time of its earliest message", nullable=True),
+        Field("last_seen_at", "timestamp", "event time of its latest message", nullable=True),
         Field("n_events", "bigint", "messages that carry it"),
+    ),
+)
+
+_RECORDED = (
+    Field("recorded_run", "bigint", "run that recorded it"),
+    Field("recorded_at", "timestamp", "as-of time of that run"),
+    Field("superseded_run", "bigint", "run that recorded something else; null where it holds now", nullable=True),
+    Field("superseded_at", "timestamp", "as-of time of that run", nullable=True),
+)
+
+IDENTIFIER_HISTORY = TableContract(
+    name="identifier_history",
+    zone="pseudonymous",
+    grain="one row per identifier and stretch of runs in which it had the same user",
+    key=("identifier_id", "recorded_run"),
+    fields=(
+        Field("identifier_id", "bigint", "identifier"),
+        Field("user_id", "string", "its user in these runs"),
+        Field("effective_from", "timestamp", "when it was first seen, as known to the run", nullable=True),
+        *_RECORDED,
     ),
 )
 
 IDENTIFIER_OWNERSHIP = TableContract(
     name="identifier_ownership",
     zone="pseudonymous",
-    grain="one row per identifier and interval of ownership",
-    key=("identifier_id", "interval"),
+    grain="one row per identifier, interval of ownership and stretch of runs in which it was recorded so",
+    key=("identifier_id", "interval", "recorded_run"),
     fields=(
         Field("identifier_id", "bigint", "identifier"),
         Field("interval", "int", "number of the interval, from 0"),
-        Field("user_id", "string", "owner in the interval"),
+        Field("user_id", "string", "owner in the interval; null where a contested one is quarantined", nullable=True),
         Field("valid_from", "timestamp", "start, inclusive; null reaches back to the beginning", nullable=True),
+        Field("valid_from_message_key", "binary", "message that starts it, among those of that instant", nullable=True),
         Field("valid_to", "timestamp", "end, exclusive; null is open", nullable=True),
+        Field("valid_to_message_key", "binary", "message that ends it, among those of that instant", nullable=True),
+        *_RECORDED,
     ),
 )
 
@@ -119,9 +147,9 @@ DIM_USER = TableContract(
     key=("user_id",),
     fields=(
         Field("user_id", "string", "live User ID"),
-        Field("kind", "string", "known or anonymous"),
-        Field("first_seen_at", "timestamp", "earliest event of its identifiers"),
-        Field("last_seen_at", "timestamp", "latest event of its identifiers"),
+        Field("kind", "string", "known, anonymous, or residual: cut off by a limit and no person"),
+        Field("first_seen_at", "timestamp", "earliest event of its identifiers", nullable=True),
+        Field("last_seen_at", "timestamp", "latest event of its identifiers", nullable=True),
         Field("n_identifiers", "bigint", "identifiers"),
         Field("identifiers_by_type", "map<string,bigint>", "identifiers by type"),
         Field("account_id", "string", "account at the last membership, null without one", nullable=True),

@@ -1,118 +1,53 @@
-"""Edges: which identifiers the same message, or an alias, says belong to one person.
+"""Edges: which identifiers the same message, an alias, a link or a rule says belong to one person.
 
-Reads   event_identifiers   one row per message and identifier
+Reads   linking messages, imported links, manual rules
 Yields  edges               one row per pair (src < dst) and kind of evidence
 """
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
 
-from pyspark.sql import Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import EDGES
+from oneuser.graph.linking import CARRIED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pyspark.sql import Column
 
-    from pyspark.sql import Column, DataFrame
-
-# how an identifier hangs on a message
-CARRIED = ("event", "alias")
+MANUAL = "manual"
+_ENDS = ("src", "dst")
 
 
-def carried_identifiers(
-    event_identifiers: DataFrame, blocked: DataFrame | None, *, priorities: Mapping[str, int]
-) -> DataFrame:
-    """What messages carry and may own them: of a configured type and not blocked; previousIds apart.
-
-    Args:
-        event_identifiers: Rows of `event_identifiers`.
-        blocked: One row per blocked identifier (`identifier_id`); null where nothing is blocked.
-        priorities: Priority by id type; 1 is strongest. Types that are not in it no longer link.
-
-    Returns:
-        Rows of `event_identifiers` with `priority`.
-    """
-    return _allowed(event_identifiers, blocked, priorities).where(F.col("link").isin(*CARRIED))
-
-
-def usable_identifiers(
-    event_identifiers: DataFrame, blocked: DataFrame | None, *, priorities: Mapping[str, int]
-) -> DataFrame:
-    """The rows that may link: `carried_identifiers`, and of each previousId the one reading that holds.
-
-    A previousId is an anonymous id if any stored message carries that value as one, else a user id. The look-up of
-    carried identifiers grows with the alias messages.
-    """
-    allowed = _allowed(event_identifiers, blocked, priorities)
-    carried = allowed.where(F.col("link").isin(*CARRIED))
-    previous = allowed.where(~F.col("link").isin(*CARRIED))
-    is_anonymous = F.col("link") == "previous_anonymous"
-    seen = (
-        carried.select("identifier_id")
-        .join(
-            F.broadcast(previous.where(is_anonymous).select("identifier_id").distinct()),
-            on="identifier_id",
-            how="left_semi",
-        )
-        .distinct()
-        .withColumn("is_seen", F.lit(True))
-    )
-    readings = previous.join(F.broadcast(seen), on="identifier_id", how="left")
-    whole_message = Window.partitionBy("message_key").rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
-    reads_as_anonymous = F.coalesce(F.bool_or(is_anonymous & F.col("is_seen")).over(whole_message), F.lit(False))
-    holds = (F.col("link") == "previous") | (is_anonymous == F.col("reads_as_anonymous"))
-    chosen = readings.withColumn("reads_as_anonymous", reads_as_anonymous).where(holds)
-    return carried.unionByName(chosen.drop("is_seen", "reads_as_anonymous"))
-
-
-def _allowed(event_identifiers: DataFrame, blocked: DataFrame | None, priorities: Mapping[str, int]) -> DataFrame:
-    ranked = F.create_map(*[F.lit(item) for pair in sorted(priorities.items()) for item in pair])
-    typed = event_identifiers.where(F.col("id_type").isin(*priorities)).withColumn("priority", ranked[F.col("id_type")])
-    if blocked is None:
-        return typed
-    return typed.join(F.broadcast(blocked.select("identifier_id")), on="identifier_id", how="left_anti")
-
-
-def build_edges(usable: DataFrame) -> DataFrame:
+def find_pairs(messages: DataFrame) -> DataFrame:
     """Link each message's identifiers to its best one, and both ends of each alias.
 
     A star has k - 1 edges instead of k * (k - 1) / 2, with the same components. The centre is the identifier of the
     strongest type, then of the smallest key: nothing that a later message could change.
 
     Args:
-        usable: Rows of `usable_identifiers`.
+        messages: Rows of `linking_messages`.
 
     Returns:
-        Rows of `edges`. A message with one identifier yields none; a pair of equal ends yields none.
+        One row per message and pair that it asserts: `src`, `dst`, `source`, `event_time`, `message_key`, `priority`
+        (null), `run_seq`. A message with one identifier yields none; a pair of equal ends yields none.
     """
-    member = F.struct("priority", "type_rank", "identifier_id", "link")
-    stars = (
-        usable.groupBy("message_key")
-        .agg(
-            F.array_sort(F.collect_list(member)).alias("members"),
-            F.first("event_time").alias("event_time"),
-            F.first("run_seq").alias("run_seq"),
-        )
-        .where(F.size("members") > 1)
-    )
     carried = F.filter("members", lambda m: m["link"].isin(*CARRIED))
     new_ids = F.filter("members", lambda m: m["link"] == "alias")
     old_ids = F.filter("members", lambda m: ~m["link"].isin(*CARRIED))
     others = F.slice(carried, F.lit(2), F.size(carried))
-    event_pairs = _pairs(stars, carried[0], others, source="event", where=F.size(carried) > 1)
-    alias_pairs = _pairs(
-        stars, new_ids[0], old_ids, source="alias", where=(F.size(new_ids) > 0) & (F.size(old_ids) > 0)
-    )
-    return EDGES.conform(_counted(event_pairs.unionByName(alias_pairs)))
+    by_event = _asserted(messages, carried[0], others, source="event", where=F.size(carried) > 1)
+    is_rename = (F.size(new_ids) > 0) & (F.size(old_ids) > 0)
+    return by_event.unionByName(_asserted(messages, new_ids[0], old_ids, source="alias", where=is_rename))
 
 
-def _pairs(stars: DataFrame, centre: Column, others: Column, *, source: str, where: Column) -> DataFrame:
-    """One row per message and pair that it asserts."""
+def _asserted(messages: DataFrame, centre: Column, others: Column, *, source: str, where: Column) -> DataFrame:
+    """One row per message and pair of one kind."""
     ends = (
-        stars.where(where)
+        messages.where(where)
         .select(
             "message_key",
             "event_time",
@@ -126,39 +61,120 @@ def _pairs(stars: DataFrame, centre: Column, others: Column, *, source: str, whe
         F.least("centre", "other").alias("src"),
         F.greatest("centre", "other").alias("dst"),
         F.lit(source).alias("source"),
-        F.struct("event_time", "message_key").alias("at"),
+        "event_time",
+        "message_key",
+        F.lit(None).cast("int").alias("priority"),
         "run_seq",
     )
 
 
-def _counted(pairs: DataFrame) -> DataFrame:
-    """One row per pair and source, with the messages that assert it counted and dated."""
-    counted = pairs.groupBy("src", "dst", "source").agg(
-        F.count(F.lit(1)).alias("n_events"),
-        F.min("at").alias("first"),
-        F.max("at").alias("last"),
-        F.min("run_seq").alias("first_run"),
-        F.max("run_seq").alias("last_run"),
+def link_pairs(links: DataFrame, usable_ends: DataFrame) -> DataFrame:
+    """Pairs of imported links, in the shape of `find_pairs`; those with an end that is not usable are left out.
+
+    Args:
+        links: Rows of `links`.
+        usable_ends: `identifier_id` of the identifiers that may link in this run.
+    """
+    pairs = links.select(
+        *_ENDS,
+        "source",
+        F.col("link_time").alias("event_time"),
+        F.lit(None).cast("binary").alias("message_key"),
+        "priority",
+        "run_seq",
     )
-    return counted.select(
-        "*",
-        F.col("first.event_time").alias("first_event_time"),
-        F.col("first.message_key").alias("first_message_key"),
-        F.col("last.event_time").alias("last_event_time"),
-        F.col("last.message_key").alias("last_message_key"),
+    return between(pairs, usable_ends)
+
+
+def included_pairs(manual_rules: DataFrame, usable_ends: DataFrame, *, run_seq: int) -> DataFrame:
+    """Pairs that a manual rule includes, in the shape of `find_pairs`. What another rule excludes is not included."""
+    rules = manual_rules.select(*_ENDS, "action")
+    excluded = rules.where(F.col("action") == "exclude").select(*_ENDS)
+    included = rules.where(F.col("action") == "include").join(excluded, on=[*_ENDS], how="left_anti")
+    pairs = included.select(
+        *_ENDS,
+        F.lit(MANUAL).alias("source"),
+        F.lit(None).cast("timestamp").alias("event_time"),
+        F.lit(None).cast("binary").alias("message_key"),
+        F.lit(None).cast("int").alias("priority"),
+        F.lit(run_seq).cast("bigint").alias("run_seq"),
+    )
+    return between(pairs.distinct(), usable_ends)
+
+
+def between(pairs: DataFrame, ends: DataFrame) -> DataFrame:
+    """The pairs both of whose ends are among some identifiers."""
+    kept = pairs
+    for end in _ENDS:
+        kept = kept.join(ends.select(F.col("identifier_id").alias(end)), on=end, how="left_semi")
+    return kept
+
+
+def touching(pairs: DataFrame, identifiers: DataFrame) -> DataFrame:
+    """The pairs one of whose ends is among some identifiers, few enough to travel to every task."""
+    marked = identifiers.select("identifier_id", F.lit(True).alias("is_marked"))
+    for end in _ENDS:
+        ends = marked.withColumnsRenamed({"identifier_id": end, "is_marked": f"is_{end}_marked"})
+        pairs = pairs.join(F.broadcast(ends), on=end, how="left")
+    is_touched = F.col("is_src_marked").isNotNull() | F.col("is_dst_marked").isNotNull()
+    return pairs.where(is_touched).drop("is_src_marked", "is_dst_marked")
+
+
+def build_edges(*pairs: DataFrame) -> DataFrame:
+    """One row per pair and source, with the messages or records that assert it counted and dated.
+
+    Args:
+        pairs: Frames in the shape of `find_pairs`.
+
+    Returns:
+        Rows of `edges`.
+    """
+    at = F.when(F.col("event_time").isNotNull(), F.struct("event_time", "message_key"))
+    counted = (
+        reduce(DataFrame.unionByName, pairs)
+        .groupBy("src", "dst", "source")
+        .agg(
+            F.count(F.lit(1)).alias("n_events"),
+            F.min(at).alias("first"),
+            F.max(at).alias("last"),
+            F.min("priority").alias("priority"),
+            F.min("run_seq").alias("first_run"),
+            F.max("run_seq").alias("last_run"),
+        )
+    )
+    return EDGES.conform(
+        counted.select(
+            "*",
+            F.col("first.event_time").alias("first_event_time"),
+            F.col("first.message_key").alias("first_message_key"),
+            F.col("last.event_time").alias("last_event_time"),
+            F.col("last.message_key").alias("last_message_key"),
+        )
     )
 
 
-def describe_vertices(usable: DataFrame, identifiers: DataFrame) -> DataFrame:
+def describe_vertices(usable: DataFrame, edges: DataFrame | None, identifiers: DataFrame) -> DataFrame:
     """One row per identifier that is in the graph: when it was seen, in how many messages, with type and key.
 
-    Reads `usable_identifiers` and `identifiers`; yields the columns of `components` but for the label.
+    Args:
+        usable: Rows of `usable_identifiers`, without those that are void.
+        edges: Rows of `edges`, where some of their ends may be carried by no message: those are in the graph too, never
+            seen. Null where every end is carried.
+        identifiers: Rows of `identifiers`.
+
+    Returns:
+        The columns of `components` but for label and flags.
     """
     seen = usable.groupBy("identifier_id").agg(
         F.min(F.struct("event_time", "message_key")).alias("first"),
         F.max("event_time").alias("last_seen_at"),
         F.count(F.lit(1)).alias("n_events"),
     )
+    if edges is not None:
+        ends = edges.select(F.explode(F.array(*_ENDS)).alias("identifier_id")).distinct()
+        seen = seen.join(ends, on="identifier_id", how="full").withColumn(
+            "n_events", F.coalesce("n_events", F.lit(0).cast("bigint"))
+        )
     return seen.join(identifiers.select("identifier_id", "id_type", "id_key"), on="identifier_id", how="inner").select(
         "identifier_id",
         "id_type",

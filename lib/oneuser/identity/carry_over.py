@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from oneuser.core.keyed import Keys
     from oneuser.identity.ledger import Survivor
 
+NEVER_SEEN = "9999-12-31 23:59:59"
+
 
 def carry_over_user_ids(
     components: DataFrame,
@@ -39,6 +41,7 @@ def carry_over_user_ids(
     survivor: Survivor,
     keys: Keys,
     connect: Callable[[DataFrame], DataFrame],
+    seats: DataFrame | None = None,
     is_first_run: bool = False,
 ) -> DataFrame:
     """Decide the User ID of every component, and what becomes of every User ID.
@@ -53,13 +56,17 @@ def carry_over_user_ids(
         survivor: `strongest` or `oldest`.
         keys: Deployment and minting secret; they travel inside the pickled function alone.
         connect: Engine for connected components of `src`, `dst`, yielding `identifier_id`, `component_id`.
+        seats: `identifier_id`, `owners`: components that own a contested identifier over time; null where nothing is
+            contested.
         is_first_run: Whether ledger and map are known to be empty; spares looking.
 
     Returns:
         Rows of the shape `carry_over_rows.DECISIONS`. Several tables are made from them: persist them.
     """
     identifiers = _identifiers(components, priorities, known_types)
-    if is_first_run:
+    if seats is not None:
+        identifiers = identifiers.join(seats, on="identifier_id", how="left")
+    if is_first_run and seats is None:
         rows = identifiers.withColumns({"user_id": _null("string"), "group_id": F.col("component_id")})
         rows = rows.select(*_row_columns(rows))
     else:
@@ -163,8 +170,9 @@ def _identifiers(components: DataFrame, priorities: Mapping[str, int], known_typ
         "identifier_id",
         F.col("id_type").isin(*sorted(known_types)).alias("is_known"),
         by_type[F.col("id_type")].alias("priority"),
-        "first_seen_at",
-        "first_message_key",
+        # what no message carries was seen after everything else
+        F.coalesce("first_seen_at", F.to_timestamp(F.lit(NEVER_SEEN))).alias("first_seen_at"),
+        F.coalesce("first_message_key", F.lit(b"")).alias("first_message_key"),
         "id_key",
     )
 
@@ -195,7 +203,7 @@ def _rows_with_ledger(
 
 
 def _links(members: DataFrame, ledger: DataFrame) -> DataFrame:
-    """What makes a carry-over group, as pairs of nodes: a previous member, an anchor, a redirect."""
+    """What makes a carry-over group, as pairs of nodes: a previous member, an anchor, a redirect, a contested seat."""
     user = _node_of(F.col("user_id"))
     by_member = members.where(F.col("user_id").isNotNull()).select(
         F.col("component_id").alias("src"), user.alias("dst")
@@ -207,7 +215,11 @@ def _links(members: DataFrame, ledger: DataFrame) -> DataFrame:
     by_redirect = ledger.where(F.col("redirect_to").isNotNull()).select(
         _node_of(F.col("redirect_to")).alias("src"), user.alias("dst")
     )
-    return by_member.unionByName(by_anchor).unionByName(by_redirect).distinct()
+    links = by_member.unionByName(by_anchor).unionByName(by_redirect)
+    if "owners" in members.columns:
+        owners = members.select(F.col("component_id").alias("src"), F.explode("owners").alias("dst"))
+        links = links.unionByName(owners)
+    return links.distinct()
 
 
 def _node_of(user_id: Column) -> Column:

@@ -1,21 +1,22 @@
 """Whose identifier, whose event: what follows once each component has its User ID.
 
 Reads   components, event_identifiers, events, decided User IDs
-Yields  identifier_map, identifier_ownership, owned events (events_resolved before accounts), dim_user
+Yields  identifier_map, owned events (events_resolved before accounts), dim_user
 """
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from oneuser.contracts.identity import DIM_USER, IDENTIFIER_MAP, IDENTIFIER_OWNERSHIP
+from oneuser.contracts.identity import DIM_USER, IDENTIFIER_MAP
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 
 def build_identifier_map(
@@ -34,54 +35,95 @@ def build_identifier_map(
     """
     strength = F.create_map(*[F.lit(x) for pair in sorted(priorities.items()) for x in pair])[F.col("id_type")]
     mapped = components.join(owners.select("component_id", "user_id"), on="component_id", how="inner").select(
-        "*",
-        strength.alias("strength"),
-        F.col("id_type").isin(*known_types).alias("is_known"),
-        F.lit(False).alias("is_contested"),
+        "*", strength.alias("strength"), F.col("id_type").isin(*known_types).alias("is_known")
     )
     return IDENTIFIER_MAP.conform(mapped)
 
 
-def build_ownership(identifier_map: DataFrame) -> DataFrame:
-    """One interval without ends for each identifier, since none is contested.
-
-    Returns:
-        Rows of `identifier_ownership`.
-    """
-    return IDENTIFIER_OWNERSHIP.conform(
-        identifier_map.select(
-            "identifier_id",
-            F.lit(0).alias("interval"),
-            "user_id",
-            F.lit(None).cast("timestamp").alias("valid_from"),
-            F.lit(None).cast("timestamp").alias("valid_to"),
-        )
-    )
-
-
-def resolve_events(events: DataFrame, carried: DataFrame, identifier_map: DataFrame) -> DataFrame:
-    """Give each message the user of its best identifier: strongest type, then smallest key.
+def resolve_events(
+    events: DataFrame,
+    carried: DataFrame,
+    identifier_map: DataFrame,
+    intervals: DataFrame | None = None,
+    *,
+    unique_priorities: Collection[int] = (),
+) -> DataFrame:
+    """Give each message the user of its best uncontested known identifier; else that of its best contested one at its
+    time; else the same among anonymous ones. Best is the strongest type, then the smallest key.
 
     Args:
         events: Rows of `events`; only the columns of the result are read.
         carried: Rows of `carried_identifiers` of the graph, with `priority`.
         identifier_map: Rows of `identifier_map`.
+        intervals: Rows of `identifier_ownership` that hold, at least those of contested identifiers; null where nothing
+            is contested.
+        unique_priorities: Priorities of the unique types. A message, alias messages aside, with two values of one of
+            them has no owner.
 
     Returns:
-        One row per message: the columns of `events_resolved` but for the account, and the message's own `group_id`.
-        `user_id` is null where the message carries no identifier that may own.
-    """
-    best = (
-        carried.groupBy("message_key")
-        .agg(F.min(F.struct("priority", "type_rank", "identifier_id")).alias("best"))
-        .select("message_key", F.col("best.identifier_id").alias("identifier_id"))
+        One row per message: the columns of `events_resolved` but for the account, the message's own `group_id`, and
+        `unowned` (unique_in_event or quarantined) where a rule takes its owner away. `user_id` is null where the
+        message carries no identifier that may own.
+    """  # noqa: D205 - the rule is one sentence
+    owned = _owned_by(carried, identifier_map, intervals)
+    place = F.struct(
+        F.when(F.col("is_known"), 0).otherwise(2) + F.col("is_contested").cast("int"),
+        "priority",
+        "type_rank",
+        "identifier_id",
+        "owner",
     )
-    owned = (
-        events.select("message_key", "event_time", "type", "event", "source", "group_id")
-        .join(best, on="message_key", how="left")
-        .join(identifier_map.select("identifier_id", "user_id"), on="identifier_id", how="left")
+    best = F.min(F.when(F.col("is_known").isNotNull(), place)).alias("best")
+    by_message = owned.groupBy("message_key").agg(best, _names_two_people(unique_priorities).alias("names_two"))
+    owner = F.col("best.owner")
+    is_quarantined = F.col("best").isNotNull() & owner.isNull()
+    judged = by_message.select(
+        "message_key",
+        F.when(~F.col("names_two"), owner).alias("user_id"),
+        F.when(F.col("names_two"), "unique_in_event").when(is_quarantined, "quarantined").alias("unowned"),
     )
-    return owned.drop("identifier_id")
+    return events.select("message_key", "event_time", "type", "event", "source", "group_id").join(
+        judged, on="message_key", how="left"
+    )
+
+
+def _owned_by(carried: DataFrame, identifier_map: DataFrame, intervals: DataFrame | None) -> DataFrame:
+    """What each message carries, with the owner of each at that time; nulls for what is not in the graph."""
+    placed = carried.join(
+        identifier_map.select("identifier_id", "user_id", "is_known", "is_contested"), on="identifier_id", how="left"
+    )
+    if intervals is None:
+        return placed.withColumn("owner", F.col("user_id"))
+    contested = identifier_map.where("is_contested").select("identifier_id")
+    span = F.struct("interval", "valid_from", "valid_from_message_key", "user_id")
+    spans = (
+        intervals.join(contested, on="identifier_id", how="left_semi")
+        .groupBy("identifier_id")
+        .agg(F.array_sort(F.collect_list(span)).alias("spans"))
+    )
+
+    def has_begun(span: Column) -> Column:
+        is_same_instant = (span["valid_from"] == F.col("event_time")) & (
+            span["valid_from_message_key"] <= F.col("message_key")
+        )
+        return span["valid_from"].isNull() | (span["valid_from"] < F.col("event_time")) | is_same_instant
+
+    at_its_time = F.try_element_at(F.filter("spans", has_begun), F.lit(-1))["user_id"]
+    timed = placed.join(spans, on="identifier_id", how="left")
+    return timed.withColumn("owner", F.when(F.col("is_contested"), at_its_time).otherwise(F.col("user_id"))).drop(
+        "spans"
+    )
+
+
+def _names_two_people(unique_priorities: Collection[int]) -> Column:
+    """Whether a message other than an alias carries two values of a unique type; an aggregate."""
+
+    def has_two(priority: int) -> Column:
+        number = F.when(F.col("priority") == priority, F.col("identifier_id"))
+        return F.coalesce(F.min(number) < F.max(number), F.lit(False))
+
+    any_type = reduce(lambda one, other: one | other, [has_two(p) for p in sorted(unique_priorities)], F.lit(False))
+    return any_type & ~F.bool_or(F.col("link") == "alias")
 
 
 def build_dim_user(identifier_map: DataFrame, memberships: DataFrame) -> DataFrame:
@@ -95,9 +137,11 @@ def build_dim_user(identifier_map: DataFrame, memberships: DataFrame) -> DataFra
         F.min("first_seen_at").alias("first_seen_at"),
         F.max("last_seen_at").alias("last_seen_at"),
         F.bool_or("is_known").alias("is_known"),
+        F.bool_and("is_cut_off").alias("is_cut_off"),
     )
+    kind = F.when(F.bool_and("is_cut_off"), "residual").when(F.bool_or("is_known"), "known").otherwise("anonymous")
     people = by_type.groupBy("user_id").agg(
-        F.when(F.bool_or("is_known"), F.lit("known")).otherwise(F.lit("anonymous")).alias("kind"),
+        kind.alias("kind"),
         F.min("first_seen_at").alias("first_seen_at"),
         F.max("last_seen_at").alias("last_seen_at"),
         F.sum("n").alias("n_identifiers"),

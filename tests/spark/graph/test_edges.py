@@ -12,7 +12,8 @@ from oneuser.contracts.graph import EVENT_IDENTIFIERS
 from oneuser.graph.blocked import find_blocked
 from oneuser.graph.certification import gather_evidence, judge
 from oneuser.graph.components import connect
-from oneuser.graph.edges import build_edges, usable_identifiers
+from oneuser.graph.edges import build_edges, find_pairs
+from oneuser.graph.linking import linking_messages, usable_identifiers
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 TYPES = {"user_id": 1, "email": 2, "anonymous_id": 9}
@@ -28,6 +29,11 @@ def links(spark: SparkSession, *rows: Link) -> DataFrame:
         ],
         EVENT_IDENTIFIERS.schema,
     )
+
+
+def edges_of(rows: DataFrame, blocked: DataFrame | None = None) -> DataFrame:
+    usable = usable_identifiers(rows, blocked, priorities=TYPES)
+    return build_edges(find_pairs(linking_messages(usable, unique_priorities=())))
 
 
 def pairs(edges: DataFrame) -> set[tuple[int, int, str, int]]:
@@ -46,7 +52,7 @@ def test_a_message_links_its_identifiers_to_the_best_and_repeats_are_counted(spa
         ("m3", 7, "anonymous_id", 0, "event"),
     )
 
-    edges = build_edges(usable_identifiers(rows, None, priorities=TYPES))
+    edges = edges_of(rows)
 
     # then the e-mail is the centre, the cookies are not linked to each other, and a lone identifier has no edge
     assert pairs(edges) == {(1, 5, "event", 1), (2, 5, "event", 2)}
@@ -64,8 +70,8 @@ def test_a_previous_id_is_a_cookie_if_a_message_carries_it_as_one_and_else_a_log
     ]
     carried = [("m1", 1, "anonymous_id", 0, "event")]
 
-    as_cookie = build_edges(usable_identifiers(links(spark, *alias, *carried), None, priorities=TYPES))
-    as_login = build_edges(usable_identifiers(links(spark, *alias), None, priorities=TYPES))
+    as_cookie = edges_of(links(spark, *alias, *carried))
+    as_login = edges_of(links(spark, *alias))
 
     assert pairs(as_cookie) == {(1, 10, "alias", 1)}
     assert pairs(as_login) == {(10, 11, "alias", 1)}
@@ -84,7 +90,7 @@ def test_blocked_values_and_undeclared_types_do_not_link(spark: SparkSession) ->
         ("m8", 9, "advertising_id", 0, "event"),
     )
 
-    edges = build_edges(usable_identifiers(rows, blocked, priorities=TYPES))
+    edges = edges_of(rows, blocked)
 
     assert pairs(edges) == {(1, 8, "event", 1)}
 

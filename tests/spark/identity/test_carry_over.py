@@ -37,14 +37,15 @@ def at(microseconds: int) -> datetime:
 def component_rows(spark: SparkSession, members: list[Member]) -> DataFrame:
     type_of = {priority: name for name, priority in PRIORITIES.items()}
     rows = [
-        (m.identifier_id, m.component_id, type_of[m.priority], m.key, at(m.first_seen[0]), m.first_seen[1], at(9), 1)
+        (m.identifier_id, m.component_id, type_of[m.priority], m.key, bool(m.owners), False,
+         at(m.first_seen[0]), m.first_seen[1], at(9), 1)
         for m in members
-    ]
+    ]  # fmt: skip
     return spark.createDataFrame(rows, COMPONENTS.schema)
 
 
 def map_rows(spark: SparkSession, world: World) -> DataFrame:
-    rows = [(number, "u", user, 1, True, False, at(0), at(9), 1) for number, user in world.map.items()]
+    rows = [(number, "u", user, 1, True, False, False, at(0), at(9), 1) for number, user in world.map.items()]
     return spark.createDataFrame(rows, IDENTIFIER_MAP.schema)
 
 
@@ -134,7 +135,7 @@ def test_a_merge_names_the_new_edge_that_caused_it(spark: SparkSession) -> None:
     members = members_of(world, "u1 b1 e2 b2")
     edges = spark.createDataFrame(
         [
-            (src, dst, "event", 1, at(time), bytes([time]), at(time), bytes([time]), run, run)
+            (src, dst, "event", 1, at(time), bytes([time]), at(time), bytes([time]), None, run, run)
             for src, dst, time, run in (
                 (number_of("b1"), number_of("u1"), 1, 1),
                 (number_of("b2"), number_of("e2"), 2, 1),

@@ -9,17 +9,7 @@ import pytest
 from oneuser.core.config import NOT_YET
 from tests.unit.core.config_samples import changed, problems_of
 
-USER = "identity/id_types/user_id"
 REFUSED = [
-    (f"{USER}/unique", True),
-    (f"{USER}/limit", 5),
-    (f"{USER}/max_persons_per_value", 50),
-    ("identity/max_identifiers_per_user", 1000),
-    ("identity/conflict", "latest"),
-    ("identity/conflict", "earliest"),
-    ("identity/alias/may_join_unique", False),
-    ("identity/shared_device", "time_sliced"),
-    ("consent/required_for_linking", ["ads"]),
     ("consent/required_for_attribution", ["ads"]),
     ("sources/shop/format", "delta"),
     ("sources/web/preset", "rudderstack"),
@@ -32,7 +22,6 @@ REFUSED = [
     ("retention/mode", "streak"),
     ("retention/membership", "recurring"),
     ("accounts", {"path": "accounts.csv"}),
-    ("links", {"crm": {}}),
     ("spend", {}),
     ("fx_rates", {}),
     ("audiences", {"at_risk": {}}),
@@ -56,7 +45,7 @@ def test_every_row_of_the_table_is_tried() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [(f"{USER}/unique", False), (f"{USER}/limit", None), ("identity/manual_rules", None), ("graph/engine", "auto")],
+    [("consent/required_for_attribution", []), ("accounts", None), ("graph/engine", "auto")],
 )
 def test_what_changes_nothing_may_be_written(key: str, value: Any) -> None:
     assert problems_of(changed(key, value)) == []

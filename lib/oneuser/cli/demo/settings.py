@@ -19,14 +19,16 @@ def demo_config(folder: Path, warehouse: Path) -> dict[str, Any]:
         },
         "identity": {
             "id_types": {
-                "user_id": {"priority": 1, "known": True, "normaliser": "trim"},
+                "user_id": {"priority": 1, "known": True, "unique": True, "normaliser": "trim"},
                 "email": {
                     "priority": 2,
                     "known": True,
                     "normaliser": "email",
+                    "limit": 5,
+                    "max_persons_per_value": 10,
                     "blocked": ["test@example.com", "re:^noreply@"],
                 },
-                "anonymous_id": {"priority": 9, "known": False, "normaliser": "trim"},
+                "anonymous_id": {"priority": 9, "known": False, "normaliser": "trim", "max_persons_per_value": 50},
             },
         },
         "conversions": {

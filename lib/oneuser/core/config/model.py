@@ -18,6 +18,7 @@ from oneuser.core.config.analytics import (
 from oneuser.core.config.base import FilePath, Name, Place, Positive, Section, Share, Text, Whole, misplaced
 from oneuser.core.config.captures import capture_problems
 from oneuser.core.config.identity import IdentityRules
+from oneuser.core.config.links import LinkTable, link_problems
 from oneuser.core.config.sources import Source
 
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.*[^\s/].*")
@@ -64,6 +65,12 @@ class GraphRules(Section):
 
     engine: Literal["auto", "one_task", "contraction", "graphframes"] = "auto"
     one_task_max_edges: Positive = 50_000_000
+
+
+class ReplayRules(Section):
+    """The largest candidate component whose edges are admitted one by one: it is one task's work."""
+
+    max_edges: Positive = 1_000_000
 
 
 class QuarantineRules(Section):
@@ -128,10 +135,12 @@ class Config(Section):
     raw_root: FilePath | None = None
     keys: KeyReferences
     sources: Annotated[Mapping[Name, Source], Field(min_length=1)]
+    links: Mapping[Name, LinkTable] = {}
     ingest: IngestLimits = IngestLimits()
     identity: IdentityRules
     consent: ConsentRules = ConsentRules()
     graph: GraphRules = GraphRules()
+    replay: ReplayRules = ReplayRules()
     quarantine: QuarantineRules = QuarantineRules()
     gates: Gates = Gates()
     sessions: SessionRules = SessionRules()
@@ -154,5 +163,6 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _captured_identifiers_have_a_type(self) -> Config:
-        misplaced(capture_problems(self.sources, self.identity.id_types))
+        id_types = self.identity.id_types
+        misplaced([*capture_problems(self.sources, id_types), *link_problems(self.links, id_types)])
         return self

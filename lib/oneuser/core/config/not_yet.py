@@ -11,7 +11,6 @@ from oneuser.core.config.document import Document
 from oneuser.core.errors import ConfigProblem
 
 _PROTECTION = "merge protection is not implemented in this version"
-_CONTESTED = "dividing contested identifiers by time is not implemented in this version"
 _CONSENT = "consent is not enforced in this version"
 
 
@@ -39,14 +38,6 @@ class NotYet:
 
 
 NOT_YET = (
-    NotYet("identity.id_types.*.unique", _PROTECTION, allowed=(False,)),
-    NotYet("identity.id_types.*.limit", _PROTECTION),
-    NotYet("identity.id_types.*.max_persons_per_value", _PROTECTION),
-    NotYet("identity.max_identifiers_per_user", _PROTECTION),
-    NotYet("identity.conflict", _PROTECTION),
-    NotYet("identity.alias.may_join_unique", _PROTECTION, refused=(False,)),
-    NotYet("identity.shared_device", _CONTESTED),
-    NotYet("consent.required_for_linking", _CONSENT, allowed=([],)),
     NotYet("consent.required_for_attribution", _CONSENT, allowed=([],)),
     NotYet("sources.*.format", "reading Delta tables is not implemented in this version", refused=("delta",)),
     NotYet(
@@ -76,7 +67,6 @@ NOT_YET = (
     ),
     NotYet("retention.membership", "only first_ever is implemented in this version", allowed=("first_ever",)),
     NotYet("accounts", "account files are not implemented in this version; group events give membership"),
-    NotYet("links", "imported links are not implemented in this version"),
     NotYet("spend", "spend is not implemented in this version"),
     NotYet("fx_rates", "exchange rates are not implemented in this version"),
     NotYet("audiences", "audiences are not implemented in this version"),

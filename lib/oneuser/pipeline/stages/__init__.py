@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oneuser.contracts.graph import COMPONENTS, EDGES, EVENT_IDENTIFIERS, FILES, IDENTIFIERS
+from oneuser.contracts.graph import COMPONENTS, EDGES, EVENT_IDENTIFIERS, FILES, IDENTIFIERS, REFUSED_EDGES
 from oneuser.contracts.identity import (
     ACCOUNT_MEMBERSHIPS,
     DIM_ACCOUNT,
     DIM_USER,
     EVENTS_RESOLVED,
+    IDENTIFIER_HISTORY,
     IDENTIFIER_MAP,
     IDENTIFIER_OWNERSHIP,
     LINEAGE,
@@ -27,6 +28,7 @@ from oneuser.contracts.marts import (
     TOUCHES,
 )
 from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES, QUARANTINE
+from oneuser.contracts.reference import LINKS, REFERENCE_INPUTS, REJECTED_RECORDS
 from oneuser.pipeline.stages.attribution import attribution
 from oneuser.pipeline.stages.graph import build_graph
 from oneuser.pipeline.stages.identity import identity as resolve_identity
@@ -68,15 +70,18 @@ STAGES: tuple[Stage, ...] = (
             FILES,
             IDENTIFIERS,
             EVENT_IDENTIFIERS,
+            LINKS,
+            REFERENCE_INPUTS,
+            REJECTED_RECORDS,
         ),
         sections=(),
     ),
     Stage(
         "graph",
         build_graph,
-        reads=(EVENT_IDENTIFIERS, IDENTIFIERS, IDENTIFIER_VALUES),
-        writes=(EDGES, COMPONENTS),
-        sections=("deployment", "identity", "graph"),
+        reads=(EVENTS, EVENT_IDENTIFIERS, IDENTIFIERS, IDENTIFIER_VALUES, LINKS),
+        writes=(EDGES, REFUSED_EDGES, COMPONENTS),
+        sections=("deployment", "identity", "graph", "replay", "consent"),
     ),
     Stage(
         "identity",
@@ -86,6 +91,7 @@ STAGES: tuple[Stage, ...] = (
             USER_IDS,
             USER_REDIRECTS,
             IDENTIFIER_MAP,
+            IDENTIFIER_HISTORY,
             IDENTIFIER_OWNERSHIP,
             LINEAGE,
             EVENTS_RESOLVED,
@@ -93,7 +99,7 @@ STAGES: tuple[Stage, ...] = (
             DIM_ACCOUNT,
             DIM_USER,
         ),
-        sections=("deployment", "identity", "gates"),
+        sections=("deployment", "identity", "consent", "gates"),
     ),
     Stage(
         "sessions",

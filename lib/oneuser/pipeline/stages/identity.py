@@ -12,6 +12,7 @@ from oneuser.contracts.identity import (
     DIM_ACCOUNT,
     DIM_USER,
     EVENTS_RESOLVED,
+    IDENTIFIER_HISTORY,
     IDENTIFIER_MAP,
     IDENTIFIER_OWNERSHIP,
     LINEAGE,
@@ -28,15 +29,20 @@ from oneuser.identity.carry_over import (
     decided_redirects,
     decided_user_ids,
 )
-from oneuser.identity.resolution import build_dim_user, build_identifier_map, build_ownership, resolve_events
-from oneuser.identity.stability import count_stability
+from oneuser.identity.claims_rows import divide_batches
+from oneuser.identity.history import record_ownership, record_users
+from oneuser.identity.ownership import build_claims, build_ownership, divide_claims, find_seats
+from oneuser.identity.resolution import build_dim_user, build_identifier_map, resolve_events
+from oneuser.identity.stability import count_stability, stability_figures
 from oneuser.marts.accounts.accounts import build_dim_account
 from oneuser.marts.accounts.memberships import add_account_at, build_account_memberships
-from oneuser.pipeline.stages.graph import carried
+from oneuser.pipeline.evidence import carried, find_linking_messages, usable
+from oneuser.pipeline.rules import identity_values
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from oneuser.contracts.table import TableContract
     from oneuser.pipeline.context import RunContext
 
 
@@ -46,86 +52,110 @@ def identity(ctx: RunContext) -> None:
     Raises:
         GateError: where more was merged, or a component grew larger, than the gates allow.
     """
-    before = {contract.name: ctx.read(contract) for contract in (USER_IDS, IDENTIFIER_MAP, EVENTS_RESOLVED)}
-    decided = _decide(ctx)
-    identifier_map = _write_people(ctx, decided, before[IDENTIFIER_MAP.name])
-    owned = ctx.persist(resolve_events(ctx.read(EVENTS), carried(ctx), identifier_map))
+    before = {contract.name: _before(ctx, contract) for contract in (IDENTIFIER_MAP, EVENTS_RESOLVED)}
+    values = identity_values(ctx.config)
+    intervals = _divide_contested(ctx)
+    decided = _decide(ctx, intervals)
+    owners = decided_owners(decided)
+    components = ctx.read(COMPONENTS)
+    people = ctx.persist(
+        build_identifier_map(components, owners, priorities=values.priorities, known_types=values.known_types)
+    )
+    ownership = build_ownership(people, intervals, owners)
+    if intervals is not None:
+        ownership = ctx.persist(ownership)
+    owned = ctx.persist(
+        resolve_events(
+            ctx.read(EVENTS),
+            carried(ctx),
+            people,
+            None if intervals is None else ownership,
+            unique_priorities=values.unique_priorities,
+        )
+    )
+    user_ids = ctx.persist(decided_user_ids(decided, ctx.read(USER_IDS)))
+    history = record_users(people, _before(ctx, IDENTIFIER_HISTORY), run_seq=ctx.run_seq, as_of=ctx.as_of)
+    owned_over_time = record_ownership(
+        ownership, _before(ctx, IDENTIFIER_OWNERSHIP), run_seq=ctx.run_seq, as_of=ctx.as_of
+    )
     group_events = owned.where(
         (F.col("type") == "group") & F.col("group_id").isNotNull() & F.col("user_id").isNotNull()
     )
     group_events = group_events.withColumnRenamed("group_id", "account_id")
-    ctx.replace(ACCOUNT_MEMBERSHIPS, build_account_memberships(group_events))
-    memberships = ctx.read(ACCOUNT_MEMBERSHIPS)
+    memberships = ctx.persist(build_account_memberships(group_events))
     with_account = add_account_at(owned, memberships).withColumn("account_id", F.coalesce("group_id", "account_id"))
     ctx.write_together(
         [
             (EVENTS_RESOLVED, EVENTS_RESOLVED.conform(with_account), "replace"),
+            (IDENTIFIER_MAP, people, "replace"),
+            (USER_IDS, user_ids, "replace"),
+            (IDENTIFIER_OWNERSHIP, owned_over_time, "replace"),
+            (IDENTIFIER_HISTORY, history, "replace"),
+            (LINEAGE, decided_lineage(decided, ctx.read(EDGES), before[IDENTIFIER_MAP.name]), "append"),
+            (USER_REDIRECTS, decided_redirects(user_ids), "replace"),
+            (ACCOUNT_MEMBERSHIPS, memberships, "replace"),
             (DIM_ACCOUNT, build_dim_account(group_events, memberships), "replace"),
-            (DIM_USER, build_dim_user(identifier_map, memberships), "replace"),
+            (DIM_USER, build_dim_user(people, memberships), "replace"),
         ]
     )
-    _count(ctx, before)
+    _count(ctx, before, owned)
     _check_people(ctx)
 
 
-def _decide(ctx: RunContext) -> DataFrame:
+def _before(ctx: RunContext, contract: TableContract) -> DataFrame | None:
+    """Rows that the last run left, null where there is no such table yet. To be called before the stage writes it."""
+    return ctx.read(contract) if contract.name in ctx.tables else None
+
+
+def _divide_contested(ctx: RunContext) -> DataFrame | None:
+    """Intervals of contested identifiers by component; null where nothing is contested."""
+    components = ctx.read(COMPONENTS)
+    contested = components.where("is_contested").select("identifier_id")
+    if contested.isEmpty():
+        return None
+    values = identity_values(ctx.config)
+    rows = usable(ctx)
+    touched = rows.join(F.broadcast(contested), on="identifier_id", how="left_semi").select("message_key").distinct()
+    messages = find_linking_messages(ctx, rows.join(touched, on="message_key", how="left_semi"))
+    claims = build_claims(components, messages, priorities=values.priorities, known_types=values.known_types)
+    return ctx.persist(divide_claims(claims, policy=ctx.config.identity.shared_device, divide=divide_batches))
+
+
+def _decide(ctx: RunContext, intervals: DataFrame | None) -> DataFrame:
     """The ledger's decisions about all components, kept for the several tables they fill."""
-    rules = ctx.config.identity
+    values = identity_values(ctx.config)
     return ctx.persist(
         carry_over_user_ids(
             ctx.read(COMPONENTS),
             ctx.read(USER_IDS),
             ctx.read(IDENTIFIER_MAP),
-            priorities={name: r.priority for name, r in rules.id_types.items()},
-            known_types=frozenset(name for name, r in rules.id_types.items() if r.known),
+            priorities=values.priorities,
+            known_types=values.known_types,
             run_seq=ctx.run_seq,
-            survivor=rules.survivor,
+            survivor=ctx.config.identity.survivor,
             keys=ctx.keys,
             connect=connect_in_one_task,
+            seats=None if intervals is None else find_seats(intervals),
             is_first_run=USER_IDS.name not in ctx.tables,
         )
     )
 
 
-def _write_people(ctx: RunContext, decided: DataFrame, map_before: DataFrame) -> DataFrame:
-    """Ledger, redirects, lineage, map and ownership. Returns the written map."""
-    rules = ctx.config.identity.id_types
-    people = build_identifier_map(
-        ctx.read(COMPONENTS),
-        decided_owners(decided),
-        priorities={name: r.priority for name, r in rules.items()},
-        known_types=frozenset(name for name, r in rules.items() if r.known),
-    )
-    user_ids = decided_user_ids(decided, ctx.read(USER_IDS))
-    lineage = decided_lineage(decided, ctx.read(EDGES), map_before)
-    ctx.write_together(
-        [
-            (IDENTIFIER_MAP, people, "replace"),
-            (USER_IDS, user_ids, "replace"),
-            (LINEAGE, lineage, "append"),
-        ]
-    )
-    identifier_map = ctx.read(IDENTIFIER_MAP)
-    ctx.write_together(
-        [
-            (USER_REDIRECTS, decided_redirects(ctx.read(USER_IDS)), "replace"),
-            (IDENTIFIER_OWNERSHIP, build_ownership(identifier_map), "replace"),
-        ]
-    )
-    return identifier_map
-
-
-def _count(ctx: RunContext, before: dict[str, DataFrame]) -> None:
+def _count(ctx: RunContext, before: dict[str, DataFrame | None], owned: DataFrame) -> None:
     """Stability figures, and the gates over them."""
-    figures = count_stability(
+    counted = count_stability(
         lineage=ctx.read(LINEAGE).where(F.col("run_seq") == ctx.run_seq),
-        map_before=before[IDENTIFIER_MAP.name],
         map_now=ctx.read(IDENTIFIER_MAP),
+        events_now=owned,
+        map_before=before[IDENTIFIER_MAP.name],
         events_before=before[EVENTS_RESOLVED.name],
-        events_now=ctx.read(EVENTS_RESOLVED),
     ).collect()
-    for row in figures:
-        ctx.figure(row["metric"], row["value"], row["key"])
+    for metric, key, value in stability_figures(counted):
+        ctx.figure(metric, value, key)
+    _check_gates(ctx)
+
+
+def _check_gates(ctx: RunContext) -> None:
     gates = ctx.config.gates
     n_before, n_merged = ctx.figures.get("ids_before", 0.0), ctx.figures.get("ids_merged", 0.0)
     share = n_merged / n_before if n_before else 0.0

@@ -1,0 +1,138 @@
+"""Linking messages: which messages may say that identifiers belong together, and what each of them carries.
+
+Reads   event_identifiers   one row per message, identifier and kind of link
+Yields  linking messages    one row per message that may link, with its identifiers, the best one first
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from pyspark.sql import Column, DataFrame
+
+# how an identifier hangs on a message that carries it
+CARRIED = ("event", "alias")
+
+
+def carried_identifiers(
+    event_identifiers: DataFrame, blocked: DataFrame | None, *, priorities: Mapping[str, int]
+) -> DataFrame:
+    """What messages carry and may own them: of a configured type and not blocked; previousIds apart.
+
+    Args:
+        event_identifiers: Rows of `event_identifiers`.
+        blocked: One row per blocked identifier (`identifier_id`); null where nothing is blocked.
+        priorities: Priority by id type; 1 is strongest. Types that are not in it no longer link.
+
+    Returns:
+        Rows of `event_identifiers` with `priority`.
+    """
+    return _without_blocked(_typed(event_identifiers, priorities).where(F.col("link").isin(*CARRIED)), blocked)
+
+
+def usable_identifiers(
+    event_identifiers: DataFrame, blocked: DataFrame | None, *, priorities: Mapping[str, int]
+) -> DataFrame:
+    """The rows that may link: `carried_identifiers`, and of each previousId the one reading that holds.
+
+    A previousId is an anonymous id if any stored message carries that value as one, blocked or not, else a user id. The
+    look-up of carried identifiers grows with the alias messages.
+    """
+    typed = _typed(event_identifiers, priorities)
+    carried = typed.where(F.col("link").isin(*CARRIED))
+    previous = typed.where(~F.col("link").isin(*CARRIED))
+    is_anonymous = F.col("link") == "previous_anonymous"
+    seen = (
+        carried.select("identifier_id")
+        .join(
+            F.broadcast(previous.where(is_anonymous).select("identifier_id").distinct()),
+            on="identifier_id",
+            how="left_semi",
+        )
+        .distinct()
+        .withColumn("is_seen", F.lit(True))
+    )
+    readings = previous.join(F.broadcast(seen), on="identifier_id", how="left")
+    whole_message = Window.partitionBy("message_key").rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    reads_as_anonymous = F.coalesce(F.bool_or(is_anonymous & F.col("is_seen")).over(whole_message), F.lit(False))
+    holds = (F.col("link") == "previous") | (is_anonymous == F.col("reads_as_anonymous"))
+    chosen = readings.withColumn("reads_as_anonymous", reads_as_anonymous).where(holds)
+    return _without_blocked(carried.unionByName(chosen.drop("is_seen", "reads_as_anonymous")), blocked)
+
+
+def _typed(event_identifiers: DataFrame, priorities: Mapping[str, int]) -> DataFrame:
+    ranked = F.create_map(*[F.lit(item) for pair in sorted(priorities.items()) for item in pair])
+    return event_identifiers.where(F.col("id_type").isin(*priorities)).withColumn("priority", ranked[F.col("id_type")])
+
+
+def _without_blocked(rows: DataFrame, blocked: DataFrame | None) -> DataFrame:
+    if blocked is None:
+        return rows
+    return rows.join(F.broadcast(blocked.select("identifier_id")), on="identifier_id", how="left_anti")
+
+
+def linking_messages(
+    usable: DataFrame, *, unique_priorities: Collection[int], may_link: DataFrame | None = None
+) -> DataFrame:
+    """One row per message that may link its identifiers.
+
+    A message, alias messages aside, with two values of a unique type links nothing, and so does one without consent.
+
+    Args:
+        usable: Rows of `usable_identifiers`.
+        unique_priorities: Priorities of the unique types; no two types share one.
+        may_link: `message_key` of the messages that have consent; null where none is required.
+
+    Returns:
+        `message_key`, `event_time`, `run_seq`, `members`: structs of `priority`, `type_rank`, `identifier_id`, `link`,
+        sorted, so that the best comes first. Messages with a single identifier have no row.
+    """
+    messages = (
+        usable.groupBy("message_key")
+        .agg(
+            F.array_sort(F.collect_list(F.struct("priority", "type_rank", "identifier_id", "link"))).alias("members"),
+            F.first("event_time").alias("event_time"),
+            F.first("run_seq").alias("run_seq"),
+        )
+        .where(F.size("members") > 1)
+    )
+    if unique_priorities:
+        messages = messages.where(~_names_two_people(unique_priorities))
+    if may_link is not None:
+        messages = messages.join(may_link.select("message_key"), on="message_key", how="left_semi")
+    return messages
+
+
+def _names_two_people(unique_priorities: Collection[int]) -> Column:
+    is_alias = F.exists("members", lambda member: member["link"] == "alias")
+
+    def has_two(priority: int) -> Column:
+        same = F.filter("members", lambda member: (member["priority"] == priority) & member["link"].isin(*CARRIED))
+        return F.size(F.array_distinct(F.transform(same, lambda member: member["identifier_id"]))) > 1
+
+    has_two_of_any = reduce(lambda one, other: one | other, [has_two(p) for p in sorted(unique_priorities)])
+    return ~is_alias & has_two_of_any
+
+
+def without_members(messages: DataFrame, left_out: DataFrame) -> DataFrame:
+    """The messages without some identifiers. What is left may be a single one, or none.
+
+    Args:
+        messages: Rows of `linking_messages`.
+        left_out: `identifier_id` of the identifiers that go; few enough to travel to every task.
+    """
+    carried = messages.select("message_key", F.explode("members.identifier_id").alias("identifier_id"))
+    gone = (
+        carried.join(F.broadcast(left_out.select("identifier_id")), on="identifier_id", how="left_semi")
+        .groupBy("message_key")
+        .agg(F.collect_set("identifier_id").alias("gone"))
+    )
+    stays = F.filter("members", lambda m: F.col("gone").isNull() | ~F.array_contains("gone", m["identifier_id"]))
+    return messages.join(gone, on="message_key", how="left").withColumn("members", stays).drop("gone")

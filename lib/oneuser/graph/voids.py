@@ -1,0 +1,68 @@
+"""Over-shared values: those that too many people carry to say anything about any of them.
+
+Counted before components, on messages, so that one placeholder never builds a giant.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from pyspark.sql import DataFrame
+
+WARN_SHARE = 0.8
+
+
+def count_persons_per_value(
+    messages: DataFrame,
+    classes: DataFrame | None,
+    *,
+    bounds: Mapping[int, int],
+    unique_priorities: Collection[int],
+) -> DataFrame:
+    """How many people the messages with a value carry, for the values near their bound or above it.
+
+    People are counted by distinct values of one unique type, an alias class counting once; where there are several
+    unique types, the largest of the counts holds.
+
+    Args:
+        messages: Rows of `linking_messages`.
+        classes: `identifier_id`, `value_class` of the values that aliases join; null where none are.
+        bounds: `max_persons_per_value` by priority of the type.
+        unique_priorities: Priorities of the unique types.
+
+    Returns:
+        `identifier_id`, `n_persons`, `bound`: one row per value with at least `WARN_SHARE` of its bound. Void are those
+        with more people than the bound.
+    """
+    values = F.filter("members", lambda member: member["priority"].isin(*bounds))
+    people = F.filter("members", lambda member: member["priority"].isin(*unique_priorities))
+    pairs = (
+        messages.select(F.explode(values).alias("value"), people.alias("people"))
+        .select("value.identifier_id", "value.priority", F.explode("people").alias("person"))
+        .select(
+            "identifier_id",
+            "priority",
+            F.col("person.priority").alias("person_priority"),
+            F.col("person.identifier_id").alias("value_class"),
+        )
+    )
+    if classes is not None:
+        renamed = classes.select(
+            F.col("identifier_id").alias("value_class"), F.col("value_class").alias("joined_class")
+        )
+        pairs = pairs.join(F.broadcast(renamed), on="value_class", how="left").withColumn(
+            "value_class", F.coalesce("joined_class", "value_class")
+        )
+    counted = pairs.groupBy("identifier_id", "priority", "person_priority").agg(
+        F.count_distinct("value_class").alias("n_persons")
+    )
+    bound = F.create_map(*[F.lit(part) for pair in sorted(bounds.items()) for part in pair])[F.col("priority")]
+    largest = counted.groupBy("identifier_id", "priority").agg(F.max("n_persons").alias("n_persons"))
+    return largest.select("identifier_id", "n_persons", bound.cast("bigint").alias("bound")).where(
+        F.col("n_persons") >= F.lit(WARN_SHARE) * F.col("bound")
+    )

@@ -1,0 +1,189 @@
+"""What may link: messages that name two people, over-shared values, consent, links and manual rules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from oneuser.contracts.graph import EVENT_IDENTIFIERS, REFUSED_EDGES
+from oneuser.contracts.reference import LINKS
+from oneuser.graph.edges import build_edges, find_pairs, included_pairs, link_pairs, touching
+from oneuser.graph.linking import linking_messages, usable_identifiers, without_members
+from oneuser.graph.protection import find_renames
+from oneuser.graph.refusals import date_refusals, record_refusals
+from oneuser.graph.voids import count_persons_per_value
+from oneuser.privacy.consent import find_consenting
+
+MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
+TYPES = {"user_id": 1, "email": 2, "anonymous_id": 9}
+KIND = {"u": "user_id", "e": "email", "b": "anonymous_id"}
+
+
+def number(name: str) -> int:
+    return {"u": 100, "e": 200, "b": 300}[name[0]] + int(name[1:])
+
+
+def carried(spark: SparkSession, **messages: str) -> DataFrame:
+    """Rows of `event_identifiers` from `m3="u1 b1"`; `old=u1>u2` is an alias that renames u1 to u2."""
+    rows = []
+    for message, text in messages.items():
+        day = int(message[1:])
+        common = (MONDAY + timedelta(days=day), day)
+        old, arrow, rest = text.partition(">")
+        names = (rest if arrow else text).split()
+        for name in names:
+            rank = sorted(n for n in names if n[0] == name[0]).index(name)
+            link = "alias" if arrow and name[0] == "u" else "event"
+            rows.append((message.encode(), number(name), KIND[name[0]], rank, common[0], link, common[1]))
+        if arrow:
+            kind = "previous"
+            rows.append((message.encode(), number(old.strip()), KIND[old.strip()[0]], 1, common[0], kind, common[1]))
+    return spark.createDataFrame(rows, EVENT_IDENTIFIERS.schema)
+
+
+def linking(rows: DataFrame, unique: Collection[int] = (1,)) -> DataFrame:
+    return linking_messages(usable_identifiers(rows, None, priorities=TYPES), unique_priorities=unique)
+
+
+def keys(rows: DataFrame) -> set[str]:
+    return {bytes(row["message_key"]).decode() for row in rows.select("message_key").collect()}
+
+
+def ends(rows: DataFrame) -> set[tuple[int, int]]:
+    return {(row["src"], row["dst"]) for row in rows.select("src", "dst").collect()}
+
+
+def pair(one: str, other: str) -> tuple[int, int]:
+    first, second = sorted((number(one), number(other)))
+    return first, second
+
+
+def test_a_message_with_two_values_of_a_unique_type_links_nothing_but_an_alias_may(spark: SparkSession) -> None:
+    rows = carried(spark, m1="u1 b1", m2="u1 u2 b2", m3="e1 e2 b3", m4="u1>u2", m5="b5")
+
+    messages = linking(rows)
+
+    assert keys(messages) == {"m1", "m3", "m4"}
+    assert ends(find_pairs(messages)) == {pair("u1", "b1"), pair("e1", "e2"), pair("e1", "b3"), pair("u1", "u2")}
+
+
+def test_a_value_is_near_its_bound_or_over_it_by_the_people_of_its_messages(spark: SparkSession) -> None:
+    # given a browser of five people, one of four, and one of five of whom two are the same by an alias
+    rows = carried(
+        spark,
+        **{f"m1{n}": f"u{n} b1" for n in range(5)},
+        **{f"m2{n}": f"u{n} b2" for n in range(4)},
+        **{f"m3{n}": f"u{n} b3" for n in (0, 1, 2, 3, 9)},
+        m99="u9>u0",
+    )
+    messages = linking(rows)
+    classes = find_renames(messages, None, unique_priorities=[1]).selectExpr(
+        "dst AS identifier_id", "src AS value_class"
+    )
+
+    counted = count_persons_per_value(messages, classes, bounds={9: 4}, unique_priorities=[1])
+
+    assert {(row["identifier_id"], row["n_persons"], row["bound"]) for row in counted.collect()} == {
+        (number("b1"), 5, 4),
+        (number("b2"), 4, 4),
+        (number("b3"), 4, 4),
+    }
+
+
+def test_a_void_value_is_taken_out_of_its_messages_and_its_edges_are_listed(spark: SparkSession) -> None:
+    messages = linking(carried(spark, m1="u1 e1 b1", m2="e1 b2", m3="u3 b3"))
+    void = spark.createDataFrame([(number("e1"),)], "identifier_id bigint")
+
+    left = without_members(messages, void)
+
+    assert ends(find_pairs(left)) == {pair("u1", "b1"), pair("u3", "b3")}
+    assert ends(touching(find_pairs(messages), void)) == {pair("u1", "e1"), pair("e1", "b2")}
+
+
+def test_an_alias_renames_only_within_a_unique_type_and_not_where_a_rule_excludes_it(spark: SparkSession) -> None:
+    messages = linking(carried(spark, m1="u1>u2", m2="u3>u4", m3="b1>u5"))
+    excluded = spark.createDataFrame([pair("u3", "u4")], "src bigint, dst bigint")
+
+    renames = find_renames(messages, excluded, unique_priorities=[1])
+
+    assert ends(renames) == {pair("u1", "u2")}
+    assert ends(find_renames(messages, None, unique_priorities=[2])) == set()
+
+
+def consents(spark: SparkSession, rows: DataFrame, told: Mapping[str, Any]) -> set[str]:
+    events = spark.createDataFrame(
+        [
+            (key.encode(), MONDAY + timedelta(days=int(key[1:])), None if text is None else json.dumps(text))
+            for key, text in told.items()
+        ],
+        "message_key binary, event_time timestamp, consent string",
+    )
+    usable = usable_identifiers(rows, None, priorities=TYPES)
+    return keys(find_consenting(events, usable, purposes=["ads"], known_types={"user_id", "email"}))
+
+
+def test_only_messages_that_carry_every_purpose_link(spark: SparkSession) -> None:
+    rows = carried(spark, m1="u1 b1", m2="u2 b2", m3="u3 b3", m4="u4 b4")
+    told = {
+        "m1": {"categoryPreferences": {"ads": True, "other": False}},
+        "m2": {"categoryPreferences": {"other": True}},
+        "m3": None,
+        "m4": {"categoryPreferences": "yes"},
+    }
+
+    assert consents(spark, rows, told) == {"m1"}
+
+
+def test_a_refusal_holds_for_the_known_identifiers_of_its_message_before_and_after_it(spark: SparkSession) -> None:
+    yes, no = {"categoryPreferences": {"ads": True}}, {"categoryPreferences": {"ads": False}}
+    rows = carried(spark, m1="u1 b1", m2="u1 b2", m3="b2 e3", m4="b4", m5="b4 e5", m6="u6 b6", m7="u6 b7")
+    told = {"m1": yes, "m2": no, "m3": yes, "m4": no, "m5": yes, "m6": no, "m7": yes}
+
+    # then u1 refused last, so m1 does not link; b2 is not under a refusal, which was u1's; b4 said so alone; u6 changed
+    # its mind
+    assert consents(spark, rows, told) == {"m3", "m7"}
+
+
+def test_links_and_manual_rules_make_edges_of_their_own_source(spark: SparkSession) -> None:
+    links = spark.createDataFrame(
+        [
+            ("crm", *pair("u1", "e1"), MONDAY, 3, 1),
+            ("crm", *pair("u1", "e1"), None, 3, 1),
+            ("crm", *pair("u1", "e9"), MONDAY, 3, 1),
+        ],
+        LINKS.schema,
+    )
+    rules = spark.createDataFrame(
+        [
+            ("include", *pair("u1", "u2"), "same"),
+            ("include", *pair("u1", "u3"), ""),
+            ("exclude", *pair("u1", "u3"), ""),
+        ],
+        "action string, src bigint, dst bigint, reason string",
+    )
+    usable = spark.createDataFrame([(number(n),) for n in ("u1", "u2", "u3", "e1")], "identifier_id bigint")
+
+    edges = build_edges(link_pairs(links, usable), included_pairs(rules, usable, run_seq=7)).collect()
+
+    found = {(r["src"], r["dst"], r["source"], r["n_events"], r["priority"], r["first_run"]) for r in edges}
+    assert found == {(*pair("u1", "e1"), "crm", 2, 3, 1), (*pair("u1", "u2"), "manual", 1, None, 7)}
+    assert {r["source"]: r["last_event_time"] is None for r in edges} == {"crm": False, "manual": True}
+
+
+def test_a_refusal_is_opened_kept_closed_and_opened_again(spark: SparkSession) -> None:
+    pairs = spark.createDataFrame([(1, 2, MONDAY, MONDAY)], "src bigint, dst bigint, first_event_time timestamp, "
+                                  "last_event_time timestamp")  # fmt: skip
+    refused = date_refusals(spark.createDataFrame([(1, 2, "limit")], "src bigint, dst bigint, rule string"), pairs)
+    nothing = refused.limit(0)
+    table = REFUSED_EDGES.empty(spark)
+    seen = []
+    for run_seq, current in enumerate([refused, refused, nothing, nothing, refused], start=1):
+        rows = [tuple(row) for row in record_refusals(current, table, run_seq=run_seq).collect()]
+        seen.append(sorted((row[5], row[6]) for row in rows))
+        table = spark.createDataFrame(rows, REFUSED_EDGES.schema)
+
+    assert seen == [[(1, None)], [(1, None)], [(1, 3)], [(1, 3)], [(1, 3), (5, None)]]
