@@ -64,7 +64,7 @@ ACCOUNT_PROFILES = TableContract(
             "domains",
             "array<struct<domain:string,problem:string>>",
             "its domains in ASCII and lower case; problem is null where a domain stands for this account alone, else "
-            "free_mail, excluded or shared",
+            "invalid, free_mail, excluded or shared",
             personal=True,
         ),
     ),

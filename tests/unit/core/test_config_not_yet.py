@@ -21,7 +21,6 @@ REFUSED = [
     ("retention/interval", "quarter"),
     ("retention/mode", "streak"),
     ("retention/membership", "recurring"),
-    ("accounts", {"path": "accounts.csv"}),
     ("spend", {}),
     ("fx_rates", {}),
     ("audiences", {"at_risk": {}}),
@@ -45,7 +44,7 @@ def test_every_row_of_the_table_is_tried() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("consent/required_for_attribution", []), ("accounts", None), ("graph/engine", "auto")],
+    [("consent/required_for_attribution", []), ("graph/engine", "auto")],
 )
 def test_what_changes_nothing_may_be_written(key: str, value: Any) -> None:
     assert problems_of(changed(key, value)) == []

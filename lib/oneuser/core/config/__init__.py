@@ -1,5 +1,6 @@
 """The configuration: one YAML file, checked as a whole, as frozen objects that say what each key means."""
 
+from oneuser.core.config.accounts import AccountRules, DomainRules
 from oneuser.core.config.analytics import (
     AttributionRules,
     ChannelRule,
@@ -13,6 +14,7 @@ from oneuser.core.config.analytics import (
 )
 from oneuser.core.config.fingerprint import config_hash, config_json_schema, section_hash, show_config
 from oneuser.core.config.identity import AliasRules, IdentityRules, IdType
+from oneuser.core.config.links import LinkTable, RecordTest
 from oneuser.core.config.load import load_config, make_config
 from oneuser.core.config.model import (
     Config,
@@ -42,6 +44,7 @@ from oneuser.core.config.sources import (
 
 __all__ = [
     "NOT_YET",
+    "AccountRules",
     "AliasRules",
     "AttributionRules",
     "Campaign",
@@ -55,6 +58,7 @@ __all__ = [
     "ConstCurrency",
     "Conversion",
     "Derived",
+    "DomainRules",
     "Expression",
     "Gates",
     "GraphRules",
@@ -63,10 +67,12 @@ __all__ = [
     "IngestLimits",
     "KeyReferences",
     "LeaseRules",
+    "LinkTable",
     "PositionWeights",
     "Product",
     "PropertyFilter",
     "QuarantineRules",
+    "RecordTest",
     "ReportRules",
     "RetentionRules",
     "SessionRules",

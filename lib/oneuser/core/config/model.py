@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from oneuser.core.config.accounts import AccountRules, account_problems
 from oneuser.core.config.analytics import (
     AttributionRules,
     ChannelRule,
@@ -136,6 +137,7 @@ class Config(Section):
     keys: KeyReferences
     sources: Annotated[Mapping[Name, Source], Field(min_length=1)]
     links: Mapping[Name, LinkTable] = {}
+    accounts: AccountRules = AccountRules()
     ingest: IngestLimits = IngestLimits()
     identity: IdentityRules
     consent: ConsentRules = ConsentRules()
@@ -164,5 +166,6 @@ class Config(Section):
     @model_validator(mode="after")
     def _captured_identifiers_have_a_type(self) -> Config:
         id_types = self.identity.id_types
-        misplaced([*capture_problems(self.sources, id_types), *link_problems(self.links, id_types)])
+        problems = [*capture_problems(self.sources, id_types), *link_problems(self.links, id_types)]
+        misplaced([*problems, *account_problems(self.accounts, id_types)])
         return self

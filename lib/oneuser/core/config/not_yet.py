@@ -66,7 +66,6 @@ NOT_YET = (
         refused=("on_or_before", "streak", "bracket", "before"),
     ),
     NotYet("retention.membership", "only first_ever is implemented in this version", allowed=("first_ever",)),
-    NotYet("accounts", "account files are not implemented in this version; group events give membership"),
     NotYet("spend", "spend is not implemented in this version"),
     NotYet("fx_rates", "exchange rates are not implemented in this version"),
     NotYet("audiences", "audiences are not implemented in this version"),
