@@ -1,0 +1,208 @@
+"""People as page 01 says them, all of it: from the messages of a run to owners, User IDs and the ledger.
+
+Written from the page alone, one world at a time, to be compared with the real thing. Sections 1 and 2 are in
+`evidence`, section 4 is in `ledger`; here are section 3, erasure, and a run as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any
+
+from tests.oracle import ledger as section_4
+from tests.oracle.evidence import NEVER_FIRST, Component, Evidence, Seen, best_first, gather, has_two_of_a_unique_type
+from tests.oracle.history import Erasure, Identifier, Keys, Message, Order, Pair, Rules, Run
+
+BEGINNING: Order = (float("-inf"), b"")
+
+Ledger = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run publishes. An owner is a User ID, or null where there is none."""
+
+    components: set[Component]
+    voids: set[Identifier]
+    refused: set[tuple[str, Pair]]
+    contested: set[Identifier]
+    intervals: dict[Identifier, list[tuple[Order, str | None]]]  # starts, inclusive, and owners
+    users: dict[Identifier, str]
+    owners: dict[str, str | None]  # by message
+    kinds: dict[str, str]
+    ledger: Ledger
+    evidence: Evidence = field(repr=False, compare=False)
+
+
+def resolve(
+    messages: Iterable[Message], rules: Rules, ledger: Ledger, previous: dict[Identifier, str], n_run: int, keys: Keys
+) -> Outcome:
+    """One run, from all stored messages and what the last run left."""
+    evidence = gather(messages, rules, keys)
+    sliced = {i: intervals_of(i, evidence, rules, keys) for i in evidence.graph}
+    first_seen: dict[Identifier, Order] = dict.fromkeys(evidence.graph, NEVER_FIRST)
+    for s in evidence.seen:
+        first_seen |= {i: min(first_seen[i], s.at) for i in s.carried & evidence.graph}
+    graph = {
+        i: {
+            "component": evidence.component[i],
+            "key": keys.identifier(i),
+            "priority": rules.types[i[0]].priority,
+            "known": rules.types[i[0]].known,
+            "seen": first_seen[i],
+            "owners": [owner for _, owner in sliced[i]] if i in evidence.contested else [],
+        }
+        for i in evidence.graph
+    }
+    new_ledger, user_of = section_4.carry_over(
+        graph, ledger, previous, n_run, rules.survivor, keys.deployment, keys.minting
+    )
+    intervals = {
+        i: [
+            (start, None if owner is None else user_of[owner]) for start, owner in policy(i, sliced[i], evidence, rules)
+        ]
+        for i in evidence.graph
+    }
+    return Outcome(
+        components=set(evidence.component.values()),
+        voids=evidence.voids,
+        refused=evidence.refused,
+        contested=evidence.contested,
+        intervals=intervals,
+        users={i: user_of[evidence.component[i]] for i in evidence.graph},
+        owners={s.message.id: owner_of(s, intervals, evidence, rules, keys) for s in evidence.seen},
+        kinds={user: kind(component, evidence, rules) for component, user in user_of.items()},
+        ledger=new_ledger,
+        evidence=evidence,
+    )
+
+
+def intervals_of(identifier: Identifier, evidence: Evidence, rules: Rules, keys: Keys) -> list[tuple[Order, Component]]:
+    """Section 3: whose an identifier is over time; an uncontested one is its component's."""
+    found = [(at, evidence.component[claimant]) for at, claimant in claims(identifier, evidence, rules, keys)]
+    if identifier not in evidence.contested or not found:
+        return [(BEGINNING, evidence.component[identifier])]
+    changes = [claim for before, claim in pairwise(found) if claim[1] != before[1]]
+    return [(BEGINNING, found[0][1]), *changes]
+
+
+def claims(identifier: Identifier, evidence: Evidence, rules: Rules, keys: Keys) -> list[tuple[Order, Identifier]]:
+    """The linking events that claim a contested identifier, in order, each with its claimant."""
+    own = rules.types[identifier[0]]
+    events = [(s.at, best_first(s.carried - evidence.voids - {identifier}, rules, keys))
+              for s in evidence.linking if identifier in s.carried]  # fmt: skip
+    events = [(at, others) for at, others in events if others]
+    by_known = [
+        (at, others)
+        for at, others in events
+        if any(rules.types[i[0]].known and (not own.known or rules.types[i[0]].priority < own.priority) for i in others)
+    ]
+    return sorted((at, others[0]) for at, others in by_known or events)
+
+
+def policy(
+    identifier: Identifier, sliced: list[tuple[Order, Component]], evidence: Evidence, rules: Rules
+) -> list[tuple[Order, Component | None]]:
+    """What `shared_device` makes of the intervals of a contested identifier."""
+    if identifier in evidence.contested and rules.shared_device == "quarantine":
+        return [(BEGINNING, None)]
+    if identifier in evidence.contested and rules.shared_device == "last_owner":
+        return [(BEGINNING, sliced[-1][1])]
+    return [*sliced]
+
+
+def owner_of(
+    s: Seen, intervals: dict[Identifier, list[tuple[Order, str | None]]], evidence: Evidence, rules: Rules, keys: Keys
+) -> str | None:
+    """Section 3: the user of an event's best identifier, known before anonymous, uncontested before contested."""
+    if has_two_of_a_unique_type(s, rules):
+        return None
+    candidates = best_first(s.own - evidence.voids, rules, keys)
+    candidates.sort(key=lambda i: (not rules.types[i[0]].known, i in evidence.contested))
+    return next((user for i in candidates[:1] for start, user in reversed(intervals[i]) if start <= s.at), None)
+
+
+def kind(component: Component, evidence: Evidence, rules: Rules) -> str:
+    """What a User ID stands for."""
+    if component <= evidence.cut_off:
+        return "residual"
+    return "known" if any(rules.types[i[0]].known for i in component) else "anonymous"
+
+
+@dataclass
+class Deployment:
+    """State between runs."""
+
+    keys: Keys
+    stored: dict[str, Message] = field(default_factory=dict)
+    received: set[str] = field(default_factory=set)  # a message that was deleted stays a duplicate
+    suppressed: set[Identifier] = field(default_factory=set)
+    named: set[Identifier] = field(default_factory=set)  # ever, by a message or a link: manual rules act on no other
+    rules: Rules | None = None
+    last: Outcome | None = None
+    ended: list[str] = field(default_factory=list)  # people who were erased just before the last run
+    ledger: Ledger = field(default_factory=dict)
+    n_runs: int = 0
+
+    def run(self, run: Run) -> Outcome:
+        """One run and what precedes it."""
+        self.prepare(run)
+        assert self.rules is not None
+        previous = self.last.users if self.last else {}
+        self.last = resolve(self.stored.values(), self.rules, self.ledger, previous, self.n_runs, self.keys)
+        self.ledger = self.last.ledger
+        return self.last
+
+    def prepare(self, run: Run) -> None:
+        """Requests of erasure and ingest."""
+        self.ended = []
+        for erasure in run.erased:
+            self.erase(erasure)
+        for message in run.arrived:
+            if message.id not in self.received and not carries(message, self.suppressed):
+                self.stored[message.id] = message
+                self.received.add(message.id)
+        links = frozenset(link for link in run.rules.links if not self.suppressed & set(link.ends))
+        self.named |= {i for message in self.stored.values() for i in names(message, run.rules.previous_id_type)}
+        self.named |= {i for link in links for i in link.ends}
+        included = {ends for ends in run.rules.included if set(ends) <= self.named - self.suppressed}
+        self.rules = replace(run.rules, links=links, included=frozenset(included))
+        self.n_runs += 1
+
+    def erase(self, erasure: Erasure) -> None:
+        """Erasure, by what was published last."""
+        ids, deleted = {erasure.identifier}, set()
+        if erasure.scope == "connected":
+            if self.last is None or self.rules is None or erasure.identifier not in self.last.users:
+                return
+            person = self.last.users[erasure.identifier]
+            if self.ledger[person]["status"] == "erased":
+                return
+            self.ledger = section_4.end(self.ledger, person)
+            self.ended.append(person)
+            members = {i for i, user in self.last.users.items() if user == person}
+            ids = {i for i in members - self.last.contested if self.rules.types[i[0]].known}
+            deleted = {message for message, owner in self.last.owners.items() if owner == person}
+        self.suppressed |= ids
+        deleted |= {message.id for message in self.stored.values() if carries(message, ids)}
+        self.stored = {name: message for name, message in self.stored.items() if name not in deleted}
+
+
+def names(message: Message, previous_id_type: str = "auto") -> set[Identifier]:
+    """What a message names, its previousId in any reading that may come to hold."""
+    readings = ("anonymous_id", "user_id") if previous_id_type == "auto" else (previous_id_type,)
+    return {*message.ids, *((id_type, message.previous) for id_type in readings if message.previous)}
+
+
+def carries(message: Message, identifiers: set[Identifier]) -> bool:
+    return bool(identifiers & names(message))
+
+
+def resolve_user_id(ledger: Ledger, user_id: str) -> str:
+    """What an ID that was ever published leads to: a live ID, `vacant` or `erased`."""
+    row = ledger[user_id]
+    if row["status"] == "retired":
+        return str(row["target"])
+    return user_id if row["status"] == "live" else str(row["status"])
