@@ -1,0 +1,67 @@
+"""What `simulate` says of the texts of conf/simulate is what the real job makes of them, run by run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import zip_longest
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from oneuser.pipeline.publication import roll_back
+from oneuser.pipeline.simulation.play import play
+from oneuser.pipeline.simulation.rulebook import Rulebook, load_rules
+from oneuser.pipeline.simulation.statements import Rollback, Statement
+from oneuser.pipeline.simulation.text import read_text
+from oneuser.storage.warehouse import Warehouse
+from tests.integration.simulated_job import Facts, Job, apart, published_facts, simulated_facts
+
+FOLDER = Path(__file__).resolve().parents[2] / "conf" / "simulate"
+# deleting data is no part of the job yet
+ERASURE = {"14-erased"}
+# these change rules that others count on, roll back, or have many runs
+ALONE = {"06-undo", "11-placeholder", "15-rollback", "27-consent"}
+TEXTS = sorted(path.stem for path in FOLDER.glob("*.txt") if path.stem not in ERASURE)
+TOGETHER = [name for name in TEXTS if name not in ALONE]
+
+
+def statements_of(name: str) -> list[list[Statement]]:
+    return read_text((FOLDER / f"{name}.txt").read_text(encoding="utf-8"))
+
+
+def compare(spark: SparkSession, root: Path, runs: Sequence[Sequence[Statement]]) -> None:
+    """Play a text and do its runs; after each, both say the same."""
+    job = Job(spark, root)
+    history: list[Facts] = []
+    for statements, played in zip(runs, play(runs, Rulebook(load_rules(None), file=None), file=None), strict=True):
+        if isinstance(played, Rollback):
+            warehouse = Warehouse(spark, str(job.warehouse))
+            roll_back(warehouse, to_run=played.run, reason=None, ttl=timedelta(minutes=1))
+            assert published_facts(job.warehouse, played.run) == history[played.run - 1]
+        else:
+            history.append(simulated_facts(played))
+            number = played.resolution.run_seq
+            job.run(number, statements)
+            published = published_facts(job.warehouse, number)
+            for fact, expected in history[-1].items():
+                assert published[fact] == expected, f"{fact} after run {number}"
+
+
+def test_texts_together_are_decided_alike(spark: SparkSession, tmp_path: Path) -> None:
+    # each with identifiers of its own, so that one job does the runs of all
+    texts = [apart(statements_of(name), number) for number, name in enumerate(TOGETHER, start=11)]
+    runs = [[s for part in parts for s in part] for parts in zip_longest(*texts, fillvalue=[])]
+
+    compare(spark, tmp_path, runs)
+
+
+def test_withdrawn_consent_is_decided_alike(spark: SparkSession, tmp_path: Path) -> None:
+    compare(spark, tmp_path, statements_of("27-consent"))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_text_by_itself_is_decided_alike(spark: SparkSession, tmp_path: Path, name: str) -> None:
+    compare(spark, tmp_path, statements_of(name))
