@@ -137,8 +137,7 @@ def test_the_files_that_ship_have_the_same_keys() -> None:
 def test_the_commented_file_names_every_section() -> None:
     text = (CONF / "local.yaml").read_text(encoding="utf-8")
 
-    missing = [name for name in Config.model_fields if f"\n{name}:" not in text]
-    assert missing == ["consent"]  # nothing in it is implemented yet
+    assert [name for name in Config.model_fields if f"\n{name}:" not in text] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -166,8 +165,9 @@ def test_what_is_shown_has_every_default_and_no_refused_key() -> None:
 
     assert shown["sessions"] == {"gap_minutes": 30}
     assert shown["retention"]["return"] == "any"
-    assert "conflict" not in shown["identity"]
-    assert "unique" not in shown["identity"]["id_types"]["user_id"]
+    assert shown["identity"]["conflict"] == "latest"
+    assert shown["links"] == {}
+    assert "required_for_attribution" not in shown["consent"]
 
 
 def test_the_schema_describes_the_file() -> None:

@@ -179,7 +179,7 @@ def test_an_override_mends_what_is_missing(file: Path) -> None:
         ("retention.intervall=week", "--set retention.intervall: unknown key; did you mean `interval`?"),
         ("sessions.gap_minutes=-1", "--set sessions.gap_minutes: must be greater than 0"),
         ("sessions={gap_minutes: -1}", "--set sessions: sessions.gap_minutes: must be greater than 0"),
-        ("identity.id_types.user_id.limit=5", "--set identity.id_types.user_id.limit: merge protection is not"),
+        ("retention.membership=recurring", "--set retention.membership: only first_ever is implemented"),
         ("deployment", "--set deployment: expected KEY=VALUE"),
         ("=x", "--set : expected KEY=VALUE"),
         ("a..b=x", "--set a..b: expected KEY=VALUE"),
