@@ -15,7 +15,7 @@ RUNS = TableContract(
         Field("attempt", "int", "number of the attempt, from 1"),
         Field("record", "string", "begun, stage or ended"),
         Field("stage", "string", "stage, empty for begun and ended"),
-        Field("state", "string", "begun, done, unchanged, published, failed, refused or abandoned"),
+        Field("state", "string", "begun, done, unchanged, planned, published, failed, interrupted or refused"),
         Field("fence", "bigint", "fencing number under which it was written"),
         Field("recorded_at", "timestamp", "when it was written"),
         Field("as_of", "timestamp", "as-of time of the run"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from oneuser.storage.warehouse import CommitTag, Warehouse
 
-OPEN_STATES = ("begun", "failed", "interrupted")
+OPEN_STATES = ("begun", "failed", "interrupted", "planned")
 
 
 @dataclass

@@ -6,8 +6,6 @@ them are restored, the rest is done again. Nothing a reader sees changes before 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,9 +15,11 @@ import structlog
 
 from oneuser import __version__
 from oneuser.contracts.registry import TABLES
-from oneuser.core.config import config_hash, section_hash
+from oneuser.core.config import config_hash
 from oneuser.core.errors import ConfigError, GateError, LockedError, OneUserError
 from oneuser.pipeline.context import RunContext
+from oneuser.pipeline.fingerprints import stage_fingerprint, unchanged_stage
+from oneuser.pipeline.gates import check_gates, require_gates
 from oneuser.pipeline.lease import Lease
 from oneuser.pipeline.manual_pairs import check_manual_rules
 from oneuser.pipeline.publication import check_own_commits, mend_published_file, newest_completed, write_published
@@ -62,11 +62,13 @@ class RunOptions:
     """What a caller may say about one run besides its configuration.
 
     `stages` names those to do in this process; the run is published by whoever does the last one. `as_of` counts for a
-    new run only. `on_commit` is called around every commit.
+    new run only. A plan is never published, and its gates stop nothing: the run stays open for the one that follows.
+    `on_commit` is called around every commit.
     """
 
     stages: Sequence[str] | None = None
     as_of: datetime | None = None
+    is_plan: bool = False
     listener: Listener = field(default_factory=_Silent)
     on_commit: CommitHook | None = None
 
@@ -143,7 +145,8 @@ class _Attempt:
         self._restore()
         try:
             self._stages(wanted)
-            is_published = all(stage.name in self.run.stages for stage in STAGES)
+            is_complete = all(stage.name in self.run.stages for stage in STAGES)
+            is_published = is_complete and not self.options.is_plan
             if is_published:
                 self._publish()
         except GateError as refusal:
@@ -156,6 +159,8 @@ class _Attempt:
             self.warehouse.spark.sparkContext.cancelAllJobs()
             self._ended("interrupted", 130, None)
             raise
+        if self.options.is_plan:
+            self._ended("planned", 0, None)
         return RunResult(
             self.run.run_seq,
             self.run.attempt,
@@ -210,45 +215,25 @@ class _Attempt:
                     where=f"run {self.run.run_seq}",
                     next_step=f"do {missing[0]} first, or `oneuser run`",
                 )
+            self._check_gates()
             self.options.listener.stage_begins(stage.name, number, len(STAGES))
-            done = self._unchanged(stage) or self._done(stage)
+            fingerprint = stage_fingerprint(stage, self.tables, self.config, __version__)
+            done = unchanged_stage(stage, fingerprint, self.completed, self.run) or self._done(stage, fingerprint)
             self.record.stage(_now(), done)
             self.run.stages[stage.name] = done
             self.tables |= done.tables
             self.options.listener.stage_ends(done)
+        self._check_gates()
 
-    def _fingerprint(self, stage: Stage) -> str:
-        """Hash of all that shapes what the stage leaves: versions read, configuration, code."""
-        facts = {
-            "reads": {contract.name: self.tables.get(contract.name) for contract in stage.reads},
-            "config": section_hash(self.config, *stage.sections) if stage.sections else "",
-            "code": __version__,
-        }
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    def _check_gates(self) -> None:
+        """Ask before anything is built on people: an identity stage that was not done again merged nobody."""
+        people = self.run.stages.get("identity")
+        if people is not None and people.state == "done" and not self.options.is_plan:
+            require_gates(check_gates(self.config.gates, people.figures))
 
-    def _unchanged(self, stage: Stage) -> StageRecord | None:
-        """The last completed run's record of the stage, where doing it again would give the same."""
-        before = self.completed.stages.get(stage.name) if self.completed else None
-        if not stage.reads or before is None or before.fingerprint != self._fingerprint(stage):
-            return None
-        stands = all(self.tables.get(name) == version for name, version in before.tables.items())
-        if not stands:
-            return None
-        return StageRecord(
-            stage.name,
-            self.run.attempt,
-            "unchanged",
-            before.fingerprint,
-            before.tables,
-            before.figures,
-            before.details,
-            0.0,
-        )
-
-    def _done(self, stage: Stage) -> StageRecord:
+    def _done(self, stage: Stage, fingerprint: str) -> StageRecord:
         started = time.monotonic()
         spark = self.warehouse.spark
-        fingerprint = self._fingerprint(stage)
         ctx = self._context(stage)
         spark.sparkContext.setJobGroup(f"oneuser-{self.run.run_seq}-{stage.name}", f"oneuser {stage.name}", True)
         try:
