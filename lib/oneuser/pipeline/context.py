@@ -10,6 +10,7 @@ from pyspark import StorageLevel, inheritable_thread_target
 
 from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import AuditError
+from oneuser.core.session import is_local
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,8 +125,27 @@ class RunContext:
         self._persisted.append(kept)
         return kept
 
+    def cut(self, rows: DataFrame) -> DataFrame:
+        """Compute a frame now, and go on from its rows instead of its plan.
+
+        For what several later steps are made from: plans that contain each other's plans several times over grow
+        beyond all bounds. Locally the rows stay with Spark until nothing refers to them; on a cluster they go to files
+        that outlive a lost executor, and that the end of the stage removes.
+        """
+        if is_local(self.spark):
+            return rows.localCheckpoint(eager=True, storageLevel=StorageLevel.MEMORY_AND_DISK)
+        context = self.spark.sparkContext
+        context.setCheckpointDir(self._scratch)
+        return rows.checkpoint(eager=True)
+
+    @property
+    def _scratch(self) -> str:
+        return f"{self.warehouse.root}/.checkpoints/run-{self.run_seq}"
+
     def release(self) -> None:
         """Release what the stage persisted."""
         for kept in self._persisted:
             kept.unpersist()
         self._persisted.clear()
+        if not is_local(self.spark):
+            self.warehouse.files.remove(self._scratch)

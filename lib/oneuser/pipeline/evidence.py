@@ -33,7 +33,7 @@ from oneuser.pipeline.rules import IdentityValues, identity_values
 from oneuser.privacy.consent import find_consenting
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from pyspark.sql import DataFrame
 
@@ -70,14 +70,17 @@ def gather_pairs(ctx: RunContext) -> Gathered:
     """Everything that links identifiers in this run. Keeps what several steps read until the stage ends."""
     values = identity_values(ctx.config)
     has_aliases = _has_aliases(ctx)
-    rows = ctx.persist(usable(ctx) if has_aliases else carried(ctx))
-    messages = ctx.persist(find_linking_messages(ctx, rows))
+    blocked_ids = blocked(ctx)
+    rows = _usable(ctx, blocked_ids) if has_aliases else _carried(ctx, blocked_ids)
+    messages = find_linking_messages(ctx, rows)
+    if values.person_bounds or (has_aliases and values.unique_priorities):
+        messages = ctx.cut(messages)
     manual = manual_rule_rows(ctx)
-    excluded = None if manual is None else ctx.persist(manual.where("action = 'exclude'").select("src", "dst"))
+    excluded = None if manual is None else manual.where("action = 'exclude'").select("src", "dst")
     classes = None
     if has_aliases and values.unique_priorities and values.aliases_join:
         renames = find_renames(messages, excluded, unique_priorities=values.unique_priorities)
-        classes = ctx.persist(connect_in_one_task(renames).withColumnRenamed("component_id", "value_class"))
+        classes = ctx.cut(connect_in_one_task(renames).withColumnRenamed("component_id", "value_class"))
     voids = _find_voids(ctx, messages, classes, values)
     void_pairs = None
     linking = messages
@@ -88,12 +91,12 @@ def gather_pairs(ctx: RunContext) -> Gathered:
     pairs = [find_pairs(linking)]
     links = ctx.read(LINKS) if LINKS.name in ctx.tables else None
     if links is not None or manual is not None:
-        ends = _usable_ends(ctx, values, voids)
+        ends = _usable_ends(ctx, values, [blocked_ids, voids])
         if links is not None:
             pairs.append(link_pairs(links, ends))
         if manual is not None:
             pairs.append(included_pairs(manual, ends, run_seq=ctx.run_seq))
-    edges = ctx.persist(build_edges(*pairs))
+    edges = ctx.cut(build_edges(*pairs))
     return Gathered(
         values=values,
         usable=rows,
@@ -108,14 +111,22 @@ def gather_pairs(ctx: RunContext) -> Gathered:
 
 def carried(ctx: RunContext) -> DataFrame:
     """Rows of `event_identifiers` that may own their message under this run's rules, with `priority`."""
-    priorities = identity_values(ctx.config).priorities
-    return carried_identifiers(ctx.read(EVENT_IDENTIFIERS), blocked(ctx), priorities=priorities)
+    return _carried(ctx, blocked(ctx))
 
 
 def usable(ctx: RunContext) -> DataFrame:
     """Rows of `event_identifiers` that may link under this run's rules, with `priority`."""
+    return _usable(ctx, blocked(ctx))
+
+
+def _carried(ctx: RunContext, blocked_ids: DataFrame | None) -> DataFrame:
     priorities = identity_values(ctx.config).priorities
-    return usable_identifiers(ctx.read(EVENT_IDENTIFIERS), blocked(ctx), priorities=priorities)
+    return carried_identifiers(ctx.read(EVENT_IDENTIFIERS), blocked_ids, priorities=priorities)
+
+
+def _usable(ctx: RunContext, blocked_ids: DataFrame | None) -> DataFrame:
+    priorities = identity_values(ctx.config).priorities
+    return usable_identifiers(ctx.read(EVENT_IDENTIFIERS), blocked_ids, priorities=priorities)
 
 
 def find_linking_messages(ctx: RunContext, rows: DataFrame) -> DataFrame:
@@ -137,7 +148,7 @@ def blocked(ctx: RunContext) -> DataFrame | None:
     patterns = {name: r.blocked_patterns for name, r in rules.items() if r.blocked_patterns}
     if not exact and not patterns:
         return None
-    return find_blocked(ctx.read(IDENTIFIER_VALUES), exact=exact, patterns=patterns)
+    return ctx.cut(find_blocked(ctx.read(IDENTIFIER_VALUES), exact=exact, patterns=patterns))
 
 
 def _normalised(values: Collection[str], spec: IdTypeSpec) -> frozenset[str]:
@@ -157,7 +168,7 @@ def _find_voids(
     """`identifier_id` of the values that too many people share; null where there is none."""
     if not values.person_bounds or not values.unique_priorities:
         return None
-    shared = ctx.persist(
+    shared = ctx.cut(
         count_persons_per_value(
             messages, classes, bounds=values.person_bounds, unique_priorities=values.unique_priorities
         )
@@ -169,10 +180,10 @@ def _find_voids(
     return shared.where(is_void).select("identifier_id") if counted["n_void"] else None
 
 
-def _usable_ends(ctx: RunContext, values: IdentityValues, voids: DataFrame | None) -> DataFrame:
+def _usable_ends(ctx: RunContext, values: IdentityValues, left_out: Sequence[DataFrame | None]) -> DataFrame:
     """`identifier_id` of every identifier that a link or a manual rule may join."""
     ends = ctx.read(IDENTIFIERS).where(F.col("id_type").isin(*values.priorities)).select("identifier_id")
-    for gone in (blocked(ctx), voids):
+    for gone in left_out:
         if gone is not None:
             ends = ends.join(F.broadcast(gone.select("identifier_id")), on="identifier_id", how="left_anti")
     return ends

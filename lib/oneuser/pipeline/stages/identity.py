@@ -53,7 +53,7 @@ def identity(ctx: RunContext) -> None:
         (F.col("type") == "group") & F.col("group_id").isNotNull() & F.col("user_id").isNotNull()
     )
     group_events = group_events.withColumnRenamed("group_id", "account_id")
-    memberships = ctx.persist(build_account_memberships(group_events))
+    memberships = ctx.cut(build_account_memberships(group_events))
     with_account = add_account_at(owned, memberships).withColumn("account_id", F.coalesce("group_id", "account_id"))
     ctx.write_together(
         [
