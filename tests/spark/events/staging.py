@@ -35,9 +35,20 @@ class Ingest:
     root: Path
     tables: dict[str, int] = field(default_factory=dict)
     run_seq: int = 0
+    links: dict[str, Any] = field(default_factory=dict)
+    manual_rules: Path | None = None
 
     def run(self, *, max_share: float = 1.0, **sources: dict[str, Any]) -> dict[str, float]:
         """Ingest what is new; returns the figures."""
+        context = self.context(max_share=max_share, **sources)
+        try:
+            ingest(context)
+        finally:
+            context.release()
+        return context.figures
+
+    def context(self, *, max_share: float = 1.0, **sources: dict[str, Any]) -> RunContext:
+        """The context of the next run."""
         self.run_seq += 1
         config = make_config(
             {
@@ -45,12 +56,16 @@ class Ingest:
                 "warehouse": str(self.root),
                 "keys": {"identifiers": f"file:{self.root}/key"},
                 "sources": sources,
-                "identity": {"id_types": ID_TYPES},
+                "links": self.links,
+                "identity": {
+                    "id_types": ID_TYPES,
+                    "manual_rules": None if self.manual_rules is None else str(self.manual_rules),
+                },
                 "quarantine": {"max_share": max_share},
             }
         )
         warehouse = Warehouse(self.spark, str(self.root))
-        context = RunContext(
+        return RunContext(
             spark=self.spark,
             config=config,
             warehouse=warehouse,
@@ -61,11 +76,6 @@ class Ingest:
             tables=self.tables,
             log=structlog.get_logger(),
         )
-        try:
-            ingest(context)
-        finally:
-            context.release()
-        return context.figures
 
     def table(self, name: str) -> DataFrame:
         """Rows of a table as the last run left it."""

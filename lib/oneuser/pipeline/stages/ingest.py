@@ -1,4 +1,4 @@
-"""Stage ingest: new files to events, quarantine, the ledger of files, and numbered identifiers."""
+"""Stage ingest: new files to events, quarantine, the ledger of files, and numbered identifiers; reference inputs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from oneuser.events.accounting import (
 )
 from oneuser.events.deduplicate import find_equal_rows, separate_equal_rows
 from oneuser.pipeline.copies import Kept, keep_one_copy
+from oneuser.pipeline.links import link_group
 from oneuser.pipeline.numbers import identifier_writes
+from oneuser.pipeline.references import take_references
 from oneuser.pipeline.sources import parse_source
 from oneuser.storage.inputs import ChangedFileError, RefusedFile, find_broken, find_unreadable, refuse_encoding
 
@@ -63,7 +65,7 @@ class Intake:
 
 
 def ingest(ctx: RunContext) -> None:
-    """Write what is new in the sources.
+    """Write what is new in the sources, and what reference inputs say now.
 
     Raises:
         ChangedFileError: where a file that was ingested has other content now.
@@ -77,9 +79,9 @@ def ingest(ctx: RunContext) -> None:
     _drop_files(intake, touched)
     _report(ctx, intake)
     _check_share(ctx, intake)
-    if not intake.files and not intake.refused and not touched:
-        return
-    _write(ctx, intake, parsed, before, touched)
+    if intake.files or intake.refused or touched:
+        _write(ctx, intake, parsed, before, touched)
+    take_references(ctx, [link_group(ctx)])
 
 
 def _ledger(ctx: RunContext) -> dict[tuple[str, str], Any]:

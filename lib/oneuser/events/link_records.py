@@ -1,0 +1,199 @@
+"""Imported links: from the records of a link table to pairs of keyed identifiers. Python, on executors.
+
+Reads   records of a reference input: `file`, `record`, `code`, `detail`, and columns of text
+Yields  one row per record: a link, or the code of its refusal
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, DecimalException
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+
+from oneuser.events.identifiers import Identifier, IdentifierReader
+from oneuser.events.times import make_time_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pyspark.sql import DataFrame
+
+    from oneuser.core.keyed import Keys
+    from oneuser.events.spec import IdTypeSpec
+
+LINK_TIME = "link_time"
+END_COLUMNS = ("id_type_a", "id_value_a", "id_type_b", "id_value_b")
+# a record that a test leaves out is no fault: it is counted and nothing else
+LEFT_OUT = "left_out"
+_TIME = pa.timestamp("us", tz="UTC")
+_ENDS = ("type_a", "key_a", "value_a", "type_b", "key_b", "value_b")
+_TYPES: dict[str, pa.DataType] = {"key_a": pa.binary(), "key_b": pa.binary(), LINK_TIME: _TIME}
+LINK_RECORDS_DDL = (
+    "file string, record string, code string, detail string, type_a string, key_a binary, value_a string, "
+    "type_b string, key_b binary, value_b string, link_time timestamp"
+)
+
+
+@dataclass(frozen=True)
+class ValueTest:
+    """What a column's value must be for its record to count: between bounds, or one of some texts or numbers."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+    one_of: tuple[str | float | bool, ...] | None = None
+
+
+@dataclass(frozen=True)
+class LinkSpec:
+    """How the records of one link table are read.
+
+    `types` are those of the two ends, null where each record says its own. `tests` are by column. `horizon` is the
+    latest credible instant, in microseconds since 1970 UTC.
+    """
+
+    id_types: Mapping[str, IdTypeSpec]
+    types: tuple[str, str] | None
+    tests: Mapping[str, ValueTest]
+    time_format: str | None
+    time_zone: str | None
+    horizon: int
+
+
+class RefusedRecord(Exception):  # noqa: N818 - an outcome, not a fault of the program
+    """A record that is no link; `detail` says more without any value of the record."""
+
+    def __init__(self, code: str, detail: str | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+
+
+class KeyedPair(NamedTuple):
+    """A link as a record says it; `at` is in microseconds since 1970 UTC, null where it has no time."""
+
+    a: Identifier
+    b: Identifier
+    at: int | None
+
+
+class LinkReader:
+    """Reads records of one link table."""
+
+    def __init__(self, spec: LinkSpec, keys: Keys) -> None:
+        self._spec = spec
+        # the columns are text: whole numbers of typed ones have been written out
+        self._readers = {name: IdentifierReader(s, keys, is_table=True) for name, s in spec.id_types.items()}
+        self._read_time = make_time_reader(spec.time_format, spec.time_zone)
+
+    def read(self, record: Mapping[str, str | None]) -> KeyedPair:
+        """The link of a record.
+
+        Raises:
+            RefusedRecord: where it is none: a test leaves it out (`LEFT_OUT`), an end cannot be one (`id.*`), its type
+                is not declared (`links.type`), both ends are the same (`links.self`), or the time is none
+                (`reference.time`).
+        """
+        for column, test in self._spec.tests.items():
+            if not passes(record.get(column), test):
+                raise RefusedRecord(LEFT_OUT)
+        a, b = self._end(record, "a", 0), self._end(record, "b", 1)
+        if a == b:
+            raise RefusedRecord("links.self", "both ends are the same identifier")
+        return KeyedPair(a, b, self._time(record.get(LINK_TIME)))
+
+    def _end(self, record: Mapping[str, str | None], name: str, place: int) -> Identifier:
+        id_type = self._spec.types[place] if self._spec.types else record.get(f"id_type_{name}") or ""
+        reader = self._readers.get(id_type)
+        if reader is None:
+            raise RefusedRecord("links.type", f"the type of end {name} is not declared")
+        found = reader.read(record.get(f"id_value_{name}"))
+        if not isinstance(found, Identifier):
+            raise RefusedRecord(found or "reference.missing", f"end {name}")
+        return found
+
+    def _time(self, text: str | None) -> int | None:
+        if text is None:
+            return None
+        at, _ = self._read_time(text)
+        if at is None:
+            raise RefusedRecord("reference.time", "no time")
+        if not 0 <= at <= self._spec.horizon:
+            raise RefusedRecord("reference.time", "before 1970" if at < 0 else "in the future")
+        return at
+
+
+def passes(text: str | None, test: ValueTest) -> bool:
+    """Whether a value passes a test; nothing passes none.
+
+    Raises:
+        RefusedRecord: for a text where a number is compared.
+    """
+    if text is None:
+        return False
+    if test.one_of is not None:
+        return any(_equals(text, value) for value in test.one_of)
+    number = _number(text)
+    if number is None:
+        raise RefusedRecord("reference.number", "a column that is compared holds no number")
+    is_high = test.at_least is None or number >= Decimal(repr(test.at_least))
+    return is_high and (test.at_most is None or number <= Decimal(repr(test.at_most)))
+
+
+def _equals(text: str, value: str | float | bool) -> bool:  # noqa: FBT001 - the value of a setting
+    if isinstance(value, bool):
+        return text.lower() == str(value).lower()
+    if isinstance(value, str):
+        return text == value
+    return _number(text) == Decimal(repr(value))
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text)
+    except DecimalException:
+        return None
+    return number if number.is_finite() else None
+
+
+def read_links(records: DataFrame, *, spec: LinkSpec, keys: Keys) -> DataFrame:
+    """Read the records of a link table.
+
+    Args:
+        records: Records of a reference input: `file`, `record`, `code` (null for those to be read), `detail`, and the
+            columns of ends, time and tests as text.
+        spec: The table's rules.
+        keys: Secrets, which travel inside the pickled function only.
+
+    Returns:
+        One row per record: `file`, `record` (null for a link), `code` (null for a link; `LEFT_OUT` among others),
+        `detail`, the two ends by type, key and value, `link_time`.
+    """
+    return records.mapInArrow(_reader(spec, keys), LINK_RECORDS_DDL)
+
+
+def _reader(spec: LinkSpec, keys: Keys) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def read_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        reader = LinkReader(spec, keys)
+        names = ("file", "record", "code", "detail", *_ENDS, LINK_TIME)
+        for batch in batches:
+            rows = [_read(record, reader) for record in batch.to_pylist()]
+            columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) if rows else [() for _ in names]
+            arrays = [pa.array(c, _TYPES.get(name, pa.string())) for name, c in zip(names, columns, strict=True)]
+            yield pa.RecordBatch.from_arrays(arrays, list(names))
+
+    return read_batches
+
+
+def _read(record: dict[str, Any], reader: LinkReader) -> tuple[Any, ...]:
+    code, detail = record["code"], record["detail"]
+    if code is None:
+        try:
+            link = reader.read(record)
+        except RefusedRecord as refusal:
+            code, detail = refusal.code, refusal.detail
+        else:
+            ends = (part for end in (link.a, link.b) for part in (end.id_type, end.key, end.value))
+            return (record["file"], None, None, None, *ends, link.at)
+    return (record["file"], record["record"], code, detail, *(None for _ in _ENDS), None)
