@@ -1,7 +1,7 @@
 """oneuser: one persistent User ID per person across sessions, devices, touchpoints and runs.
 
-`oneuser.run(config)`, `oneuser.open_warehouse(path)` and `oneuser.simulate(text)` are loaded when they are first used,
-so that importing the package starts nothing.
+`oneuser.plan(config)`, `oneuser.run(config)`, `oneuser.open_warehouse(path)` and `oneuser.simulate(text)` are loaded
+when they are first used, so that importing the package starts nothing.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from oneuser.api import open_warehouse, run
+    from oneuser.api import open_warehouse, plan, run
     from oneuser.pipeline.simulation import simulate
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "open_warehouse", "run", "simulate"]
+__all__ = ["__version__", "open_warehouse", "plan", "run", "simulate"]
 
 
 def __getattr__(name: str) -> Any:
@@ -22,7 +22,7 @@ def __getattr__(name: str) -> Any:
         from oneuser.pipeline.simulation import simulate
 
         return simulate
-    if name not in ("open_warehouse", "run"):
+    if name not in ("open_warehouse", "plan", "run"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from oneuser import api
 

@@ -1,4 +1,8 @@
-"""A warehouse of three people, written table by table: what reading must make of it is known row by row."""
+"""A warehouse of three people, written table by table: what reading must make of it is known row by row.
+
+Ann and Bob have shared a browser, which is contested. An address that too many people have is nobody's. Carla hangs
+together by one address alone.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,15 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from oneuser.contracts.graph import COMPONENTS, EDGES, IDENTIFIERS
-from oneuser.contracts.identity import DIM_USER, IDENTIFIER_MAP, LINEAGE, USER_IDS
+from oneuser.contracts.graph import COMPONENTS, EDGES, IDENTIFIERS, REFUSED_EDGES
+from oneuser.contracts.identity import (
+    DIM_USER,
+    IDENTIFIER_HISTORY,
+    IDENTIFIER_MAP,
+    IDENTIFIER_OWNERSHIP,
+    LINEAGE,
+    USER_IDS,
+)
 from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.contracts.table import TableContract
 from oneuser.core.keyed import identifier_hasher
@@ -18,27 +29,37 @@ from oneuser.pipeline.publication import write_published
 from oneuser.privacy.keys import load_keys
 from oneuser.storage.warehouse import CommitTag, Warehouse
 
-ANN, BOB, OLD_BOB, GONE = (f"usr_{letter * 26}" for letter in "abcd")
+ANN, BOB, OLD_BOB, GONE, CARLA = (f"usr_{letter * 26}" for letter in "abcde")
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 TUESDAY = MONDAY + timedelta(days=1)
 KEY = b"\x07" * 16
-# number, type and value of each identifier, and whose it is
+# number, type and value of each identifier, and whose it is; null where too many people share it
 VALUES = [
     (1, "user_id", "1042", ANN),
     (2, "email", "ann@example.com", ANN),
     (3, "anonymous_id", "cookie-of-ann-1", ANN),
     (4, "email", "bob@example.org", BOB),
     (5, "anonymous_id", "=cookie-of-bob", BOB),
+    (6, "user_id", "2077", CARLA),
+    (7, "email", "carla@example.net", CARLA),
+    (8, "email", "accounts@example.net", CARLA),
+    (9, "email", "info@example.com", None),
 ]
-LINKS = [(1, 2, 3), (2, 3, 7), (4, 5, 1)]
+OWNED: list[tuple[int, str, str, str]] = [(n, t, v, u) for n, t, v, u in VALUES if u is not None]
+COMPONENT = {ANN: 1, BOB: 4, CARLA: 6}
+CONTESTED = 3
+LINKS = [(1, 2, 3), (2, 3, 7), (4, 5, 1), (3, 4, 2), (6, 8, 2), (7, 8, 4)]
+REFUSED = [("unique", 3, 4), ("over_shared", 2, 9), ("over_shared", 4, 9)]
+RECORDED = {"recorded_run": 1, "recorded_at": TUESDAY, "superseded_run": None, "superseded_at": None}
 ROWS: dict[TableContract, list[dict[str, Any]]] = {
     IDENTIFIER_VALUES: [{"identifier_id": n, "id_type": t, "id_value": v, "run_seq": 1} for n, t, v, _ in VALUES],
     IDENTIFIER_MAP: [
         {
-            "identifier_id": n, "id_type": t, "user_id": u, "strength": s, "is_known": s < 9, "is_contested": False,
-            "is_cut_off": False, "first_seen_at": MONDAY, "last_seen_at": TUESDAY, "n_events": n,
+            "identifier_id": n, "id_type": t, "user_id": u, "strength": s, "is_known": s < 9,
+            "is_contested": n == CONTESTED, "is_cut_off": False, "first_seen_at": MONDAY, "last_seen_at": TUESDAY,
+            "n_events": n,
         }
-        for n, t, _, u in VALUES
+        for n, t, _, u in OWNED
         for s in [{"user_id": 1, "email": 2, "anonymous_id": 9}[t]]
     ],
     EDGES: [
@@ -48,6 +69,26 @@ ROWS: dict[TableContract, list[dict[str, Any]]] = {
         }
         for a, b, n in LINKS
     ],
+    REFUSED_EDGES: [
+        {
+            "rule": rule, "src": a, "dst": b, "first_event_time": MONDAY, "last_event_time": TUESDAY, "opened_run": 1,
+            "closed_run": None,
+        }
+        for rule, a, b in REFUSED
+    ],
+    IDENTIFIER_HISTORY: [
+        {"identifier_id": n, "user_id": u, "effective_from": MONDAY} | RECORDED for n, _, _, u in OWNED
+    ],
+    IDENTIFIER_OWNERSHIP: [
+        {
+            "identifier_id": n, "interval": i, "user_id": u, "valid_from": start, "valid_to": end,
+            "valid_from_message_key": start and KEY, "valid_to_message_key": end and KEY,
+        } | RECORDED
+        for n, i, u, start, end in [
+            *((n, 0, u, None, None) for n, _, _, u in OWNED if n != CONTESTED),
+            (CONTESTED, 0, BOB, None, TUESDAY), (CONTESTED, 1, ANN, TUESDAY, None),
+        ]
+    ],
     USER_IDS: [
         {
             "user_id": user, "status": status, "redirect_to": target, "anchor_identifier_id": anchor, "anchors": [],
@@ -56,7 +97,7 @@ ROWS: dict[TableContract, list[dict[str, Any]]] = {
         }
         for user, status, target, anchor in [
             (ANN, "live", None, 1), (BOB, "live", None, 4), (OLD_BOB, "retired", BOB, None),
-            (GONE, "erased", None, None),
+            (GONE, "erased", None, None), (CARLA, "live", None, 6),
         ]
     ],
     LINEAGE: [
@@ -66,9 +107,9 @@ ROWS: dict[TableContract, list[dict[str, Any]]] = {
     DIM_USER: [
         {
             "user_id": user, "kind": "known", "first_seen_at": MONDAY, "last_seen_at": TUESDAY, "n_identifiers": n,
-            "identifiers_by_type": {"email": 1}, "account_id": account,
+            "identifiers_by_type": {"email": 1}, "account_id": account, "account_ids": [account] if account else [],
         }
-        for user, n, account in [(ANN, 3, "acme"), (BOB, 2, None)]
+        for user, n, account in [(ANN, 3, "acme"), (BOB, 2, None), (CARLA, 3, None)]
     ],
 }  # fmt: skip
 
@@ -84,10 +125,11 @@ def build(spark: SparkSession, root: Path) -> Warehouse:
     ]
     components = [
         {
-            "identifier_id": n, "component_id": 1 if n <= 3 else 4, "id_type": t, "id_key": KEY,
-            "is_contested": False, "is_cut_off": False, "first_seen_at": MONDAY, "first_message_key": KEY, "last_seen_at": TUESDAY, "n_events": n,
+            "identifier_id": n, "component_id": COMPONENT[u], "id_type": t, "id_key": KEY,
+            "is_contested": n == CONTESTED, "is_cut_off": False, "first_seen_at": MONDAY, "first_message_key": KEY,
+            "last_seen_at": TUESDAY, "n_events": n,
         }
-        for n, t, _, _ in VALUES
+        for n, t, _, u in OWNED
     ]  # fmt: skip
     publish(warehouse, 1, ROWS | {IDENTIFIERS: identifiers, COMPONENTS: components})
     return warehouse

@@ -14,6 +14,7 @@ from oneuser import open_warehouse
 from oneuser.api import OpenWarehouse
 from oneuser.cli.main import main
 from oneuser.contracts.identity import DIM_USER
+from oneuser.core.errors import ConfigError
 from tests.integration import small_warehouse as small
 
 pytestmark = pytest.mark.usefixtures("spark")
@@ -93,21 +94,90 @@ def test_a_chain_of_edges_explains_why_two_are_one(root: Path, capsys: pytest.Ca
 
 
 def test_no_chain_leads_to_another_person(warehouse: OpenWarehouse) -> None:
-    found = warehouse.explain(small.ANN, "email:bob@example.org")
+    found = warehouse.explain(small.ANN, "email:carla@example.net")
 
-    assert found.verdict.startswith("different people")
+    assert found.verdict.startswith("different people: no chain")
     assert found.edges == []
+
+
+def test_a_refused_edge_explains_what_keeps_two_apart(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(root, "explain", "user_id:1042", small.BOB, capsys=capsys)
+
+    # over the browser one edge is refused, over the address that everybody has two would be
+    assert found["verdict"] == (
+        "different people: a chain of 3 edges leads from one to the other, with refused ones: "
+        "1 by rule unique (since run 1)"
+    )
+    assert [(e["a"], e["b"], e["refused_by"], e["refused_since"]) for e in found["edges"]] == [
+        ("user_id: 1042", "email: a***@e***.com", None, None),
+        ("email: a***@e***.com", "anonymous_id: co***", None, None),
+        ("anonymous_id: co***", "email: b***@e***.org", "unique", 1),
+    ]
+
+
+def test_a_value_that_too_many_share_is_explained_by_its_refusals(warehouse: OpenWarehouse) -> None:
+    alone = warehouse.explain("email:info@example.com")
+    to_ann = warehouse.explain("email:info@example.com", "user_id:1042")
+
+    assert alone.verdict == "nobody owns this email: its edges are refused, 2 by rule over_shared (since run 1)"
+    assert [(r.a, r.b, r.other_user_id) for r in alone.refusals] == [
+        ("email: info@example.com", "email: a***@e***.com", small.ANN),
+        ("email: info@example.com", "email: b***@e***.org", small.BOB),
+    ]
+    assert [(e.a, e.b, e.source, e.refused_by) for e in to_ann.edges] == [
+        ("email: info@example.com", "email: a***@e***.com", None, "over_shared"),
+        ("email: a***@e***.com", "user_id: 1042", "event", None),
+    ]
 
 
 def test_a_person_is_explained_by_edges_and_changes(warehouse: OpenWarehouse) -> None:
     found = warehouse.explain(small.BOB)
 
     assert [(e.a, e.b) for e in found.edges] == [("email: b***@e***.org", "anonymous_id: =c***")]
-    assert [(c.change, c.user_id, c.other_user_id) for c in found.changes] == [("merged", small.OLD_BOB, small.BOB)]
+    assert [(c.change, c.user_id, c.other_user_id, c.edge_a, c.edge_b) for c in found.changes] == [
+        ("merged", small.OLD_BOB, small.BOB, "email: b***@e***.org", "anonymous_id: =c***")
+    ]
+
+
+def test_a_contested_identifier_is_explained_by_its_owners_and_refusals(warehouse: OpenWarehouse) -> None:
+    of_browser, of_bob = warehouse.explain("anonymous_id:cookie-of-ann-1"), warehouse.explain(small.BOB)
+
+    owners = [(o.interval, o.user_id, o.valid_from is None, o.valid_to is None) for o in of_browser.owners]
+    assert owners == [(0, small.BOB, True, False), (1, small.ANN, False, True)]
+    assert [(r.rule, r.a, r.b, r.other_user_id) for r in of_browser.refusals] == [
+        ("over_shared", "email: a***@e***.com", "email: i***@e***.com", None),
+        ("unique", "anonymous_id: cookie-of-ann-1", "email: b***@e***.org", small.BOB),
+    ]
+    assert of_browser.verdict.endswith("kept apart by 2 refused edges")
+    # Bob had the browser for a time, though it is not his now
+    assert [o.identifier for o in of_bob.owners] == ["anonymous_id: co***"] * 2
+
+
+def test_suspects_are_ranked_with_what_blocking_them_would_do(
+    root: Path, warehouse: OpenWarehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (row,) = warehouse.suspects().collect()
+    (shown,) = answer(root, "suspects", capsys=capsys)
+
+    assert (row["identifier_id"], row["user_id"], row["n_people"], row["part_sizes"]) == (8, small.CARLA, 2, [1, 1])
+    assert (shown["id_type"], shown["value"], shown["n_people"], shown["n_events"]) == ("email", "a***@e***.net", 2, 8)
+    assert answer(root, "suspects", "--limit", "1", "--unmasked", capsys=capsys)[0]["value"] == "accounts@example.net"
+
+
+def test_a_past_that_was_never_published_is_refused(
+    root: Path, warehouse: OpenWarehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert warehouse.as_of(run=1).users().count() == 3
+
+    assert main(["report", "--run", "7", "--warehouse", str(root)]) == 2
+    assert "run 7 was never published; published runs: 1" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="either the number of a run or a time"):
+        warehouse.as_of()
 
 
 def test_status_and_lists_answer_in_words_too(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["status"], ["runs", "list"], ["lookup", "--user-id", small.ANN], ["explain", small.BOB]):
+    verbs = (["status"], ["runs", "list"], ["lookup", "--user-id", small.ANN], ["explain", small.BOB], ["suspects"])
+    for arguments in (*verbs, ["explain", small.ANN], ["explain", small.ANN, small.BOB]):
         assert main([*arguments, "--warehouse", str(root)]) == 0
 
     shown = capsys.readouterr().out
@@ -119,13 +189,13 @@ def test_status_and_lists_answer_in_words_too(root: Path, capsys: pytest.Capture
 def test_a_table_is_exported_in_each_format(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = {ending: tmp_path / f"users.{ending}" for ending in ("csv", "jsonl", "parquet")}
     for file in files.values():
-        assert answer(root, "export", "table", "dim_user", "--to", str(file), capsys=capsys)["rows"] == 2
+        assert answer(root, "export", "table", "dim_user", "--to", str(file), capsys=capsys)["rows"] == 3
 
     with files["csv"].open(encoding="utf-8") as file:
         cells = list(csv.DictReader(file))
     lines = [json.loads(line) for line in files["jsonl"].read_text(encoding="utf-8").splitlines()]
     table = pq.read_table(files["parquet"])
-    assert [row["user_id"] for row in cells] == [row["user_id"] for row in lines] == [small.ANN, small.BOB]
+    assert [row["user_id"] for row in cells] == [row["user_id"] for row in lines] == [small.ANN, small.BOB, small.CARLA]
     assert cells[0]["first_seen_at"] == lines[0]["first_seen_at"] == "2026-03-02T09:00:00Z"
     assert (cells[1]["account_id"], lines[1]["account_id"]) == ("", None)
     assert lines[0]["identifiers_by_type"] == {"email": 1}
@@ -175,16 +245,16 @@ def test_other_engines_see_what_was_published_and_nothing_else(spark: SparkSessi
 
     # a run that was refused leaves a newer version behind
     small.replace(head, 2, {DIM_USER: renamed}, fence=99)
-    assert accounts_by_engine(spark, root) == {"duckdb": ["acme", None], "spark": ["acme", None]}
+    assert accounts_by_engine(spark, root) == {"duckdb": ["acme", None, None], "spark": ["acme", None, None]}
 
     # a later run is published
     tables = small.publish(head, 3, {DIM_USER: renamed})
     assert tables["dim_user"] == 2
-    assert accounts_by_engine(spark, root) == {"duckdb": ["changed"] * 2, "spark": ["changed"] * 2}
+    assert accounts_by_engine(spark, root) == {"duckdb": ["changed"] * 3, "spark": ["changed"] * 3}
 
     # and taken back
     assert main(["rollback", "--to", "1", "--reason", "test", "--yes", "--warehouse", str(root)]) == 0
-    assert accounts_by_engine(spark, root) == {"duckdb": ["acme", None], "spark": ["acme", None]}
+    assert accounts_by_engine(spark, root) == {"duckdb": ["acme", None, None], "spark": ["acme", None, None]}
     assert main(["rollback", "--to", "7", "--yes", "--warehouse", str(root)]) == 2
 
 

@@ -1,4 +1,4 @@
-"""Doing runs from Python: `run` a configuration, in the Spark session that is running or in one of its own."""
+"""Doing runs from Python: `plan` and `run` a configuration, in the Spark session that is running or in an own one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from oneuser.core.config import Config, load_config, make_config
 from oneuser.core.log import ensure_logging
 from oneuser.core.session import SparkSettings, build_session
 from oneuser.pipeline.boundary import own_errors
+from oneuser.pipeline.plan import PLANNED_STAGES, Plan, describe_plan
 from oneuser.pipeline.run import Listener, RunOptions, RunResult, run_pipeline
+from oneuser.storage.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -56,10 +58,55 @@ def run(
     """
     ensure_logging()
     loaded = read_config(config)
-    moment = as_of.replace(tzinfo=UTC) if as_of and as_of.tzinfo is None else as_of
-    options = RunOptions(stages=stages, as_of=moment)
-    if listener is not None:
-        options = replace(options, listener=listener)
     session = spark or start_session(loaded)
     with own_errors(loaded.warehouse):
-        return run_pipeline(session, loaded, options)
+        return run_pipeline(session, loaded, _options(listener, stages=stages, as_of=in_utc(as_of)))
+
+
+def plan(
+    config: Config | Mapping[str, Any] | str | Path,
+    *,
+    as_of: datetime | None = None,
+    limit: int = 20,
+    unmasked: bool = False,
+    spark: SparkSession | None = None,
+    listener: Listener | None = None,
+) -> Plan:
+    """Do the next run up to people and tell what it would change; readers see nothing of it.
+
+    The run stays open: `run` with the same configuration publishes it without doing these stages again, with any other
+    it is abandoned. A second plan continues it as long as the input is the same.
+
+    Args:
+        config: A configuration, or where it is.
+        as_of: The run's own time. A time without a zone is UTC.
+        limit: How many merges, splits, moves and over-shared values to list.
+        unmasked: Whether identifiers are shown as they are.
+        spark: The session to use.
+        listener: Is told when stages begin and end.
+
+    Returns:
+        The plan, also where a gate does not hold: see `Plan.holds`.
+
+    Raises:
+        OneUserError: with the exit code that the command line would end with, such as 3 where a gate stops the run
+            before there are people.
+    """
+    ensure_logging()
+    loaded = read_config(config)
+    session = spark or start_session(loaded)
+    with own_errors(loaded.warehouse):
+        options = _options(listener, stages=PLANNED_STAGES, as_of=in_utc(as_of), is_plan=True)
+        result = run_pipeline(session, loaded, options)
+        warehouse = Warehouse(session, loaded.warehouse, raw_root=loaded.raw_root)
+        return describe_plan(warehouse, loaded, result, limit=limit, unmasked=unmasked)
+
+
+def in_utc(moment: datetime | None) -> datetime | None:
+    """A moment with its zone: UTC where it names none."""
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
+
+
+def _options(listener: Listener | None, **facts: Any) -> RunOptions:
+    options = RunOptions(**facts)
+    return options if listener is None else replace(options, listener=listener)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from pyspark.sql import functions as F
-
-from oneuser.api.jobs import read_config, start_session
-from oneuser.contracts import identity, marts
-from oneuser.contracts import raw as raw_zone
+from oneuser.api.jobs import in_utc, read_config, start_session
+from oneuser.api.tables import OpenTables
+from oneuser.contracts import identity
 from oneuser.core.config import Config
 from oneuser.core.errors import ConfigError
 from oneuser.core.log import ensure_logging
 from oneuser.pipeline.access import id_type_rules, load_reading_keys
-from oneuser.pipeline.explain import Explainer, Explanation
-from oneuser.pipeline.lookup import Identity, find_identifier, find_user, resolve
+from oneuser.pipeline.explain import Explainer
+from oneuser.pipeline.explanation import Explanation
+from oneuser.pipeline.lookup import Identity, find_identifier, find_user, resolve, values_of
 from oneuser.pipeline.publication import roll_back
-from oneuser.pipeline.reading import Published, find_contract, read_published, require_warehouse
-from oneuser.pipeline.status import RUN_COLUMNS, Status, list_runs, read_status
-from oneuser.storage.export import write_file
-from oneuser.storage.views import ENGINES, views_sql
+from oneuser.pipeline.reading import read_as_of, require_warehouse
+from oneuser.pipeline.run_diff import RunDiff, compare_runs
+from oneuser.pipeline.status import RUN_COLUMNS, Status, find_run, list_runs, read_status
+from oneuser.pipeline.suspects import find_suspects
+from oneuser.pipeline.verify import Verification, verify_published
 from oneuser.storage.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -63,75 +63,31 @@ def open_warehouse(
     return OpenWarehouse(warehouse, deployment, config=loaded, keys=keys)
 
 
-class OpenWarehouse:
-    """The published tables of a warehouse. What it reads stays the same until `refresh`."""
-
-    def __init__(
-        self, warehouse: Warehouse, deployment: str, *, config: Config | None = None, keys: str | None = None
-    ) -> None:
-        self.warehouse = warehouse
-        self.deployment = deployment
-        self.config = config
-        self._reference = keys or (config.keys.identifiers if config else None)
-        self._published: Published | None = None
-
-    @property
-    def spark(self) -> SparkSession:
-        """The session that reads."""
-        return self.warehouse.spark
-
-    @property
-    def published(self) -> Published:
-        """The publication that is read, found at first use.
-
-        Raises:
-            OneUserError: before the first publication.
-        """
-        if self._published is None:
-            self._published = read_published(self.warehouse)
-        return self._published
+class OpenWarehouse(OpenTables):
+    """What was published in a warehouse: its tables, its people, how runs went. What it reads stays until `refresh`."""
 
     def refresh(self) -> OpenWarehouse:
-        """Follow the newest publication from now on."""
-        self._published = None
+        """Follow the newest publication from now on; a reader of the past stays where it is."""
+        if not self._is_past:
+            self._published = None
         return self
 
-    # tables -------------------------------------------------------------------------------------------------------
+    def as_of(self, *, run: int | None = None, time: datetime | None = None) -> OpenWarehouse:
+        """The same warehouse as the readers of an earlier run saw it.
 
-    def table(self, name: str) -> DataFrame:
-        """A table by its name, at the published version; `runs` and `publications` as they are now."""
-        contract = find_contract(name)
-        if contract.zone == "control":
-            return self.warehouse.read(contract, self.warehouse.head(contract))
-        return self.published.read(contract)
+        Identifiers and their ownership come from the history that the newest run keeps in columns, everything else from
+        the versions that the run published. Whatever has been erased since is not there any more.
 
-    def users(self) -> DataFrame:
-        """One row per person."""
-        return self.published.read(identity.DIM_USER)
+        Args:
+            run: Number of the run.
+            time: Instead of it, a time; a time without a zone is UTC. The newest run counts whose own as-of time is not
+                after it.
 
-    def identifiers(self) -> DataFrame:
-        """One row per identifier and the person who owns it now; never its value."""
-        return self.published.read(identity.IDENTIFIER_MAP)
-
-    def events(self) -> DataFrame:
-        """One row per accepted message and whose it is; no payload."""
-        return self.published.read(identity.EVENTS_RESOLVED)
-
-    def attribution(self, model: str | None = None) -> DataFrame:
-        """One row per model, conversion kind, currency and channel; of one model where it is named."""
-        return _of_model(self.published.read(marts.ATTRIBUTION_SUMMARY), model)
-
-    def credits(self, model: str | None = None) -> DataFrame:
-        """One row per conversion, model and credited touch."""
-        return _of_model(self.published.read(marts.ATTRIBUTION_CREDITS), model)
-
-    def retention(self) -> DataFrame:
-        """One row per cohort and offset."""
-        return self.published.read(marts.RETENTION)
-
-    def accounts(self) -> DataFrame:
-        """One row per account."""
-        return self.published.read(identity.DIM_ACCOUNT)
+        Raises:
+            ConfigError: where that run was never published, or none was as of that time.
+        """
+        then = read_as_of(self.warehouse, run=run, time=in_utc(time))
+        return OpenWarehouse(self.warehouse, self.deployment, config=self.config, keys=self._reference, then=then)
 
     # people -------------------------------------------------------------------------------------------------------
 
@@ -172,9 +128,21 @@ class OpenWarehouse:
         return resolve(self.published.read(identity.USER_IDS), ids, column)
 
     def explain(self, a: str, b: str | None = None, *, unmasked: bool = False) -> Explanation:
-        """Why a User ID or `type:value` is what it is; for two of them, the shortest chain of edges between them."""
+        """Why a User ID or `type:value` is what it is; of two, what leads from one to the other or keeps them apart."""
         explainer = Explainer(self.published, self._keys, self._rules(), unmasked)
         return explainer.explain_one(a) if b is None else explainer.explain_two(a, b)
+
+    def suspects(self, limit: int | None = None) -> DataFrame:
+        """Values without which a person would fall into several that each hold a known identifier: ones to block?
+
+        One row per value, that with most effect first; what blocking it would do is in `n_people`, `n_parts`,
+        `n_parted` and `part_sizes`, the messages that carry it in `n_events`. Never the value itself.
+        """
+        return find_suspects(self.published, limit=limit)
+
+    def values(self, numbers: Collection[int], *, unmasked: bool = False) -> dict[int, tuple[str, str | None]]:
+        """Type and value of some identifiers, by `identifier_id`. Values are masked, unless `unmasked`."""
+        return values_of(self.published, numbers, {}, unmasked=unmasked)
 
     # runs ---------------------------------------------------------------------------------------------------------
 
@@ -187,6 +155,32 @@ class OpenWarehouse:
         rows = [tuple(getattr(record, name) for name, _ in RUN_COLUMNS) for record in self.run_records()]
         return self.spark.createDataFrame(rows, ", ".join(f"{name} {dtype}" for name, dtype in RUN_COLUMNS))
 
+    def diff_runs(self, a: int, b: int) -> RunDiff:
+        """What became of people between two published runs, whichever is named first.
+
+        Raises:
+            ConfigError: where one of them was never published.
+        """
+        earlier, later = sorted((a, b))
+        records = self.run_records()
+        read_as_of(self.warehouse, run=earlier)
+        then = read_as_of(self.warehouse, run=later)
+        return compare_runs(then, find_run(records, earlier), find_run(records, later))
+
+    def verify(self, *, examples: int = 5) -> Verification:
+        """Resolve everything that is stored again and compare it with what is published. Writes nothing.
+
+        Args:
+            examples: How many differences to show of each table.
+
+        Raises:
+            ConfigError: without a configuration, or where people are resolved by other rules in it by now.
+        """
+        if self.config is None:
+            raise ConfigError.single("verify", "open the warehouse with its configuration: people are resolved by it")
+        record = find_run(self.run_records(), self.published.publication.run_seq)
+        return verify_published(self.published, self.config, record, examples=examples)
+
     def status(self) -> Status:
         """What readers see now, the newest run, and who holds the warehouse."""
         return read_status(self.warehouse, self.deployment)
@@ -198,46 +192,8 @@ class OpenWarehouse:
         self.refresh()
         return shown
 
-    # other programs -----------------------------------------------------------------------------------------------
-
-    def export(self, name: str, to: str | Path, *, raw: bool = False) -> int:
-        """Write a published table to one file (csv, jsonl or parquet by its ending), in the order of its key.
-
-        Args:
-            name: The table.
-            to: The file.
-            raw: Must be set for tables that hold identifiers as they were received.
-
-        Returns:
-            The number of rows.
-        """
-        contract = find_contract(name)
-        if contract.zone == "raw" and not raw:
-            raise ConfigError.single("--raw", f"{name} holds raw identifiers; say --raw (raw=True) if you want them")
-        return write_file(self.table(name).orderBy(*contract.key), Path(to))
-
-    def export_identities(self, to: str | Path) -> int:
-        """Write `identities` to one file: normalised raw values, so keep the file safe. Returns the number of rows."""
-        return write_file(self.identities().orderBy("id_type", "id_value"), Path(to))
-
-    def identities(self) -> DataFrame:
-        """One row per identifier in the graph: `id_type`, normalised raw `id_value`, `user_id` of its owner."""
-        values = self.published.read(raw_zone.IDENTIFIER_VALUES).select("identifier_id", "id_value")
-        owners = self.published.read(identity.IDENTIFIER_MAP).select("identifier_id", "id_type", "user_id")
-        return owners.join(values, on="identifier_id", how="inner").select("id_type", "id_value", "user_id")
-
-    def views(self, engine: str, *, raw: bool = False) -> str:
-        """SQL that makes a view of every published table, at its version, in `duckdb` or `spark`."""
-        if engine not in ENGINES:
-            raise ConfigError.single("export sql", f"{engine!r} is none of {', '.join(ENGINES)}")
-        return views_sql(self.warehouse, self.published.publication.tables, engine=engine, raw=raw)
-
     def _keys(self) -> Keys:
         return load_reading_keys(self.warehouse, self.deployment, self._reference)
 
     def _rules(self) -> dict[str, Any]:
         return id_type_rules(self.config) if self.config else {}
-
-
-def _of_model(rows: DataFrame, model: str | None) -> DataFrame:
-    return rows if model is None else rows.where(F.col("model") == model)

@@ -17,7 +17,8 @@ Raw = Annotated[bool, typer.Option("--raw", help="Allow tables that hold raw ide
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module."""
-    verb(app, "report", examples=["oneuser report", "oneuser report --to reports/march.html"], reads=True)(report)
+    examples = ["oneuser report", "oneuser report --run 41 --to reports/march.html"]
+    verb(app, "report", examples=examples, reads=True)(report)
     examples = ["oneuser export table dim_user --to users.csv", "oneuser export table retention --to retention.parquet"]
     verb(export_app, "table", examples=examples, reads=True)(export_table)
     verb(export_app, "identities", examples=["oneuser export identities --to identities.csv"], reads=True)(
@@ -31,11 +32,15 @@ def register(app: typer.Typer) -> None:
 def report(
     call: Call,
     to: Annotated[Path | None, typer.Option(help=f"The file; default {REPORT} in the current folder.")] = None,
+    run: Annotated[
+        int | None, typer.Option(help="An earlier run; its report is what it was then, to the byte.")
+    ] = None,
 ) -> None:
     """Write the report of the published run: one HTML page, for a browser without network."""
     from oneuser.report import build_report
 
-    written = build_report(call.open(), to or Path(REPORT))
+    opened = call.open()
+    written = build_report(opened if run is None else opened.as_of(run=run), to or Path(REPORT))
     call.output.document({"report": written})
     call.output.text(f"report: {written}")
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from oneuser import __version__
-from oneuser.cli import demonstration, exports, people, runs, setting_up, simulation
+from oneuser.cli import demonstration, exports, people, planning, runs, setting_up, simulation, trust
 from oneuser.cli.errors import show_error
 from oneuser.cli.output import Output
 from oneuser.core.errors import OneUserError
@@ -52,7 +52,7 @@ def build_app() -> typer.Typer:
     ) -> None:
         """One persistent User ID per person, across sessions, devices, touchpoints and runs."""
 
-    for module in (setting_up, runs, people, simulation, exports, demonstration):
+    for module in (setting_up, planning, runs, people, trust, simulation, exports, demonstration):
         module.register(app)
     return app
 

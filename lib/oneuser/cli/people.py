@@ -10,7 +10,7 @@ from oneuser.cli.verbs import Call, verb
 from oneuser.core.errors import OneUserError
 
 if TYPE_CHECKING:
-    from oneuser.pipeline.explain import ShownEdge
+    from oneuser.pipeline.explanation import Explanation
     from oneuser.pipeline.lookup import Identity
 
 Unmasked = Annotated[bool, typer.Option("--unmasked", help="Show identifiers as they are.")]
@@ -48,10 +48,15 @@ def lookup(
 def explain(
     call: Call,
     a: Annotated[str, typer.Argument(help="A User ID, or an identifier as TYPE:VALUE.")],
-    b: Annotated[str | None, typer.Argument(help="Another one: shows the chain of edges between the two.")] = None,
+    b: Annotated[str | None, typer.Argument(help="Another one: shows what lies between the two.")] = None,
     unmasked: Unmasked = False,  # noqa: FBT002 - an option
 ) -> None:
-    """Say why identifiers belong to a person, or by which chain of edges two of them do."""
+    """Say why identifiers belong to a person; of two of them, by which chain of edges, or which refusals prevent it.
+
+    One thing: its identifiers and edges, what became of its User ID in which run, who owns its contested identifiers
+    when, and which refused edges keep others apart from it. Two things: the shortest chain of edges; where there is
+    none, the one with the fewest refused edges, each with the rule that refuses it and the first run that did.
+    """
     found = call.open().explain(a, b, unmasked=unmasked)
     call.output.document(found)
     call.output.text(found.verdict, style="bold")
@@ -59,13 +64,10 @@ def explain(
         _show_identity(call, found.a)
     else:
         call.output.facts({"a": found.a.user_id, "b": found.b.user_id})
-    if found.edges:
-        _show_edges(call, found.edges)
-    if found.changes:
-        call.output.table(
-            ["run", "change", "user", "other user"],
-            [[c.run_seq, c.change, c.user_id, c.other_user_id] for c in found.changes],
-        )
+    show = (_show_edges, _show_changes, _show_owners, _show_refusals)
+    for part, rows in zip(show, (found.edges, found.changes, found.owners, found.refusals), strict=True):
+        if rows:
+            part(call, found)
 
 
 def _show_identity(call: Call, found: Identity) -> None:
@@ -97,8 +99,33 @@ def _show_identity(call: Call, found: Identity) -> None:
         )
 
 
-def _show_edges(call: Call, edges: list[ShownEdge]) -> None:
+def _show_edges(call: Call, found: Explanation) -> None:
+    rows = [
+        [e.a, e.b, e.source, e.n_events, e.first_event_time, e.last_event_time, e.refused_by, e.refused_since]
+        for e in found.edges
+    ]
+    columns = ["from", "to", "source", "events", "first", "last"]
+    is_any_refused = any(edge.refused_by for edge in found.edges)
+    columns += ["refused by", "since run"] if is_any_refused else []
+    call.output.table(columns, [row[: len(columns)] for row in rows])
+
+
+def _show_changes(call: Call, found: Explanation) -> None:
     call.output.table(
-        ["from", "to", "source", "events", "first", "last"],
-        [[e.a, e.b, e.source, e.n_events, e.first_event_time, e.last_event_time] for e in edges],
+        ["run", "change", "user", "other user", "by the edge from", "to"],
+        [[c.run_seq, c.change, c.user_id, c.other_user_id, c.edge_a, c.edge_b] for c in found.changes],
+    )
+
+
+def _show_owners(call: Call, found: Explanation) -> None:
+    call.output.table(
+        ["contested", "owner", "from", "until"],
+        [[o.identifier, o.user_id or "nobody", o.valid_from or "the beginning", o.valid_to] for o in found.owners],
+    )
+
+
+def _show_refusals(call: Call, found: Explanation) -> None:
+    call.output.table(
+        ["refused by", "since run", "own", "other", "user of the other", "last"],
+        [[r.rule, r.since_run, r.a, r.b, r.other_user_id, r.last_event_time] for r in found.refusals],
     )

@@ -1,76 +1,139 @@
-"""Why two identifiers belong together: the shortest chain of edges between them.
+"""Why two identifiers belong together, or what keeps them apart: chains of edges, admitted and refused.
 
-Plain Python over the edges of one component, which a gate keeps small; no Spark.
+Plain Python over the edges of a few components, which a gate keeps small; no Spark.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One edge of `edges`: who asserts that two identifiers are of one person, how often and when."""
+    """One edge of `edges`: who asserts that two identifiers are of one person, how often and when.
+
+    Times are null where what asserts it has none.
+    """
 
     src: int
     dst: int
     source: str
     n_events: int
-    first_event_time: datetime
-    last_event_time: datetime
+    first_event_time: datetime | None
+    last_event_time: datetime | None
 
 
-def shortest_chain(
-    edges: Iterable[Evidence], starts: Collection[int], ends: Collection[int]
-) -> list[tuple[int, Evidence, int]] | None:
-    """The fewest edges that lead from one of `starts` to one of `ends`, as steps (from, edge, to).
+@dataclass(frozen=True)
+class Refusal:
+    """One open row of `refused_edges`: which rule keeps two identifiers apart, and since which run."""
 
-    Ties go to the smallest identifier at each step, so that the answer is always the same. An empty chain means that
-    the two share an identifier; null that no chain exists. Parallel edges between two identifiers count once, the one
-    with most messages.
+    src: int
+    dst: int
+    rule: str
+    opened_run: int
+    first_event_time: datetime | None
+    last_event_time: datetime | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One edge of a chain, walked from `start` to `end`. `refusal` is null where it is admitted.
+
+    `evidence` is null where no edge is left of the pair, as with values that too many people share.
+    """
+
+    start: int
+    end: int
+    evidence: Evidence | None
+    refusal: Refusal | None
+
+
+def find_chain(
+    edges: Iterable[Evidence], refusals: Iterable[Refusal], starts: Collection[int], ends: Collection[int]
+) -> list[Step] | None:
+    """The chain from one of `starts` to one of `ends` with the fewest refused edges, of these the shortest.
+
+    Without refusals that is the shortest chain of edges. Ties go to the smallest identifier at each step, so that the
+    answer is always the same. An empty chain means that the two share an identifier; null that no chain exists.
+    Parallel edges between two identifiers count once, the one with most messages; a pair that several rules refuse
+    counts by the one that refused it first.
     """
     targets = set(ends)
     if targets & set(starts):
         return []
-    neighbours = _neighbours(edges)
-    came_from: dict[int, tuple[int, Evidence] | None] = dict.fromkeys(sorted(starts))
-    pending = deque(came_from)
+    neighbours = _neighbours(edges, refusals)
+    came_by: dict[int, Step | None] = dict.fromkeys(starts)
+    cheapest = dict.fromkeys(starts, (0, 0))
+    pending = [(0, 0, number) for number in sorted(cheapest)]
     while pending:
-        here = pending.popleft()
-        for there, edge in neighbours.get(here, []):
-            if there in came_from:
-                continue
-            came_from[there] = (here, edge)
-            if there in targets:
-                return _walk_back(came_from, there)
-            pending.append(there)
+        n_refused, n_steps, here = heappop(pending)
+        if here in targets:
+            return _walk_back(came_by, here)
+        if cheapest[here] < (n_refused, n_steps):
+            continue
+        for step in neighbours.get(here, []):
+            cost = (n_refused + (step.refusal is not None), n_steps + 1)
+            if step.end not in cheapest or cost < cheapest[step.end]:
+                cheapest[step.end], came_by[step.end] = cost, step
+                heappush(pending, (*cost, step.end))
     return None
 
 
-def _neighbours(edges: Iterable[Evidence]) -> dict[int, list[tuple[int, Evidence]]]:
+def between(pairs: Iterable[tuple[int, int]], starts: Collection[int], ends: Collection[int]) -> set[int]:
+    """Everything that lies on a chain of fewest pairs from one of `starts` to one of `ends`, both included.
+
+    Empty where no chain exists. With components for nodes and refused edges for pairs, that is where a chain of edges
+    with the fewest refusals can pass.
+    """
+    neighbours: defaultdict[int, set[int]] = defaultdict(set)
+    for one, other in pairs:
+        neighbours[one].add(other)
+        neighbours[other].add(one)
+    from_start, from_end = _distances(neighbours, starts), _distances(neighbours, ends)
+    fewest = min((from_start[end] for end in ends if end in from_start), default=None)
+    return {node for node, n_pairs in from_start.items() if node in from_end and n_pairs + from_end[node] == fewest}
+
+
+def _distances(neighbours: Mapping[int, Collection[int]], starts: Collection[int]) -> dict[int, int]:
+    found = dict.fromkeys(starts, 0)
+    pending = deque(found)
+    while pending:
+        here = pending.popleft()
+        for there in neighbours.get(here, ()):
+            if there not in found:
+                found[there] = found[here] + 1
+                pending.append(there)
+    return found
+
+
+def _neighbours(edges: Iterable[Evidence], refusals: Iterable[Refusal]) -> dict[int, list[Step]]:
     best: dict[tuple[int, int], Evidence] = {}
     for edge in edges:
         pair = (edge.src, edge.dst)
         if pair not in best or (-edge.n_events, edge.source) < (-best[pair].n_events, best[pair].source):
             best[pair] = edge
-    neighbours: dict[int, list[tuple[int, Evidence]]] = {}
-    for (src, dst), edge in sorted(best.items(), key=lambda item: item[0]):
-        neighbours.setdefault(src, []).append((dst, edge))
-        neighbours.setdefault(dst, []).append((src, edge))
-    return {here: sorted(there, key=lambda pair: pair[0]) for here, there in neighbours.items()}
+    refused: dict[tuple[int, int], Refusal] = {}
+    for refusal in sorted(refusals, key=lambda refusal: (refusal.opened_run, refusal.rule)):
+        refused.setdefault((refusal.src, refusal.dst), refusal)
+    neighbours: dict[int, list[Step]] = {}
+    for src, dst in sorted(best.keys() | refused.keys()):
+        facts = best.get((src, dst)), refused.get((src, dst))
+        neighbours.setdefault(src, []).append(Step(src, dst, *facts))
+        neighbours.setdefault(dst, []).append(Step(dst, src, *facts))
+    return neighbours
 
 
-def _walk_back(came_from: dict[int, tuple[int, Evidence] | None], end: int) -> list[tuple[int, Evidence, int]]:
-    chain: list[tuple[int, Evidence, int]] = []
+def _walk_back(came_by: Mapping[int, Step | None], end: int) -> list[Step]:
+    chain: list[Step] = []
     here = end
-    while (step := came_from[here]) is not None:
-        before, edge = step
-        chain.append((before, edge, here))
-        here = before
+    while (step := came_by[here]) is not None:
+        chain.append(step)
+        here = step.start
     return chain[::-1]

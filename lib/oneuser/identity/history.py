@@ -52,8 +52,16 @@ def record_ownership(ownership: DataFrame, recorded: DataFrame | None, *, run_se
 
 def as_of_run(recorded: DataFrame, run_seq: int) -> DataFrame:
     """The rows that held after a run."""
-    still = F.col("superseded_run").isNull() | (F.col("superseded_run") > run_seq)
-    return recorded.where((F.col("recorded_run") <= run_seq) & still)
+    return current(as_recorded(recorded, run_seq))
+
+
+def as_recorded(recorded: DataFrame, run_seq: int) -> DataFrame:
+    """A table as it was after a run: rows recorded by then, and superseded only where they had been by then."""
+    is_later = F.col("superseded_run") > run_seq
+    superseded = {
+        name: F.when(is_later, F.lit(None)).otherwise(F.col(name)) for name in ("superseded_run", "superseded_at")
+    }
+    return recorded.where(F.col("recorded_run") <= run_seq).withColumns(superseded)
 
 
 def current(recorded: DataFrame) -> DataFrame:

@@ -1,64 +1,35 @@
-"""Why an identifier or a User ID is what it is: its edges and changes; for two, the chain of edges between them."""
+"""Why an identifier or a User ID is what it is, and what leads from one to another or keeps the two apart."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from oneuser.contracts.graph import COMPONENTS, EDGES
-from oneuser.contracts.identity import LINEAGE
+from oneuser.contracts.graph import COMPONENTS, EDGES, REFUSED_EDGES
+from oneuser.contracts.identity import IDENTIFIER_MAP, LINEAGE
 from oneuser.core.errors import ConfigError, OneUserError
-from oneuser.identity.explain import Evidence, shortest_chain
+from oneuser.identity.explain import Evidence, Refusal, Step, between, find_chain
+from oneuser.pipeline.explanation import (
+    Change,
+    Explanation,
+    OwnedInterval,
+    ShownEdge,
+    ShownRefusal,
+    verdict_on_one,
+    verdict_on_two,
+)
 from oneuser.pipeline.lookup import USER_ID, Identity, find_identifier, find_user, number_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from pyspark.sql import Row
+    from pyspark.sql import DataFrame, Row
 
     from oneuser.core.keyed import Keys
     from oneuser.events.spec import IdTypeSpec
     from oneuser.pipeline.reading import Published
-
-
-@dataclass(frozen=True)
-class ShownEdge:
-    """An edge as people read it: `type: value` at both ends, who asserts it, how often and when."""
-
-    a: str
-    b: str
-    source: str
-    n_events: int
-    first_event_time: datetime
-    last_event_time: datetime
-
-
-@dataclass(frozen=True)
-class Change:
-    """A change of a User ID in a run, as in `lineage`."""
-
-    run_seq: int
-    change: str
-    user_id: str
-    other_user_id: str | None
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Why things are as they are.
-
-    For one thing: `edges` among its person's identifiers and `changes` of the person's User ID. For two: `edges` is the
-    shortest chain from `a` to `b`; `verdict` says in words what it means.
-    """
-
-    verdict: str
-    a: Identity
-    b: Identity | None
-    edges: list[ShownEdge]
-    changes: list[Change]
 
 
 @dataclass(frozen=True)
@@ -68,42 +39,138 @@ class _End:
     identity: Identity
     numbers: list[int]
     asked: dict[int, str]
+    id_type: str = "User ID"
 
 
 @dataclass(frozen=True)
 class Explainer:
-    """Explains on the tables of one publication. Collects the edges of one component, which a gate keeps small."""
+    """Explains on the tables of one publication. Collects edges of components, which a gate keeps small."""
 
     published: Published
     keys: Callable[[], Keys]
     rules: dict[str, IdTypeSpec]
     unmasked: bool = False
 
+    # one thing ----------------------------------------------------------------------------------------------------
+
     def explain_one(self, thing: str) -> Explanation:
-        """Edges and changes of one User ID or `type:value`."""
+        """Edges, changes, refusals and contested identifiers of one User ID or `type:value`."""
         end = self._end(thing)
-        numbers = [known.identifier_id for known in end.identity.identifiers]
-        edges = self._edges_among(numbers)
-        shown = self._shown([(e.src, e, e.dst) for e in edges], end.asked)
+        person = [known.identifier_id for known in end.identity.identifiers]
+        numbers = person or end.numbers
+        edges = [_evidence(row) for row in self._edges_among(numbers).collect()]
+        refused = [_refusal(row) for row in self._refusals_of(numbers).collect()]
+        intervals = self._intervals(end.identity.user_id, numbers).collect()
         changes = self._changes(end.identity)
-        n = len(numbers)
-        verdict = f"{end.identity.user_id} is {end.identity.status} with {n} identifier{'s' if n != 1 else ''}"
-        return Explanation(verdict, end.identity, None, shown, changes)
+        named = {n for e in edges for n in (e.src, e.dst)} | {n for r in refused for n in (r.src, r.dst)}
+        named |= {row["identifier_id"] for row in intervals}
+        named |= {n for row in changes for n in (row["edge_src"], row["edge_dst"]) if n is not None}
+        names = self._names(named, end.asked)
+        refusals = self._shown_refusals(refused, set(numbers), names)
+        return Explanation(
+            verdict_on_one(end.identity, end.id_type, refusals),
+            end.identity,
+            None,
+            [_shown(Step(e.src, e.dst, e, None), names) for e in edges],
+            [_change(row, names) for row in changes],
+            refusals,
+            [_interval(row, names) for row in intervals],
+        )
+
+    def _edges_among(self, numbers: Collection[int]) -> DataFrame:
+        """Admitted edges both of whose ends are among some identifiers."""
+        inside = self.published.read(EDGES)
+        for side in ("src", "dst"):
+            inside = inside.join(self._wanted(numbers, side), on=side, how="left_semi")
+        admitted = inside.join(self._open_refusals().select("src", "dst"), on=["src", "dst"], how="left_anti")
+        return admitted.orderBy("src", "dst", "source")
+
+    def _refusals_of(self, numbers: Collection[int]) -> DataFrame:
+        """Open refusals that have one of some identifiers for an end."""
+        refused = self._open_refusals()
+        by_end = [refused.join(self._wanted(numbers, side), on=side, how="left_semi") for side in ("src", "dst")]
+        touching = by_end[0].select(*REFUSED_EDGES.columns).unionByName(by_end[1].select(*REFUSED_EDGES.columns))
+        return touching.distinct().orderBy("src", "dst", "rule")
+
+    def _intervals(self, user_id: str | None, numbers: Collection[int]) -> DataFrame:
+        """Intervals of the contested identifiers that a person has, or had for a time."""
+        held = self.published.ownership()
+        several = held.where(F.col("interval") > 0).select("identifier_id").distinct()
+        divided = held.join(several, on="identifier_id", how="left_semi")
+        mine = divided.where(F.col("user_id") == user_id).select("identifier_id") if user_id else None
+        wanted = self._wanted(numbers, "identifier_id")
+        concerned = wanted if mine is None else wanted.unionByName(mine)
+        contested = divided.join(concerned.distinct(), on="identifier_id", how="left_semi")
+        return contested.orderBy("identifier_id", "interval")
+
+    def _changes(self, identity: Identity) -> list[Row]:
+        if identity.user_id is None:
+            return []
+        concerned = F.col("user_id").isin(identity.user_id, identity.retired_id or identity.user_id) | (
+            F.col("other_user_id") == identity.user_id
+        )
+        rows = self.published.read(LINEAGE).where(concerned)
+        return rows.orderBy("run_seq", "change", "user_id", "other_user_id", "identifier_id").collect()
+
+    def _shown_refusals(self, refused: list[Refusal], mine: set[int], names: dict[int, str]) -> list[ShownRefusal]:
+        others = {r.src if r.dst in mine else r.dst for r in refused}
+        owners = self.published.read(IDENTIFIER_MAP).select("identifier_id", "user_id")
+        rows = owners.join(self._wanted(others, "identifier_id"), on="identifier_id", how="left_semi").collect()
+        owner_of = {row["identifier_id"]: row["user_id"] for row in rows}
+        shown = []
+        for r in refused:
+            own, other = (r.dst, r.src) if r.dst in mine else (r.src, r.dst)
+            times = r.first_event_time, r.last_event_time
+            shown.append(ShownRefusal(r.rule, r.opened_run, names[own], names[other], owner_of.get(other), *times))
+        return shown
+
+    # two things ---------------------------------------------------------------------------------------------------
 
     def explain_two(self, first: str, second: str) -> Explanation:
-        """The shortest chain of edges between two User IDs or identifiers."""
+        """The chain of edges between two User IDs or identifiers, over refused ones where no other leads there."""
         a, b = self._end(first), self._end(second)
-        chain = shortest_chain(self._component_edges(a.numbers), a.numbers, b.numbers)
-        is_same = a.identity.user_id == b.identity.user_id
-        if chain is None:
-            verdict = "different people: no chain of edges leads from one to the other"
-        else:
-            people = "one person" if is_same else "different people"
-            n = len(chain)
-            verdict = f"{people}: a chain of {n} edge{'s' if n != 1 else ''} leads from one to the other"
-        if chain == []:
-            verdict = "one person: both are the same" if is_same else "both share an identifier"
-        return Explanation(verdict, a.identity, b.identity, self._shown(chain or [], a.asked | b.asked), [])
+        chain = self._chain(a.numbers, b.numbers) if a.numbers and b.numbers else None
+        steps = chain or []
+        names = self._names({n for step in steps for n in (step.start, step.end)}, a.asked | b.asked)
+        shown = [_shown(step, names) for step in steps]
+        verdict = verdict_on_two(a.identity, b.identity, None if chain is None else shown)
+        return Explanation(verdict, a.identity, b.identity, shown)
+
+    def _chain(self, starts: list[int], ends: list[int]) -> list[Step] | None:
+        """Reads the edges of those components alone that a chain with the fewest refusals can pass."""
+        places = self._places()
+        wanted = places.join(self._wanted([*starts, *ends], "identifier_id"), on="identifier_id", how="left_semi")
+        labels = {row["identifier_id"]: row["component_id"] for row in wanted.collect()}
+        refused = self._placed(self._open_refusals(), places)
+        crossings = refused.select("src_place", "dst_place").distinct().toArrow()
+        pairs = zip(*(crossings.column(name).to_pylist() for name in ("src_place", "dst_place")), strict=True)
+        # an identifier in no component, such as a void one, is a place of its own
+        from_places, to_places = ([labels.get(number, number) for number in numbers] for numbers in (starts, ends))
+        passed = between(pairs, from_places, to_places)
+        if not passed:
+            return None
+        edges = self._inside(self._placed(self.published.read(EDGES), places), passed)
+        refusals = self._inside(refused, passed)
+        return find_chain(map(_evidence, edges.collect()), map(_refusal, refusals.collect()), starts, ends)
+
+    def _places(self) -> DataFrame:
+        return self.published.read(COMPONENTS).select("identifier_id", "component_id")
+
+    def _placed(self, pairs: DataFrame, places: DataFrame) -> DataFrame:
+        """Pairs with the component of each end, the end itself where it is in none."""
+        for side in ("src", "dst"):
+            of_side = places.select(F.col("identifier_id").alias(side), F.col("component_id").alias(f"{side}_label"))
+            pairs = pairs.join(of_side, on=side, how="left").withColumn(
+                f"{side}_place", F.coalesce(f"{side}_label", side)
+            )
+        return pairs
+
+    def _inside(self, placed: DataFrame, passed: Collection[int]) -> DataFrame:
+        for side in ("src_place", "dst_place"):
+            placed = placed.join(self._wanted(passed, side), on=side, how="left_semi")
+        return placed
+
+    # reading ------------------------------------------------------------------------------------------------------
 
     def _end(self, thing: str) -> _End:
         if USER_ID.fullmatch(thing):
@@ -116,63 +183,67 @@ class Explainer:
             )
         keys, rules = self.keys(), self.rules.get(id_type)
         number, spelling = number_of(self.published, keys, id_type=id_type, value=value, rules=rules)
-        identity = find_identifier(
-            self.published, keys, id_type=id_type, value=value, rules=rules, unmasked=self.unmasked
-        )
-        if number is None or identity.status == "unknown":
+        if number is None:
             raise OneUserError(
                 found=f"no {id_type} like this in the published tables",
                 expected="an identifier that an accepted message carried",
                 where=self.published.warehouse.root,
                 next_step="check type and spelling; `oneuser export table identifiers` lists what types there are",
             )
-        return _End(identity, [number], {number: spelling})
-
-    def _edges_among(self, numbers: Collection[int]) -> list[Evidence]:
-        spark = self.published.warehouse.spark
-        ends = spark.createDataFrame([(number,) for number in sorted(numbers)], "number bigint")
-        edges = self.published.read(EDGES)
-        inside = edges.join(ends.select(F.col("number").alias("src")), on="src", how="left_semi").join(
-            ends.select(F.col("number").alias("dst")), on="dst", how="left_semi"
+        identity = find_identifier(
+            self.published, keys, id_type=id_type, value=value, rules=rules, unmasked=self.unmasked
         )
-        return [_evidence(row) for row in inside.orderBy("src", "dst", "source").collect()]
+        return _End(identity, [number], {number: spelling}, id_type)
 
-    def _component_edges(self, numbers: Collection[int]) -> list[Evidence]:
-        """All edges of the components that some identifiers are in."""
-        spark = self.published.warehouse.spark
-        wanted = spark.createDataFrame([(number,) for number in sorted(numbers)], "identifier_id bigint")
-        components = self.published.read(COMPONENTS).select("identifier_id", "component_id")
-        touched = (
-            components.join(F.broadcast(wanted), on="identifier_id", how="left_semi").select("component_id").distinct()
-        )
-        members = components.join(F.broadcast(touched), on="component_id", how="left_semi")
-        sources = members.select(F.col("identifier_id").alias("src"))
-        edges = self.published.read(EDGES).join(sources, on="src", how="left_semi")
-        return [_evidence(row) for row in edges.collect()]
+    def _wanted(self, numbers: Collection[int], name: str) -> DataFrame:
+        rows = [(number,) for number in sorted(numbers)]
+        return F.broadcast(self.published.warehouse.spark.createDataFrame(rows, f"{name} bigint"))
 
-    def _shown(self, steps: list[tuple[int, Evidence, int]], asked: dict[int, str]) -> list[ShownEdge]:
-        numbers = {number for a, _, b in steps for number in (a, b)}
+    def _open_refusals(self) -> DataFrame:
+        return self.published.read(REFUSED_EDGES).where(F.col("closed_run").isNull())
+
+    def _names(self, numbers: set[int], asked: dict[int, str]) -> dict[int, str]:
+        """`type: value` of identifiers, masked but for those asked for; the number where no value is kept."""
         values = values_of(self.published, numbers, asked, unmasked=self.unmasked) if numbers else {}
-
-        def name(number: int) -> str:
+        names = {}
+        for number in numbers:
             id_type, value = values.get(number, ("?", None))
-            return f"{id_type}: {value or f'#{number}'}"
+            names[number] = f"{id_type}: {value or f'#{number}'}"
+        return names
 
-        return [
-            ShownEdge(name(a), name(b), e.source, e.n_events, e.first_event_time, e.last_event_time)
-            for a, e, b in steps
-        ]
 
-    def _changes(self, identity: Identity) -> list[Change]:
-        concerned = F.col("user_id").isin(identity.user_id, identity.retired_id) | (
-            F.col("other_user_id") == identity.user_id
-        )
-        rows = self.published.read(LINEAGE).where(concerned)
-        ordered = rows.orderBy("run_seq", "change", "user_id", "other_user_id", "identifier_id")
-        return [Change(r["run_seq"], r["change"], r["user_id"], r["other_user_id"]) for r in ordered.collect()]
+def _shown(step: Step, names: dict[int, str]) -> ShownEdge:
+    evidence, refusal = step.evidence, step.refusal
+    dated = evidence or refusal
+    return ShownEdge(
+        names[step.start],
+        names[step.end],
+        evidence.source if evidence else None,
+        evidence.n_events if evidence else 0,
+        dated.first_event_time if dated else None,
+        dated.last_event_time if dated else None,
+        refusal.rule if refusal else None,
+        refusal.opened_run if refusal else None,
+    )
+
+
+def _change(row: Row, names: dict[int, str]) -> Change:
+    edge = (None, None) if row["edge_src"] is None else (names[row["edge_src"]], names[row["edge_dst"]])
+    return Change(row["run_seq"], row["change"], row["user_id"], row["other_user_id"], *edge)
+
+
+def _interval(row: Row, names: dict[int, str]) -> OwnedInterval:
+    span = row["valid_from"], row["valid_to"]
+    return OwnedInterval(names[row["identifier_id"]], row["interval"], row["user_id"], *span)
 
 
 def _evidence(row: Row) -> Evidence:
     return Evidence(
         row["src"], row["dst"], row["source"], row["n_events"], row["first_event_time"], row["last_event_time"]
+    )
+
+
+def _refusal(row: Row) -> Refusal:
+    return Refusal(
+        row["src"], row["dst"], row["rule"], row["opened_run"], row["first_event_time"], row["last_event_time"]
     )

@@ -75,11 +75,16 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended. `is_published` is false where this process did only some of its stages."""
+    """How a run ended. `is_published` is false where this process did only some of its stages.
+
+    `base` has the versions of the tables that the run started from, `tables` those that it left.
+    """
 
     run_seq: int
+    as_of: datetime
     attempt: int
     is_published: bool
+    base: dict[str, int]
     tables: dict[str, int]
     figures: dict[str, float]
     stages: dict[str, StageRecord]
@@ -163,8 +168,10 @@ class _Attempt:
             self._ended("planned", 0, None)
         return RunResult(
             self.run.run_seq,
+            self.run.as_of.astimezone(UTC),
             self.run.attempt,
             is_published,
+            dict(self.run.base),
             dict(self.tables),
             self.run.figures,
             self.run.stages,
@@ -174,14 +181,18 @@ class _Attempt:
     # beginning ----------------------------------------------------------------------------------------------------
 
     def _this_run(self, runs: list[RunRecord]) -> tuple[RunRecord, bool]:
-        """The open run of this configuration, to be continued; else a new one."""
+        """The open run of this configuration, to be continued; else a new one. A plan continues none of other input."""
         shape = config_hash(self.config)
         last = runs[-1] if runs and runs[-1] is not self.completed else None
-        if last is not None and last.is_open and (last.config_hash, last.code_version) == (shape, __version__):
+        is_open = last is not None and last.is_open and (last.config_hash, last.code_version) == (shape, __version__)
+        if last is not None and is_open and not self.options.is_plan:
             last.attempt += 1
             return last, False
         base = self.completed.tables if self.completed else {}
         inputs = [asdict(file) for file in plan_inputs(self.warehouse, self.config, base)]
+        if last is not None and is_open and last.inputs == inputs:
+            last.attempt += 1
+            return last, False
         as_of = self.options.as_of or _now()
         run_seq = 1 + max((run.run_seq for run in runs), default=0)
         return RunRecord(run_seq, as_of, shape, __version__, inputs, dict(base)), True

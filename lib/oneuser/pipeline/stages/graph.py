@@ -9,9 +9,7 @@ from pyspark.sql import functions as F
 from oneuser.contracts.graph import COMPONENTS, EDGES, REFUSED_EDGES
 from oneuser.core.errors import CertificationError
 from oneuser.graph.certification import gather_evidence, judge
-from oneuser.graph.protection import (
-    keeps_apart,
-)
+from oneuser.graph.protection import keeps_apart
 from oneuser.graph.refusals import record_refusals
 from oneuser.pipeline.evidence import gather_pairs
 from oneuser.pipeline.linked import expected_vertices, resolve_components

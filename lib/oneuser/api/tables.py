@@ -1,0 +1,135 @@
+"""The published tables of a warehouse, as frames and as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from oneuser.contracts import identity, marts
+from oneuser.contracts import raw as raw_zone
+from oneuser.core.config import Config
+from oneuser.core.errors import ConfigError
+from oneuser.pipeline.reading import Published, find_contract, read_published
+from oneuser.storage.export import write_file
+from oneuser.storage.views import ENGINES, views_sql
+from oneuser.storage.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+class OpenTables:
+    """The published tables of a warehouse."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        deployment: str,
+        *,
+        config: Config | None = None,
+        keys: str | None = None,
+        then: Published | None = None,
+    ) -> None:
+        self.warehouse = warehouse
+        self.deployment = deployment
+        self.config = config
+        self._reference = keys or (config.keys.identifiers if config else None)
+        self._published = then
+        self._is_past = then is not None
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session that reads."""
+        return self.warehouse.spark
+
+    @property
+    def published(self) -> Published:
+        """The publication that is read, found at first use.
+
+        Raises:
+            OneUserError: before the first publication.
+        """
+        if self._published is None:
+            self._published = read_published(self.warehouse)
+        return self._published
+
+    # tables -------------------------------------------------------------------------------------------------------
+
+    def table(self, name: str) -> DataFrame:
+        """A table by its name, at the published version; `runs` and `publications` as they are now."""
+        contract = find_contract(name)
+        if contract.zone == "control":
+            return self.warehouse.read(contract, self.warehouse.head(contract))
+        return self.published.read(contract)
+
+    def users(self) -> DataFrame:
+        """One row per person."""
+        return self.published.read(identity.DIM_USER)
+
+    def identifiers(self) -> DataFrame:
+        """One row per identifier and the person who owns it now; never its value."""
+        return self.published.read(identity.IDENTIFIER_MAP)
+
+    def ownership(self) -> DataFrame:
+        """One row per identifier and interval of time: whose it is then. Only contested ones have several."""
+        return self.published.ownership()
+
+    def events(self) -> DataFrame:
+        """One row per accepted message and whose it is; no payload."""
+        return self.published.read(identity.EVENTS_RESOLVED)
+
+    def attribution(self, model: str | None = None) -> DataFrame:
+        """One row per model, conversion kind, currency and channel; of one model where it is named."""
+        return _of_model(self.published.read(marts.ATTRIBUTION_SUMMARY), model)
+
+    def credits(self, model: str | None = None) -> DataFrame:
+        """One row per conversion, model and credited touch."""
+        return _of_model(self.published.read(marts.ATTRIBUTION_CREDITS), model)
+
+    def retention(self) -> DataFrame:
+        """One row per cohort and offset."""
+        return self.published.read(marts.RETENTION)
+
+    def accounts(self) -> DataFrame:
+        """One row per account."""
+        return self.published.read(identity.DIM_ACCOUNT)
+
+    # other programs -----------------------------------------------------------------------------------------------
+
+    def export(self, name: str, to: str | Path, *, raw: bool = False) -> int:
+        """Write a published table to one file (csv, jsonl or parquet by its ending), in the order of its key.
+
+        Args:
+            name: The table.
+            to: The file.
+            raw: Must be set for tables that hold identifiers as they were received.
+
+        Returns:
+            The number of rows.
+        """
+        contract = find_contract(name)
+        if contract.zone == "raw" and not raw:
+            raise ConfigError.single("--raw", f"{name} holds raw identifiers; say --raw (raw=True) if you want them")
+        return write_file(self.table(name).orderBy(*contract.key), Path(to))
+
+    def export_identities(self, to: str | Path) -> int:
+        """Write `identities` to one file: normalised raw values, so keep the file safe. Returns the number of rows."""
+        return write_file(self.identities().orderBy("id_type", "id_value"), Path(to))
+
+    def identities(self) -> DataFrame:
+        """One row per identifier in the graph: `id_type`, normalised raw `id_value`, `user_id` of its owner."""
+        values = self.published.read(raw_zone.IDENTIFIER_VALUES).select("identifier_id", "id_value")
+        owners = self.published.read(identity.IDENTIFIER_MAP).select("identifier_id", "id_type", "user_id")
+        return owners.join(values, on="identifier_id", how="inner").select("id_type", "id_value", "user_id")
+
+    def views(self, engine: str, *, raw: bool = False) -> str:
+        """SQL that makes a view of every published table, at its version, in `duckdb` or `spark`."""
+        if engine not in ENGINES:
+            raise ConfigError.single("export sql", f"{engine!r} is none of {', '.join(ENGINES)}")
+        return views_sql(self.warehouse, self.published.publication.tables, engine=engine, raw=raw)
+
+
+def _of_model(rows: DataFrame, model: str | None) -> DataFrame:
+    return rows if model is None else rows.where(F.col("model") == model)
