@@ -51,27 +51,34 @@ def init(call: Call, to: Annotated[Path, typer.Option(help="The file to write.")
 
 
 def validate(call: Call) -> None:
-    """Check the configuration and that every source has input. Starts no Spark; names every mistake at once."""
+    """Check the configuration and that everything it reads is there. Starts no Spark; names every mistake at once."""
     from oneuser.pipeline.manual_pairs import check_manual_rules
 
     config = call.config
     check_manual_rules(config)
-    inputs = {name: find_inputs(source.path) for name, source in config.sources.items()}
+    paths = {("sources", name): source.path for name, source in config.sources.items()}
+    paths |= {("links", name): table.path for name, table in config.links.items()}
+    inputs = {place: find_inputs(path) for place, path in paths.items()}
     missing = [
-        ConfigProblem(f"sources.{name}.path", f"no file matches {config.sources[name].path}", code="config.value")
-        for name, files in inputs.items()
+        ConfigProblem(f"{section}.{name}.path", f"no file matches {paths[section, name]}", code="config.value")
+        for (section, name), files in inputs.items()
         if files is not None and not files
     ]
     if missing:
         raise ConfigError(
             missing, next_step="put the files there or mend the path; relative paths start at this folder"
         )
-    counts = {name: None if files is None else len(files) for name, files in inputs.items()}
-    call.output.document({"config": call.find_config(), "valid": True, "files_by_source": counts})
+    counts = {place: None if files is None else len(files) for place, files in inputs.items()}
+    by_section = {
+        section: {name: count for (owner, name), count in counts.items() if owner == section}
+        for section in ("sources", "links")
+    }
+    document = {"files_by_source": by_section["sources"], "files_by_link_table": by_section["links"]}
+    call.output.document({"config": call.find_config(), "valid": True, **document})
     call.output.text(f"{call.find_config()} is valid")
-    for name, count in counts.items():
+    for (section, name), count in counts.items():
         found = "not looked at: the path is not a local one" if count is None else f"{count:,} files"
-        call.output.text(f"  source {name}: {found}")
+        call.output.text(f"  {'source' if section == 'sources' else 'link table'} {name}: {found}")
 
 
 def find_inputs(path: str) -> list[str] | None:

@@ -6,7 +6,7 @@ Yields  one row per record: a link, or the code of its refusal
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, DecimalException
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from oneuser.events.spec import IdTypeSpec
 
 LINK_TIME = "link_time"
-END_COLUMNS = ("id_type_a", "id_value_a", "id_type_b", "id_value_b")
 # a record that a test leaves out is no fault: it is counted and nothing else
 LEFT_OUT = "left_out"
 _TIME = pa.timestamp("us", tz="UTC")
@@ -45,20 +44,29 @@ class ValueTest:
     one_of: tuple[str | float | bool, ...] | None = None
 
 
+class Part(NamedTuple):
+    """A piece of an end's value: what stands in a column, or a constant text where `column` is null."""
+
+    column: str | None
+    text: str = ""
+
+
 @dataclass(frozen=True)
 class LinkSpec:
     """How the records of one link table are read.
 
-    `types` are those of the two ends, null where each record says its own. `tests` are by column. `horizon` is the
-    latest credible instant, in microseconds since 1970 UTC.
+    `types` are those of the two ends, null where each record says its own in `type_a` and `type_b`. `values` are the
+    pieces of their values, `tests` are by column. `horizon` is the latest credible instant, in microseconds since 1970
+    UTC.
     """
 
     id_types: Mapping[str, IdTypeSpec]
     types: tuple[str, str] | None
-    tests: Mapping[str, ValueTest]
-    time_format: str | None
-    time_zone: str | None
+    values: tuple[tuple[Part, ...], tuple[Part, ...]]
     horizon: int
+    tests: Mapping[str, ValueTest] = field(default_factory=dict)
+    time_format: str | None = None
+    time_zone: str | None = None
 
 
 class RefusedRecord(Exception):  # noqa: N818 - an outcome, not a fault of the program
@@ -104,11 +112,12 @@ class LinkReader:
         return KeyedPair(a, b, self._time(record.get(LINK_TIME)))
 
     def _end(self, record: Mapping[str, str | None], name: str, place: int) -> Identifier:
-        id_type = self._spec.types[place] if self._spec.types else record.get(f"id_type_{name}") or ""
+        id_type = self._spec.types[place] if self._spec.types else record.get(f"type_{name}") or ""
         reader = self._readers.get(id_type)
         if reader is None:
             raise RefusedRecord("links.type", f"the type of end {name} is not declared")
-        found = reader.read(record.get(f"id_value_{name}"))
+        pieces = [part.text if part.column is None else record.get(part.column) for part in self._spec.values[place]]
+        found = None if None in pieces else reader.read("".join(piece for piece in pieces if piece is not None))
         if not isinstance(found, Identifier):
             raise RefusedRecord(found or "reference.missing", f"end {name}")
         return found

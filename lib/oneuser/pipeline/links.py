@@ -7,6 +7,7 @@ Yields  links               one row per link table, pair of identifiers and time
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.reference import LINKS
-from oneuser.events.link_records import LEFT_OUT, LINK_TIME, LinkSpec, ValueTest, read_links
+from oneuser.events.link_records import LEFT_OUT, LINK_TIME, LinkSpec, Part, ValueTest, read_links
 from oneuser.events.times import DAY, micros
 from oneuser.pipeline.access import id_type_rules
 from oneuser.pipeline.numbers import number_carried
@@ -42,26 +43,45 @@ def link_group(ctx: RunContext) -> ReferenceGroup:
         return _judge(ctx, records, specs, priorities)
 
     # when a run was is no rule, and no reason to read again
-    rules = {name: (spec.types, spec.tests, spec.time_format, spec.time_zone) for name, spec in specs.items()}
-    shape = (rules, priorities, id_type_rules(ctx.config), ctx.keys.key_id)
+    rules = {name: replace(spec, horizon=0) for name, spec in specs.items()}
+    shape = (rules, priorities, ctx.keys.key_id)
     return ReferenceGroup(GROUP, [_reference(name, table) for name, table in tables.items()], shape, judge)
 
 
 def _reference(name: str, table: LinkTable) -> Reference:
-    tested = {f"{_TEST}{place}": column for place, column in enumerate(table.where)}
+    ends = {
+        _column(end, place): part
+        for end, parts in zip("ab", table.end_parts, strict=True)
+        for place, part in enumerate(parts)
+        if isinstance(part, str)
+    }
+    typed = dict(zip(("type_a", "type_b"), table.type_columns or (), strict=False))
     timed = {LINK_TIME: table.time_column.column} if table.time_column else {}
+    tested = {f"{_TEST}{place}": column for place, column in enumerate(table.where)}
     return Reference(
         name=f"{GROUP}.{name}",
         path=table.path,
         format=table.format,
-        columns={**table.end_columns, **timed, **tested},
-        required=tuple(table.end_columns),
+        columns={**typed, **ends, **timed, **tested},
+        required=(*typed, *ends),
         optional=(*timed, *tested),
     )
 
 
+def _column(end: str, place: int) -> str:
+    """What we call the column of a piece of an end's value."""
+    return f"value_{end}_{place}"
+
+
 def _spec(ctx: RunContext, table: LinkTable) -> LinkSpec:
     time = table.time_column
+    one, other = (
+        tuple(
+            Part(_column(end, place)) if isinstance(part, str) else Part(None, str(part.const))
+            for place, part in enumerate(parts)
+        )
+        for end, parts in zip("ab", table.end_parts, strict=True)
+    )
     tests = {
         f"{_TEST}{place}": ValueTest(
             at_least=test.at_least,
@@ -73,6 +93,7 @@ def _spec(ctx: RunContext, table: LinkTable) -> LinkSpec:
     return LinkSpec(
         id_types=id_type_rules(ctx.config),
         types=table.types,
+        values=(one, other),
         tests=tests,
         time_format=time.format if time else None,
         time_zone=time.zone if time else None,

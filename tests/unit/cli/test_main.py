@@ -170,6 +170,28 @@ def test_validate_names_every_source_without_input(elsewhere: Path, capsys: pyte
     assert main(["validate", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["files_by_source"] == {"web": 1}
 
+    links = "links.crm={path: crm.csv, format: csv, a: {user_id: x}, b: {email: y}}"
+    assert main(["validate", "--set", links]) == 2
+    assert "links.crm.path" in capsys.readouterr().err
+
+
+def test_validate_names_the_lines_of_manual_rules_that_contradict_each_other(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["init"])
+    Path("demo-events").mkdir()
+    Path("demo-events/day.jsonl").touch()
+    header = "action,id_type_a,id_value_a,id_type_b,id_value_b,reason"
+    rules = ["include,email,Canary@example.com,user_id,u1,", "exclude,user_id,u1,email,canary@example.com,twins"]
+    Path("rules.csv").write_text("\n".join([header, *rules]), encoding="utf-8")
+    capsys.readouterr()
+
+    assert main(["validate", "--set", "identity.manual_rules=rules.csv"]) == 2
+
+    shown = capsys.readouterr()
+    assert "rules.csv:3: identity.manual_rules: excludes a pair that line 2 includes" in shown.err
+    assert "anary" not in shown.out + shown.err
+
 
 def test_the_schema_is_json(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "schema"]) == 0

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from oneuser.events.link_records import LEFT_OUT, LinkReader, LinkSpec, RefusedRecord, ValueTest, passes
+from oneuser.events.link_records import LEFT_OUT, LinkReader, LinkSpec, Part, RefusedRecord, ValueTest, passes
 from tests.unit.events.parsing import HORIZON, ID_TYPES, KEYS
 
-TYPED = LinkSpec({spec.name: spec for spec in ID_TYPES}, ("user_id", "email"), {}, None, None, HORIZON)
+ENDS = ((Part("a"),), (Part("b"),))
+TYPED = LinkSpec({spec.name: spec for spec in ID_TYPES}, ("user_id", "email"), ENDS, HORIZON)
 FOUR_COLUMNS = replace(TYPED, types=None)
 
 
@@ -23,18 +24,18 @@ def read(record: dict[str, Any], spec: LinkSpec = TYPED) -> Any:
 
 
 def test_ends_are_normalised_like_those_of_events() -> None:
-    ends, at = read({"id_value_a": "u1", "id_value_b": " Ann@Example.com", "link_time": None})
+    ends, at = read({"a": "u1", "b": " Ann@Example.com", "link_time": None})
 
     assert ends == [("user_id", "u1"), ("email", "ann@example.com")]
     assert at is None
 
 
 def test_each_record_may_say_its_own_types() -> None:
-    record = {"id_type_a": "email", "id_value_a": "a@x.com", "id_type_b": "email", "id_value_b": "b@x.com"}
+    record = {"type_a": "email", "a": "a@x.com", "type_b": "email", "b": "b@x.com"}
 
     assert read(record, FOUR_COLUMNS)[0] == [("email", "a@x.com"), ("email", "b@x.com")]
-    assert read(record | {"id_type_b": "crm"}, FOUR_COLUMNS) == ("links.type", "the type of end b is not declared")
-    assert read(record | {"id_type_a": None}, FOUR_COLUMNS) == ("links.type", "the type of end a is not declared")
+    assert read(record | {"type_b": "crm"}, FOUR_COLUMNS) == ("links.type", "the type of end b is not declared")
+    assert read(record | {"type_a": None}, FOUR_COLUMNS) == ("links.type", "the type of end a is not declared")
 
 
 @pytest.mark.parametrize(
@@ -47,13 +48,20 @@ def test_each_record_may_say_its_own_types() -> None:
     ],
 )
 def test_what_names_nobody_is_no_end(a: str | None, b: str | None, said: tuple[str, str]) -> None:
-    assert read({"id_value_a": a, "id_value_b": b}) == said
+    assert read({"a": a, "b": b}) == said
+
+
+def test_a_value_may_be_put_together() -> None:
+    spec = replace(TYPED, values=((Part("set"), Part(None, "-"), Part("a")), (Part("b"),)))
+
+    assert read({"set": "crm", "a": "0", "b": "a@x.com"}, spec)[0][0] == ("user_id", "crm-0")
+    assert read({"set": None, "a": "0", "b": "a@x.com"}, spec) == ("reference.missing", "end a")
 
 
 def test_an_identifier_is_not_linked_to_itself() -> None:
     spec = replace(TYPED, types=("email", "email"))
 
-    assert read({"id_value_a": "A@x.com", "id_value_b": "a@x.com"}, spec)[0] == "links.self"
+    assert read({"a": "A@x.com", "b": "a@x.com"}, spec)[0] == "links.self"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +76,7 @@ def test_an_identifier_is_not_linked_to_itself() -> None:
     ],
 )
 def test_times_are_read_like_those_of_events(text: str, found: int | str) -> None:
-    record = {"id_value_a": "u1", "id_value_b": "a@x.com", "link_time": text}
+    record = {"a": "u1", "b": "a@x.com", "link_time": text}
 
     assert read(record)[1] == found
 
@@ -76,7 +84,7 @@ def test_times_are_read_like_those_of_events(text: str, found: int | str) -> Non
 def test_a_time_may_have_a_declared_form() -> None:
     spec = replace(TYPED, time_format="dd/MM/yyyy HH:mm", time_zone="Europe/London")
 
-    at = read({"id_value_a": "u1", "id_value_b": "a@x.com", "link_time": "01/05/2026 11:00"}, spec)[1]
+    at = read({"a": "u1", "b": "a@x.com", "link_time": "01/05/2026 11:00"}, spec)[1]
 
     assert at == 1_777_629_600_000_000
 
@@ -113,9 +121,9 @@ def test_what_does_not(text: str | None, test: ValueTest) -> None:
 
 def test_a_record_that_a_test_leaves_out_is_no_fault_and_one_without_a_number_is() -> None:
     spec = replace(TYPED, tests={"score": ValueTest(at_least=0.5)})
-    record = {"id_value_a": "u1", "id_value_b": "a@x.com"}
+    record = {"a": "u1", "b": "a@x.com"}
 
     assert read(record | {"score": "0.7"}, spec)[1] is None
-    assert read(record | {"score": "0.4", "id_value_a": "null"}, spec) == (LEFT_OUT, None)
+    assert read(record | {"score": "0.4", "a": "null"}, spec) == (LEFT_OUT, None)
     assert read(record | {"score": "high"}, spec)[0] == "reference.number"
     assert read(record | {"score": "nan"}, spec)[0] == "reference.number"

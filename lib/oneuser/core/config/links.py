@@ -9,10 +9,11 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from oneuser.core.config.base import FilePath, Name, Number, Place, Positive, Scalar, Section, Text, misplaced
 from oneuser.core.config.reference import ReferenceFormat
-from oneuser.core.config.sources import Column
+from oneuser.core.config.sources import Column, Const
 
 # what else asserts edges
 _TAKEN_NAMES = ("event", "alias", "manual")
+_MOST_PARTS = 20
 _FOUR_COLUMNS = ("id_type_a", "id_value_a", "id_type_b", "id_value_b")
 
 
@@ -36,8 +37,39 @@ class RecordTest(Section):
         return self
 
 
+def _name_or_const(value: Any) -> str:
+    return "<name>" if isinstance(value, str) else "<const>"
+
+
 def _name_or_column(value: Any) -> str:
     return "<name>" if isinstance(value, str) else "<column>"
+
+
+def _name_or_concat(value: Any) -> str:
+    return "<name>" if isinstance(value, str) else "<concat>"
+
+
+class ConcatColumns(Section):
+    """Columns and constant texts, one after another: `{concat: [source_dataset, {const: "-"}, unique_id]}`."""
+
+    concat: Annotated[
+        tuple[
+            Annotated[Annotated[Text, Tag("<name>")] | Annotated[Const, Tag("<const>")], Discriminator(_name_or_const)],
+            ...,
+        ],
+        Field(min_length=1, max_length=_MOST_PARTS),
+    ]
+
+
+End = Annotated[
+    Mapping[
+        Name,
+        Annotated[
+            Annotated[Text, Tag("<name>")] | Annotated[ConcatColumns, Tag("<concat>")], Discriminator(_name_or_concat)
+        ],
+    ],
+    Field(min_length=1, max_length=1),
+]
 
 
 class LinkTable(Section):
@@ -52,8 +84,8 @@ class LinkTable(Section):
 
     path: FilePath
     format: ReferenceFormat
-    a: Annotated[Mapping[Name, Text], Field(min_length=1, max_length=1)] | None = None
-    b: Annotated[Mapping[Name, Text], Field(min_length=1, max_length=1)] | None = None
+    a: End | None = None
+    b: End | None = None
     columns: Mapping[Name, Text] = {}
     time: (
         Annotated[Annotated[Text, Tag("<name>")] | Annotated[Column, Tag("<column>")], Discriminator(_name_or_column)]
@@ -86,11 +118,25 @@ class LinkTable(Section):
         return Column(column=self.time) if isinstance(self.time, str) else self.time
 
     @property
-    def end_columns(self) -> dict[str, str]:
-        """What each of our columns of the ends is called in the files."""
-        if self.a is not None and self.b is not None:
-            return {"id_value_a": next(iter(self.a.values())), "id_value_b": next(iter(self.b.values()))}
-        return {name: self.columns.get(name, name) for name in _FOUR_COLUMNS}
+    def end_parts(self) -> tuple[tuple[str | Const, ...], tuple[str | Const, ...]]:
+        """The columns and constant texts that the value of each end is put together from."""
+        if self.a is None or self.b is None:
+            value_a, value_b = (self.columns.get(name, name) for name in _FOUR_COLUMNS[1::2])
+            return (value_a,), (value_b,)
+        one, other = next(iter(self.a.values())), next(iter(self.b.values()))
+        return _parts(one), _parts(other)
+
+    @property
+    def type_columns(self) -> tuple[str, str] | None:
+        """The columns in which each record says the types of its ends; null where they are declared."""
+        if self.types is not None:
+            return None
+        type_a, type_b = (self.columns.get(name, name) for name in _FOUR_COLUMNS[::2])
+        return type_a, type_b
+
+
+def _parts(value: str | ConcatColumns) -> tuple[str | Const, ...]:
+    return (value,) if isinstance(value, str) else value.concat
 
 
 def link_problems(links: Mapping[str, LinkTable], id_types: Mapping[str, object]) -> Iterator[tuple[Place, str]]:
