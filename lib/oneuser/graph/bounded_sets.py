@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Rule = Literal["exclude", "unique", "limit", "size"]
 
 _UNIQUE_BOUND = 1
+_FEW = 16  # identifiers; more are worth remembering that they were compared
 
 
 class BoundedSets:
@@ -32,18 +33,19 @@ class BoundedSets:
         self._parent = {number: number for number in vertices}
         self._size = dict.fromkeys(vertices, 1)
         self._max_size = bounds.max_identifiers
-        self._watched = watched_types(vertices.values(), bounds)
-        self._held: dict[str, dict[int, set[int]]] = {id_type: {} for _, id_type, _ in self._watched}
+        watched = watched_types(vertices.values(), bounds)
+        held: dict[str, dict[int, set[int]]] = {id_type: {} for _, id_type, _ in watched}
         for number, vertex in vertices.items():
-            if vertex.id_type in self._held:
-                self._held[vertex.id_type][number] = {vertex.value_class}
+            if vertex.id_type in held:
+                held[vertex.id_type][number] = {vertex.value_class}
+        self._held = list(held.values())
+        self._watched = [(rule, held[id_type], bound) for rule, id_type, bound in watched]
         self._apart_from: dict[int, set[int]] = {}
         for one, other in excluded:
             if one in vertices and other in vertices and one != other:
                 self._apart_from.setdefault(one, set()).add(other)
                 self._apart_from.setdefault(other, set()).add(one)
-        # two sets that have not changed since they were refused are refused again without a look at what they hold
-        self._verdicts: dict[tuple[int, int, int, int], Rule] = {}
+        self._refused: dict[tuple[int, int], tuple[int, Rule]] = {}
 
     def find(self, identifier: int) -> int:
         """The identifier that stands for the set; another one after each union."""
@@ -68,17 +70,12 @@ class BoundedSets:
             return None
         if self._size[larger] < self._size[smaller]:
             larger, smaller = smaller, larger
-        if smaller in self._apart_from.get(larger, ()):
+        if larger in self._apart_from and smaller in self._apart_from[larger]:
             return "exclude"
-        if is_bounded:
-            # a set only grows: its size says whether it has changed
-            state = (larger, smaller, self._size[larger], self._size[smaller])
-            rule = self._verdicts.get(state) or self._broken_bound(larger, smaller)
-            if rule is not None:
-                self._verdicts[state] = rule
-                return rule
-        self._merge(larger, smaller)
-        return None
+        rule = self._broken_bound(larger, smaller) if is_bounded else None
+        if rule is None:
+            self._merge(larger, smaller)
+        return rule
 
     def labels(self) -> dict[int, int]:
         """The smallest member of each identifier's set."""
@@ -86,16 +83,24 @@ class BoundedSets:
         return {number: smallest.setdefault(self.find(number), number) for number in sorted(self._parent)}
 
     def _broken_bound(self, larger: int, smaller: int) -> Rule | None:
-        for rule, id_type, bound in self._watched:
-            held = self._held[id_type]
+        size = self._size[larger] + self._size[smaller]
+        is_large = self._size[smaller] > _FEW
+        if is_large and (refused := self._refused.get((larger, smaller))) is not None and refused[0] == size:
+            return refused[1]
+        broken: Rule | None = "size" if size > self._max_size else None
+        for rule, held, bound in self._watched:
             if larger in held and smaller in held and _holds_too_many(held[larger], held[smaller], bound):
-                return rule
-        return "size" if self._size[larger] + self._size[smaller] > self._max_size else None
+                broken = rule
+                break
+        if is_large and broken is not None:
+            # as long as neither grows, and their sizes say so, they are refused again without comparing what they hold
+            self._refused[larger, smaller] = (size, broken)
+        return broken
 
     def _merge(self, larger: int, smaller: int) -> None:
         self._parent[smaller] = larger
         self._size[larger] += self._size.pop(smaller)
-        for held in self._held.values():
+        for held in self._held:
             values = held.pop(smaller, None)
             if values is not None:
                 held.setdefault(larger, values).update(values)

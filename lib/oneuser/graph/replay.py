@@ -11,18 +11,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from oneuser.graph.admission import Conflict, EdgeColumns, moment_columns, order_edges, rank_keys
 from oneuser.graph.bounded_sets import BoundedSets, Rule, watched_types
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 Moment = tuple[int, bytes]
-Conflict = Literal["latest", "earliest"]
 
-_BEFORE_ALL = (float("-inf"), b"")
-_AFTER_ALL = (float("inf"), b"")
+_NO_MOMENT: Moment = (0, b"")
 _CUTTING: tuple[Rule, ...] = ("limit", "size")
 
 
@@ -105,44 +106,27 @@ def breaks_bounds(vertices: Iterable[Vertex], excluded: Collection[tuple[int, in
 
 
 def admission_order(vertices: Mapping[int, Vertex], evidence: Iterable[Evidence], conflict: Conflict) -> list[Evidence]:
-    """The order in which edges are admitted, strongest first.
-
-    (a) manual includes; (b) edges between two known identifiers, then between a known and an anonymous one, then
-    between two anonymous ones; (c) of the second kind the latest of each anonymous identifier; (d) priority; (e) the
-    latest; (f) the two keys, the smaller one first. `earliest` turns (c) and (e) round and compares first moments.
-    """
-    # one stable sort after another, from the last criterion to the first
-    ordered = sorted(evidence, key=_by_priority_and_keys(vertices))
-    if conflict == "latest":
-        last: Callable[[Evidence], Moment | None] = attrgetter("last")
-        ordered.sort(key=lambda edge: last(edge) or _BEFORE_ALL, reverse=True)
-    else:
-        first: Callable[[Evidence], Moment | None] = attrgetter("first")
-        ordered.sort(key=lambda edge: first(edge) or _AFTER_ALL)
-
-    has_latest: set[int] = set()  # anonymous identifiers of which the latest edge to a known one has been met
-    bands: dict[tuple[bool, int, bool], list[Evidence]] = {}
-    for edge in ordered:
-        src, dst = vertices[edge.src], vertices[edge.dst]
-        n_anonymous = 2 - src.is_known - dst.is_known
-        is_latest = False
-        if n_anonymous == 1:
-            anonymous = edge.dst if src.is_known else edge.src
-            is_latest = anonymous not in has_latest
-            has_latest.add(anonymous)
-        bands.setdefault((not edge.is_include, n_anonymous, not is_latest), []).append(edge)
-    return [edge for band in sorted(bands) for edge in sorted(bands[band], key=attrgetter("priority"))]
-
-
-def _by_priority_and_keys(vertices: Mapping[int, Vertex]) -> Callable[[Evidence], tuple[int, int, int]]:
-    by_key = sorted(vertices.values(), key=lambda vertex: (vertex.key, vertex.id_type))
-    rank = {vertex.identifier_id: place for place, vertex in enumerate(by_key)}
-
-    def place(edge: Evidence) -> tuple[int, int, int]:
-        one, other = rank[edge.src], rank[edge.dst]
-        return (edge.priority, one, other) if one < other else (edge.priority, other, one)
-
-    return place
+    """The edges of a candidate component in the order of `admission`, strongest first."""
+    edges = list(evidence)
+    place = {number: n for n, number in enumerate(vertices)}
+    moments = list(map(attrgetter("last" if conflict == "latest" else "first"), edges))
+    known = [moment or _NO_MOMENT for moment in moments]
+    columns = EdgeColumns(
+        group=np.zeros(len(edges), np.int64),
+        src=np.array([place[edge.src] for edge in edges], np.int64),
+        dst=np.array([place[edge.dst] for edge in edges], np.int64),
+        priority=np.array([edge.priority for edge in edges], np.int64),
+        is_include=np.array([edge.is_include for edge in edges], bool),
+        moment=moment_columns(
+            np.array([at for at, _ in known], np.int64),
+            [key for _, key in known],
+            np.array([moment is not None for moment in moments], bool),
+            conflict,
+        ),
+    )
+    is_known = np.array([vertex.is_known for vertex in vertices.values()], bool)
+    order = order_edges(columns, is_known, rank_keys([vertex.key for vertex in vertices.values()]))
+    return [edges[n] for n in order.tolist()]
 
 
 def replay(
@@ -164,18 +148,25 @@ def replay(
         A label for every vertex, and the refusals that stand.
     """
     by_number = {vertex.identifier_id: vertex for vertex in vertices}
-    sets = BoundedSets(by_number, excluded, bounds)
-    tried: list[tuple[Evidence, Rule]] = []
-    for edge in admission_order(by_number, evidence, bounds.conflict):
-        rule = sets.unite(edge.src, edge.dst, is_bounded=not edge.is_include)
+    ordered = admission_order(by_number, evidence, bounds.conflict)
+    return admit(by_number, ((edge.src, edge.dst, edge.is_include) for edge in ordered), excluded, bounds)
+
+
+def admit(
+    vertices: Mapping[int, Vertex],
+    ordered: Iterable[tuple[int, int, bool]],
+    excluded: Collection[tuple[int, int]],
+    bounds: Bounds,
+) -> Replayed:
+    """Replay edges that are in the admission order already: their two ends, and whether they are manual includes."""
+    sets = BoundedSets(vertices, excluded, bounds)
+    tried: list[tuple[int, int, Rule]] = []
+    for src, dst, is_include in ordered:
+        rule = sets.unite(src, dst, is_bounded=not is_include)
         if rule is not None:
-            tried.append((edge, rule))
+            tried.append((src, dst, rule))
     labels = sets.labels()
-    refused = [
-        Refusal(min(edge.src, edge.dst), max(edge.src, edge.dst), rule)
-        for edge, rule in tried
-        if labels[edge.src] != labels[edge.dst]
-    ]
+    refused = [Refusal(min(src, dst), max(src, dst), rule) for src, dst, rule in tried if labels[src] != labels[dst]]
     return Replayed(labels, refused)
 
 

@@ -10,18 +10,22 @@ are null.
 
 from __future__ import annotations
 
-from itertools import islice, repeat
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from oneuser.core.arrow_batches import filled_batch, plain_values, whole_groups
-from oneuser.graph.replay import Evidence, Moment, Vertex, contested, cut_off, replay
+from oneuser.core.arrow_batches import filled_batch, whole_groups
+from oneuser.graph.admission import EdgeColumns, moment_columns, order_edges, rank_keys
+from oneuser.graph.replay import Vertex, admit, contested, cut_off
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
+    from numpy.typing import NDArray
+
+    from oneuser.graph.admission import Conflict
     from oneuser.graph.replay import Bounds
 
 VERTEX_ROW, EDGE_ROW, EXCLUDE_ROW = 0, 1, 2
@@ -81,6 +85,8 @@ DECISIONS_DDL = (
     "src bigint, dst bigint, rule string"
 )
 
+_VERTEX_FIELDS = ("identifier_id", "id_key", "id_type", "priority", "is_known", "value_class")
+
 
 def replay_batches(batches: Iterable[pa.RecordBatch], bounds: Bounds) -> Iterator[pa.RecordBatch]:
     """Replay all groups of a partition.
@@ -97,8 +103,8 @@ def replay_batches(batches: Iterable[pa.RecordBatch], bounds: Bounds) -> Iterato
             name: [] for name in ("identifier_id", "component_id", "is_contested", "is_cut_off")
         }
         refused: dict[str, list[Any]] = {name: [] for name in ("src", "dst", "rule")}
-        for vertices, evidence, excluded in _groups(rows, bounds):
-            replayed = replay(vertices.values(), evidence, excluded, bounds)
+        for vertices, ordered, excluded in _groups(rows, bounds.conflict):
+            replayed = admit(vertices, ordered, excluded, bounds)
             disputed, cut = contested(replayed, vertices), cut_off(replayed, vertices)
             labels["identifier_id"] += replayed.labels.keys()
             labels["component_id"] += replayed.labels.values()
@@ -112,36 +118,55 @@ def replay_batches(batches: Iterable[pa.RecordBatch], bounds: Bounds) -> Iterato
 
 
 def _groups(
-    rows: pa.RecordBatch, bounds: Bounds
-) -> Iterator[tuple[dict[int, Vertex], Iterator[Evidence], list[tuple[int, int]]]]:
-    """Vertices, evidence and excluded pairs of each group; objects are made for one group at a time."""
-    group, kind = rows.column("group_id").to_numpy(), rows.column("row_kind").to_numpy()
-    number = np.append(0, np.cumsum(group[1:] != group[:-1]))
-    kinds = (VERTEX_ROW, EDGE_ROW, EXCLUDE_ROW)
-    sizes = [np.bincount(number[kind == one], minlength=int(number[-1]) + 1).tolist() for one in kinds]
-    vertex_rows, edge_rows, exclude_rows = (rows.filter(pa.array(kind == one)) for one in kinds)
-    vertices = map(
-        Vertex, *_columns(vertex_rows, "identifier_id", "id_key", "id_type", "priority", "is_known", "value_class")
-    )
-    evidence = _evidence(edge_rows, bounds)
-    excluded = zip(*_columns(exclude_rows, "src", "dst"), strict=True)
+    rows: pa.RecordBatch, conflict: Conflict
+) -> Iterator[tuple[dict[int, Vertex], Iterator[tuple[int, int, bool]], list[tuple[int, int]]]]:
+    """Vertices, edges in admission order and excluded pairs of each group. Vertices are made one group at a time."""
+    group_id = rows.column("group_id").to_numpy()
+    group = np.append(0, np.cumsum(group_id[1:] != group_id[:-1]))
+    row_kind = rows.column("row_kind").to_numpy()
+    is_vertex, is_edge, is_excluded = (row_kind == kind for kind in (VERTEX_ROW, EDGE_ROW, EXCLUDE_ROW))
+    members, edges = rows.filter(pa.array(is_vertex)), rows.filter(pa.array(is_edge))
+    vertices = map(Vertex, *_columns(members, *_VERTEX_FIELDS))
+    ordered = _in_order(members, edges, group[is_edge], conflict)
+    excluded = zip(*_columns(rows.filter(pa.array(is_excluded)), "src", "dst"), strict=True)
+    n_groups = int(group[-1]) + 1
+    sizes = [np.bincount(group[is_kind], minlength=n_groups).tolist() for is_kind in (is_vertex, is_edge, is_excluded)]
     for n_vertices, n_edges, n_excluded in zip(*sizes, strict=True):
-        members = {vertex.identifier_id: vertex for vertex in islice(vertices, n_vertices)}
-        yield members, islice(evidence, n_edges), list(islice(excluded, n_excluded))
+        by_number = {vertex.identifier_id: vertex for vertex in islice(vertices, n_vertices)}
+        yield by_number, islice(ordered, n_edges), list(islice(excluded, n_excluded))
 
 
-def _evidence(rows: pa.RecordBatch, bounds: Bounds) -> Iterator[Evidence]:
-    # the admission order looks at one of the two moments; the other would be memory for nothing
-    is_latest = bounds.conflict == "latest"
-    first: Iterable[Moment | None] = repeat(None) if is_latest else _moments(*_columns(rows, "first_at", "first_key"))
-    last: Iterable[Moment | None] = _moments(*_columns(rows, "last_at", "last_key")) if is_latest else repeat(None)
-    src, dst, priority, is_include = _columns(rows, "src", "dst", "priority", "is_include")
-    return map(Evidence, src, dst, priority, first, last, is_include)
+def _in_order(
+    members: pa.RecordBatch, edges: pa.RecordBatch, group: NDArray[np.int64], conflict: Conflict
+) -> Iterator[tuple[int, int, bool]]:
+    """Both ends of each edge and whether it is a manual include, in admission order, group after group."""
+    number = members.column("identifier_id").to_numpy()
+    by_number = np.argsort(number)
+    src, dst = edges.column("src").to_numpy(), edges.column("dst").to_numpy()
+    is_include = _flags(edges.column("is_include"))
+    moment = "last" if conflict == "latest" else "first"
+    at, message = edges.column(f"{moment}_at"), edges.column(f"{moment}_key")
+    columns = EdgeColumns(
+        group=group,
+        src=by_number[np.searchsorted(number, src, sorter=by_number)],
+        dst=by_number[np.searchsorted(number, dst, sorter=by_number)],
+        priority=edges.column("priority").to_numpy().astype(np.int64),
+        is_include=is_include,
+        moment=moment_columns(
+            at.cast(pa.int64()).fill_null(0).to_numpy(), _keys(message), _flags(at.is_valid()), conflict
+        ),
+    )
+    order = order_edges(columns, _flags(members.column("is_known")), rank_keys(_keys(members.column("id_key"))))
+    return zip(*(column[order].tolist() for column in (src, dst, is_include)), strict=True)
 
 
-def _moments(times: Sequence[int | None], keys: Sequence[bytes | None]) -> Iterator[Moment | None]:
-    return (None if at is None else (at, key or b"") for at, key in zip(times, keys, strict=True))
+def _keys(column: pa.Array[Any]) -> list[bytes]:
+    return [key or b"" for key in column.to_pylist()]
+
+
+def _flags(column: pa.Array[Any]) -> NDArray[np.bool_]:
+    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _columns(rows: pa.RecordBatch, *names: str) -> list[list[Any]]:
-    return [plain_values(rows.column(name)) for name in names]
+    return [rows.column(name).to_pylist() for name in names]
