@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import psutil
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 
 from oneuser.contracts.control import PUBLICATIONS
@@ -34,6 +34,8 @@ _TAKE_OVER = "stored.state = 'leased' AND incoming.state = 'abandoned'"
 _FINISH = "stored.state = 'leased' AND incoming.state IN ('published', 'released')"
 # how Delta says that another commit came in between
 _LOST_RACE = ("Concurrent", "METADATA_CHANGED", "PROTOCOL_CHANGED", "MetadataChanged", "ProtocolChanged")
+# leases that are held in this process, by warehouse and fence; what is not here and says it is this process's was lost
+_HELD_HERE: set[tuple[str, int]] = set()
 _RENEW = "stored.state = 'leased' AND incoming.state = 'leased' AND stored.holder = incoming.holder"
 
 
@@ -98,20 +100,31 @@ class Lease:
             LockedError: naming the holder, where a live one has it or another process was faster.
         """
         now = datetime.now(UTC)
+        holder = holder_name()
         claims = load_claims(warehouse)
         held = [row for row in claims if row["state"] == "leased"]
         for row in held:
-            if row["expires_at"].astimezone(UTC) > now and not is_gone(row["holder"]):
+            is_lost = row["holder"] == holder and (warehouse.root, row["fence"]) not in _HELD_HERE
+            if row["expires_at"].astimezone(UTC) > now and not is_lost and not is_gone(row["holder"]):
                 raise LockedError(holder=row["holder"], run_seq=row["run_seq"], expires_at=row["expires_at"])
         fence = 1 + max((row["fence"] for row in claims), default=0)
-        holder = holder_name()
         lease = cls(warehouse, fence=fence, holder=holder, ttl=ttl)
         taken_over = [lease._row(row["fence"], state="abandoned") for row in held]
-        claim = [*taken_over, lease._row(fence, state="leased")]
-        if lease._merge(claim, update_if=_TAKE_OVER, values={"state": "incoming.state"}) != len(claim):
-            raise LockedError(holder="another process, which was faster")
+        lease._claim([*taken_over, lease._row(fence, state="leased")])
         lease._beat.start()
         return lease
+
+    def _claim(self, rows: list[tuple[object, ...]]) -> None:
+        here = (self._warehouse.root, self.fence)
+        _HELD_HERE.add(here)
+        try:
+            n_changed = self._merge(rows, update_if=_TAKE_OVER, values={"state": "incoming.state"})
+        except (OSError, Py4JError, PySparkException):
+            # the claim may have landed, and nobody will ever use it
+            _HELD_HERE.discard(here)
+            raise
+        if n_changed != len(rows):
+            raise LockedError(holder="another process, which was faster")
 
     def publish(
         self, run_seq: int, tables: Mapping[str, int], *, kind: str = "run", reason: str | None = None
@@ -137,7 +150,11 @@ class Lease:
         self._beat.join()
         changed = ("state", "run_seq", "tables", "published_at", "kind", "reason")
         values = {name: f"incoming.{name}" for name in changed}
-        if self._merge([self._row(self.fence, state=state, **facts)], update_if=_FINISH, values=values) == 0:
+        try:
+            n_changed = self._merge([self._row(self.fence, state=state, **facts)], update_if=_FINISH, values=values)
+        finally:
+            _HELD_HERE.discard((self._warehouse.root, self.fence))
+        if n_changed == 0:
             raise LockedError(holder="another process, which took the lease over")
 
     def _row(self, fence: int, *, state: str, **facts: object) -> tuple[object, ...]:

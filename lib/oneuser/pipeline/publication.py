@@ -22,7 +22,7 @@ PUBLISHED_FILE = "published.json"
 def check_own_commits(
     warehouse: Warehouse, tables: Mapping[str, int], start_heads: Mapping[str, int], fence: int
 ) -> None:
-    """Every commit since this attempt began, up to what it would publish, must be its own.
+    """Every commit to these tables since this attempt began, up to what it leaves, must be its own.
 
     No lock stops another writer from committing to a Delta table; this does stop the result from being shown.
 

@@ -17,6 +17,7 @@ from oneuser import __version__
 from oneuser.contracts.registry import TABLES
 from oneuser.core.config import config_hash
 from oneuser.core.errors import ConfigError, GateError, LockedError, OneUserError
+from oneuser.pipeline.boundary import own_errors
 from oneuser.pipeline.context import RunContext
 from oneuser.pipeline.fingerprints import stage_fingerprint, unchanged_stage
 from oneuser.pipeline.gates import check_gates, require_gates
@@ -149,11 +150,12 @@ class _Attempt:
         self.record.begun(_now(), kept_stages=self.run.stages)
         self._restore()
         try:
-            self._stages(wanted)
-            is_complete = all(stage.name in self.run.stages for stage in STAGES)
-            is_published = is_complete and not self.options.is_plan
-            if is_published:
-                self._publish()
+            with own_errors(self.warehouse.root):
+                self._stages(wanted)
+                is_complete = all(stage.name in self.run.stages for stage in STAGES)
+                is_published = is_complete and not self.options.is_plan
+                if is_published:
+                    self._publish()
         except GateError as refusal:
             self._ended("refused", refusal.exit_code, refusal)
             raise
@@ -252,6 +254,8 @@ class _Attempt:
         finally:
             ctx.release()
         left = {c.name: ctx.tables[c.name] for c in stage.writes if c.name in ctx.tables}
+        # before the stage is on record: what is recorded is kept by the next attempt
+        check_own_commits(self.warehouse, left, self.start_heads, self.lease.fence)
         seconds = time.monotonic() - started
         ctx.figure("rows_written", float(sum(ctx.written.values())), stage.name)
         return StageRecord(stage.name, self.run.attempt, "done", fingerprint, left, ctx.figures, ctx.details, seconds)
@@ -274,7 +278,6 @@ class _Attempt:
     # the end ------------------------------------------------------------------------------------------------------
 
     def _publish(self) -> None:
-        check_own_commits(self.warehouse, self.tables, self.start_heads, self.lease.fence)
         self.lease.publish(self.run.run_seq, self.tables)
         write_published(self.warehouse, self.run.run_seq, self.tables)
         self._ended("published", 0, None)
