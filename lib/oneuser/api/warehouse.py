@@ -132,13 +132,17 @@ class OpenWarehouse(OpenTables):
         explainer = Explainer(self.published, self._keys, self._rules(), unmasked)
         return explainer.explain_one(a) if b is None else explainer.explain_two(a, b)
 
-    def suspects(self, limit: int | None = None) -> DataFrame:
+    def suspects(self, limit: int | None = None, *, largest: int | None = None) -> DataFrame:
         """Values without which a person would fall into several that each hold a known identifier: ones to block?
 
         One row per value, that with most effect first; what blocking it would do is in `n_people`, `n_parts`,
         `n_parted` and `part_sizes`, the messages that carry it in `n_events`. Never the value itself.
+
+        Args:
+            limit: How many rows; all where null.
+            largest: Look at so many of the people with most identifiers only.
         """
-        return find_suspects(self.published, limit=limit)
+        return find_suspects(self.published, limit=limit, largest=largest)
 
     def values(self, numbers: Collection[int], *, unmasked: bool = False) -> dict[int, tuple[str, str | None]]:
         """Type and value of some identifiers, by `identifier_id`. Values are masked, unless `unmasked`."""

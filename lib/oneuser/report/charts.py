@@ -15,7 +15,7 @@ from oneuser.report.palette import GREY, INK, MAIN, OTHER, PAPER, RULE, SECOND, 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from oneuser.report.data import Attribution, Disposition, Funnel, SizeBucket, StageTime
+    from oneuser.report.data import Attribution, Disposition, Funnel, RefusedBy, SizeBucket, StageTime
 
 WIDTH = 1000
 FONT = "Helvetica, Arial, sans-serif"
@@ -47,6 +47,11 @@ def _per_person(funnel: Funnel) -> str:
 def draw_reasons(reasons: Sequence[Disposition]) -> dict[str, Any]:
     """Bars of counts by reason, over all runs."""
     return _bars([(reason.name, reason.all_runs, text.count(reason.all_runs)) for reason in reasons])
+
+
+def draw_refusals(rules: Sequence[RefusedBy]) -> dict[str, Any]:
+    """Bars of refused edges by rule."""
+    return _bars([(text.words(rule.rule), rule.refused, text.count(rule.refused)) for rule in rules])
 
 
 def draw_timings(stages: Sequence[StageTime]) -> dict[str, Any]:

@@ -89,6 +89,43 @@ class IdentifierType:
 
 
 @dataclass(frozen=True)
+class RefusedBy:
+    """Edges that a rule refuses: all of them, and those that it refused anew, or no longer, in this run."""
+
+    rule: str
+    refused: int
+    opened: int
+    closed: int
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """A value, masked, without which a person would fall into several. `people` counts those, null where hidden."""
+
+    identifier: str
+    people: int | None
+    parted: int
+    messages: int
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What rules kept apart; figures are null where the record has none, and `residual` where it is hidden.
+
+    `bridges` are the first of the largest people's.
+    """
+
+    refusals: tuple[RefusedBy, ...] = ()
+    contested: int | None = None
+    replayed: int | None = None
+    over_shared: int | None = None
+    nearly_over_shared: int | None = None
+    without_owner: tuple[Disposition, ...] = ()
+    residual: int | None = None
+    bridges: tuple[Bridge, ...] = ()
+
+
+@dataclass(frozen=True)
 class Credit:
     """Credit of one channel under one model. `conversions` is null where hidden, and with it the money."""
 
@@ -219,6 +256,7 @@ class ReportData:
     stability: Stability = field(default_factory=Stability)
     sizes: tuple[SizeBucket, ...] = ()
     identifier_types: tuple[IdentifierType, ...] = ()
+    protection: Protection = field(default_factory=Protection)
     attribution: tuple[Attribution, ...] = ()
     retention: Retention | None = None
     accounts: Accounts | None = None

@@ -37,6 +37,7 @@ def render_page(data: ReportData) -> str:
         "words": text.words,
         "money": text.money,
         "explain": text.explain_code,
+        "rule": text.explain_rule,
         "units": text.units,
         "day": lambda value: text.moment(value)[:10],
     }
@@ -72,6 +73,9 @@ def _pictures(data: ReportData) -> dict[str, dict[str, Markup]]:
         drawn["quarantine"] = (charts.draw_reasons(data.quarantined), "Bars of quarantined lines by reason.")
     if data.sizes:
         drawn["sizes"] = (charts.draw_sizes(data.sizes), "Columns of people by how many identifiers they have.")
+    if data.protection.refusals:
+        refusals = charts.draw_refusals(data.protection.refusals)
+        drawn["protection"] = (refusals, "Bars of refused edges by rule.")
     for number, shown in enumerate(data.attribution):
         if all(credit.conversions is None for credit in shown.credits):
             continue  # all of it is hidden: a chart without a bar has no height

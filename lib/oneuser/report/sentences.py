@@ -72,6 +72,9 @@ def summaries(data: ReportData) -> dict[str, str]:
         "funnel": _funnel(data),
         "stability": _stability(data),
         "sizes": _sizes(data),
+        "bridges": _bridges(data),
+        "protection": _protection(data),
+        "over_shared": _over_shared(data),
         "quarantine": _quarantine(data),
         "timings": f"{text.seconds(sum(stage.seconds for stage in data.timings))} in all stages together.",
     }
@@ -104,6 +107,36 @@ def _sizes(data: ReportData) -> str:
     if not funnel.people or identifiers is None:
         return ""
     return f"A person has {identifiers / funnel.people:.1f} identifiers on average."
+
+
+def _bridges(data: ReportData) -> str:
+    if not data.protection.bridges:
+        return "None of the largest people hangs together by a single value."
+    return (
+        "Without one of these values, a person would fall into several that each have a known identifier. That can be "
+        "right, as with somebody's own address, or a placeholder that should be blocked."
+    )
+
+
+def _protection(data: ReportData) -> str:
+    protection = data.protection
+    refused = sum(rule.refused for rule in protection.refusals)
+    if not refused:
+        return "No rule refuses an edge: everything that is linked is one person."
+    contested = f"; {protection.contested:,} identifiers are contested between people" if protection.contested else ""
+    return f"Rules keep {refused:,} edges from joining people{contested}."
+
+
+def _over_shared(data: ReportData) -> str:
+    void, nearly = data.protection.over_shared, data.protection.nearly_over_shared
+    if void is None or nearly is None:
+        return ""
+    if not void and not nearly:
+        return "No value is shared by nearly as many people as its bound allows."
+    return (
+        f"{void:,} values are shared by more people than their bound allows, and are nobody’s; {nearly:,} more have "
+        "reached 80 % of it."
+    )
 
 
 def _quarantine(data: ReportData) -> str:

@@ -64,6 +64,16 @@ _QUARANTINE_CODES = {
     "id.length": "too long",
 }
 
+_RULES = {
+    "unique": "they would give one person two values of a type of which everybody has one",
+    "limit": "they would give one person more values of a type than its limit",
+    "size": "they would make one person larger than anybody may be",
+    "exclude": "a manual rule says that they are different people",
+    "over_shared": "one end is a value that too many people share",
+    "unique_in_event": "the message itself names two people",
+    "quarantined": "it carries nothing but contested identifiers, which are quarantined",
+}
+
 _UNITS = {"day": "days", "week": "weeks", "month": "months"}
 _MODES = {"on": "came back in that very interval", "on_or_after": "came back in that interval or later"}
 
@@ -71,6 +81,11 @@ _MODES = {"on": "came back in that very interval", "on_or_after": "came back in 
 def explain_code(code: str) -> str:
     """A reason's code in words; empty for a code that is not known here."""
     return _QUARANTINE_CODES.get(code, "")
+
+
+def explain_rule(rule: str) -> str:
+    """Why a rule refuses an edge or takes an event's owner away; empty for a rule that is not known here."""
+    return _RULES.get(rule, "")
 
 
 def count(value: float | None) -> str:

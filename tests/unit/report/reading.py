@@ -6,7 +6,10 @@ import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-SECTIONS = ("headline", "funnel", "stability", "sizes", "attribution", "retention", "accounts", "timings", "making")
+SECTIONS = (
+    "headline", "funnel", "stability", "sizes", "protection", "attribution", "retention", "accounts", "timings",
+    "making",
+)  # fmt: skip
 _FETCHING = {"src", "href", "xlink:href", "srcset", "data", "action", "poster", "background", "formaction"}
 _VOID = {"meta", "link", "br", "img", "input", "hr"}
 

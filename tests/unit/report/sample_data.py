@@ -8,11 +8,14 @@ from oneuser.report.data import (
     Account,
     Accounts,
     Attribution,
+    Bridge,
     Cohort,
     Credit,
     Disposition,
     Funnel,
     IdentifierType,
+    Protection,
+    RefusedBy,
     ReportData,
     Retention,
     RetentionCell,
@@ -115,6 +118,18 @@ def made_up_data(**changes: object) -> ReportData:
         "identifier_types": (
             IdentifierType("anonymous_id", 24_804, 12_610), IdentifierType("email", 8_321, 5_020),
             IdentifierType("user_id", 5_287, 5_101), IdentifierType("phone", None, None),
+        ),
+        "protection": Protection(
+            refusals=(
+                RefusedBy("over_shared", 18_402, 311, 0), RefusedBy("unique", 1_204, 88, 12),
+                RefusedBy("limit", 91, 4, 1), RefusedBy("exclude", 3, 0, 0),
+            ),
+            contested=842, replayed=311, over_shared=9, nearly_over_shared=4,
+            without_owner=(Disposition("unique_in_event", 61, 61),), residual=12,
+            bridges=(
+                Bridge("email: r***@e***.com", 23, 71, 1_940), Bridge("phone: +4***", 6, 9, 84),
+                Bridge("anonymous_id: 7f***", None, 3, 12),
+            ),
         ),
         "attribution": (made_up_attribution(),),
         "retention": made_up_retention(),

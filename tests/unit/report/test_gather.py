@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from oneuser.contracts.registry import TABLES
 from oneuser.report.build import build_report
-from oneuser.report.data import Funnel, ReportData, SizeBucket
+from oneuser.report.data import Bridge, Funnel, RefusedBy, ReportData, SizeBucket
 from oneuser.report.gather import gather_report
 from tests.unit.report.reading import SECTIONS, read_page
 from tests.unit.report.test_record import Run, Shown, Stage
@@ -51,6 +52,16 @@ class Source:
     def run_records(self) -> list[Run]:
         return self.runs
 
+    def suspects(self, limit: int | None = None, *, largest: int | None = None) -> DataFrame:
+        assert (limit, largest) == (10, 200)
+        rows = [(7, "email", 23, 4, 9), (8, "phone", 2, 1, 3)]
+        return self.spark.createDataFrame(
+            rows, "identifier_id bigint, id_type string, n_people int, n_parted bigint, n_events bigint"
+        )
+
+    def values(self, numbers: Collection[int]) -> dict[int, tuple[str, str | None]]:
+        return {number: ("email", f"masked {number}") for number in numbers}
+
 
 def people(n: int, kind: str, n_identifiers: int, account: str | None = None) -> list[dict[str, Any]]:
     return [
@@ -84,10 +95,16 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "events_resolved": [{"user_id": "u" if i < 80 else None} for i in range(90)],
     "dim_user": [
         *people(7, "known", 2, "a1"), *people(6, "known", 7), *people(9, "anonymous", 1), *people(3, "anonymous", 2),
+        *people(2, "residual", 1),
     ],
     "identifier_map": [
         *({"id_type": "email", "user_id": f"u{i}"} for i in range(12)),
         *({"id_type": "phone", "user_id": "u1"} for _ in range(9)),
+    ],
+    "refused_edges": [
+        {"rule": "unique", "src": 1, "opened_run": 1}, {"rule": "unique", "src": 2, "opened_run": 2},
+        {"rule": "unique", "src": 3, "opened_run": 1, "closed_run": 2},
+        {"rule": "limit", "src": 4, "opened_run": 1, "closed_run": 1},
     ],
     "attribution_credits": [
         *credited("email", 9, "first", 250), *credited("search", 6, "first", 100),
@@ -113,7 +130,9 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 def source(spark: SparkSession) -> Source:
     first = Run(1, {"lines_quarantined|json.syntax": 4.0}, {"ingest": Stage()})
     stages = {"ingest": Stage(), "identity": Stage()}
-    second = Run(2, {"lines_quarantined|json.syntax": 1.0, "ids_kept": 20.0, "ids_minted": 5.0}, stages)
+    figures = {"lines_quarantined|json.syntax": 1.0, "ids_kept": 20.0, "ids_minted": 5.0}
+    protection = {"identifiers_contested": 2.0, "ids_residual": 2.0, "values_over_shared": 0.0}
+    second = Run(2, figures | protection, stages)
     return Source(spark, ROWS, [first, second])
 
 
@@ -137,6 +156,14 @@ def test_sizes_hide_few_people_and_whoever_would_give_them_away(data: ReportData
     assert shown["2"] == (7, None)
     assert shown["6–10"] == (6, 0)
     assert [bucket.label for bucket in data.sizes] == ["1", "2", "3", "4", "5", "6–10"]
+
+
+def test_what_is_kept_apart_is_counted_by_rule_and_few_people_are_hidden(data: ReportData) -> None:
+    shown = data.protection
+
+    assert shown.refusals == (RefusedBy("unique", 2, 1, 1),)
+    assert (shown.contested, shown.over_shared, shown.nearly_over_shared, shown.residual) == (2, 0, None, None)
+    assert shown.bridges == (Bridge("email: masked 7", 23, 4, 9), Bridge("phone: masked 8", None, 1, 3))
 
 
 def test_identifiers_of_few_people_are_hidden(data: ReportData) -> None:

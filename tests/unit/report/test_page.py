@@ -8,7 +8,16 @@ from dataclasses import replace
 
 import pytest
 
-from oneuser.report.data import Accounts, Attribution, Credit, Disposition, Funnel, ReportData, Stability
+from oneuser.report.data import (
+    Accounts,
+    Attribution,
+    Credit,
+    Disposition,
+    Funnel,
+    Protection,
+    ReportData,
+    Stability,
+)
 from oneuser.report.page import render_page
 from tests.unit.report.reading import SECTIONS, loads, read_page
 from tests.unit.report.sample_data import made_up_data, made_up_head, made_up_retention
@@ -39,7 +48,7 @@ def test_nothing_is_loaded_from_elsewhere_and_no_script_runs(page: str) -> None:
     assert loads(page) == []
     assert set(re.findall(r"<script([^>]*)>", page)) == {
         f' type="application/json" id="vega-lite-{name}"'
-        for name in ("funnel", "quarantine", "sizes", "attribution-0", "retention", "timings")
+        for name in ("funnel", "quarantine", "sizes", "protection", "attribution-0", "retention", "timings")
     }
     assert "default-src 'none'" in page
     assert len(page.encode()) < 5_000_000
@@ -48,7 +57,7 @@ def test_nothing_is_loaded_from_elsewhere_and_no_script_runs(page: str) -> None:
 def test_every_picture_has_a_title_a_table_and_its_chart(page: str) -> None:
     pictures = re.findall(r'<svg role="img"[^>]*><title>([^<]+)</title>', page)
 
-    assert len(pictures) == 6
+    assert len(pictures) == 7
     assert all(title.endswith("The table below has the same numbers.") for title in pictures)
     for spec in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL):
         assert json.loads(spec)["$schema"].startswith("https://vega.github.io/schema/vega-lite/")
@@ -94,6 +103,32 @@ def test_hidden_numbers_say_so_in_the_table_and_are_not_in_the_charts(page: str)
 
     assert affiliate.count("hidden") == 5
     assert "affiliate" not in re.search(r'id="vega-lite-attribution-0">(.*?)</script>', page, re.DOTALL).group(1)  # type: ignore[union-attr]
+
+
+def test_what_is_kept_apart_is_told_by_rule_with_masked_values(page: str) -> None:
+    section = page.split('<section id="protection"', 1)[1].split("</section>", 1)[0]
+    bridges = page.split('<h3 id="bridges"', 1)[1].split("</section>", 1)[0]
+
+    assert "Rules keep 19,700 edges from joining people; 842 identifiers are contested between people." in section
+    assert re.findall(r'<th scope="row"><code>(\w+)</code></th>', section) == [
+        "over_shared",
+        "unique",
+        "limit",
+        "exclude",
+    ]
+    assert 'class="say warn">9 values are shared by more people' in section
+    assert re.findall(r"<code>([^<]+)</code></th><td[^>]*>([^<]+)", bridges) == [
+        ("email: r***@e***.com", "23"), ("phone: +4***", "6"), ("anonymous_id: 7f***", "hidden"),
+    ]  # fmt: skip
+
+
+def test_without_refusals_there_is_no_picture_of_them() -> None:
+    html = render_page(made_up_data(protection=Protection(contested=0, over_shared=0, nearly_over_shared=0)))
+
+    assert "No rule refuses an edge" in html
+    assert "No value is shared by nearly as many people" in html
+    assert "None of the largest people hangs together by a single value." in html
+    assert "vega-lite-protection" not in html
 
 
 def test_unattributed_comes_last_and_money_is_in_major_units(page: str) -> None:

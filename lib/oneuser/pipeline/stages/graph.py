@@ -74,6 +74,7 @@ def _certify(ctx: RunContext, gathered: Gathered) -> None:
 
 def _count_refusals(ctx: RunContext) -> None:
     if REFUSED_EDGES.name not in ctx.tables:
+        ctx.figure("identifiers_contested", 0)
         return
     is_open = F.col("closed_run").isNull()
     for row in ctx.read(REFUSED_EDGES).where(is_open).groupBy("rule").agg(F.count(F.lit(1)).alias("n")).collect():

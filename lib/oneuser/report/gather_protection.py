@@ -1,0 +1,79 @@
+"""What rules kept apart, and the values that hold the largest people together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from oneuser.report.data import Bridge, Protection, RefusedBy
+from oneuser.report.record import tally
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql import DataFrame
+
+    from oneuser.report.source import ReportSource, RunFacts
+
+# how many of the largest people are looked at, and how many values are shown
+_LARGEST = 200
+_BRIDGES = 10
+
+
+def gather_protection(
+    refused: DataFrame, runs: Sequence[RunFacts], bridges: Sequence[Bridge], min_people: int
+) -> Protection:
+    """Refusals by rule, and what the last run's record says of contested, over-shared and residual values.
+
+    Args:
+        refused: Rows of `refused_edges`.
+        runs: Published runs up to the one that is shown.
+        bridges: From `find_bridges`.
+        min_people: Fewer residual IDs are hidden.
+    """
+    run = runs[-1]
+    figures = {name: round(value) for name, value in run.figures.items()}
+    residual = figures.get("ids_residual")
+    is_hidden = residual is not None and 0 < residual < min_people
+    return Protection(
+        refusals=_refusals(refused, run.run_seq),
+        contested=figures.get("identifiers_contested"),
+        replayed=figures.get("components_replayed"),
+        over_shared=figures.get("values_over_shared"),
+        nearly_over_shared=figures.get("values_nearly_over_shared"),
+        without_owner=tally([run], "events_unowned"),
+        residual=None if is_hidden else residual,
+        bridges=tuple(bridges),
+    )
+
+
+def _refusals(refused: DataFrame, run_seq: int) -> tuple[RefusedBy, ...]:
+    is_open = F.col("closed_run").isNull()
+    rows = (
+        refused.groupBy("rule")
+        .agg(
+            F.count_if(is_open).alias("refused"),
+            F.count_if(is_open & (F.col("opened_run") == run_seq)).alias("opened"),
+            F.count_if(F.col("closed_run") == run_seq).alias("closed"),
+        )
+        .where((F.col("refused") > 0) | (F.col("closed") > 0))
+        .orderBy(F.desc("refused"), "rule")
+        .collect()
+    )
+    return tuple(RefusedBy(row["rule"], row["refused"], row["opened"], row["closed"]) for row in rows)
+
+
+def find_bridges(source: ReportSource, min_people: int) -> list[Bridge]:
+    """Values without which one of the largest people would fall into several, masked, those with most effect first.
+
+    The number of people that would be left is hidden below `min_people`.
+    """
+    rows = source.suspects(_BRIDGES, largest=_LARGEST).collect()
+    values = source.values([row["identifier_id"] for row in rows]) if rows else {}
+    bridges = []
+    for row in rows:
+        people = row["n_people"] if row["n_people"] >= min_people else None
+        masked = values[row["identifier_id"]][1] or f"#{row['identifier_id']}"
+        bridges.append(Bridge(f"{row['id_type']}: {masked}", people, row["n_parted"], row["n_events"]))
+    return bridges
