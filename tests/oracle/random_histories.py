@@ -31,7 +31,7 @@ class Author:
     def begin(self) -> None:
         """Who there is."""
         self.people = [self.person(n) for n in range(self.chance.randint(2, 6))]
-        self.shared = [("anonymous_id", "kiosk"), ("cookie", "kiosk"), ("email", "none"), ("phone", "000")]
+        self.shared = [("anonymous_id", "kiosk"), ("cookie", "kiosk"), ("email", "info"), ("phone", "555")]
         self.is_consent_asked = self.chance.random() < 0.3
 
     def history(self) -> History:
@@ -183,7 +183,11 @@ class Author:
         )
 
     def two(self) -> tuple[Identifier, Identifier]:
-        """Of one person or of two."""
+        """Of one person or of two, or the two ends of an alias."""
+        renames = [(m.new_id, (m.new_id[0], m.previous)) for m in self.written if m.new_id and m.previous]
+        renames = [(new, old) for new, old in renames if new != old]
+        if renames and self.chance.random() < 0.2:
+            return self.chance.choice(renames)
         if self.chance.random() < 0.5:
             own = self.chance.choice([p for p in self.people if len(p) > 1] or [self.shared])
             one, other = self.chance.sample(own, 2)
