@@ -20,7 +20,7 @@ from oneuser.core.errors import ConfigError, GateError, LockedError, OneUserErro
 from oneuser.pipeline.boundary import own_errors
 from oneuser.pipeline.context import RunContext
 from oneuser.pipeline.fingerprints import stage_fingerprint, unchanged_stage
-from oneuser.pipeline.gates import check_gates, require_gates
+from oneuser.pipeline.gates import GateCheck, check_gates, require_gates
 from oneuser.pipeline.lease import Lease
 from oneuser.pipeline.manual_pairs import check_manual_rules
 from oneuser.pipeline.publication import check_own_commits, mend_published_file, newest_completed, write_published
@@ -167,7 +167,8 @@ class _Attempt:
             self._ended("interrupted", 130, None)
             raise
         if self.options.is_plan:
-            self._ended("planned", 0, None)
+            would_stop = any(not gate.holds for gate in self._gates())
+            self._ended("planned", GateError.exit_code if would_stop else 0, None)
         return RunResult(
             self.run.run_seq,
             self.run.as_of.astimezone(UTC),
@@ -239,10 +240,14 @@ class _Attempt:
         self._check_gates()
 
     def _check_gates(self) -> None:
-        """Ask before anything is built on people: an identity stage that was not done again merged nobody."""
+        """Ask before anything is built on people."""
+        if not self.options.is_plan:
+            require_gates(self._gates())
+
+    def _gates(self) -> list[GateCheck]:
+        """The gates over people; none where the stage was not done again, since it merged nobody."""
         people = self.run.stages.get("identity")
-        if people is not None and people.state == "done" and not self.options.is_plan:
-            require_gates(check_gates(self.config.gates, people.figures))
+        return check_gates(self.config.gates, people.figures) if people and people.state == "done" else []
 
     def _done(self, stage: Stage, fingerprint: str) -> StageRecord:
         started = time.monotonic()
