@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oneuser import simulate
+from oneuser.core.config.rules import RuleSections
 from oneuser.core.errors import ConfigError
 from oneuser.pipeline.simulation import Simulation
 
@@ -145,6 +146,18 @@ def test_a_configuration_gives_rules_and_its_other_sections_are_not_looked_at(tm
     assert people(simulate("login: 1, card: Y", rules, overrides=["identity.id_types.card.blocked=[Y]"])) == [
         "login: 1"
     ]
+
+
+def test_a_loaded_configuration_gives_rules_too() -> None:
+    values = {
+        "identity": {"id_types": {"login": {"priority": 1, "known": True}, "card": {"priority": 2, "known": True}}}
+    }
+    loaded = RuleSections.model_validate(values)
+
+    for config in (values, loaded):
+        done = simulate("login: 1, card: X\nlogin: 2, card: X\n", config)
+        assert people(done) == ["login: 1, login: 2, card: X"]
+        assert repr(done) == "<Simulation runs=1 people=1>"
 
 
 def test_mistakes_in_a_configuration_are_told_with_their_lines(tmp_path: Path) -> None:

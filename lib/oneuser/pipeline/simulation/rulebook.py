@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 
+from oneuser.core.config.base import Section
 from oneuser.core.config.document import Document, apply_overrides, child_of, read_document
 from oneuser.core.config.load import checked, read_file
 from oneuser.core.config.rules import RuleSections
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 KEY_FILE = f"simulate {'5a' * 32}\n"
 DEPLOYMENT = "simulate"
 KEYS = read_keys(KEY_FILE, deployment=DEPLOYMENT)
+RulesSource = Section | Mapping[str, Any] | str | Path
 _SECTIONS = tuple(RuleSections.model_fields)
 _PATTERN = "re:"
 _NEXT_STEP = "`oneuser simulate --show-rules` shows the rules that a text begins with"
@@ -44,7 +46,7 @@ def default_rules() -> str:
     return resources.files("oneuser.pipeline.simulation").joinpath("default_rules.yaml").read_text(encoding="utf-8")
 
 
-def load_rules(config: Mapping[str, Any] | str | Path | None, overrides: Sequence[str] = ()) -> Document:
+def load_rules(config: RulesSource | None, overrides: Sequence[str] = ()) -> Document:
     """The sections of a configuration that matter here; the built-in ones where there is none.
 
     Raises:
@@ -53,17 +55,19 @@ def load_rules(config: Mapping[str, Any] | str | Path | None, overrides: Sequenc
     if config is None:
         document = read_document(default_rules(), file="the built-in rules")
         apply_overrides(document, overrides)
-    elif isinstance(config, Mapping):
-        document = Document(copy.deepcopy(dict(config)))
-    else:
+    elif isinstance(config, str | Path):
         document = read_file(config, overrides)
+    else:
+        values = config.model_dump(mode="json", by_alias=True) if isinstance(config, Section) else dict(config)
+        document = Document(copy.deepcopy(values))
+        apply_overrides(document, overrides)
     document.values = {name: value for name, value in document.values.items() if name in _SECTIONS}
     document.problems = [p for p in document.problems if not p.key or re.split(r"[.\[]", p.key)[0] in _SECTIONS]
     checked(document, RuleSections)
     return document
 
 
-def show_rules(config: Mapping[str, Any] | str | Path | None, overrides: Sequence[str] = ()) -> str:
+def show_rules(config: RulesSource | None, overrides: Sequence[str] = ()) -> str:
     """Rules as YAML: the built-in ones as they are written, others with every default written out.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,16 +12,14 @@ from oneuser.pipeline.simulation.describe import describe_run, name_user_ids
 from oneuser.pipeline.simulation.outcome import RolledBack, Run
 from oneuser.pipeline.simulation.play import Played, play
 from oneuser.pipeline.simulation.render import render
-from oneuser.pipeline.simulation.rulebook import Rulebook, load_rules
+from oneuser.pipeline.simulation.rulebook import Rulebook, RulesSource, load_rules
 from oneuser.pipeline.simulation.text import read_text
 
 if TYPE_CHECKING:
     from oneuser.pipeline.simulation.outcome import Change, Contested, OwnedEvent, Person, PublishedId, Refusal
 
-Config = Mapping[str, Any] | str | Path
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Simulation:
     """All runs of a text, oldest first, with rollbacks between them.
 
@@ -87,9 +85,16 @@ class Simulation:
     def __str__(self) -> str:
         return self.text()
 
+    def __repr__(self) -> str:
+        return f"<Simulation runs={len(self.runs)} people={len(self.people())}>"
+
 
 def simulate(
-    text_or_path: str | Path, config: Config | None = None, *, overrides: Sequence[str] = (), file: str | None = None
+    text_or_path: str | Path,
+    config: RulesSource | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    file: str | None = None,
 ) -> Simulation:
     """Resolve a text of events and rules into people, without a warehouse and without Spark.
 
@@ -98,7 +103,7 @@ def simulate(
 
     Args:
         text_or_path: The text, or the path of a file. A str is a text where it has a colon or a line break.
-        config: A configuration: its file, or values in the shape of one.
+        config: A configuration, loaded or as its file, or values in the shape of one.
         overrides: `KEY=VALUE`, as `--set` takes them.
         file: What problems call the text; by default its path.
 
