@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from random import Random
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from oneuser.core.arrow_batches import whole_groups
 from oneuser.identity import batches
 from oneuser.identity.batches import decide_batches
 from oneuser.identity.carry_over_rows import DECISIONS, MEMBER_ROW, ROWS, USER_ROW
@@ -150,15 +148,3 @@ def test_nothing_decides_nothing() -> None:
 
     assert list(decide_batches([], rules)) == []
     assert list(decide_batches(as_batches([], []), rules)) == []
-
-
-def test_a_group_longer_than_several_batches_is_kept_whole() -> None:
-    groups = [1, 1, 2, 2, 2, 2, 2, 2, 3]
-    rows = [{"group_id": group} for group in groups]
-
-    found = [
-        batch.column("group_id").to_pylist() for batch in whole_groups(as_batches(rows, [1, 3, 5, 5, 6]), by="group_id")
-    ]
-
-    assert [group for part in found for group in part] == groups
-    assert all(set(one).isdisjoint(other) for one, other in pairwise(found))

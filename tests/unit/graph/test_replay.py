@@ -1,0 +1,369 @@
+"""Which edges of a candidate component are admitted, what is refused by which rule, and whose end is contested."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from oneuser.graph.replay import (
+    Bounds,
+    Evidence,
+    Replayed,
+    admission_order,
+    breaks_bounds,
+    contested,
+    contested_ends,
+    cut_off,
+    replay,
+    residual,
+)
+from tests.unit.graph.plain_replay import order_plainly, replay_plainly
+from tests.unit.graph.replay_groups import Group, bounds, random_bounds, random_group
+
+
+def replayed(group: Group, limits: Bounds) -> Replayed:
+    return replay(group.vertices, group.evidence, group.excluded, limits)
+
+
+def outcome(group: Group, limits: Bounds) -> tuple[list[str], list[str]]:
+    """Components and refusals by names."""
+    found = replayed(group, limits)
+    return group.components(found), group.refusals(found)
+
+
+def order(group: Group, conflict: str = "latest") -> list[str]:
+    vertices = {vertex.identifier_id: vertex for vertex in group.vertices}
+    return [
+        group.named({edge.src, edge.dst})
+        for edge in admission_order(vertices, group.evidence, bounds(conflict=conflict).conflict)
+    ]
+
+
+def flags(group: Group, limits: Bounds) -> tuple[str, str, str]:
+    """Contested identifiers, those that were cut off, and all members of residual components, by names."""
+    found = replayed(group, limits)
+    vertices = {vertex.identifier_id: vertex for vertex in group.vertices}
+    labels = residual(found, vertices)
+    left = {number for number, label in found.labels.items() if label in labels}
+    return group.named(contested(found, vertices)), group.named(cut_off(found, vertices)), group.named(left)
+
+
+# --- the rules ---------------------------------------------------------------------------------------------------
+
+
+def test_a_shared_device_goes_with_whoever_logged_in_there_last() -> None:
+    group = Group.of("u1 u2 d1", ("u1 d1", 5), ("u2 d1", 7))
+
+    assert outcome(group, bounds("u")) == (["d1 u2", "u1"], ["unique d1 u1"])
+
+
+def test_with_the_earliest_conflict_it_goes_with_whoever_logged_in_there_first() -> None:
+    group = Group.of("u1 u2 d1", ("u1 d1", 5), ("u2 d1", 7))
+
+    assert outcome(group, bounds("u", conflict="earliest")) == (["d1 u1", "u2"], ["unique d1 u2"])
+
+
+def test_a_bound_that_nothing_breaks_refuses_nothing() -> None:
+    group = Group.of("u1 e1 d1 d2", ("u1 e1", 1), ("u1 d1", 2), ("u1 d2", 3))
+
+    assert outcome(group, bounds("u", "e", d=2, max_identifiers=4)) == (["d1 d2 e1 u1"], [])
+
+
+def test_a_limit_refuses_what_would_be_one_value_too_many() -> None:
+    group = Group.of("u1 d1 d2 d3", ("u1 d1", 1), ("u1 d2", 2), ("u1 d3", 3))
+
+    assert outcome(group, bounds(d=2)) == (["d1", "d2 d3 u1"], ["limit d1 u1"])
+
+
+def test_the_size_of_a_person_refuses_one_identifier_too_many() -> None:
+    group = Group.of("u1 e1 d1 d2", ("u1 e1", 1), ("u1 d1", 2), ("u1 d2", 3))
+
+    assert outcome(group, bounds(max_identifiers=3)) == (["d1", "d2 e1 u1"], ["size d1 u1"])
+
+
+def test_an_exclude_refuses_every_union_that_would_join_its_ends() -> None:
+    group = Group.of("u1 e1 d1 d2", ("u1 d1", 9), ("e1 d2", 8), ("d1 d2", 7), excluded="u1-e1")
+
+    assert outcome(group, bounds()) == (["d1 u1", "d2 e1"], ["exclude d1 d2"])
+
+
+def test_an_exclude_holds_for_all_that_its_ends_have_joined_in_either_order() -> None:
+    # then d1 and d2 are merged into larger sets on both sides before they meet
+    group = Group.of(
+        "u1 d1 d2 d3 u2 d4 d5 e1", ("u1 d1", 9), ("u1 d2", 8), ("u1 d3", 7), ("u2 d4", 9), ("u2 d5", 8), ("u2 e1", 9),
+        ("d3 d5", 1), ("e1 d1", 1), excluded="d2-d4",
+    )  # fmt: skip
+
+    assert outcome(group, bounds()) == (["d1 d2 d3 u1", "d4 d5 e1 u2"], ["exclude d1 e1", "exclude d3 d5"])
+
+
+def test_excludes_of_one_side_do_not_keep_others_apart() -> None:
+    group = Group.of("u1 u2 d1 e1", ("u1 d1", 1), ("u2 e1", 1), ("u1 e1", 2), excluded="u1-u2")
+
+    assert outcome(group, bounds()) == (["d1 e1 u1", "u2"], ["exclude e1 u2"])
+
+
+def test_an_alias_class_counts_once_for_unique_and_for_limits() -> None:
+    group = Group.of("u1 u2 u3 d1", ("u1 d1", 3), ("u2 d1", 2), ("u3 d1", 1), aliases="u1=u2")
+
+    assert outcome(group, bounds("u")) == (["d1 u1 u2", "u3"], ["unique d1 u3"])
+    assert outcome(group, bounds(u=1)) == (["d1 u1 u2", "u3"], ["limit d1 u3"])
+    assert outcome(group, bounds(u=2)) == (["d1 u1 u2 u3"], [])
+
+
+def test_an_alias_class_counts_as_identifiers_for_the_size() -> None:
+    group = Group.of("u1 u2 d1", ("u1 d1", 2), ("u2 d1", 1), aliases="u1=u2")
+
+    assert outcome(group, bounds("u", max_identifiers=2)) == (["d1 u1", "u2"], ["size d1 u2"])
+
+
+def test_a_side_that_holds_too_much_already_takes_what_adds_nothing() -> None:
+    group = Group.of("u1 u2 u3 u4 d1", ("u1 d1", 5), ("u3 d1", 4), ("u4 d1", 6), aliases="u1=u3")
+    group.evidence.append(group.edge("u1 u2", None, include=True))
+
+    # then u3 is a value that the pair of u1 and u2 has, u4 is one that it has not
+    assert outcome(group, bounds("u")) == (["d1 u4", "u1 u2", "u3"], ["unique d1 u1", "unique d1 u3"])
+    group.evidence[2] = group.edge("u4 d1", 1)
+    assert outcome(group, bounds("u")) == (["d1 u1 u2 u3", "u4"], ["unique d1 u4"])
+
+
+def test_a_manual_include_outranks_every_bound_but_no_exclude() -> None:
+    group = Group.of("u1 u2 d1 d2", ("u1 d1", 1), ("u2 d2", 1))
+    group.evidence.append(group.edge("u1 u2", None, include=True))
+
+    assert outcome(group, bounds("u", u=1, max_identifiers=1)) == (
+        ["d1", "d2", "u1 u2"], ["size d1 u1", "size d2 u2"],
+    )  # fmt: skip
+    group.excluded = [group.pair("u1 d2"), group.pair("d1 u2")]
+    assert outcome(group, bounds()) == (["d1", "d2", "u1 u2"], ["exclude d1 u1", "exclude d2 u2"])
+    group.excluded = [group.pair("u1 u2")]
+    assert outcome(group, bounds()) == (["d1 u1", "d2 u2"], ["exclude u1 u2"])
+
+
+@pytest.mark.parametrize(
+    ("excluded", "limits", "rule"),
+    [
+        ("u1-u2", bounds("u", u=1, max_identifiers=1), "exclude"),
+        ("", bounds("u", u=1, max_identifiers=1), "unique"),
+        ("", bounds(u=1, max_identifiers=1), "limit"),
+        ("", bounds(max_identifiers=1), "size"),
+    ],
+)
+def test_the_first_rule_that_is_broken_names_the_refusal(excluded: str, limits: Bounds, rule: str) -> None:
+    group = Group.of("u1 u2", ("u1 u2", 1), excluded=excluded)
+
+    assert outcome(group, limits) == (["u1", "u2"], [f"{rule} u1 u2"])
+
+
+def test_a_refusal_does_not_stand_where_later_edges_join_its_ends() -> None:
+    # given u3 renames u1 and u4 renames u2, when the pair of u1 and u2 takes both after they were kept apart
+    group = Group.of("u1 u2 u3 u4", ("u3 u4", 9), ("u1 u3", 5), ("u2 u4", 4), aliases="u1=u3 u2=u4")
+    assert outcome(group, bounds("u"))[1] == ["unique u3 u4"]
+
+    group.evidence.append(group.edge("u1 u2", None, include=True))
+
+    assert outcome(group, bounds("u")) == (["u1 u2 u3 u4"], [])
+
+
+def test_refusals_name_the_smaller_number_first_and_keep_the_order_in_which_they_were_tried() -> None:
+    group = Group.of(
+        "d1 u1 u2 u3",
+        Evidence(4, 1, 9, None, (3, b"")),
+        Evidence(2, 1, 9, None, (2, b"")),
+        Evidence(3, 1, 9, None, (1, b"")),
+    )
+
+    assert [(r.src, r.dst, r.rule) for r in replayed(group, bounds("u")).refused] == [
+        (1, 2, "unique"),
+        (1, 3, "unique"),
+    ]
+
+
+def test_identifiers_without_an_edge_are_components_of_their_own() -> None:
+    assert outcome(Group.of("u1 d1"), bounds("u")) == (["d1", "u1"], [])
+    assert replay([], [], [], bounds("u")) == Replayed({}, [])
+
+
+# --- admission order ---------------------------------------------------------------------------------------------
+
+
+def test_includes_come_first_then_known_pairs_then_mixed_then_anonymous_ones() -> None:
+    group = Group.of("u1 u2 e1 d1 d2 b1", ("d1 d2", 9), ("u1 d1", 8), ("u1 e1", 7))
+    group.evidence.append(group.edge("d1 b1", None, include=True))
+
+    assert order(group) == ["b1 d1", "e1 u1", "d1 u1", "d1 d2"]
+
+
+def test_the_latest_login_of_each_device_comes_before_all_other_logins() -> None:
+    # given that e1 is of a weaker type, so that priority alone would put its edges last
+    group = Group.of("u1 u2 e1 d1 d2", ("u1 d1", 1), ("u2 d1", 2), ("e1 d1", 3), ("u1 d2", 1), ("u2 d2", 0))
+
+    assert order(group) == ["d2 u1", "d1 e1", "d1 u2", "d1 u1", "d2 u2"]
+
+
+def test_of_two_logins_as_late_the_stronger_type_then_the_smaller_key_is_the_latest() -> None:
+    by_type = Group.of("e1 u1 d1", ("e1 d1", 5), ("u1 d1", 5))
+    by_key = Group.of("u2 u1 d1", ("u2 d1", 5), ("u1 d1", 5))
+
+    assert outcome(by_type, bounds(max_identifiers=2))[0] == ["d1 u1", "e1"]
+    assert outcome(by_key, bounds("u"))[0] == ["d1 u1", "u2"]
+
+
+def test_an_include_may_be_the_latest_login_of_a_device() -> None:
+    group = Group.of("u1 u2 e1 d1", ("u2 d1", 2), ("e1 d1", 3))
+    group.evidence.append(group.edge("u1 d1", 4, include=True))
+
+    # then no other login of d1 is its latest, and the stronger type comes first
+    assert order(group) == ["d1 u1", "d1 u2", "d1 e1"]
+
+
+def test_a_stronger_priority_comes_before_a_newer_event() -> None:
+    group = Group.of("u1 u2 e1 e2", ("u1 u2", 1), ("e1 e2", 9), ("u1 e1", 5))
+    group.evidence.append(group.edge("u2 e2", 0, priority=1))
+
+    assert order(group) == ["e2 u2", "u1 u2", "e1 u1", "e1 e2"]
+
+
+def test_of_equal_priority_the_newer_event_comes_first_and_no_time_is_oldest() -> None:
+    group = Group.of("d1 d2 d3 d4", ("d1 d2", 4), "d2 d3", ("d3 d4", 6), ("d1 d4", -3))
+
+    assert order(group) == ["d3 d4", "d1 d2", "d1 d4", "d2 d3"]
+
+
+def test_with_the_earliest_conflict_first_events_count_and_no_time_is_youngest() -> None:
+    group = Group.of("d1 d2 d3 d4", "d2 d3")
+    for names, first, last in (("d1 d2", 4, 99), ("d3 d4", 6, 7), ("d1 d4", -3, 200)):
+        group.evidence.append(group.edge(names, last, first=first))
+
+    assert order(group, "earliest") == ["d1 d4", "d1 d2", "d3 d4", "d2 d3"]
+
+
+def test_at_the_same_time_message_keys_decide_as_unsigned_bytes() -> None:
+    keys = {"d1 d2": b"\x7f", "d2 d3": b"\xff", "d3 d4": b"\x7f\x00", "d4 d1": b"", "d1 d3": b"\x7f" + b"\x00" * 9}
+    group = Group.of("d1 d2 d3 d4")
+    group.evidence = [
+        Evidence(*group.pair(names), 16, (5, key), (5, key), is_include=False) for names, key in keys.items()
+    ]
+
+    assert order(group) == ["d2 d3", "d1 d3", "d3 d4", "d1 d2", "d1 d4"]
+    assert order(group, "earliest") == ["d1 d4", "d1 d2", "d3 d4", "d1 d3", "d2 d3"]
+
+
+def test_at_last_the_two_keys_decide_the_smaller_one_of_both_first() -> None:
+    group = Group.of("d4 d3 d2 d1", "d2 d4", "d1 d4", "d2 d3", "d1 d3")
+
+    assert order(group) == ["d1 d3", "d1 d4", "d2 d3", "d2 d4"]
+
+
+# --- contested ends ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        ("u1 d1", "d1"),
+        ("d1 u1", "d1"),
+        ("u1 e1", "e1"),
+        ("e1 u1", "e1"),
+        ("u1 u2", ""),
+        ("d1 b1", "b1 d1"),
+        ("d1 d2", "d1 d2"),
+    ],
+)
+def test_contested_is_the_anonymous_end_the_weaker_known_one_or_both_anonymous_ones(ends: str, expected: str) -> None:
+    group = Group.of(ends)
+
+    assert group.named(contested_ends(*group.vertices)) == expected
+
+
+def test_a_unique_refusal_contests_and_does_not_cut_off() -> None:
+    group = Group.of("u1 u2 d1", ("u1 d1", 5), ("u2 d1", 7))
+
+    assert flags(group, bounds("u")) == ("d1", "", "")
+
+
+@pytest.mark.parametrize("limits", [bounds(d=2), bounds(max_identifiers=3)], ids=["limit", "size"])
+def test_what_a_limit_or_the_size_cuts_off_whole_is_residual(limits: Bounds) -> None:
+    group = Group.of("u1 d1 d2 d3 d4", ("u1 d1", 9), ("u1 d2", 8), ("u1 d3", 7), ("u1 d4", 6), ("d3 d4", 5))
+
+    assert flags(group, limits) == ("d3 d4", "d3 d4", "d3 d4")
+
+
+def test_a_component_with_anything_that_was_not_cut_off_is_no_residual() -> None:
+    group = Group.of("u1 d1 d2 d3 b1", ("u1 d1", 9), ("u1 d2", 8), ("u1 d3", 7), ("d3 b1", 5))
+
+    assert flags(group, bounds(d=2)) == ("d3", "d3", "")
+
+
+def test_the_strong_end_of_a_refusal_is_not_cut_off() -> None:
+    group = Group.of("u1 u2 d1", ("u1 d1", 2), ("u2 d1", 1))
+
+    assert flags(group, bounds(max_identifiers=2)) == ("d1", "d1", "")
+
+
+# --- which components are replayed --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("group", "limits", "expected"),
+    [
+        (Group.of("u1 u2 d1"), bounds("u"), True),
+        (Group.of("u1 u2 d1", aliases="u1=u2"), bounds("u"), False),
+        (Group.of("u1 d1 d2"), bounds("u", d=1), True),
+        (Group.of("u1 d1 d2"), bounds("u", d=2), False),
+        (Group.of("u1 d1 d2"), bounds(max_identifiers=2), True),
+        (Group.of("u1 d1 d2"), bounds(max_identifiers=3), False),
+        (Group.of("u1 d1", excluded="u1-d1"), bounds(), True),
+    ],
+)
+def test_a_component_is_replayed_where_it_cannot_be_one_person(group: Group, limits: Bounds, *, expected: bool) -> None:
+    assert breaks_bounds(group.vertices, group.excluded, limits) is expected
+
+
+def test_an_exclude_that_reaches_out_of_a_component_does_not_break_it() -> None:
+    assert not breaks_bounds(Group.of("u1 d1").vertices, [(1, 77), (77, 78)], bounds("u"))
+
+
+# --- any group ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", range(6))
+def test_random_groups_are_replayed_as_by_the_plain_definition(block: int) -> None:
+    for seed in range(block * 500, block * 500 + 500):
+        chance = Random(seed)
+        group, limits = random_group(chance), random_bounds(chance)
+        vertices = {vertex.identifier_id: vertex for vertex in group.vertices}
+
+        found = replayed(group, limits)
+
+        assert admission_order(vertices, group.evidence, limits.conflict) == order_plainly(
+            vertices, group.evidence, limits
+        ), seed
+        assert found == replay_plainly(group, limits), seed
+        assert breaks_bounds(group.vertices, group.excluded, limits) or not found.refused, seed
+
+
+def test_large_groups_are_replayed_as_by_the_plain_definition() -> None:
+    # large enough that sets of many values meet again and again, grown and not grown
+    for seed in range(40):
+        chance = Random(seed)
+        group = random_group(chance, n_identifiers=120, n_edges=600)
+        limits = bounds(d=chance.randint(8, 25), e=chance.randint(5, 12), max_identifiers=chance.choice([50, 1000]))
+
+        assert replayed(group, limits) == replay_plainly(group, limits), seed
+
+
+@pytest.mark.parametrize("block", range(2))
+def test_neither_the_order_of_input_nor_numbers_decide_anything(block: int) -> None:
+    for seed in range(block * 500, block * 500 + 500):
+        chance = Random(seed)
+        group, limits = random_group(chance), random_bounds(chance)
+        expected = outcome(group, limits), flags(group, limits)
+
+        other = group.renumbered(chance)
+        chance.shuffle(other.evidence)
+        chance.shuffle(other.excluded)
+        other.number = dict(chance.sample(list(other.number.items()), len(other.number)))
+
+        assert (outcome(other, limits), flags(other, limits)) == expected, seed
