@@ -99,9 +99,9 @@ class LinkReader:
         """The link of a record.
 
         Raises:
-            RefusedRecord: where it is none: a test leaves it out (`LEFT_OUT`), an end cannot be one (`id.*`), its type
-                is not declared (`links.type`), both ends are the same (`links.self`), or the time is none
-                (`reference.time`).
+            RefusedRecord: where it is none: a test leaves it out (`LEFT_OUT`), an end is empty (`links.missing`),
+                cannot be one (`id.*`) or is of no declared type (`links.type`), both are the same (`links.self`), or
+                the time is none (`reference.time`).
         """
         for column, test in self._spec.tests.items():
             if not passes(record.get(column), test):
@@ -119,7 +119,7 @@ class LinkReader:
         pieces = [part.text if part.column is None else record.get(part.column) for part in self._spec.values[place]]
         found = None if None in pieces else reader.read("".join(piece for piece in pieces if piece is not None))
         if not isinstance(found, Identifier):
-            raise RefusedRecord(found or "reference.missing", f"end {name}")
+            raise RefusedRecord(found or "links.missing", f"end {name}")
         return found
 
     def _time(self, text: str | None) -> int | None:

@@ -63,8 +63,9 @@ def _reference(name: str, table: LinkTable) -> Reference:
         path=table.path,
         format=table.format,
         columns={**typed, **ends, **timed, **tested},
-        required=(*typed, *ends),
-        optional=(*timed, *tested),
+        # the columns must be there; a record without a value is the nature of a list, and no damage
+        required=(),
+        optional=(*typed, *ends, *timed, *tested),
     )
 
 

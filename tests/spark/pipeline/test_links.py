@@ -84,7 +84,7 @@ def test_links_share_numbers_with_events_and_every_record_is_accounted_for(
     assert figures["link_records_left_out|crm"] == 1
     refused = {row["code"]: row["n_records"] for row in ingest.table("rejected_records").collect()}
     assert refused == {
-        "id.email": 1, "id.blocked": 1, "reference.missing": 1, "reference.time": 1, "reference.syntax": 1,
+        "id.email": 1, "id.blocked": 1, "links.missing": 1, "reference.time": 1, "reference.syntax": 1,
     }  # fmt: skip
 
 
@@ -165,7 +165,7 @@ def test_a_missing_column_and_damage_stop_the_run_before_anything_is_withdrawn(
     write(path, "Contact,Mail,Updated", "c1,ann@example.com,")
     with pytest.raises(ConfigError, match="no column E-mail"):
         ingest.run(web=web)
-    write(path, "Contact,E-mail,Updated", "c1,ann@example.com,", "c2,,")
+    write(path, "Contact,E-mail,Updated", "c1,ann@example.com,", "c2,bob@example.com,,too many")
     with pytest.raises(GateError, match="of the records of links"):
         ingest.run(max_share=0.4, web=web)
 

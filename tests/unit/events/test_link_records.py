@@ -43,7 +43,7 @@ def test_each_record_may_say_its_own_types() -> None:
     [
         ("null", "a@x.com", ("id.blocked", "end a")),
         ("u1", "no address", ("id.email", "end b")),
-        (None, "a@x.com", ("reference.missing", "end a")),
+        (None, "a@x.com", ("links.missing", "end a")),
         ("a\u200bb", "a@x.com", ("id.charset", "end a")),
     ],
 )
@@ -55,7 +55,7 @@ def test_a_value_may_be_put_together() -> None:
     spec = replace(TYPED, values=((Part("set"), Part(None, "-"), Part("a")), (Part("b"),)))
 
     assert read({"set": "crm", "a": "0", "b": "a@x.com"}, spec)[0][0] == ("user_id", "crm-0")
-    assert read({"set": None, "a": "0", "b": "a@x.com"}, spec) == ("reference.missing", "end a")
+    assert read({"set": None, "a": "0", "b": "a@x.com"}, spec) == ("links.missing", "end a")
 
 
 def test_an_identifier_is_not_linked_to_itself() -> None:
