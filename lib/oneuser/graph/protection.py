@@ -176,7 +176,9 @@ def _evidence_rows(candidates: Candidates, broken: DataFrame, priorities: Mappin
     types = candidates.vertices.select("identifier_id", "id_type")
     placed = _with_component(candidates.edges, candidates.vertices).join(broken, on="component_id", how="left_semi")
     for end in ("src", "dst"):
-        placed = placed.join(types.withColumnsRenamed({"identifier_id": end, "id_type": f"{end}_type"}), on=end)
+        placed = placed.join(
+            types.withColumnsRenamed({"identifier_id": end, "id_type": f"{end}_type"}), on=end, how="inner"
+        )
     both = _rank(F.col("src_type"), priorities) + _rank(F.col("dst_type"), priorities)
     first = F.when(F.col("first_event_time").isNotNull(), F.struct("first_event_time", "first_message_key"))
     last = F.when(F.col("last_event_time").isNotNull(), F.struct("last_event_time", "last_message_key"))
