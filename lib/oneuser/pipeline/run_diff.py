@@ -137,7 +137,7 @@ def _divided(recorded: DataFrame, was: int, now: int) -> DataFrame:
         ).alias(name)
         sides.append(as_of_run(recorded, run).groupBy("identifier_id").agg(spans))
     both = sides[0].join(sides[1], on="identifier_id", how="full")
-    sizes = both.withColumns({f"n_{name}": F.coalesce(F.size(name), F.lit(0)) for name in ("before", "after")})
+    sizes = both.withColumns({f"n_{name}": F.coalesce(F.array_size(name), F.lit(0)) for name in ("before", "after")})
     is_contested = (F.col("n_before") > 1) | (F.col("n_after") > 1)
     differs = ~F.col("before").eqNullSafe(F.col("after"))
     return sizes.where(is_contested & differs).select("identifier_id", "n_before", "n_after").orderBy("identifier_id")
