@@ -92,9 +92,26 @@ class OpenTables:
         """One row per cohort and offset."""
         return self.published.read(marts.RETENTION)
 
-    def accounts(self) -> DataFrame:
-        """One row per account."""
-        return self.published.read(identity.DIM_ACCOUNT)
+    def accounts(self, *, rollup: bool = False) -> DataFrame:
+        """One row per account; with `rollup`, one per account, account above it and period.
+
+        The roll-up has each account itself, too, at depth 0, so that a join by account and time counts an event for
+        every account that was above its own then; `is_top` keeps the one furthest above.
+        """
+        accounts = self.published.read(identity.DIM_ACCOUNT)
+        if not rollup:
+            return accounts
+        above = self.published.read(identity.ACCOUNT_ROLLUP)
+        # where no file names parents there is no such table, and nobody above anybody
+        alone = accounts.join(above, on="account_id", how="left_anti").select(
+            "account_id",
+            F.col("account_id").alias("ancestor_id"),
+            F.lit(0).alias("depth"),
+            F.lit(True).alias("is_top"),
+            F.lit(None).cast("timestamp").alias("valid_from"),
+            F.lit(None).cast("timestamp").alias("valid_to"),
+        )
+        return above.unionByName(alone)
 
     # other programs -----------------------------------------------------------------------------------------------
 

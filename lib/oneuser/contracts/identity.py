@@ -152,38 +152,63 @@ DIM_USER = TableContract(
         Field("last_seen_at", "timestamp", "latest event of its identifiers", nullable=True),
         Field("n_identifiers", "bigint", "identifiers"),
         Field("identifiers_by_type", "map<string,bigint>", "identifiers by type"),
-        Field("account_id", "string", "account at the last membership, null without one", nullable=True),
+        Field("account_id", "string", "primary account now, null without one", nullable=True),
+        Field("account_ids", "array<string>", "all accounts now, in alphabetical order"),
     ),
 )
 
 ACCOUNT_MEMBERSHIPS = TableContract(
     name="account_memberships",
     zone="pseudonymous",
-    grain="one row per user, account and unbroken stretch of membership",
+    grain="one row per user, account and stretch of membership in which nothing about it changes",
     key=("user_id", "account_id", "valid_from"),
     fields=(
         Field("user_id", "string", "member"),
-        Field("account_id", "string", "group id of the account"),
-        Field("valid_from", "timestamp", "first group event of the stretch, inclusive"),
+        Field("account_id", "string", "account"),
         Field(
-            "valid_to",
-            "timestamp",
-            "first group event of the same user for another account, exclusive; null is open",
-            nullable=True,
+            "source",
+            "string",
+            "what says so, the strongest where several do: group (messages), file (the members file) or domain (of an "
+            "address)",
         ),
+        Field("is_primary", "boolean", "whether it is the user's primary account; at any time exactly one is"),
+        Field("valid_from", "timestamp", "start, inclusive; null reaches back to the beginning", nullable=True),
+        Field("valid_to", "timestamp", "end, exclusive; null is open", nullable=True),
+    ),
+)
+
+ACCOUNT_ROLLUP = TableContract(
+    name="account_rollup",
+    zone="pseudonymous",
+    grain="one row per account, account above it (itself at depth 0) and unbroken period",
+    key=("account_id", "ancestor_id", "depth", "valid_from"),
+    fields=(
+        Field("account_id", "string", "account"),
+        Field("ancestor_id", "string", "account above it, or itself"),
+        Field("depth", "int", "how many levels above it; 0 is the account itself"),
+        Field(
+            "is_top", "boolean", "whether the account above has no parent in the period: there is one such at a time"
+        ),
+        Field("valid_from", "timestamp", "start, inclusive; null reaches back to the beginning", nullable=True),
+        Field("valid_to", "timestamp", "end, exclusive; null is open", nullable=True),
     ),
 )
 
 DIM_ACCOUNT = TableContract(
     name="dim_account",
     zone="pseudonymous",
-    grain="one row per account",
+    grain="one row per account that a message carries, a file names or somebody belongs to",
     key=("account_id",),
     fields=(
-        Field("account_id", "string", "group id"),
-        Field("first_seen_at", "timestamp", "earliest message that carries it"),
-        Field("last_seen_at", "timestamp", "latest message that carries it"),
+        Field("account_id", "string", "group id, id of the accounts file, or dom_ and a keyed hash of a domain"),
+        Field("name", "string", "its name in the accounts file", nullable=True),
+        Field("parent_account_id", "string", "account directly above it now, null where there is none", nullable=True),
+        Field("top_account_id", "string", "the account furthest above it now; itself where it has no parent"),
+        Field("first_seen_at", "timestamp", "earliest message that carries it; null where none does", nullable=True),
+        Field("last_seen_at", "timestamp", "latest message that carries it; null where none does", nullable=True),
         Field("n_users", "bigint", "members ever"),
-        Field("n_current_users", "bigint", "members with an open stretch"),
+        Field("n_current_users", "bigint", "members now"),
+        Field("n_users_rolled_up", "bigint", "members ever of it or an account below it at the time, each once"),
+        Field("n_current_users_rolled_up", "bigint", "members now of it or an account below it, each once"),
     ),
 )

@@ -15,6 +15,7 @@ from oneuser.contracts.identity import DIM_USER, IDENTIFIER_MAP
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import datetime
 
     from pyspark.sql import Column, DataFrame
 
@@ -126,11 +127,16 @@ def _names_two_people(unique_priorities: Collection[int]) -> Column:
     return any_type & ~F.bool_or(F.col("link") == "alias")
 
 
-def build_dim_user(identifier_map: DataFrame, memberships: DataFrame) -> DataFrame:
-    """One row per live User ID, with its identifiers counted by type and its present account.
+def build_dim_user(identifier_map: DataFrame, memberships: DataFrame, *, as_of: datetime | None = None) -> DataFrame:
+    """One row per live User ID, with its identifiers counted by type and its present accounts.
+
+    Args:
+        identifier_map: Rows of `identifier_map`.
+        memberships: Rows of `account_memberships`.
+        as_of: What "present" means: the run's own time. Without one, a membership without an end is present.
 
     Returns:
-        Rows of `dim_user`. `account_id` is the account of the latest open membership.
+        Rows of `dim_user`. `account_id` is the primary one of `account_ids`.
     """
     by_type = identifier_map.groupBy("user_id", "id_type").agg(
         F.count(F.lit(1)).alias("n"),
@@ -148,9 +154,21 @@ def build_dim_user(identifier_map: DataFrame, memberships: DataFrame) -> DataFra
         F.map_from_entries(F.array_sort(F.collect_list(F.struct("id_type", "n")))).alias("identifiers_by_type"),
     )
     present = (
-        memberships.where(F.col("valid_to").isNull())
+        memberships.where(_is_present(as_of))
         .groupBy("user_id")
-        .agg(F.max(F.struct("valid_from", "account_id")).alias("latest"))
-        .select("user_id", F.col("latest.account_id").alias("account_id"))
+        .agg(
+            F.max(F.when(F.col("is_primary"), F.col("account_id"))).alias("account_id"),
+            F.array_sort(F.collect_set("account_id")).alias("present_ids"),
+        )
     )
-    return DIM_USER.conform(people.join(present, on="user_id", how="left"))
+    described = people.join(present, on="user_id", how="left")
+    nowhere = F.array().cast("array<string>")
+    return DIM_USER.conform(described.withColumn("account_ids", F.coalesce("present_ids", nowhere)))
+
+
+def _is_present(as_of: datetime | None) -> Column:
+    """Whether a membership holds at a time; whether it has no end where no time is given."""
+    if as_of is None:
+        return F.col("valid_to").isNull()
+    has_begun = F.col("valid_from").isNull() | (F.col("valid_from") <= F.lit(as_of))
+    return has_begun & (F.col("valid_to").isNull() | (F.lit(as_of) < F.col("valid_to")))

@@ -52,7 +52,7 @@ class Identity:
 
     `status` is live; vacant or erased, where the ID stands for nobody now; or unknown, where no such identifier was
     ever seen. `user_id` is the live ID, else the one asked for, and null only where the status is unknown.
-    `retired_id` is the ID asked for where it points at another one.
+    `retired_id` is the ID asked for where it points at another one. `account_id` is the primary one of `account_ids`.
     """
 
     status: str
@@ -63,6 +63,7 @@ class Identity:
     first_seen_at: datetime | None = None
     last_seen_at: datetime | None = None
     identifiers: list[KnownIdentifier] = field(default_factory=list)
+    account_ids: list[str] = field(default_factory=list)
 
 
 def resolve(user_ids: DataFrame, rows: DataFrame, column: str) -> DataFrame:
@@ -173,5 +174,5 @@ def _describe(
         return Identity("live", user_id, retired_id, identifiers=identifiers)
     return Identity(
         "live", user_id, retired_id, user["kind"], user["account_id"], user["first_seen_at"], user["last_seen_at"],
-        identifiers,
+        identifiers, user["account_ids"],
     )  # fmt: skip

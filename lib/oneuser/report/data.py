@@ -210,7 +210,8 @@ class Retention:
 class Account:
     """One of the largest accounts, by its place and not by its name.
 
-    `conversions` is null where hidden, and `value_minor`, by currency, then empty.
+    `conversions` is null where hidden, and `value_minor`, by currency, then empty. An account that no message carries
+    was never seen.
     """
 
     place: int
@@ -218,8 +219,8 @@ class Account:
     members_ever: int
     conversions: int | None
     value_minor: dict[str, int]
-    first_seen_at: datetime
-    last_seen_at: datetime
+    first_seen_at: datetime | None
+    last_seen_at: datetime | None
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def render_page(data: ReportData) -> str:
         "explain": text.explain_code,
         "rule": text.explain_rule,
         "units": text.units,
-        "day": lambda value: text.moment(value)[:10],
+        "day": lambda value: "–" if value is None else text.moment(value)[:10],
     }
     return environment.get_template(_TEMPLATE).render(
         data=data,

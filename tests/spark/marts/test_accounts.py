@@ -6,13 +6,19 @@ from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import DataFrame, SparkSession
 
+from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, IDENTIFIER_MAP
+from oneuser.identity.resolution import build_dim_user
 from oneuser.marts.accounts.accounts import build_dim_account
-from oneuser.marts.accounts.memberships import add_account_at, build_account_memberships
+from oneuser.marts.accounts.memberships import add_account_at, build_account_memberships, resolve_statements
+from oneuser.marts.accounts.statements import state_domains, state_members, state_mentions, state_messages
+from oneuser.marts.accounts.timeline import MembershipRules
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-GROUP_EVENTS = "user_id string, account_id string, event_time timestamp, message_key binary"
+GROUP_EVENTS = "user_id string, account_id string, event_time timestamp, message_key binary, type string"
+OWNED = "user_id string, group_id string, event_time timestamp, message_key binary, type string, event string"
 
-Row = tuple[str | None, str | None, datetime, bytes]
+Row = tuple[str | None, str | None, datetime, bytes, str]
+Membership = tuple[str, str, datetime | None, datetime | None]
 
 
 def at(hours: int) -> datetime:
@@ -29,15 +35,15 @@ def random_group_events(*, seed: int) -> list[Row]:
     users = [None, "a", "b", "c", "d"]
     accounts = [None, "x", "y", "z"]
     return [
-        (chance.choice(users), chance.choice(accounts), at(chance.randrange(12)), number.to_bytes(16, "big"))
+        (chance.choice(users), chance.choice(accounts), at(chance.randrange(12)), number.to_bytes(16, "big"), "group")
         for number in chance.sample(range(500), 80)
     ]
 
 
-def memberships_by_hand(rows: list[Row]) -> set[tuple[str, str, datetime, datetime | None]]:
+def memberships_by_hand(rows: list[Row]) -> set[Membership]:
     """Walk each person's instants; the last message of an instant says where they are."""
     by_user: dict[str, dict[datetime, str]] = defaultdict(dict)
-    for user, account, moment, _ in sorted(rows, key=lambda row: (row[2], row[3])):
+    for user, account, moment, *_ in sorted(rows, key=lambda row: (row[2], row[3])):
         if user is not None and account is not None:
             by_user[user][moment] = account
     found = set()
@@ -51,8 +57,8 @@ def memberships_by_hand(rows: list[Row]) -> set[tuple[str, str, datetime, dateti
     return found
 
 
-def memberships_of(rows: DataFrame) -> set[tuple[str, str, datetime, datetime | None]]:
-    return {tuple(row) for row in rows.collect()}
+def memberships_of(rows: DataFrame) -> set[Membership]:
+    return {(row.user_id, row.account_id, row.valid_from, row.valid_to) for row in rows.collect()}
 
 
 def test_group_messages_become_stretches_accounts_and_the_account_of_a_time(spark: SparkSession) -> None:
@@ -63,6 +69,7 @@ def test_group_messages_become_stretches_accounts_and_the_account_of_a_time(spar
     memberships = build_account_memberships(messages)
 
     assert memberships_of(memberships) == {(u, a, naive(f), naive(t)) for u, a, f, t in expected}
+    assert {(row.source, row.is_primary) for row in memberships.collect()} == {("group", True)}
 
     # the account at any time is that of the stretch which holds it; a row's own account counts more
     asked = [
@@ -80,6 +87,11 @@ def test_group_messages_become_stretches_accounts_and_the_account_of_a_time(spar
         )
         for user, moment, own in asked
     }
+
+    # the rules for several accounts, of which there is one at a time, say the same
+    owned = spark.createDataFrame([(u, a, t, k, kind, None) for u, a, t, k, kind in rows], OWNED)
+    resolved = resolve_statements(state_messages(owned), MembershipRules(is_single=True))
+    assert memberships_of(resolved) == memberships_of(memberships)
 
     # one row per account that any message carries
     accounts = {row.account_id: row for row in build_dim_account(messages, memberships).collect()}
@@ -100,3 +112,135 @@ def test_without_group_messages_nobody_has_an_account(spark: SparkSession) -> No
     assert memberships.collect() == []
     assert [row.account_id for row in add_account_at(times, memberships).collect()] == [None]
     assert build_dim_account(messages, memberships).collect() == []
+
+
+def stretches_of(rows: DataFrame) -> list[tuple[object, ...]]:
+    """Memberships in order, hours since the start for times."""
+    hours = "cast((unix_timestamp({0}) - unix_timestamp(timestamp'2026-03-01 00:00:00')) / 3600 as int) {0}"
+    columns = ["user_id", "account_id", "source", "is_primary", hours.format("valid_from"), hours.format("valid_to")]
+    return sorted((tuple(row) for row in rows.selectExpr(*columns).collect()), key=str)
+
+
+def test_messages_join_leave_and_repeat_themselves(spark: SparkSession) -> None:
+    rows = [
+        ("ann", "a", at(1), b"\x01", "group", None),
+        ("ann", "a", at(2), b"\x02", "group", None),  # says it again
+        ("ann", "b", at(3), b"\x03", "group", None),
+        ("ann", "b", at(4), b"\x04", "track", "Left"),
+        ("ann", "b", at(5), b"\x05", "track", "Order"),  # carries the account and says nothing about it
+        ("bob", "a", at(1), b"\x06", "group", "Left"),  # a group message joins whatever it is called
+        ("bob", None, at(2), b"\x07", "track", "Left"),
+        (None, "a", at(1), b"\x08", "group", None),
+    ]
+    owned = spark.createDataFrame(rows, OWNED)
+
+    statements = state_messages(owned, leave_events=("Left",))
+
+    said = {(row.user_id, row.kind, row.account_id, row.message_key[0]) for row in statements.collect()}
+    assert said == {
+        ("ann", "joins", "a", 1),
+        ("ann", "joins", "b", 3),
+        ("ann", "leaves", "b", 4),
+        ("bob", "joins", "a", 6),
+    }
+    assert stretches_of(resolve_statements(statements, MembershipRules(is_single=False))) == [
+        ("ann", "a", "group", False, 3, 4),
+        ("ann", "a", "group", True, 1, 3),
+        ("ann", "a", "group", True, 4, None),
+        ("ann", "b", "group", True, 3, 4),
+        ("bob", "a", "group", True, 1, None),
+    ]
+    counted = {(row.user_id, row.account_id): row.n_events for row in state_mentions(owned).collect()}
+    assert counted == {("ann", "a"): 2, ("ann", "b"): 3, ("bob", "a"): 1}
+
+
+def test_files_and_domains_say_it_through_identifiers(spark: SparkSession) -> None:
+    owners = [
+        (1, "ann", at(2)),
+        (2, "ann", at(5)),
+        (3, "ann", at(2)),
+        (4, "bob", at(7)),
+        (5, "bob", None),
+    ]
+    identifier_map = spark.createDataFrame(owners, "identifier_id bigint, user_id string, first_seen_at timestamp")
+    identifiers = spark.createDataFrame(
+        [(1, "email", b"k1"), (4, "email", b"k4"), (4, "phone", b"k1")],
+        "identifier_id bigint, id_type string, id_key binary",
+    )
+    members = spark.createDataFrame(
+        [
+            ("email", b"k1", "acme", None, at(9)),
+            ("email", b"k1", "acme", None, at(9)),
+            ("email", b"k4", "zoo", at(8), None),
+            ("email", b"unseen", "acme", None, None),
+        ],
+        "id_type string, id_key binary, account_id string, valid_from timestamp, valid_to timestamp",
+    )
+    domains = spark.createDataFrame(
+        [(1, "first"), (3, "first"), (2, "second"), (4, "later"), (5, "linked"), (99, "gone")],
+        "identifier_id bigint, account_id string",
+    )
+
+    by_file = resolve_statements(state_members(members, identifiers, identifier_map), MembershipRules(is_single=False))
+    by_domain = resolve_statements(state_domains(domains, identifier_map), MembershipRules(is_single=False))
+
+    assert stretches_of(by_file) == [
+        ("ann", "acme", "file", True, None, 9),
+        ("bob", "zoo", "file", True, 8, None),
+    ]
+    # the first domain of a person reaches back; one that nobody knows when it was seen is first
+    assert stretches_of(by_domain) == [
+        ("ann", "first", "domain", False, 5, None),
+        ("ann", "first", "domain", True, None, 5),
+        ("ann", "second", "domain", True, 5, None),
+        ("bob", "later", "domain", True, 7, None),
+        ("bob", "linked", "domain", False, 7, None),
+        ("bob", "linked", "domain", True, None, 7),
+    ]
+
+
+def test_an_event_has_the_primary_account_of_its_time(spark: SparkSession) -> None:
+    stretches = [
+        ("ann", "a", "file", True, None, at(3)),
+        ("ann", "b", "group", False, at(1), at(3)),
+        ("ann", "b", "group", True, at(3), None),
+    ]
+    memberships = spark.createDataFrame(stretches, ACCOUNT_MEMBERSHIPS.schema)
+    times = spark.createDataFrame(
+        [("ann", at(hour)) for hour in range(5)] + [(None, at(2))], "user_id string, event_time timestamp"
+    )
+
+    found = [
+        (row.user_id, row.account_id) for row in add_account_at(times, memberships).orderBy("event_time").collect()
+    ]
+
+    assert sorted(found, key=str) == [
+        ("ann", "a"),
+        ("ann", "a"),
+        ("ann", "a"),
+        ("ann", "b"),
+        ("ann", "b"),
+        (None, None),
+    ]
+
+
+def test_a_person_has_one_primary_account_now_and_all_are_listed(spark: SparkSession) -> None:
+    people = spark.createDataFrame(
+        [(n, "email", user, 1, True, False, False, at(0), at(1), 1) for n, user in enumerate(["ann", "bob", "eve"])],
+        IDENTIFIER_MAP.schema,
+    )
+    stretches = [
+        ("ann", "b", "group", True, at(3), None),
+        ("ann", "a", "file", False, None, at(9)),
+        ("ann", "gone", "group", True, at(1), at(3)),
+        ("bob", "later", "file", True, at(8), None),
+    ]
+    memberships = spark.createDataFrame(stretches, ACCOUNT_MEMBERSHIPS.schema)
+
+    def present(as_of: datetime | None) -> dict[str, tuple[str | None, list[str]]]:
+        rows = build_dim_user(people, memberships, as_of=as_of).collect()
+        return {row.user_id: (row.account_id, row.account_ids) for row in rows}
+
+    assert present(at(5)) == {"ann": ("b", ["a", "b"]), "bob": (None, []), "eve": (None, [])}
+    assert present(at(9)) == {"ann": ("b", ["b"]), "bob": ("later", ["later"]), "eve": (None, [])}
+    assert present(None) == present(at(9))

@@ -22,7 +22,7 @@ from tests.unit.report.test_record import Run, Shown, Stage
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 _PLAIN: dict[str, Any] = {
     "string": "x", "bigint": 1, "int": 0, "boolean": True, "timestamp": NOW, "date": date(2026, 1, 1), "double": 0.0,
-    "binary": b"x", "map<string,bigint>": {}, "decimal(20,12)": Decimal(1),
+    "binary": b"x", "map<string,bigint>": {}, "array<string>": [], "decimal(20,12)": Decimal(1),
 }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
-"""Dated memberships: what a person's `group` messages say about the account they belong to.
+"""Dated memberships: who belonged to which account when, and to which at a given time.
 
-Reads   group messages with their owner   one row per message (user_id, account_id, event_time, message_key)
-Yields  account_memberships               one row per user, account and unbroken stretch
+Reads   group messages with their owner, or statements of any kind
+Yields  account_memberships   one row per user, account and stretch in which nothing about it changes
 """
 
 from __future__ import annotations
@@ -12,13 +12,20 @@ from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
 from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS
+from oneuser.marts.accounts.batches import STRETCHES_DDL, membership_batches
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pyspark.sql import Column, DataFrame, WindowSpec
+
+    from oneuser.marts.accounts.timeline import MembershipRules
 
 
 def build_account_memberships(owned_group_events: DataFrame) -> DataFrame:
     """Cut each person's group messages, in order, into stretches of one account each.
+
+    The usual case of `resolve_statements`, one account at a time and nothing but group messages, by windows alone.
 
     A stretch lasts until the person's first message for another account; the last one is open. Of several messages
     in the same instant the last by key counts: the others would hold for no time at all.
@@ -44,16 +51,49 @@ def build_account_memberships(owned_group_events: DataFrame) -> DataFrame:
     stretches = starts.select(
         "user_id",
         "account_id",
+        F.lit("group").alias("source"),
+        F.lit(True).alias("is_primary"),
         F.col("event_time").alias("valid_from"),
         F.lead("event_time").over(_in_order()).alias("valid_to"),
     )
     return ACCOUNT_MEMBERSHIPS.conform(stretches)
 
 
+def resolve_statements(statements: DataFrame, rules: MembershipRules) -> DataFrame:
+    """Resolve everything that is said about each person's accounts, person by person.
+
+    Args:
+        statements: Rows of `statements.STATEMENTS`.
+        rules: Whether a person may have several accounts, and which of them is the primary one.
+
+    Returns:
+        Rows of `account_memberships`. At any time a person has one row at most for an account, and exactly one primary.
+    """
+    clustered = statements.repartition("user_id").sortWithinPartitions("user_id")
+    return ACCOUNT_MEMBERSHIPS.conform(clustered.mapInArrow(membership_batches(rules), STRETCHES_DDL))
+
+
+def memberships_at(memberships: DataFrame, moment: datetime | None) -> DataFrame:
+    """The memberships that hold at a time; those without an end where no time is given."""
+    return memberships.where(holds_at(F.col("valid_from"), F.col("valid_to"), moment))
+
+
+def holds_at(valid_from: Column, valid_to: Column, moment: datetime | None) -> Column:
+    """Whether a period holds at a time; whether it has no end where no time is given."""
+    if moment is None:
+        return valid_to.isNull()
+    return holds_when(valid_from, valid_to, F.lit(moment))
+
+
+def holds_when(valid_from: Column, valid_to: Column, moment: Column) -> Column:
+    """Whether a period, whose ends may be null, holds at the time that a column says."""
+    return (valid_from.isNull() | (valid_from <= moment)) & (valid_to.isNull() | (moment < valid_to))
+
+
 def add_account_at(
     rows: DataFrame, memberships: DataFrame, *, user: str = "user_id", at: str = "event_time", own: str | None = None
 ) -> DataFrame:
-    """Add `account_id`: the account that the person belonged to at that time.
+    """Add `account_id`: the primary account of the person at that time.
 
     Each person's few stretches travel as one array, so that no row is multiplied and the join is a plain equality.
 
@@ -68,13 +108,15 @@ def add_account_at(
         The rows, none more and none fewer, with `account_id`: null before the first stretch, and for nobody.
     """
     stretch = F.struct("valid_from", "valid_to", "account_id")
-    by_user = memberships.groupBy(F.col("user_id").alias("_member")).agg(F.collect_list(stretch).alias("_stretches"))
+    by_user = (
+        memberships.where("is_primary")
+        .groupBy(F.col("user_id").alias("_member"))
+        .agg(F.collect_list(stretch).alias("_stretches"))
+    )
     joined = rows.join(by_user, on=F.col(user) == F.col("_member"), how="left")
 
     def holds(stretch: Column) -> Column:
-        has_begun = stretch["valid_from"] <= F.col(at)
-        has_not_ended = stretch["valid_to"].isNull() | (F.col(at) < stretch["valid_to"])
-        return has_begun & has_not_ended
+        return holds_when(stretch["valid_from"], stretch["valid_to"], F.col(at))
 
     # at most one stretch holds
     held = F.get(F.filter("_stretches", holds), F.lit(0))["account_id"]
