@@ -145,7 +145,7 @@ def with_time(records: DataFrame, column: str, *, pattern: str | None = None, zo
     """
     text = F.col(column)
     if pattern is None:
-        read = F.try_to_timestamp(text)
+        read = F.try_to_timestamp(_as_spark_reads_it(text))
         at = F.when(text.rlike(_NAMES_ZONE), read).otherwise(F.to_utc_timestamp(read, zone))
         moment = F.when(text.rlike(_TIME), at)
     elif _HAS_ZONE.search(re.sub(r"'[^']*'", "", pattern)):
@@ -154,6 +154,21 @@ def with_time(records: DataFrame, column: str, *, pattern: str | None = None, zo
         moment = F.to_utc_timestamp(F.try_to_timestamp(text, F.lit(pattern)), zone)
     is_wrong = text.isNotNull() & moment.isNull()
     return refuse(records, is_wrong, "reference.time", F.lit(column)).withColumn(column, moment)
+
+
+def _as_spark_reads_it(text: Column) -> Column:
+    """A time in ISO 8601 with its seconds, at most six decimals, and a zone in full."""
+    forms = (
+        (r"^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(?!:)", "$1 $2:00"),
+        (r"(\.\d{6})\d+", "$1"),
+        (r" ?(?:UTC|Z)$", "Z"),
+        (r"(:\d{2}(?:\.\d+)?) ?([+-]\d{2}:\d{2})$", "$1$2"),
+        (r"(:\d{2}(?:\.\d+)?) ?([+-]\d{2})$", "$1$2:00"),
+        (r"(:\d{2}(?:\.\d+)?) ?([+-]\d{2})(\d{2})$", "$1$2:$3"),
+    )
+    for written, read in forms:
+        text = F.regexp_replace(text, written, read)
+    return text
 
 
 def with_period(records: DataFrame, *, pattern: str | None = None, zone: str = "UTC") -> DataFrame:

@@ -36,6 +36,7 @@ class Ingest:
     tables: dict[str, int] = field(default_factory=dict)
     run_seq: int = 0
     links: dict[str, Any] = field(default_factory=dict)
+    accounts: dict[str, Any] = field(default_factory=dict)
     manual_rules: Path | None = None
 
     def run(self, *, max_share: float = 1.0, **sources: dict[str, Any]) -> dict[str, float]:
@@ -57,6 +58,7 @@ class Ingest:
                 "keys": {"identifiers": f"file:{self.root}/key"},
                 "sources": sources,
                 "links": self.links,
+                "accounts": self.accounts,
                 "identity": {
                     "id_types": ID_TYPES,
                     "manual_rules": None if self.manual_rules is None else str(self.manual_rules),

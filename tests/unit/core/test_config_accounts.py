@@ -36,7 +36,7 @@ def test_everything_may_be_said_and_is_shown_as_it_was_understood() -> None:
             "leave_events": ["Workspace Left"],
             "files": {
                 "accounts": FILE | {"columns": {"account_id": "Id", "domains": "Website"}},
-                "parents": FILE,
+                "parents": FILE | {"times": {"format": "dd/MM/yyyy", "zone": "Europe/Berlin"}},
                 "members": FILE | {"id_type": "email", "columns": {"id_value": "Email"}},
             },
             "domains": {"from": "email", "extra_excluded": ["acme.example"]},
@@ -65,6 +65,9 @@ def test_everything_may_be_said_and_is_shown_as_it_was_understood() -> None:
          "no such column; there are account_id, parent_account_id, valid_from, valid_to"),
         ({"files": {"members": FILE | {"id_type": "crm_id"}}}, "accounts.files.members.id_type",
          "identity.id_types declares no crm_id"),
+        ({"files": {"parents": FILE | {"times": {"format": "DD/MM"}}}}, "accounts.files.parents.times.format",
+         "'DD' is no known part"),
+        ({"files": {"accounts": FILE | {"times": {}}}}, "accounts.files.accounts.times", "unknown key"),
         ({"files": {"accounts": FILE | {"format": "xlsx"}}}, "accounts.files.accounts.format", "expected one of csv"),
         ({"domains": {"from": ["phone"], "unmapped": "keyed"}}, "accounts.domains.from[0]", "declares no phone"),
         ({"domains": {"from": ["user_id"], "unmapped": "keyed"}}, "accounts.domains.from[0]", "holds no addresses"),

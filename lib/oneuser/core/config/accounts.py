@@ -8,9 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
-from oneuser.core.config.base import Flag, Name, Place, Section, Text, misplaced
+from oneuser.core.config.base import Flag, Name, Place, Section, Text, Zone, misplaced
 from oneuser.core.config.identity import IdType
 from oneuser.core.config.reference import ReferenceFile
+from oneuser.core.config.sources import TimePattern
 
 MembershipSource = Literal["file", "group", "domain"]
 _SOURCES: tuple[MembershipSource, ...] = ("file", "group", "domain")
@@ -39,6 +40,16 @@ class AccountsFile(ReferenceFile):
     list_columns: ClassVar[tuple[str, ...]] = ("domains",)
 
 
+class PeriodTimes(Section):
+    """How valid_from and valid_to are written: ISO 8601, or `format` in Java's letters (`dd/MM/yyyy`).
+
+    `zone` is that of times that name none.
+    """
+
+    format: TimePattern | None = None
+    zone: Zone = "UTC"
+
+
 class ParentsFile(ReferenceFile):
     """Which account lies directly below which: account_id, parent_account_id; valid_from and valid_to where dated.
 
@@ -47,6 +58,8 @@ class ParentsFile(ReferenceFile):
 
     required_columns: ClassVar[tuple[str, ...]] = ("account_id", "parent_account_id")
     optional_columns: ClassVar[tuple[str, ...]] = ("valid_from", "valid_to")
+
+    times: PeriodTimes = PeriodTimes()
 
 
 class MembersFile(ReferenceFile):
@@ -59,6 +72,7 @@ class MembersFile(ReferenceFile):
     optional_columns: ClassVar[tuple[str, ...]] = ("id_type", "valid_from", "valid_to")
 
     id_type: Name | None = None
+    times: PeriodTimes = PeriodTimes()
 
 
 class AccountFiles(Section):

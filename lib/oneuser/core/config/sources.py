@@ -33,6 +33,9 @@ def _time_pattern(text: str) -> str:
     return text
 
 
+TimePattern = Annotated[Text, AfterValidator(_time_pattern)]
+
+
 class Const(Section):
     """The same value for every row: `{const: track}`."""
 
@@ -67,7 +70,7 @@ class Column(Section):
     """
 
     column: ColumnOrPath
-    format: Annotated[Text, AfterValidator(_time_pattern)] | None = None
+    format: TimePattern | None = None
     zone: Zone | None = None
 
 

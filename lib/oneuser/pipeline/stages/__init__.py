@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from oneuser.contracts.graph import COMPONENTS, EDGES, EVENT_IDENTIFIERS, FILES, IDENTIFIERS, REFUSED_EDGES
 from oneuser.contracts.identity import (
     ACCOUNT_MEMBERSHIPS,
+    ACCOUNT_ROLLUP,
     DIM_ACCOUNT,
     DIM_USER,
     EVENTS_RESOLVED,
@@ -28,7 +29,14 @@ from oneuser.contracts.marts import (
     TOUCHES,
 )
 from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES, QUARANTINE
-from oneuser.contracts.reference import LINKS, REFERENCE_INPUTS, REJECTED_RECORDS
+from oneuser.contracts.reference import (
+    ACCOUNT_MEMBERS,
+    ACCOUNT_PARENTS,
+    ACCOUNT_PROFILES,
+    LINKS,
+    REFERENCE_INPUTS,
+    REJECTED_RECORDS,
+)
 from oneuser.pipeline.stages.attribution import attribution
 from oneuser.pipeline.stages.graph import build_graph
 from oneuser.pipeline.stages.identity import identity as resolve_identity
@@ -71,6 +79,9 @@ STAGES: tuple[Stage, ...] = (
             IDENTIFIERS,
             EVENT_IDENTIFIERS,
             LINKS,
+            ACCOUNT_PROFILES,
+            ACCOUNT_PARENTS,
+            ACCOUNT_MEMBERS,
             REFERENCE_INPUTS,
             REJECTED_RECORDS,
         ),
@@ -86,7 +97,17 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "identity",
         resolve_identity,
-        reads=(EVENTS, EVENT_IDENTIFIERS, IDENTIFIER_VALUES, EDGES, COMPONENTS),
+        reads=(
+            EVENTS,
+            EVENT_IDENTIFIERS,
+            IDENTIFIERS,
+            IDENTIFIER_VALUES,
+            EDGES,
+            COMPONENTS,
+            ACCOUNT_PROFILES,
+            ACCOUNT_PARENTS,
+            ACCOUNT_MEMBERS,
+        ),
         writes=(
             USER_IDS,
             USER_REDIRECTS,
@@ -96,10 +117,11 @@ STAGES: tuple[Stage, ...] = (
             LINEAGE,
             EVENTS_RESOLVED,
             ACCOUNT_MEMBERSHIPS,
+            ACCOUNT_ROLLUP,
             DIM_ACCOUNT,
             DIM_USER,
         ),
-        sections=("deployment", "identity", "consent", "gates"),
+        sections=("deployment", "identity", "consent", "gates", "accounts"),
     ),
     Stage(
         "sessions",

@@ -23,6 +23,7 @@ from oneuser.events.accounting import (
     tally_sources,
 )
 from oneuser.events.deduplicate import find_equal_rows, separate_equal_rows
+from oneuser.pipeline.account_files import account_group
 from oneuser.pipeline.copies import Kept, keep_one_copy
 from oneuser.pipeline.links import link_group
 from oneuser.pipeline.numbers import identifier_writes
@@ -81,7 +82,7 @@ def ingest(ctx: RunContext) -> None:
     _check_share(ctx, intake)
     if intake.files or intake.refused or touched:
         _write(ctx, intake, parsed, before, touched)
-    take_references(ctx, [link_group(ctx)])
+    take_references(ctx, [link_group(ctx), account_group(ctx)])
 
 
 def _ledger(ctx: RunContext) -> dict[tuple[str, str], Any]:
