@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from oneuser.core.config import Config
 
 config_app = typer.Typer(help="The configuration: with all defaults, and its schema.", no_args_is_help=True)
+# where files go in, and what one of them is called
+_INPUTS = {"sources": "source", "links": "link table", "accounts.files": "file about accounts"}
 _MARKS = {"ok": "ok  ", "note": "note", "problem": "FAIL"}
 
 
@@ -58,6 +60,7 @@ def validate(call: Call) -> None:
     check_manual_rules(config)
     paths = {("sources", name): source.path for name, source in config.sources.items()}
     paths |= {("links", name): table.path for name, table in config.links.items()}
+    paths |= {("accounts.files", name): file.path for name, file in config.accounts.files.declared.items()}
     inputs = {place: find_inputs(path) for place, path in paths.items()}
     missing = [
         ConfigProblem(f"{section}.{name}.path", f"no file matches {paths[section, name]}", code="config.value")
@@ -70,15 +73,14 @@ def validate(call: Call) -> None:
         )
     counts = {place: None if files is None else len(files) for place, files in inputs.items()}
     by_section = {
-        section: {name: count for (owner, name), count in counts.items() if owner == section}
-        for section in ("sources", "links")
+        section: {name: count for (owner, name), count in counts.items() if owner == section} for section in _INPUTS
     }
-    document = {"files_by_source": by_section["sources"], "files_by_link_table": by_section["links"]}
+    document = {f"files_by_{noun.replace(' ', '_')}": by_section[section] for section, noun in _INPUTS.items()}
     call.output.document({"config": call.find_config(), "valid": True, **document})
     call.output.text(f"{call.find_config()} is valid")
     for (section, name), count in counts.items():
         found = "not looked at: the path is not a local one" if count is None else f"{count:,} files"
-        call.output.text(f"  {'source' if section == 'sources' else 'link table'} {name}: {found}")
+        call.output.text(f"  {_INPUTS[section]} {name}: {found}")
 
 
 def find_inputs(path: str) -> list[str] | None:

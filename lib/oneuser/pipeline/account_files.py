@@ -42,9 +42,8 @@ ACCOUNTS, PARENTS, MEMBERS = (f"{GROUP}.{name}" for name in ("accounts", "parent
 
 def account_group(ctx: RunContext) -> ReferenceGroup:
     """The files about accounts that are configured, taken in together: each is judged by the accounts there are."""
-    files = ctx.config.accounts.files
-    declared = {ACCOUNTS: files.accounts, PARENTS: files.parents, MEMBERS: files.members}
-    references = [_reference(name, file) for name, file in declared.items() if file is not None]
+    declared = {f"{GROUP}.{name}": file for name, file in ctx.config.accounts.files.declared.items()}
+    references = [_reference(name, file) for name, file in declared.items()]
 
     def judge(records: Mapping[str, DataFrame]) -> Judged:
         return _judge(ctx, records)

@@ -174,6 +174,13 @@ def test_validate_names_every_source_without_input(elsewhere: Path, capsys: pyte
     assert main(["validate", "--set", links]) == 2
     assert "links.crm.path" in capsys.readouterr().err
 
+    parents = "accounts.files.parents={path: parents.csv, format: csv}"
+    assert main(["validate", "--set", parents]) == 2
+    assert "accounts.files.parents.path" in capsys.readouterr().err
+    Path("parents.csv").touch()
+    assert main(["validate", "--set", parents]) == 0
+    assert "file about accounts parents: 1 files" in capsys.readouterr().out
+
 
 def test_validate_names_the_lines_of_manual_rules_that_contradict_each_other(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]

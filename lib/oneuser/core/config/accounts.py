@@ -82,6 +82,12 @@ class AccountFiles(Section):
     parents: ParentsFile | None = None
     members: MembersFile | None = None
 
+    @property
+    def declared(self) -> dict[str, ReferenceFile]:
+        """Those that there are, by their key."""
+        files = {"accounts": self.accounts, "parents": self.parents, "members": self.members}
+        return {name: file for name, file in files.items() if file is not None}
+
 
 class DomainRules(Section):
     """Membership by the domain of an address: of the accounts that list it as theirs in the accounts file.
