@@ -20,7 +20,7 @@ from oneuser.pipeline.explanation import (
     verdict_on_one,
     verdict_on_two,
 )
-from oneuser.pipeline.lookup import USER_ID, Identity, find_identifier, find_user, number_of, values_of
+from oneuser.pipeline.lookup import USER_ID, Identity, find_owner, find_user, number_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -181,8 +181,8 @@ class Explainer:
             raise ConfigError.single(
                 "explain", "give a User ID or an identifier as TYPE:VALUE, such as email:ann@example.com"
             )
-        keys, rules = self.keys(), self.rules.get(id_type)
-        number, spelling = number_of(self.published, keys, id_type=id_type, value=value, rules=rules)
+        rules = self.rules.get(id_type)
+        number, spelling = number_of(self.published, self.keys(), id_type=id_type, value=value, rules=rules)
         if number is None:
             raise OneUserError(
                 found=f"no {id_type} like this in the published tables",
@@ -190,9 +190,7 @@ class Explainer:
                 where=self.published.warehouse.root,
                 next_step="check type and spelling; `oneuser export table identifiers` lists what types there are",
             )
-        identity = find_identifier(
-            self.published, keys, id_type=id_type, value=value, rules=rules, unmasked=self.unmasked
-        )
+        identity = find_owner(self.published, number, spelling, unmasked=self.unmasked)
         return _End(identity, [number], {number: spelling}, id_type)
 
     def _wanted(self, numbers: Collection[int], name: str) -> DataFrame:

@@ -108,8 +108,11 @@ def find_identifier(
 ) -> Identity:
     """The person who owns an identifier now."""
     number, spelling = number_of(published, keys, id_type=id_type, value=value, rules=rules)
-    if number is None:
-        return Identity("unknown")
+    return Identity("unknown") if number is None else find_owner(published, number, spelling, unmasked=unmasked)
+
+
+def find_owner(published: Published, number: int, spelling: str, *, unmasked: bool = False) -> Identity:
+    """The person who owns the identifier of a number now; `spelling` is shown as it is."""
     owner = published.read(IDENTIFIER_MAP).where(F.col("identifier_id") == number).select("user_id").first()
     if owner is None:
         return Identity("unknown")
