@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 config_app = typer.Typer(help="The configuration: with all defaults, and its schema.", no_args_is_help=True)
 # where files go in, and what one of them is called
-_INPUTS = {"sources": "source", "links": "link table", "accounts.files": "file about accounts"}
+_INPUTS = {"sources": "source", "links": "link table", "accounts.files": "account file"}
 _MARKS = {"ok": "ok  ", "note": "note", "problem": "FAIL"}
 
 

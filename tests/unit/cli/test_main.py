@@ -179,7 +179,7 @@ def test_validate_names_every_source_without_input(elsewhere: Path, capsys: pyte
     assert "accounts.files.parents.path" in capsys.readouterr().err
     Path("parents.csv").touch()
     assert main(["validate", "--set", parents]) == 0
-    assert "file about accounts parents: 1 files" in capsys.readouterr().out
+    assert "account file parents: 1 files" in capsys.readouterr().out
 
 
 def test_validate_names_the_lines_of_manual_rules_that_contradict_each_other(

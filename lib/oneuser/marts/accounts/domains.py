@@ -138,9 +138,10 @@ def _domain_reader(free_mail: frozenset[str], excluded: frozenset[str]) -> Calla
     def problem_of(domain: str | None) -> str | None:
         if domain is None:
             return "invalid"
-        if domain in free_mail:
+        above = domain_and_above(domain)
+        if free_mail.intersection(above):
             return "free_mail"
-        return "excluded" if excluded.intersection(domain_and_above(domain)) else None
+        return "excluded" if excluded.intersection(above) else None
 
     def read(batches: Batches) -> Batches:
         for batch in batches:

@@ -65,7 +65,10 @@ def judge_parents(declared: Iterable[Parent]) -> tuple[list[Parent], dict[Parent
         refused |= dict.fromkeys(_with_two_parents(account_rows), TWO_PARENTS)
     for code in (CYCLE, TOO_DEEP):
         held = [row for row in rows if row not in refused]
-        bad = _bad_periods(_merged(held), code)
+        declared_so_far = _merged(held)
+        if _is_ordered(declared_so_far):
+            break
+        bad = _bad_periods(declared_so_far, code)
         refused |= {row: code for row in held if _overlaps_any(row, bad.get(row.account_id, ()))}
     accepted = [row for row in rows if row not in refused]
     hierarchy = _merged(accepted)
@@ -156,6 +159,31 @@ def _merged(rows: Iterable[Parent]) -> Hierarchy:
     for periods in hierarchy.values():
         periods.sort()
     return hierarchy
+
+
+def _is_ordered(hierarchy: Hierarchy) -> bool:
+    """Whether no way up, even through parents of different times, comes round or has more than `MAX_LEVELS` levels.
+
+    The usual case, told in one pass over the parents instead of a walk through time from each account.
+    """
+    ups = {account: {up for *_, up in periods} for account, periods in hierarchy.items()}
+    below: dict[str, list[str]] = {}
+    for account, parents in ups.items():
+        for up in parents:
+            below.setdefault(up, []).append(account)
+    n_waiting = {account: len(parents) for account, parents in ups.items()}
+    level = [up for up in below if up not in ups]
+    n_levels = 0
+    while level and n_levels <= MAX_LEVELS:
+        following: list[str] = []
+        for up in level:
+            for account in below.get(up, ()):
+                n_waiting[account] -= 1
+                if not n_waiting[account]:
+                    following.append(account)
+        n_levels += bool(following)
+        level = following
+    return n_levels <= MAX_LEVELS and not any(n_waiting.values())
 
 
 def _within(periods: Collection[tuple[int, int, str]], start: int, end: int) -> Iterator[tuple[int, int, str]]:
