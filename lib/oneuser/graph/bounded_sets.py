@@ -125,7 +125,7 @@ def watched_types(vertices: Iterable[Vertex], bounds: Bounds) -> list[tuple[Rule
 def _holds_too_many(one: set[int], other: set[int], bound: int) -> bool:
     """Whether two sets hold more values together than the bound, and than the larger of them already holds."""
     larger, smaller = (one, other) if len(one) >= len(other) else (other, one)
-    room = max(bound - len(larger), 0)
+    room = bound - len(larger)
     if len(smaller) <= room:
         return False
     n_new = 0

@@ -14,6 +14,18 @@ from oneuser.graph.replay import Bounds, Evidence, Moment, Replayed, Vertex
 
 TYPES = {"u": ("user_id", 1, True), "e": ("email", 2, True), "d": ("device", 8, False), "b": ("browser", 9, False)}
 UNBOUNDED = 1_000
+# prefixes of one another, short and long, and words in both orders
+MESSAGES = [
+    b"",
+    b"k",
+    b"k\0",
+    b"k\0\0",
+    b"l234567",
+    b"l2345678",
+    b"l2345678\0",
+    b"a" * 8 + b"b" * 8,
+    b"b" * 8 + b"a" * 8,
+]
 
 
 def bounds(*unique: str, conflict: str = "latest", max_identifiers: int = UNBOUNDED, **limits: int) -> Bounds:
@@ -116,25 +128,22 @@ class Group:
 
 
 def random_moment(chance: Random) -> Moment | None:
-    """Few times and few message keys, some of them prefixes of others, so that there are ties of every kind."""
+    """Few times and few message keys, so that there are ties of every kind."""
     if chance.random() < 0.15:
         return None
-    return (
-        chance.randrange(4),
-        chance.choice([b"", b"k", b"k\0", b"k\0\0", b"l", b"l234567", b"l2345678", b"l2345678\0"]),
-    )
+    return chance.randrange(4), chance.choice(MESSAGES)
 
 
-def random_group(chance: Random, n_identifiers: int = 10, n_edges: int = 14) -> Group:
-    """A group of any shape, of at most so many; it need not be connected, since replay does not ask."""
-    letters = [chance.choice("uuedddb") for _ in range(chance.randint(2, n_identifiers))]
+def random_group(chance: Random) -> Group:
+    """A group of any shape; it need not be connected, since replay does not ask."""
+    letters = [chance.choice("uuedddb") for _ in range(chance.randint(2, 10))]
     group = Group.of(" ".join(f"{letter}{n}" for n, letter in enumerate(letters)))
     users = [name for name in group.number if name[0] == "u"]
     for name in users:
         if chance.random() < 0.3:
             group.class_of[name] = chance.choice(["x", "y"])
     pairs = list(combinations(group.number, 2))
-    for one, other in chance.sample(pairs, min(len(pairs), chance.randint(1, n_edges))):
+    for one, other in chance.sample(pairs, min(len(pairs), chance.randint(1, 14))):
         both = TYPES[one[0]][1] + TYPES[other[0]][1]
         priority = chance.choice([both, both, chance.randint(1, 10)])
         first, last = random_moment(chance), random_moment(chance)
@@ -142,8 +151,23 @@ def random_group(chance: Random, n_identifiers: int = 10, n_edges: int = 14) -> 
         group.evidence.append(Evidence(*group.pair(f"{one} {other}"), priority, first, last, is_include))
     linked = {(edge.src, edge.dst) for edge in group.evidence}
     apart = [group.pair(" ".join(pair)) for pair in pairs]
-    group.excluded = [pair for pair in apart if pair not in linked and chance.random() < 0.4 / n_identifiers]
+    group.excluded = [pair for pair in apart if pair not in linked and chance.random() < 0.04]
     group.excluded += [(number, 99_999) for number in group.number.values() if chance.random() < 0.05]
+    return group
+
+
+def random_crowd(chance: Random) -> Group:
+    """A few people of many devices, which meet again and again, and browsers that join them meanwhile."""
+    hubs = [f"u{n}" for n in range(chance.randint(2, 4))]
+    devices = [f"{chance.choice('dddb')}{n}" for n in range(100, 100 + 25 * len(hubs))]
+    late = [f"b{n}" for n in range(900, 930)]
+    group = Group.of(" ".join([*hubs, *devices, *late]))
+    for place, name in enumerate(devices):
+        group.evidence.append(group.edge(f"{hubs[place % len(hubs)]} {name}", 1_000))
+    pairs = {tuple(sorted((chance.choice(devices), chance.choice([*devices, *late])))) for _ in range(400)}
+    group.evidence += [
+        group.edge(" ".join(pair), chance.randrange(900)) for pair in sorted(pairs) if pair[0] != pair[1]
+    ]
     return group
 
 

@@ -19,7 +19,7 @@ from oneuser.graph.replay import (
     residual,
 )
 from tests.unit.graph.plain_replay import order_plainly, replay_plainly
-from tests.unit.graph.replay_groups import Group, bounds, random_bounds, random_group
+from tests.unit.graph.replay_groups import Group, bounds, random_bounds, random_crowd, random_group
 
 
 def replayed(group: Group, limits: Bounds) -> Replayed:
@@ -164,6 +164,16 @@ def test_a_refusal_does_not_stand_where_later_edges_join_its_ends() -> None:
     group.evidence.append(group.edge("u1 u2", None, include=True))
 
     assert outcome(group, bounds("u")) == (["u1 u2 u3 u4"], [])
+
+
+def test_a_pair_that_has_grown_since_it_was_refused_is_judged_anew() -> None:
+    browsers = [f"b{n}" for n in range(40)]
+    group = Group.of(" ".join(["u1", "u2", *browsers, "d1", "d2"]))
+    group.evidence = [group.edge(f"u{1 + n % 2} b{n}", 9) for n in range(40)]
+    for priority, names in enumerate(["b0 b1", "b0 d1", "b1 d2", "b2 b3"], start=1):
+        group.evidence.append(group.edge(names, 1, priority=priority))
+
+    assert outcome(group, bounds(d=1, max_identifiers=41))[1] == ["limit b2 b3", "size b0 b1"]
 
 
 def test_refusals_name_the_smaller_number_first_and_keep_the_order_in_which_they_were_tried() -> None:
@@ -344,12 +354,13 @@ def test_random_groups_are_replayed_as_by_the_plain_definition(block: int) -> No
         assert breaks_bounds(group.vertices, group.excluded, limits) or not found.refused, seed
 
 
-def test_large_groups_are_replayed_as_by_the_plain_definition() -> None:
-    # large enough that sets of many values meet again and again, grown and not grown
-    for seed in range(40):
+def test_people_of_many_devices_that_meet_again_and_again_are_kept_apart_as_by_the_plain_definition() -> None:
+    for seed in range(30):
         chance = Random(seed)
-        group = random_group(chance, n_identifiers=120, n_edges=600)
-        limits = bounds(d=chance.randint(8, 25), e=chance.randint(5, 12), max_identifiers=chance.choice([50, 1000]))
+        group = random_crowd(chance)
+        limits = bounds(
+            d=chance.randint(20, 40), b=chance.randint(8, 16), max_identifiers=chance.choice([40, 60, 1000])
+        )
 
         assert replayed(group, limits) == replay_plainly(group, limits), seed
 
@@ -367,3 +378,4 @@ def test_neither_the_order_of_input_nor_numbers_decide_anything(block: int) -> N
         other.number = dict(chance.sample(list(other.number.items()), len(other.number)))
 
         assert (outcome(other, limits), flags(other, limits)) == expected, seed
+        assert replayed(other, limits) == replay_plainly(other, limits), seed
