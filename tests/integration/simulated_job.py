@@ -18,7 +18,7 @@ from oneuser.pipeline.simulation.play import Played
 from oneuser.pipeline.simulation.reader import line_of
 from oneuser.pipeline.simulation.rulebook import DEPLOYMENT, KEY_FILE, Rulebook, load_rules
 from oneuser.pipeline.simulation.statements import Block, Event, Linked, Manual, Named, Setting, Statement, Unlinked
-from tests.integration.published import read_table
+from tests.integration.published import published_versions, read_table
 
 MANUAL_COLUMNS = ("action", "id_type_a", "id_value_a", "id_type_b", "id_value_b", "reason")
 LINK_COLUMNS = ("id_type_a", "id_value_a", "id_type_b", "id_value_b")
@@ -156,6 +156,10 @@ def apart(runs: Sequence[Sequence[Statement]], number: int) -> list[list[Stateme
 
 
 Facts = dict[str, Any]
+READ = (
+    "identifier_values", "identifier_map", "dim_user", "refused_edges", "events", "events_resolved",
+    "identifier_ownership", "user_ids", "lineage",
+)  # fmt: skip
 
 
 def simulated_facts(played: Played) -> Facts:
@@ -186,12 +190,14 @@ def simulated_facts(played: Played) -> Facts:
     }
 
 
+def _rows(warehouse: Path, name: str) -> list[dict[str, Any]]:
+    """Rows of a published table; none where nothing was ever written to it."""
+    return read_table(warehouse, name).to_pylist() if name in published_versions(warehouse) else []
+
+
 def published_facts(warehouse: Path, run_seq: int) -> Facts:
     """What readers see of a run of the real job, in the same values."""
-    rows = {name: read_table(warehouse, name).to_pylist() for name in (
-        "identifier_values", "identifier_map", "dim_user", "refused_edges", "events", "events_resolved",
-        "identifier_ownership", "user_ids", "lineage",
-    )}  # fmt: skip
+    rows = {name: _rows(warehouse, name) for name in READ}
     name = {row["identifier_id"]: (row["id_type"], row["id_value"]) for row in rows["identifier_values"]}
     line = {row["message_key"]: int(row["message_id"].removeprefix("line ")) for row in rows["events"]}
     contested = {row["identifier_id"] for row in rows["identifier_map"] if row["is_contested"]}

@@ -164,7 +164,14 @@ def test_a_shared_device() -> None:
     assert owners(done, 1) == {2: "P1", 3: "P1", 4: "P1", 5: "P2", 6: "P2"}
     assert owners(done, 2) == {2: "P2", 3: "P1", 4: "P2", 5: "P2", 6: "P2"}
     assert owners(done, 3) == {2: None, 3: "P1", 4: None, 5: "P2", 6: None}
-    assert [("shared" in people(done, run)["P1"]) for run in (1, 2, 3, 4)] == [False, False, False, True]
+    assert [person.identifiers for person in done.people(3)] == [person.identifiers for person in done.people(1)]
+
+
+def test_the_earliest_login() -> None:
+    done = played("28-earliest")
+
+    assert [("shared" in people(done, run)["P1"]) for run in (1, 2, 3)] == [True, False, True]
+    assert owners(done, 2) == owners(done, 3) == {2: "P1", 4: "P2", 5: "P2"}
 
 
 def test_an_over_shared_value() -> None:
