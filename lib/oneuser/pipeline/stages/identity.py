@@ -8,8 +8,6 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import COMPONENTS, EDGES
 from oneuser.contracts.identity import (
-    ACCOUNT_MEMBERSHIPS,
-    DIM_ACCOUNT,
     DIM_USER,
     EVENTS_RESOLVED,
     IDENTIFIER_HISTORY,
@@ -26,10 +24,9 @@ from oneuser.identity.carry_over import (
 from oneuser.identity.history import record_ownership, record_users
 from oneuser.identity.resolution import build_dim_user
 from oneuser.identity.stability import count_stability, stability_figures
-from oneuser.marts.accounts.accounts import build_dim_account
-from oneuser.marts.accounts.memberships import add_account_at, build_account_memberships
 from oneuser.pipeline.invariants import count_violations, ledger_invariants
 from oneuser.pipeline.people import resolve_people
+from oneuser.pipeline.stages.accounts import resolve_accounts
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -49,24 +46,17 @@ def identity(ctx: RunContext) -> None:
     owned_over_time = record_ownership(
         people.ownership, _before(ctx, IDENTIFIER_OWNERSHIP), run_seq=ctx.run_seq, as_of=ctx.as_of
     )
-    group_events = owned.where(
-        (F.col("type") == "group") & F.col("group_id").isNotNull() & F.col("user_id").isNotNull()
-    )
-    group_events = group_events.withColumnRenamed("group_id", "account_id")
-    memberships = ctx.cut(build_account_memberships(group_events))
-    with_account = add_account_at(owned, memberships).withColumn("account_id", F.coalesce("group_id", "account_id"))
+    accounts = resolve_accounts(ctx, owned, people.identifier_map)
     ctx.write_together(
         [
-            (EVENTS_RESOLVED, EVENTS_RESOLVED.conform(with_account), "replace"),
             (IDENTIFIER_MAP, people.identifier_map, "replace"),
             (USER_IDS, people.user_ids, "replace"),
             (IDENTIFIER_OWNERSHIP, owned_over_time, "replace"),
             (IDENTIFIER_HISTORY, history, "replace"),
             (LINEAGE, decided_lineage(people.decided, ctx.read(EDGES), before[IDENTIFIER_MAP.name]), "append"),
             (USER_REDIRECTS, decided_redirects(people.user_ids), "replace"),
-            (ACCOUNT_MEMBERSHIPS, memberships, "replace"),
-            (DIM_ACCOUNT, build_dim_account(group_events, memberships), "replace"),
-            (DIM_USER, build_dim_user(people.identifier_map, memberships), "replace"),
+            *accounts.writes,
+            (DIM_USER, build_dim_user(people.identifier_map, accounts.memberships, as_of=ctx.as_of), "replace"),
         ]
     )
     _count(ctx, before, owned)
