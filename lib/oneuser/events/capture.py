@@ -120,5 +120,8 @@ class IdentifierCapture:
 def _add(found: Identifier | str | None, link: str, links: list[Link], dropped: list[str]) -> None:
     if type(found) is str:
         dropped.append(found)
-    elif isinstance(found, Identifier) and all(found != other.identifier for other in links):
+    elif isinstance(found, Identifier):
+        for other in links:
+            if other.identifier == found:
+                return
         links.append(Link(found, link))
