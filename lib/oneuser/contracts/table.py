@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import pyarrow as pa
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
+from pyspark.sql.pandas.types import to_arrow_schema
 
 from oneuser.core.errors import ContractError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from pyspark.sql import Column, DataFrame, SparkSession
 
 Zone = Literal["raw", "pseudonymous", "control"]
@@ -69,6 +74,10 @@ class TableContract:
         Raises:
             ContractError: naming every missing or mistyped column at once.
         """
+        self._check(rows)
+        return rows.select(*self.columns)
+
+    def _check(self, rows: DataFrame) -> None:
         actual = {f.name: f.dataType.simpleString() for f in rows.schema}
         promised = {f.name: f.dataType.simpleString() for f in self.schema}
         problems = [
@@ -78,21 +87,36 @@ class TableContract:
         ]
         if problems:
             raise ContractError(self.name, problems)
-        return rows.select(*promised)
 
     def described(self, rows: DataFrame) -> DataFrame:
         """The conformed rows with each column's comment attached, for the writer."""
-        return self.conform(rows).select(
-            *[F.col(f.name).alias(f.name, metadata={"comment": f.comment}) for f in self.fields]
-        )
+        self._check(rows)
+        return rows.select(*[F.col(f.name).alias(f.name, metadata={"comment": f.comment}) for f in self.fields])
 
     def null_counts(self) -> list[Column]:
         """One aggregate per required column, for the writer to observe as it writes."""
         return [F.count_if(F.col(f.name).isNull()).alias(f"nulls_{f.name}") for f in self.fields if not f.nullable]
 
+    def frame(self, spark: SparkSession, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
+        """A frame of a few rows that are at hand: columns by name, absent ones null.
+
+        They stand in the plan itself, where Spark sees how many they are: what joins with none is gone before it runs.
+        """
+        types = to_arrow_schema(self.schema, timezone="UTC")
+        columns = [pa.array([_for_arrow(row.get(f.name)) for row in rows], f.type) for f in types]
+        return spark.createDataFrame(pa.Table.from_arrays(columns, schema=types), self.schema)
+
     def empty(self, spark: SparkSession) -> DataFrame:
         """A frame of this shape without rows."""
-        return spark.createDataFrame([], self.schema)
+        return self.frame(spark, [])
+
+
+def _for_arrow(value: Any) -> Any:
+    """A value as Arrow takes it: a map is a list of pairs, a time has its zone."""
+    if isinstance(value, dict):
+        return list(value.items())
+    # Spark hands out times in this machine's zone, without saying so
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
 def _spark_type(ddl: str) -> T.DataType:

@@ -221,10 +221,11 @@ def _reported(path: Any) -> str:
 
 def _paths(spark: SparkSession, files: Sequence[InputFile]) -> list[str]:
     """Paths in the form that Spark's readers take: they decode nothing, and expand what looks like a glob."""
-    return [_glob_safe(str(_hadoop_path(spark, file.path).toString())) for file in files]
+    return [glob_safe(str(_hadoop_path(spark, file.path).toString())) for file in files]
 
 
-def _glob_safe(path: str) -> str:
+def glob_safe(path: str) -> str:
+    """A path in which Spark's readers find nothing to expand."""
     return "".join(f"\\{char}" if char in "{}[]*?\\" else char for char in path)
 
 

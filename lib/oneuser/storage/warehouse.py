@@ -22,6 +22,8 @@ from pyspark.sql import functions as F
 from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import ContractError, EnvironmentProblem
 from oneuser.storage.files import Files
+from oneuser.storage.inputs import glob_safe
+from oneuser.storage.listing import Listing, checksum_name, read_listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -74,6 +76,7 @@ class Warehouse:
         self.spark = spark
         self._on_commit = on_commit or _no_hook
         self._transactions = itertools.count(1)
+        self._listings: dict[tuple[str, int], Listing | None] = {}
         self.root = _absolute(root)
         self.files = Files(spark)
         self._roots = {zone: f"{self.root}/{folder}" for zone, folder in _ZONE_FOLDERS.items()}
@@ -138,10 +141,23 @@ class Warehouse:
         """Rows of one version of a table; an empty frame of its shape where `version` is null."""
         if version is None:
             return contract.empty(self.spark)
+        listing = self._listing(contract, version)
+        if listing is not None:
+            paths = [glob_safe(f"{self.path(contract)}/{name}") for name in listing.files]
+            rows = self.spark.read.schema(listing.schema).parquet(*paths) if paths else contract.empty(self.spark)
+            return contract.conform(rows)
         # pinned even when it is the newest: a frame that is not would be computed again from whatever is newest then,
         # and what is persisted of it dropped, as soon as the stage writes to the table it reads
         reader = self.spark.read.format("delta").option("versionAsOf", version)
         return contract.conform(reader.load(self.path(contract)))
+
+    def _listing(self, contract: TableContract, version: int) -> Listing | None:
+        """The files of a version, where Delta has listed them; null where they must be asked for through Delta."""
+        key = (contract.name, version)
+        if key not in self._listings:
+            checksum = f"{self.path(contract)}/_delta_log/{checksum_name(version)}"
+            self._listings[key] = read_listing(self.files.read_text(checksum)) if self.files.exists(checksum) else None
+        return self._listings[key]
 
     # writing ------------------------------------------------------------------------------------------------------
 
@@ -225,6 +241,8 @@ class Warehouse:
         with self._commit(contract, tag):
             if version is None:
                 self.files.remove(self.path(contract))
+                # its versions will be counted from 0 again
+                self._listings = {key: found for key, found in self._listings.items() if key[0] != contract.name}
             else:
                 DeltaTable.forPath(self.spark, self.path(contract)).restoreToVersion(version)
 

@@ -246,7 +246,7 @@ def _file_rows(
         row = before[(file.source, file.path)]
         found = (row["n_lines"], row["digest"], row["last_received_at"], row["state"], row["run_seq"])
         rows.append((file.source, file.path, file.n_bytes, file.modified_at, *found))
-    return FILES.conform(ctx.spark.createDataFrame(rows, FILES.schema))
+    return FILES.frame(ctx.spark, [dict(zip(FILES.columns, row, strict=True)) for row in rows])
 
 
 def _refused_rows(ctx: RunContext, intake: Intake) -> DataFrame:
@@ -254,7 +254,7 @@ def _refused_rows(ctx: RunContext, intake: Intake) -> DataFrame:
         (one.file.source, one.file.path, _short(one.digest), 0, one.code, one.detail, None, one.digest, ctx.run_seq)
         for one in intake.refused
     ]
-    return QUARANTINE.conform(ctx.spark.createDataFrame(rows, QUARANTINE.schema))
+    return QUARANTINE.frame(ctx.spark, [dict(zip(QUARANTINE.columns, row, strict=True)) for row in rows])
 
 
 def _short(digest: str) -> int:

@@ -1,0 +1,59 @@
+"""Which files a version of a table has, as Delta lists them itself in the checksum beside the commit.
+
+Reading a table through Delta replays its log in four Spark jobs, and asks it for its files in one more for each query.
+A table of few files is listed whole in its checksum (`allFiles` of the protocol's version checksum), so one small file
+says the same without any job. Whatever is not plain there is left to Delta.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from pyspark.sql import types as T
+
+# beyond this many paths Spark lists them by a job of its own
+_MOST_FILES = 32
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One version of a table: its columns, and its Parquet files relative to the table's folder."""
+
+    schema: T.StructType
+    files: tuple[str, ...]
+
+
+def checksum_name(version: int) -> str:
+    """Name of a version's checksum file in the log's folder."""
+    return f"{version:020d}.crc"
+
+
+def read_listing(text: str) -> Listing | None:
+    """The listing in a checksum file; null where it has none, or where the files alone do not say which rows are live.
+
+    Such are tables with deletion vectors, mapped columns, or partitions, whose values stand in no file.
+    """
+    checksum = json.loads(text)
+    metadata, files = checksum.get("metadata") or {}, checksum.get("allFiles")
+    is_plain = (
+        (checksum.get("protocol") or {}).get("minReaderVersion") == 1
+        and (metadata.get("format") or {}).get("provider") == "parquet"
+        and not metadata.get("partitionColumns")
+    )
+    if not is_plain or files is None or len(files) > _MOST_FILES or len(files) != checksum.get("numFiles"):
+        return None
+    if not all(_is_plain(file) for file in files):
+        return None
+    return Listing(T.StructType.fromJson(json.loads(metadata["schemaString"])), tuple(_name(file) for file in files))
+
+
+def _is_plain(file: dict[str, Any]) -> bool:
+    return not file.get("deletionVector") and not file.get("partitionValues") and ":" not in file["path"]
+
+
+def _name(file: dict[str, Any]) -> str:
+    """Paths are written as in a URI."""
+    return unquote(file["path"])
