@@ -176,16 +176,18 @@ class Warehouse:
             counted.write.format("delta")
             .mode(mode)
             .option("userMetadata", json.dumps(asdict(tag)))
-            # a commit that landed though its response was lost is not made twice; RESTORE keeps transaction ids, so the
-            # fence, new for every attempt, and a counter make each write a transaction of its own
-            .option("txnAppId", f"oneuser.{contract.name}.{tag.run_seq}.{tag.attempt}.{tag.fence}")
-            .option("txnVersion", str(next(self._transactions)))
             # statistics of personal columns would outlive their rows; nothing else prunes by statistics yet
             .option("delta.dataSkippingNumIndexedCols", "0")
             .option("delta.enableDeletionVectors", "false")
         )
         if mode == "overwrite":
+            # made twice, it is the same; asking for the transactions of a table is a replay of its log
             writer = writer.option("overwriteSchema", "true")
+        else:
+            # a commit that landed though its response was lost is not made twice; RESTORE keeps transaction ids, so the
+            # fence, new for every attempt, and a counter make each write a transaction of its own
+            application = f"oneuser.{contract.name}.{tag.run_seq}.{tag.attempt}.{tag.fence}"
+            writer = writer.option("txnAppId", application).option("txnVersion", str(next(self._transactions)))
         if contract.partition_by:
             writer = writer.partitionBy(*contract.partition_by)
         with self._commit(contract):
