@@ -27,7 +27,7 @@ def main() -> None:
 
     config = load_config(sys.argv[1])
     spark = build_session(SparkSettings(master="local[2]", driver_memory="1g", shuffle_partitions=2))
-    run_pipeline(spark, config, RunOptions(on_commit=at_commit))
+    run_pipeline(spark, config, RunOptions(on_commit=at_commit, seconds_at_risk=0.0))
     sys.stdout.write("\n".join(points) + "\n")
 
 

@@ -82,10 +82,14 @@ def is_gone(holder: str) -> bool:
 
 
 class Lease:
-    """The right to write the warehouse, held by one process for one run."""
+    """The right to write the warehouse, held by one process for one run.
 
-    def __init__(self, warehouse: Warehouse, *, fence: int, holder: str, ttl: timedelta) -> None:
+    `earlier` are the publications before this claim; none can have been added since they were read, or it had failed.
+    """
+
+    def __init__(self, warehouse: Warehouse, claims: list[Row], *, fence: int, holder: str, ttl: timedelta) -> None:
         self._warehouse = warehouse
+        self.earlier = published(claims)
         self._holder = holder
         self._ttl = ttl
         self.fence = fence
@@ -108,13 +112,13 @@ class Lease:
             if row["expires_at"].astimezone(UTC) > now and not is_lost and not is_gone(row["holder"]):
                 raise LockedError(holder=row["holder"], run_seq=row["run_seq"], expires_at=row["expires_at"])
         fence = 1 + max((row["fence"] for row in claims), default=0)
-        lease = cls(warehouse, fence=fence, holder=holder, ttl=ttl)
+        lease = cls(warehouse, claims, fence=fence, holder=holder, ttl=ttl)
         taken_over = [lease._row(row["fence"], state="abandoned") for row in held]
         lease._claim([*taken_over, lease._row(fence, state="leased")])
         lease._beat.start()
         return lease
 
-    def _claim(self, rows: list[tuple[object, ...]]) -> None:
+    def _claim(self, rows: list[dict[str, object]]) -> None:
         here = (self._warehouse.root, self.fence)
         _HELD_HERE.add(here)
         try:
@@ -157,7 +161,7 @@ class Lease:
         if n_changed == 0:
             raise LockedError(holder="another process, which took the lease over")
 
-    def _row(self, fence: int, *, state: str, **facts: object) -> tuple[object, ...]:
+    def _row(self, fence: int, *, state: str, **facts: object) -> dict[str, object]:
         row: dict[str, object] = {
             "fence": fence,
             "run_seq": 0,
@@ -169,11 +173,11 @@ class Lease:
             "published_at": None,
             "reason": None,
         }
-        return tuple((row | facts)[name] for name in PUBLICATIONS.columns)
+        return row | facts
 
-    def _merge(self, rows: list[tuple[object, ...]], *, update_if: str, values: Mapping[str, str]) -> int:
+    def _merge(self, rows: list[dict[str, object]], *, update_if: str, values: Mapping[str, str]) -> int:
         tag = CommitTag(run_seq=0, attempt=0, fence=self.fence)
-        incoming = self._warehouse.spark.createDataFrame(rows, PUBLICATIONS.schema)
+        incoming = PUBLICATIONS.frame(self._warehouse.spark, rows)
         try:
             if self._warehouse.head(PUBLICATIONS) is None:
                 return self._warehouse.append(PUBLICATIONS, incoming, tag)[1]

@@ -55,19 +55,24 @@ def write_published(warehouse: Warehouse, run_seq: int, tables: Mapping[str, int
 
 def current_publication(warehouse: Warehouse) -> Publication | None:
     """What readers see now, null before the first publication."""
-    return max(published(load_claims(warehouse)), key=lambda p: p.fence, default=None)
+    return newest(published(load_claims(warehouse)))
 
 
-def newest_completed(warehouse: Warehouse, runs: Iterable[RunRecord]) -> RunRecord | None:
+def newest(publications: Iterable[Publication]) -> Publication | None:
+    """The publication that readers follow, null where there is none."""
+    return max(publications, key=lambda p: p.fence, default=None)
+
+
+def newest_completed(publications: Iterable[Publication], runs: Iterable[RunRecord]) -> RunRecord | None:
     """The newest run that was published, whatever a rollback shows now; null before the first publication."""
     by_seq = {run.run_seq: run for run in runs}
-    done = [by_seq[p.run_seq] for p in published(load_claims(warehouse)) if p.kind == "run" and p.run_seq in by_seq]
+    done = [by_seq[p.run_seq] for p in publications if p.kind == "run" and p.run_seq in by_seq]
     return max(done, key=lambda run: run.run_seq, default=None)
 
 
-def mend_published_file(warehouse: Warehouse) -> None:
+def mend_published_file(warehouse: Warehouse, publications: Iterable[Publication]) -> None:
     """Bring `published.json` up to the newest publication, in case a process died between the two."""
-    shown = current_publication(warehouse)
+    shown = newest(publications)
     if shown is not None:
         write_published(warehouse, shown.run_seq, shown.tables)
 
@@ -79,9 +84,10 @@ def roll_back(warehouse: Warehouse, *, to_run: int, reason: str | None, ttl: tim
         ConfigError: where that run was never published.
         LockedError: while a run is under way.
     """
-    candidates = [p for p in published(load_claims(warehouse)) if p.run_seq == to_run and p.kind == "run"]
+    runs = [p for p in published(load_claims(warehouse)) if p.kind == "run"]
+    candidates = [p for p in runs if p.run_seq == to_run]
     if not candidates:
-        known = sorted({p.run_seq for p in published(load_claims(warehouse)) if p.kind == "run"})
+        known = sorted({p.run_seq for p in runs})
         raise ConfigError.single("--to", f"run {to_run} was never published; published runs: {known or 'none'}")
     target = candidates[-1]
     lease = Lease.acquire(warehouse, ttl=ttl)

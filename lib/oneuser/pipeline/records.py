@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from oneuser.storage.warehouse import CommitTag, Warehouse
 
 OPEN_STATES = ("begun", "failed", "interrupted", "planned")
+# a commit costs a second or two
+SECONDS_AT_RISK = 30.0
 
 
 @dataclass
@@ -116,21 +118,30 @@ def fold_rows(rows: Iterable[Row]) -> list[RunRecord]:
 
 
 class RunLog:
-    """Appends rows of one run to `runs`."""
+    """Appends rows of one run to `runs`.
 
-    def __init__(self, warehouse: Warehouse, run: RunRecord, tag: CommitTag) -> None:
+    Finished stages are written down together: at the latest before the publication, with the end of the attempt, or as
+    soon as `seconds_at_risk` of work would be lost by a crash.
+    """
+
+    def __init__(
+        self, warehouse: Warehouse, run: RunRecord, tag: CommitTag, *, seconds_at_risk: float = SECONDS_AT_RISK
+    ) -> None:
         self._warehouse = warehouse
         self._run = run
         self._tag = tag
+        self._seconds_at_risk = seconds_at_risk
+        self._pending: list[dict[str, Any]] = []
 
     def begun(self, now: datetime, *, kept_stages: Iterable[str]) -> None:
         """Make the attempt durable, with the inputs and table versions it starts from."""
         details = {"inputs": self._run.inputs, "base": self._run.base, "kept_stages": list(kept_stages)}
-        self._append("begun", "", "begun", now, details=details)
+        self._add("begun", "", "begun", now, details=details)
+        self.flush()
 
     def stage(self, now: datetime, done: StageRecord) -> None:
-        """Record a finished stage."""
-        self._append(
+        """Record a finished stage, with others that follow soon. One whose record is lost is done again."""
+        self._add(
             "stage",
             done.stage,
             done.state,
@@ -141,12 +152,21 @@ class RunLog:
             figures=done.figures,
             seconds=done.seconds,
         )
+        if sum(row["seconds"] for row in self._pending) >= self._seconds_at_risk:
+            self.flush()
 
     def ended(self, now: datetime, *, state: str, exit_code: int, message: str | None, seconds: float) -> None:
         """Record how the attempt ended."""
-        self._append("ended", "", state, now, details={"message": message}, seconds=seconds, exit_code=exit_code)
+        self._add("ended", "", state, now, details={"message": message}, seconds=seconds, exit_code=exit_code)
+        self.flush()
 
-    def _append(self, record: str, stage: str, state: str, now: datetime, **facts: Any) -> None:
+    def flush(self) -> None:
+        """Make durable what was recorded, in one commit. A publication without its record would have no figures."""
+        if self._pending:
+            self._warehouse.append(RUNS, RUNS.frame(self._warehouse.spark, self._pending).coalesce(1), self._tag)
+            self._pending = []
+
+    def _add(self, record: str, stage: str, state: str, now: datetime, **facts: Any) -> None:
         row = {
             "run_seq": self._run.run_seq,
             "attempt": self._tag.attempt,
@@ -158,13 +178,6 @@ class RunLog:
             "as_of": self._run.as_of,
             "config_hash": self._run.config_hash,
             "code_version": self._run.code_version,
-            "fingerprint": None,
-            "tables": None,
-            "figures": None,
-            "seconds": None,
-            "exit_code": None,
         } | facts
         row["details"] = json.dumps(facts.get("details") or {}, sort_keys=True, default=str)
-        spark = self._warehouse.spark
-        rows = spark.createDataFrame([tuple(row[name] for name in RUNS.columns)], RUNS.schema)
-        self._warehouse.append(RUNS, rows.coalesce(1), self._tag)
+        self._pending.append(row)

@@ -24,7 +24,7 @@ from oneuser.pipeline.gates import GateCheck, check_gates, require_gates
 from oneuser.pipeline.lease import Lease
 from oneuser.pipeline.manual_pairs import check_manual_rules
 from oneuser.pipeline.publication import check_own_commits, mend_published_file, newest_completed, write_published
-from oneuser.pipeline.records import RunLog, RunRecord, StageRecord, load_runs
+from oneuser.pipeline.records import SECONDS_AT_RISK, RunLog, RunRecord, StageRecord, load_runs
 from oneuser.pipeline.stages import STAGES, Stage
 from oneuser.privacy.keys import load_keys
 from oneuser.storage.inputs import InputFile, plan_inputs
@@ -64,7 +64,7 @@ class RunOptions:
 
     `stages` names those to do in this process; the run is published by whoever does the last one. `as_of` counts for a
     new run only. A plan is never published, and its gates stop nothing: the run stays open for the one that follows.
-    `on_commit` is called around every commit.
+    `on_commit` is called around every commit. Stages that took up to `seconds_at_risk` are recorded together.
     """
 
     stages: Sequence[str] | None = None
@@ -72,6 +72,7 @@ class RunOptions:
     is_plan: bool = False
     listener: Listener = field(default_factory=_Silent)
     on_commit: CommitHook | None = None
+    seconds_at_risk: float = SECONDS_AT_RISK
 
 
 @dataclass(frozen=True)
@@ -137,12 +138,11 @@ class _Attempt:
         self.lease = lease
         self.started = time.monotonic()
         runs = load_runs(warehouse)
-        self.completed = newest_completed(warehouse, runs)
-        if self.completed is not None:
-            mend_published_file(warehouse)
+        self.completed = newest_completed(lease.earlier, runs)
+        mend_published_file(warehouse, lease.earlier)
         self.run, self.is_new = self._this_run(runs)
         self.tag = CommitTag(self.run.run_seq, self.run.attempt, lease.fence)
-        self.record = RunLog(warehouse, self.run, self.tag)
+        self.record = RunLog(warehouse, self.run, self.tag, seconds_at_risk=options.seconds_at_risk)
         self.tables = self.run.tables
         self.start_heads: dict[str, int] = {}
 
@@ -152,6 +152,7 @@ class _Attempt:
         try:
             with own_errors(self.warehouse.root):
                 self._stages(wanted)
+                self.record.flush()
                 is_complete = all(stage.name in self.run.stages for stage in STAGES)
                 is_published = is_complete and not self.options.is_plan
                 if is_published:

@@ -1,0 +1,53 @@
+"""Finished stages are recorded together, but not so late that a crash costs much, and never after the end."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from oneuser.pipeline.records import RunLog, RunRecord, StageRecord, load_runs
+from oneuser.storage.warehouse import CommitTag, Warehouse
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def warehouse(spark: SparkSession, warehouse_path: Path) -> Warehouse:
+    return Warehouse(spark, str(warehouse_path))
+
+
+@pytest.fixture
+def log(warehouse: Warehouse) -> RunLog:
+    run = RunRecord(1, NOW, "shape", "0.1", inputs=[], base={})
+    begun = RunLog(warehouse, run, CommitTag(run_seq=1, attempt=1, fence=1), seconds_at_risk=10.0)
+    begun.begun(NOW, kept_stages=[])
+    return begun
+
+
+def done(stage: str, seconds: float) -> StageRecord:
+    return StageRecord(stage, 1, "done", "read", {"edges": 0}, {"edges": 2.0}, {}, seconds)
+
+
+def recorded(warehouse: Warehouse) -> list[str]:
+    (run,) = load_runs(warehouse)
+    return list(run.stages)
+
+
+def test_stages_wait_until_enough_work_is_at_risk(warehouse: Warehouse, log: RunLog) -> None:
+    log.stage(NOW, done("ingest", 6.0))
+    before = recorded(warehouse)
+    log.stage(NOW, done("graph", 5.0))
+
+    assert (before, recorded(warehouse)) == ([], ["ingest", "graph"])
+
+
+def test_the_end_records_what_still_waits(warehouse: Warehouse, log: RunLog) -> None:
+    log.stage(NOW, done("ingest", 1.0))
+    log.ended(NOW, state="failed", exit_code=1, message="no", seconds=2.0)
+
+    (run,) = load_runs(warehouse)
+
+    assert (list(run.stages), run.state, run.stages["ingest"].figures) == (["ingest"], "failed", {"edges": 2.0})
