@@ -28,6 +28,9 @@ _STORAGE_SIGNS = {
     "AccessDeniedException": "permission denied",
     "Read-only file system": "the file system is read-only",
     "Mkdirs failed to create": "a folder cannot be made",
+    "Parent path is not a directory": "a folder cannot be made where a file is",
+    "ParentNotDirectoryException": "a folder cannot be made where a file is",
+    "Not a directory": "a folder cannot be made where a file is",
     "Input/output error": "the device reports an error",
     "OutOfMemoryError": "the Java process ran out of memory",
 }

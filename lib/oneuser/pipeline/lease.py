@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 _TAKE_OVER = "stored.state = 'leased' AND incoming.state = 'abandoned'"
 _FINISH = "stored.state = 'leased' AND incoming.state IN ('published', 'released')"
 # how Delta says that another commit came in between
-_LOST_RACE = ("Concurrent", "METADATA_CHANGED", "PROTOCOL_CHANGED", "MetadataChanged", "ProtocolChanged")
+_LOST_RACE = (
+    "Concurrent", "DELTA_CONCURRENT", "METADATA_CHANGED", "PROTOCOL_CHANGED", "MetadataChanged", "ProtocolChanged",
+)  # fmt: skip
 # leases that are held in this process, by warehouse and fence; what is not here and says it is this process's was lost
 _HELD_HERE: set[tuple[str, int]] = set()
 _RENEW = "stored.state = 'leased' AND incoming.state = 'leased' AND stored.holder = incoming.holder"
