@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from oneuser.storage.warehouse import CommitTag, Warehouse
 
 OPEN_STATES = ("begun", "failed", "interrupted", "planned")
+# what is recorded in one instant still has its order
+_ORDER = {"begun": 0, "stage": 1, "ended": 2}
 # a commit costs a second or two
 SECONDS_AT_RISK = 30.0
 
@@ -81,7 +83,7 @@ def load_runs(warehouse: Warehouse) -> list[RunRecord]:
 def fold_rows(rows: Iterable[Row]) -> list[RunRecord]:
     """Add rows up to runs."""
     runs: dict[int, RunRecord] = {}
-    for row in sorted(rows, key=lambda r: (r["run_seq"], r["attempt"], r["recorded_at"])):
+    for row in sorted(rows, key=lambda r: (r["run_seq"], r["attempt"], _ORDER[r["record"]], r["recorded_at"])):
         details = json.loads(row["details"] or "{}")
         seq = row["run_seq"]
         if row["record"] == "begun":

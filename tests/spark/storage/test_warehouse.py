@@ -21,7 +21,9 @@ def users(warehouse: Warehouse, version: int | None) -> list[str]:
 
 def write_users(spark: SparkSession, warehouse: Warehouse, *ids: str, replace: bool) -> int:
     fields = {
-        f.name: {"string": "x", "bigint": 1, "timestamp": NOON, "map<string,bigint>": {}}.get(f.dtype)
+        f.name: {"string": "x", "bigint": 1, "timestamp": NOON, "map<string,bigint>": {}, "array<string>": []}.get(
+            f.dtype
+        )
         for f in DIM_USER.fields
     }
     rows = DIM_USER.frame(spark, [fields | {"user_id": user} for user in ids])
