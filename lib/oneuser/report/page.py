@@ -88,7 +88,7 @@ def _pictures(data: ReportData) -> dict[str, dict[str, Markup]]:
         drawn["timings"] = (charts.draw_timings(data.timings), "Bars of seconds per stage.")
     return {
         name: {
-            "svg": render_svg(spec, title=f"{title} The table below has the same numbers."),
+            "svg": render_svg(spec, name=name, title=f"{title} The table below has the same numbers."),
             "json": render_json(spec),
         }
         for name, (spec, title) in drawn.items()

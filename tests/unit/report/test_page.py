@@ -64,6 +64,14 @@ def test_every_picture_has_a_title_a_table_and_its_chart(page: str) -> None:
     assert read_page(page).tags.count("table") >= 6
 
 
+def test_the_same_data_gives_the_same_page_however_often_it_was_drawn(page: str) -> None:
+    assert render_page(made_up_data()) == page
+    # what a picture refers to is in the page, once
+    referred = set(re.findall(r"url\(#([^)]+)\)", page))
+    assert referred
+    assert referred <= set(read_page(page).ids)
+
+
 def test_text_of_the_data_is_escaped_everywhere() -> None:
     credits_ = tuple(Credit("linear", name, 10.0, 1000) for name in (HOSTILE, "(unattributed)"))
     data = made_up_data(
