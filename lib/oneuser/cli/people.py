@@ -78,6 +78,7 @@ def _show_identity(call: Call, found: Identity) -> None:
             "retired id": found.retired_id,
             "kind": found.kind,
             "account": found.account_id,
+            "other accounts": ", ".join(other for other in found.account_ids if other != found.account_id) or None,
             "first seen": found.first_seen_at,
             "last seen": found.last_seen_at,
         }
