@@ -138,37 +138,32 @@ class Explainer:
 
     def _chain(self, starts: list[int], ends: list[int]) -> list[Step] | None:
         """Reads the edges of those components alone that a chain with the fewest refusals can pass."""
-        places = self._places()
+        places = self.published.read(COMPONENTS).select("identifier_id", "component_id")
         wanted = places.join(self._wanted([*starts, *ends], "identifier_id"), on="identifier_id", how="left_semi")
         labels = {row["identifier_id"]: row["component_id"] for row in wanted.collect()}
-        refused = self._placed(self._open_refusals(), places)
-        crossings = refused.select("src_place", "dst_place").distinct().toArrow()
-        pairs = zip(*(crossings.column(name).to_pylist() for name in ("src_place", "dst_place")), strict=True)
+        crossings = self._crossings(places).toArrow()
+        pairs = zip(*(crossings.column(name).to_pylist() for name in crossings.column_names), strict=True)
         # an identifier in no component, such as a void one, is a place of its own
         from_places, to_places = ([labels.get(number, number) for number in numbers] for numbers in (starts, ends))
         passed = between(pairs, from_places, to_places)
         if not passed:
             return None
-        edges = self._inside(self._placed(self.published.read(EDGES), places), passed)
-        refusals = self._inside(refused, passed)
+        inside = places.join(self._wanted(passed, "component_id"), on="component_id", how="left_semi")
+        members = inside.select("identifier_id").unionByName(self._wanted(passed, "identifier_id")).distinct()
+        edges, refusals = self.published.read(EDGES), self._open_refusals()
+        for side in ("src", "dst"):
+            end = F.broadcast(members.withColumnRenamed("identifier_id", side))
+            edges, refusals = (rows.join(end, on=side, how="left_semi") for rows in (edges, refusals))
         return find_chain(map(_evidence, edges.collect()), map(_refusal, refusals.collect()), starts, ends)
 
-    def _places(self) -> DataFrame:
-        return self.published.read(COMPONENTS).select("identifier_id", "component_id")
-
-    def _placed(self, pairs: DataFrame, places: DataFrame) -> DataFrame:
-        """Pairs with the component of each end, the end itself where it is in none."""
+    def _crossings(self, places: DataFrame) -> DataFrame:
+        """Pairs of places between which an edge is refused: components, or an identifier that is in none."""
+        refused = self._open_refusals()
         for side in ("src", "dst"):
             of_side = places.select(F.col("identifier_id").alias(side), F.col("component_id").alias(f"{side}_label"))
-            pairs = pairs.join(of_side, on=side, how="left").withColumn(
-                f"{side}_place", F.coalesce(f"{side}_label", side)
-            )
-        return pairs
-
-    def _inside(self, placed: DataFrame, passed: Collection[int]) -> DataFrame:
-        for side in ("src_place", "dst_place"):
-            placed = placed.join(self._wanted(passed, side), on=side, how="left_semi")
-        return placed
+            refused = refused.join(of_side, on=side, how="left")
+        ends = [F.coalesce(f"{side}_label", side).alias(f"{side}_place") for side in ("src", "dst")]
+        return refused.select(*ends).distinct()
 
     # reading ------------------------------------------------------------------------------------------------------
 
