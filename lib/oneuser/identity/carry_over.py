@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from oneuser.core.keyed import Keys
     from oneuser.identity.ledger import Survivor
 
-NEVER_SEEN = "9999-12-31 23:59:59"
+# first seen of what no message carries: after everything, and within what counts of nanoseconds reach, in which other
+# readers than Spark hold a time
+NEVER_SEEN = "2262-01-01 00:00:00"
 
 
 def carry_over_user_ids(
