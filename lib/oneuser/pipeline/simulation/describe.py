@@ -43,13 +43,14 @@ def describe_run(played: Played, names: Mapping[str, str], before: Run | None) -
     """
     described = _Description(played, names)
     refused = described.refused()
+    still_refused = frozenset(refused)
     return Run(
         run=played.resolution.run_seq,
         people=described.people(),
         user_ids=described.user_ids(),
         changes=described.changes(),
         refused=refused,
-        admitted=tuple(edge for edge in (before.refused if before else ()) if edge not in refused),
+        admitted=tuple(edge for edge in (before.refused if before else ()) if edge not in still_refused),
         contested=described.contested(),
         void=described.shown(played.resolution.identifiers[number] for number in played.resolution.voids),
         blocked=described.shown(played.world.blocked),
