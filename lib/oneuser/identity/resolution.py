@@ -127,13 +127,13 @@ def _names_two_people(unique_priorities: Collection[int]) -> Column:
     return any_type & ~F.bool_or(F.col("link") == "alias")
 
 
-def build_dim_user(identifier_map: DataFrame, memberships: DataFrame, *, as_of: datetime | None = None) -> DataFrame:
+def build_dim_user(identifier_map: DataFrame, memberships: DataFrame, *, as_of: datetime) -> DataFrame:
     """One row per live User ID, with its identifiers counted by type and its present accounts.
 
     Args:
         identifier_map: Rows of `identifier_map`.
         memberships: Rows of `account_memberships`.
-        as_of: What "present" means: the run's own time. Without one, a membership without an end is present.
+        as_of: What "present" means: the run's own time.
 
     Returns:
         Rows of `dim_user`. `account_id` is the primary one of `account_ids`.
@@ -153,8 +153,10 @@ def build_dim_user(identifier_map: DataFrame, memberships: DataFrame, *, as_of: 
         F.sum("n").alias("n_identifiers"),
         F.map_from_entries(F.array_sort(F.collect_list(F.struct("id_type", "n")))).alias("identifiers_by_type"),
     )
+    has_begun = F.col("valid_from").isNull() | (F.col("valid_from") <= F.lit(as_of))
+    has_not_ended = F.col("valid_to").isNull() | (F.lit(as_of) < F.col("valid_to"))
     present = (
-        memberships.where(_is_present(as_of))
+        memberships.where(has_begun & has_not_ended)
         .groupBy("user_id")
         .agg(
             F.max(F.when(F.col("is_primary"), F.col("account_id"))).alias("account_id"),
@@ -164,11 +166,3 @@ def build_dim_user(identifier_map: DataFrame, memberships: DataFrame, *, as_of: 
     described = people.join(present, on="user_id", how="left")
     nowhere = F.array().cast("array<string>")
     return DIM_USER.conform(described.withColumn("account_ids", F.coalesce("present_ids", nowhere)))
-
-
-def _is_present(as_of: datetime | None) -> Column:
-    """Whether a membership holds at a time; whether it has no end where no time is given."""
-    if as_of is None:
-        return F.col("valid_to").isNull()
-    has_begun = F.col("valid_from").isNull() | (F.col("valid_from") <= F.lit(as_of))
-    return has_begun & (F.col("valid_to").isNull() | (F.lit(as_of) < F.col("valid_to")))

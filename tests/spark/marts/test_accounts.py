@@ -94,7 +94,7 @@ def test_group_messages_become_stretches_accounts_and_the_account_of_a_time(spar
     assert memberships_of(resolved) == memberships_of(memberships)
 
     # one row per account that any message carries
-    accounts = {row.account_id: row for row in build_dim_account(messages, memberships).collect()}
+    accounts = {row.account_id: row for row in build_dim_account(messages, memberships, as_of=at(99)).collect()}
     for account in ("x", "y", "z"):
         carried = [row for row in rows if row[1] == account]
         assert accounts[account].first_seen_at == naive(min(row[2] for row in carried))
@@ -111,7 +111,7 @@ def test_without_group_messages_nobody_has_an_account(spark: SparkSession) -> No
 
     assert memberships.collect() == []
     assert [row.account_id for row in add_account_at(times, memberships).collect()] == [None]
-    assert build_dim_account(messages, memberships).collect() == []
+    assert build_dim_account(messages, memberships, as_of=at(99)).collect() == []
 
 
 def stretches_of(rows: DataFrame) -> list[tuple[object, ...]]:
@@ -237,10 +237,9 @@ def test_a_person_has_one_primary_account_now_and_all_are_listed(spark: SparkSes
     ]
     memberships = spark.createDataFrame(stretches, ACCOUNT_MEMBERSHIPS.schema)
 
-    def present(as_of: datetime | None) -> dict[str, tuple[str | None, list[str]]]:
+    def present(as_of: datetime) -> dict[str, tuple[str | None, list[str]]]:
         rows = build_dim_user(people, memberships, as_of=as_of).collect()
         return {row.user_id: (row.account_id, row.account_ids) for row in rows}
 
     assert present(at(5)) == {"ann": ("b", ["a", "b"]), "bob": (None, []), "eve": (None, [])}
     assert present(at(9)) == {"ann": ("b", ["b"]), "bob": ("later", ["later"]), "eve": (None, [])}
-    assert present(None) == present(at(9))

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.identity import ACCOUNT_ROLLUP, DIM_ACCOUNT
 from oneuser.marts.accounts.batches import ANCESTORS_DDL, ancestor_batches
-from oneuser.marts.accounts.memberships import holds_at, memberships_at
+from oneuser.marts.accounts.memberships import holds_at
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -60,7 +60,7 @@ def build_dim_account(
     messages: DataFrame,
     memberships: DataFrame,
     *,
-    as_of: datetime | None = None,
+    as_of: datetime,
     profiles: DataFrame | None = None,
     rollup: DataFrame | None = None,
 ) -> DataFrame:
@@ -70,7 +70,7 @@ def build_dim_account(
         messages: `user_id` (null for nobody), `account_id`, `type` and `event_time` of each message. Those without an
             account say nothing.
         memberships: Rows of `account_memberships`.
-        as_of: What "now" means: the run's own time. Without one, a period without an end holds now.
+        as_of: What "now" means: the run's own time.
         profiles: Rows of `account_profiles`, where there is an accounts file.
         rollup: Rows of `account_rollup` of all accounts, where there are parents.
 
@@ -85,7 +85,8 @@ def build_dim_account(
         F.count_if("is_member").alias("n_users"),
     )
     # at any time a person has one row at most for an account
-    current = memberships_at(memberships, as_of).groupBy("account_id").agg(F.count("user_id").alias("n_current_users"))
+    now = memberships.where(holds_at(F.col("valid_from"), F.col("valid_to"), as_of))
+    current = now.groupBy("account_id").agg(F.count("user_id").alias("n_current_users"))
     accounts = counted.join(current, on="account_id", how="left")
     if profiles is None:
         accounts = accounts.withColumn("name", F.lit(None).cast("string"))
@@ -131,7 +132,7 @@ def _without_hierarchy(accounts: DataFrame) -> DataFrame:
 
 
 def _with_hierarchy(
-    accounts: DataFrame, rollup: DataFrame, memberships: DataFrame, by_member: DataFrame, as_of: datetime | None
+    accounts: DataFrame, rollup: DataFrame, memberships: DataFrame, by_member: DataFrame, as_of: datetime
 ) -> DataFrame:
     now = rollup.where(holds_at(F.col("valid_from"), F.col("valid_to"), as_of))
     above = now.groupBy("account_id").agg(
@@ -146,9 +147,7 @@ def _with_hierarchy(
     return described.withColumns({name: _or_zero(name) for name in counts})
 
 
-def _count_rolled_up(
-    rollup: DataFrame, memberships: DataFrame, by_member: DataFrame, as_of: datetime | None
-) -> DataFrame:
+def _count_rolled_up(rollup: DataFrame, memberships: DataFrame, by_member: DataFrame, as_of: datetime) -> DataFrame:
     """People by account above: who was a member while the one lay below the other, and who is now."""
     member, above = memberships.alias("member"), rollup.alias("above")
     is_same = F.col("member.account_id") == F.col("above.account_id")

@@ -73,20 +73,9 @@ def resolve_statements(statements: DataFrame, rules: MembershipRules) -> DataFra
     return ACCOUNT_MEMBERSHIPS.conform(clustered.mapInArrow(membership_batches(rules), STRETCHES_DDL))
 
 
-def memberships_at(memberships: DataFrame, moment: datetime | None) -> DataFrame:
-    """The memberships that hold at a time; those without an end where no time is given."""
-    return memberships.where(holds_at(F.col("valid_from"), F.col("valid_to"), moment))
-
-
-def holds_at(valid_from: Column, valid_to: Column, moment: datetime | None) -> Column:
-    """Whether a period holds at a time; whether it has no end where no time is given."""
-    if moment is None:
-        return valid_to.isNull()
-    return holds_when(valid_from, valid_to, F.lit(moment))
-
-
-def holds_when(valid_from: Column, valid_to: Column, moment: Column) -> Column:
-    """Whether a period, whose ends may be null, holds at the time that a column says."""
+def holds_at(valid_from: Column, valid_to: Column, moment: datetime | Column) -> Column:
+    """Whether a period, which is open where an end of it is null, holds at a time."""
+    moment = F.lit(moment)
     return (valid_from.isNull() | (valid_from <= moment)) & (valid_to.isNull() | (moment < valid_to))
 
 
@@ -116,7 +105,7 @@ def add_account_at(
     joined = rows.join(by_user, on=F.col(user) == F.col("_member"), how="left")
 
     def holds(stretch: Column) -> Column:
-        return holds_when(stretch["valid_from"], stretch["valid_to"], F.col(at))
+        return holds_at(stretch["valid_from"], stretch["valid_to"], F.col(at))
 
     # at most one stretch holds
     held = F.get(F.filter("_stretches", holds), F.lit(0))["account_id"]
