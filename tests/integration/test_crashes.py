@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 from oneuser.cli.demo import demo_config, generate_demo
 from oneuser.core.config import make_config
 from oneuser.pipeline.run import RunOptions, run_pipeline
+from tests.integration.crash_script import AS_OF
 from tests.integration.published import contents, published_versions
 
 SCRIPT = Path(__file__).with_name("crash_script.py")
@@ -38,7 +39,9 @@ def uninterrupted(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory)
     warehouse = tmp_path_factory.mktemp("calm") / "warehouse"
     points: list[str] = []
     # every stage is recorded at once, so that all runs have the same commits
-    options = RunOptions(on_commit=lambda when, table: points.append(f"{when} {table}"), seconds_at_risk=0.0)
+    options = RunOptions(
+        as_of=AS_OF, on_commit=lambda when, table: points.append(f"{when} {table}"), seconds_at_risk=0.0
+    )
     run_pipeline(spark, make_config(settings(folder, warehouse)), options)
     return folder, warehouse, len(points)
 
@@ -63,7 +66,8 @@ def holds_after_crash(spark: SparkSession, calm: tuple[Path, Path, int], scratch
     warehouse.parent.mkdir()
     crash(folder, warehouse, point)
 
-    result = run_pipeline(spark, make_config(settings(folder, warehouse)))
+    # a run that was killed before it was on record begins anew, at the same time
+    result = run_pipeline(spark, make_config(settings(folder, warehouse)), RunOptions(as_of=AS_OF))
 
     assert result.is_published
     assert sorted(published_versions(warehouse)) == sorted(published_versions(undisturbed))
