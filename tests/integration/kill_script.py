@@ -10,12 +10,15 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from oneuser.core.config import load_config
 from oneuser.core.session import SparkSettings, build_session
 from oneuser.pipeline.records import StageRecord
 from oneuser.pipeline.run import RunOptions, run_pipeline
 from oneuser.pipeline.stages import STAGES
+
+FIRST, SECOND = datetime(2027, 1, 1, tzinfo=UTC), datetime(2027, 1, 2, tzinfo=UTC)
 
 
 class CommitPoints:
@@ -38,10 +41,13 @@ class CommitPoints:
         self._reached(f"{when} {table} in {self._place}")
 
 
-def options(reached: Callable[[str], None]) -> RunOptions:
-    """Options of a run that tells of its commits. Every stage is recorded at once, so that all runs have the same."""
+def options(reached: Callable[[str], None], as_of: datetime = SECOND) -> RunOptions:
+    """Options of a run that tells of its commits. Every stage is recorded at once, so that all runs have the same.
+
+    The time is given: a run that is killed before it is on record begins anew, and history says when it was recorded.
+    """
     points = CommitPoints(reached)
-    return RunOptions(on_commit=points.at_commit, listener=points, seconds_at_risk=0.0)
+    return RunOptions(as_of=as_of, on_commit=points.at_commit, listener=points, seconds_at_risk=0.0)
 
 
 def main() -> None:

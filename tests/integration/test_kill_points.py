@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,9 @@ from oneuser.contracts.registry import TABLES
 from oneuser.core.config import make_config
 from oneuser.pipeline.run import run_pipeline
 from oneuser.pipeline.stages import STAGES
-from tests.integration.kill_script import options
+from tests.integration.kill_script import FIRST, SECOND, options
 from tests.integration.published import contents, published_versions
 
-pytestmark = pytest.mark.soak
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("kill_script.py")
 SEED = 20_260_301
@@ -68,10 +68,10 @@ def settings(inputs: Path, warehouse: Path) -> dict[str, Any]:
     return demo_config(inputs, warehouse) | {"keys": {"identifiers": "env:ONEUSER_TEST_SECRET"}}
 
 
-def run(spark: SparkSession, inputs: Path, warehouse: Path) -> list[str]:
+def run(spark: SparkSession, inputs: Path, warehouse: Path, as_of: datetime = SECOND) -> list[str]:
     """A run that must be published; returns its commits."""
     seen: list[str] = []
-    result = run_pipeline(spark, make_config(settings(inputs, warehouse)), options(seen.append))
+    result = run_pipeline(spark, make_config(settings(inputs, warehouse)), options(seen.append, as_of))
     assert result.is_published
     return seen
 
@@ -87,7 +87,7 @@ def calm(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Calm:
     days = sorted((demo / "events").glob("day=*"))
     for day in days[: len(days) // 2]:
         shutil.copytree(day, inputs / "events" / day.name)
-    commits_1 = run(spark, inputs, warehouse)
+    commits_1 = run(spark, inputs, warehouse, FIRST)
     first = copied(warehouse, scratch / "first")
     for day in days[len(days) // 2 :]:
         shutil.copytree(day, inputs / "events" / day.name)
@@ -161,7 +161,7 @@ def other_partitions(spark: SparkSession) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("other_partitions")
-@pytest.mark.parametrize("draw", [0, 1, 2])
+@pytest.mark.parametrize("draw", [0, pytest.param(1, marks=pytest.mark.soak), pytest.param(2, marks=pytest.mark.soak)])
 def test_a_killed_run_ends_like_an_undisturbed_one_however_it_is_partitioned(
     spark: SparkSession, calm: Calm, tmp_path: Path, draw: int
 ) -> None:
@@ -174,6 +174,7 @@ def test_a_killed_run_ends_like_an_undisturbed_one_however_it_is_partitioned(
     ends_like_an_undisturbed_run(spark, calm, warehouse)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("place", PLACES)
 def test_kills_at_every_commit_one_after_the_other_end_like_an_undisturbed_run(
     spark: SparkSession, calm: Calm, tmp_path: Path, place: str

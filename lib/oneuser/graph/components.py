@@ -64,16 +64,14 @@ def choose_engine(wanted: str, *, n_edges: int, one_task_max_edges: int, has_gra
     return EngineChoice("contraction", f"{too_many}, and GraphFrames is not on the class path")
 
 
-def connect(
-    edges: DataFrame, *, engine: str, checkpoint_folder: str, one_task_max_edges: int = 20_000_000
-) -> DataFrame:
+def connect(edges: DataFrame, *, engine: str, checkpoint_folder: str, one_task_max_edges: int) -> DataFrame:
     """Label each id that has an edge with the smallest id of its component.
 
     Args:
         edges: Pairs `src`, `dst` of bigint; duplicates, reversed pairs and loops are harmless.
         engine: one_task, contraction or graphframes.
         checkpoint_folder: Where graphframes may keep intermediate results; removed when it is done.
-        one_task_max_edges: How many links between roots contraction gives to one task, some 100 bytes each.
+        one_task_max_edges: How many links between roots contraction leaves to one task at most, some 100 bytes each.
 
     Returns:
         `identifier_id`, `component_id`: one row per id.

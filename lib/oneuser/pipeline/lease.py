@@ -8,6 +8,7 @@ wins and the other sees who did.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import threading
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from pyspark.sql import Row
 
     from oneuser.storage.warehouse import Warehouse
+
+_log = logging.getLogger(__name__)
 
 _TAKE_OVER = "stored.state = 'leased' AND incoming.state = 'abandoned'"
 _FINISH = "stored.state = 'leased' AND incoming.state IN ('published', 'released')"
@@ -190,11 +193,15 @@ class Lease:
             raise LockedError(holder="another process, which was faster") from None
 
     def _keep_alive(self) -> None:
-        """Renew the lease three times in its life; a process that dies stops renewing."""
+        """Renew the lease three times in its life; a process that dies stops renewing.
+
+        A renewal that fails is tried again at the next third. Whether the lease was lost by it, publishing will tell.
+        """
         while not self._stopped.wait(self._ttl.total_seconds() / 3):
-            with contextlib.suppress(LockedError):
-                self._merge(
-                    [self._row(self.fence, state="leased")],
-                    update_if=_RENEW,
-                    values={"expires_at": "incoming.expires_at"},
-                )
+            renewed = self._row(self.fence, state="leased")
+            try:
+                self._merge([renewed], update_if=_RENEW, values={"expires_at": "incoming.expires_at"})
+            except LockedError:
+                continue
+            except (OSError, Py4JError, PySparkException) as problem:
+                _log.warning("the lease was not renewed and will be tried again (%s)", type(problem).__name__)

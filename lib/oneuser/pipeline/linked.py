@@ -84,7 +84,12 @@ def _candidates(ctx: RunContext, gathered: Gathered) -> Candidates:
     edges = gathered.edges
     if gathered.excluded is not None:
         edges = edges.join(F.broadcast(gathered.excluded), on=["src", "dst"], how="left_anti")
-    labels = connect(edges, engine=choice.engine, checkpoint_folder=f"{ctx.warehouse.root}/.checkpoints")
+    labels = connect(
+        edges,
+        engine=choice.engine,
+        checkpoint_folder=f"{ctx.warehouse.root}/.checkpoints",
+        one_task_max_edges=rules.one_task_max_edges,
+    )
     vertices = describe_vertices(
         gathered.usable, gathered.edges if gathered.has_other_ends else None, ctx.read(IDENTIFIERS)
     )

@@ -108,7 +108,7 @@ def test_corrupted_components_are_found_on_the_cluster(spark: SparkSession, tmp_
     # given components {1, 2, 3} and {4, 5} and a lone 6
     edges = spark.createDataFrame([(1, 2), (2, 3), (4, 5)], "src bigint, dst bigint")
     vertices = spark.range(1, 7).withColumnRenamed("id", "identifier_id")
-    labels = connect(edges, engine="one_task", checkpoint_folder=str(tmp_path))
+    labels = connect(edges, engine="one_task", checkpoint_folder=str(tmp_path), one_task_max_edges=10**6)
     whole = vertices.join(labels, on="identifier_id", how="left").selectExpr(
         "identifier_id", "coalesce(component_id, identifier_id) AS component_id"
     )
@@ -133,7 +133,9 @@ def test_graphframes_gives_the_same_components(spark: SparkSession, tmp_path: Pa
     spark.conf.set("spark.sql.adaptive.enabled", is_adaptive)
     try:
         for engine in ("one_task", "graphframes"):
-            labels = connect(edges, engine=engine, checkpoint_folder=str(tmp_path / "checkpoints"))
+            labels = connect(
+                edges, engine=engine, checkpoint_folder=str(tmp_path / "checkpoints"), one_task_max_edges=10**6
+            )
             assert {row["identifier_id"]: row["component_id"] for row in labels.collect()} == expected
     finally:
         spark.conf.set("spark.sql.adaptive.enabled", before)

@@ -52,7 +52,9 @@ def edges_of(spark: SparkSession, pairs: Any) -> DataFrame:
 
 
 def labels_of(edges: DataFrame, engine: str, scratch: Path) -> dict[int, int]:
-    labels = connect(edges, engine=engine, checkpoint_folder=str(scratch / "checkpoints")).toPandas()
+    labels = connect(
+        edges, engine=engine, checkpoint_folder=str(scratch / "checkpoints"), one_task_max_edges=10**6
+    ).toPandas()
     found = dict(zip(labels["identifier_id"].tolist(), labels["component_id"].tolist(), strict=True))
     assert len(found) == len(labels), "an id has two labels"
     return found

@@ -1,0 +1,35 @@
+"""Random histories through the real job, on Spark and Delta: it publishes what the plain oracle says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from tests.integration.delta_histories import RealDeployment
+from tests.oracle.side_by_side import history_for_the_job
+
+# histories side by side in one warehouse, so that a run of the job is a run of all of them
+N_TOGETHER = 12
+
+
+def check(spark: SparkSession, root: Path, seed: int, n_together: int) -> None:
+    """Compare after each run."""
+    deployment = RealDeployment(spark, root)
+    for n_run, run in enumerate(history_for_the_job(seed, n_together)):
+        found, wanted = deployment.beside(run)
+        for part, expected in wanted.items():
+            assert found[part] == expected, (seed, n_run, part)
+
+
+def test_the_job_publishes_what_the_oracle_says(spark: SparkSession, tmp_path: Path) -> None:
+    check(spark, tmp_path, 173, 4)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(1000, 1010))
+def test_many_histories_through_the_job_are_what_the_oracle_says(
+    spark: SparkSession, tmp_path: Path, seed: int
+) -> None:
+    check(spark, tmp_path, seed, N_TOGETHER)

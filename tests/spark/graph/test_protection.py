@@ -1,0 +1,82 @@
+"""Which candidate components are replayed on Spark, with all that is known of each pair, and what comes of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from oneuser.contracts.graph import EDGES
+from oneuser.graph.protection import Candidates, find_broken, judged_components, refused_pairs, replay_components
+from oneuser.graph.replay import Bounds
+from oneuser.graph.replay_rows import replay_batches
+
+MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
+TYPES = {"user_id": 1, "email": 2, "anonymous_id": 9}
+KNOWN = {"user_id", "email"}
+# number, candidate component, type: two logins on a browser; a login and a browser that a rule keeps apart with an
+# e-mail between them; a renamed login; a browser alone
+PLACES = [
+    (1, 1, "user_id"), (2, 1, "user_id"), (3, 1, "anonymous_id"),
+    (4, 4, "user_id"), (5, 4, "anonymous_id"), (6, 4, "email"),
+    (7, 7, "user_id"), (8, 7, "user_id"), (9, 7, "anonymous_id"),
+    (10, 10, "anonymous_id"),
+]  # fmt: skip
+# ends, source, hours of first and last event; the pair of 1 and 3 is asserted twice
+ASSERTED: list[tuple[int, int, str, int | None, int | None]] = [
+    (1, 3, "event", 2, 3), (1, 3, "alias", 0, 1), (2, 3, "event", 1, 4),
+    (4, 6, "event", 1, 1), (5, 6, "crm", None, None),
+    (7, 8, "alias", 1, 1), (7, 9, "event", 2, 2),
+]  # fmt: skip
+
+
+def candidates(spark: SparkSession) -> Candidates:
+    def moment(hour: int | None) -> tuple[datetime | None, bytes | None]:
+        return (None, None) if hour is None else (MONDAY + timedelta(hours=hour), b"m")
+
+    vertices = [(number, component, id_type, bytes([number])) for number, component, id_type in PLACES]
+    edges = [
+        (src, dst, source, 1, *moment(first), *moment(last), None, 1, 1) for src, dst, source, first, last in ASSERTED
+    ]
+    return Candidates(
+        spark.createDataFrame(vertices, "identifier_id bigint, component_id bigint, id_type string, id_key binary"),
+        spark.createDataFrame(edges, EDGES.schema),
+        spark.createDataFrame([(7, 7), (8, 7)], "identifier_id bigint, value_class bigint"),
+        spark.createDataFrame([(4, 5), (5, 9)], "src bigint, dst bigint"),
+    )
+
+
+def replayed(given: Candidates, limits: Bounds) -> DataFrame:
+    broken = find_broken(given, limits)
+    return replay_components(given, broken, limits, priorities=TYPES, known_types=KNOWN, replay=replay_batches)
+
+
+def test_components_that_cannot_be_one_person_are_broken(spark: SparkSession) -> None:
+    given = candidates(spark)
+
+    def broken(limits: Bounds) -> set[int]:
+        return {row["component_id"] for row in find_broken(given, limits).collect()}
+
+    # then one value with another name is one value, and an exclude matters inside one component alone
+    assert broken(Bounds(frozenset({"user_id"}), {}, 1000)) == {1, 4}
+    assert broken(Bounds(frozenset(), {"user_id": 1}, 1000)) == {1, 4}
+    assert broken(Bounds(frozenset(), {}, 2)) == {1, 4, 7}
+
+
+@pytest.mark.parametrize(("conflict", "owner", "refused"), [("latest", 2, 1), ("earliest", 1, 2)])
+def test_a_shared_browser_goes_with_the_latest_or_the_earliest_login_over_all_sources(
+    spark: SparkSession, conflict: str, owner: int, refused: int
+) -> None:
+    given = candidates(spark)
+    limits = Bounds(frozenset({"user_id"}), {}, 1000, "earliest" if conflict == "earliest" else "latest")
+
+    decided = replayed(given, limits)
+
+    judged = {row["identifier_id"]: row for row in judged_components(given.vertices, decided).collect()}
+    assert {number: row["component_id"] for number, row in judged.items()} == {
+        1: 1, 2: 2, 3: owner, 4: 4, 5: 5, 6: 4, 7: 7, 8: 7, 9: 7, 10: 10,
+    }  # fmt: skip
+    assert {number for number, row in judged.items() if row["is_contested"]} == {3, 5}
+    assert not any(row["is_cut_off"] for row in judged.values())
+    assert {tuple(row) for row in refused_pairs(decided).collect()} == {(refused, 3, "unique"), (5, 6, "exclude")}
