@@ -27,11 +27,14 @@ class Link(NamedTuple):
 
 
 class IdentifierCapture:
-    """Captures the identifiers of messages of one source."""
+    """Captures the identifiers of messages of one source.
 
-    def __init__(self, spec: SourceSpec, keys: Keys) -> None:
+    `is_exact` holds where integers come as they were written; without it a message may have to be read again.
+    """
+
+    def __init__(self, spec: SourceSpec, keys: Keys, *, is_exact: bool) -> None:
         is_table = spec.is_table
-        self._readers = {t.name: IdentifierReader(t, keys, is_table=is_table) for t in spec.id_types}
+        self._readers = {t.name: IdentifierReader(t, keys, is_table=is_table, is_exact=is_exact) for t in spec.id_types}
         self._slots = tuple(
             (id_type, self._readers[id_type].read, make_getter(part, is_table=is_table))
             for id_type, part in spec.mapping.identifiers

@@ -31,13 +31,17 @@ class Identifier(NamedTuple):
 
 
 class IdentifierReader:
-    """Reads values of one type. The answer for a value is an `Identifier`, or the code that says why it is dropped."""
+    """Reads values of one type. The answer for a value is an `Identifier`, or the code that says why it is dropped.
 
-    def __init__(self, spec: IdTypeSpec, keys: Keys, *, is_table: bool) -> None:
+    `is_exact` holds where integers come as they were written, however long.
+    """
+
+    def __init__(self, spec: IdTypeSpec, keys: Keys, *, is_table: bool, is_exact: bool = True) -> None:
         self.id_type = spec.name
         self._normalise = make_normaliser(spec)
         self._hash = identifier_hasher(keys, spec.name)
         self._is_table = is_table
+        self._is_exact = is_exact
         self._keeps_plain = spec.normaliser in _PLAIN_NORMALISERS
         self._memo: dict[str, Identifier | str] = {}
         is_email, is_phone = spec.normaliser in _EMAIL_NORMALISERS, spec.normaliser == "phone"
@@ -51,7 +55,7 @@ class IdentifierReader:
         """
         if raw is None:
             return None
-        if type(raw) is float and not self._is_table and not -_INTEGER_LIMIT < raw < _INTEGER_LIMIT:
+        if type(raw) is float and not self._is_exact and not -_INTEGER_LIMIT < raw < _INTEGER_LIMIT:
             raise RoundedInteger
         value = raw if type(raw) is str else identifier_text(raw, is_table=self._is_table)
         if value is None:

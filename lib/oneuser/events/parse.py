@@ -49,7 +49,8 @@ class MessageParser:
         self._lines = LineReader(_watched(spec), spec.limits)
         self._limits = spec.limits
         self._hash_message = message_hasher(keys, spec.id_space)
-        self._capture = IdentifierCapture(spec, keys)
+        self._capture = IdentifierCapture(spec, keys, is_exact=is_table)
+        self._exact_capture = IdentifierCapture(spec, keys, is_exact=True)
         self._times = EventTimes(mapping, is_table=is_table, horizon=horizon)
         self._touches = TouchReader(mapping, is_table=is_table)
         self._message_id = make_getter(mapping.message_id, is_table=is_table)
@@ -73,9 +74,9 @@ class MessageParser:
         found, is_clean = self._lines.read(line)
         raw = None if is_clean and line[:1] == b"{" else canonical_json(found)
         try:
-            return self._parse(self._rooted(found), raw)
+            return self._parse(self._rooted(found), raw, self._capture)
         except RoundedInteger:
-            return self._parse(self._rooted(self._lines.read_exactly(line)), raw)
+            return self._parse(self._rooted(self._lines.read_exactly(line)), raw, self._exact_capture)
 
     def parse_row(self, row: dict[str, Any]) -> EventRow:
         """The event in a row of a table; `raw` is the row as JSON with sorted keys.
@@ -83,7 +84,7 @@ class MessageParser:
         Raises:
             RefusedLine: where the row cannot be an event.
         """
-        return self._parse(row, canonical_json(row))
+        return self._parse(row, canonical_json(row), self._capture)
 
     def _rooted(self, found: dict[str, Any]) -> dict[str, Any]:
         if self._root is None:
@@ -93,12 +94,12 @@ class MessageParser:
             raise RefusedLine("spec.no_root", "no object where the message should sit")
         return message
 
-    def _parse(self, message: dict[str, Any], raw: bytes | None) -> EventRow:
+    def _parse(self, message: dict[str, Any], raw: bytes | None, capture: IdentifierCapture) -> EventRow:
         kind = self._read_type(message)
         traits = self._traits(message)
         if type(traits) is dict and len(traits) > self._limits.max_traits:
             raise RefusedLine("limit.traits", f"more than {self._limits.max_traits} traits")
-        identifiers, dropped, unlinked = self._capture.capture(message, is_alias=kind == "alias")
+        identifiers, dropped, unlinked = capture.capture(message, is_alias=kind == "alias")
         group_id = self._read_group(message, dropped)
         if not identifiers and group_id is None:
             raise RefusedLine("spec.no_identity")

@@ -93,6 +93,7 @@ WOUNDED: dict[str, tuple[bytes, list[str], list[str]]] = {
     "boolean for an identifier": (line(userId=True), ["id.type"], ["a1"]),
     "fraction for an identifier": (line(userId=1.5), ["id.type"], ["a1"]),
     "integral fraction for an identifier": (line(userId=7.0), ["id.type"], ["a1"]),
+    "fraction beyond 64 bits": (line(userId="@").replace(b'"@"', b"1e30"), ["id.type"], ["a1"]),
     "integer": (line(userId=7), [], ["7", "a1"]),
     "integer beyond 64 bits": (line(userId=2**70 + 1), [], [str(2**70 + 1), "a1"]),
     "endless identifier": (line(userId="u" * 5000), ["id.length"], ["a1"]),
