@@ -94,31 +94,34 @@ def linking_messages(
         `message_key`, `event_time`, `run_seq`, `members`: structs of `priority`, `type_rank`, `identifier_id`, `link`,
         sorted, so that the best comes first. Messages with a single identifier have no row.
     """
+    # sort_array compares in compiled code, array_sort element by element in interpreted code
+    members = F.sort_array(F.collect_list(F.struct("priority", "type_rank", "identifier_id", "link")))
     messages = (
         usable.groupBy("message_key")
         .agg(
-            F.array_sort(F.collect_list(F.struct("priority", "type_rank", "identifier_id", "link"))).alias("members"),
+            members.alias("members"),
             F.first("event_time").alias("event_time"),
             F.first("run_seq").alias("run_seq"),
+            _may_name(unique_priorities).alias("_names_one"),
         )
-        .where(F.size("members") > 1)
+        .where((F.size("members") > 1) & F.col("_names_one"))
+        .drop("_names_one")
     )
-    if unique_priorities:
-        messages = messages.where(~_names_two_people(unique_priorities))
     if may_link is not None:
         messages = messages.join(may_link.select("message_key"), on="message_key", how="left_semi")
     return messages
 
 
-def _names_two_people(unique_priorities: Collection[int]) -> Column:
-    is_alias = F.exists("members", lambda member: member["link"] == "alias")
+def _may_name(unique_priorities: Collection[int]) -> Column:
+    """Whether a message carries at most one value of each unique type, or is an alias message; an aggregate."""
 
     def has_two(priority: int) -> Column:
-        same = F.filter("members", lambda member: (member["priority"] == priority) & member["link"].isin(*CARRIED))
-        return F.size(F.array_distinct(F.transform(same, lambda member: member["identifier_id"]))) > 1
+        is_one = (F.col("priority") == priority) & F.col("link").isin(*CARRIED)
+        value = F.when(is_one, F.col("identifier_id"))
+        return F.coalesce(F.min(value) < F.max(value), F.lit(False))
 
-    has_two_of_any = reduce(lambda one, other: one | other, [has_two(p) for p in sorted(unique_priorities)])
-    return ~is_alias & has_two_of_any
+    has_two_of_any = reduce(lambda one, other: one | other, map(has_two, sorted(unique_priorities)), F.lit(False))
+    return F.bool_or(F.col("link") == "alias") | ~has_two_of_any
 
 
 def without_members(messages: DataFrame, left_out: DataFrame) -> DataFrame:

@@ -94,7 +94,7 @@ def _edges_inside(edges: DataFrame, members: DataFrame) -> DataFrame:
 def _carried_together(event_identifiers: DataFrame, members: DataFrame) -> DataFrame:
     """What messages carry of a component, three identifiers or more, the best one first; each combination once."""
     carried = event_identifiers.where(F.col("link").isin(*_CARRIED)).select("message_key", "identifier_id", "type_rank")
-    best_first = F.array_sort(F.collect_set(F.struct("strength", "type_rank", "identifier_id")))
+    best_first = F.sort_array(F.collect_set(F.struct("strength", "type_rank", "identifier_id")))
     messages = (
         carried.join(members, on="identifier_id", how="inner")
         .groupBy("message_key", "component_id")
