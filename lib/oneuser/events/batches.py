@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
-from oneuser.events.parse import EVENT_COLUMNS, MessageParser, canonical_json
+from oneuser.events.ordinary import LineParser
+from oneuser.events.parse import EVENT_COLUMNS, NO_EVENT, MessageParser, canonical_json
 from oneuser.events.syntax import RefusedLine
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from oneuser.core.keyed import Keys
-    from oneuser.events.parse import EventRow
     from oneuser.events.spec import SourceSpec
 
 # a refused line is kept up to here
@@ -69,7 +69,6 @@ PARSED = ", ".join(
         *(f"{name} {_SPARK_TYPES.get(name, 'string')}" for name in EVENT_COLUMNS),
     ]
 )
-_NO_EVENT: EventRow = (None,) * len(EVENT_COLUMNS)
 _NO_CODE = (None, None, None)
 
 
@@ -93,7 +92,7 @@ def parse_lines(lines: DataFrame, *, spec: SourceSpec, keys: Keys, horizon: int)
     )
 
     def parse_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        parser = MessageParser(spec, keys, horizon=horizon)
+        parser = LineParser(spec, keys, horizon=horizon)
         with _no_cycle_search():
             for batch in batches:
                 yield _parse_line_batch(parser, batch)
@@ -132,17 +131,15 @@ def _no_cycle_search() -> Iterator[None]:
         gc.enable()
 
 
-def _parse_line_batch(parser: MessageParser, batch: pa.RecordBatch) -> pa.RecordBatch:
-    values, sizes = batch.column("value"), batch.column("n_bytes")
+def _parse_line_batch(parser: LineParser, batch: pa.RecordBatch) -> pa.RecordBatch:
+    values = batch.column("value")
     lines: list[Any] = values.to_pylist()
-    parsed: list[tuple[Any, ...]] = []
-    lengths: list[Any] = sizes.to_pylist()
-    for line, n_bytes in zip(lines, lengths, strict=True):
-        try:
-            parsed.append(_NO_CODE + parser.parse_line(line, n_bytes))
-        except RefusedLine as refusal:
-            parsed.append((refusal.code, refusal.detail, line[:MAX_KEPT_BYTES], *_NO_EVENT))
-    columns = _columns(parsed)
+    sizes: list[Any] = batch.column("n_bytes").to_pylist()
+    events, refusals = parser.parse(lines, sizes)
+    columns: dict[str, Any] = {name: [None] * len(lines) for name in ("code", "detail", "line")} | events
+    for place, refusal in refusals.items():
+        columns["code"][place], columns["detail"][place] = refusal.code, refusal.detail
+        columns["line"][place] = lines[place][:MAX_KEPT_BYTES]
     columns["raw"] = _raw(columns["code"], columns["raw"], values, lines)
     return _batch(batch.column("file"), batch.column("line_hash"), columns)
 
@@ -160,7 +157,7 @@ def _parse_row_batch(parser: MessageParser, batch: pa.RecordBatch) -> pa.RecordB
             _check_row(row, header, damage)
             parsed.append(_NO_CODE + parser.parse_row(row))
         except RefusedLine as refusal:
-            parsed.append((refusal.code, refusal.detail, line[:MAX_KEPT_BYTES], *_NO_EVENT))
+            parsed.append((refusal.code, refusal.detail, line[:MAX_KEPT_BYTES], *NO_EVENT))
     columns = _columns(parsed)
     columns["raw"] = pa.array(columns["raw"], pa.string())
     return _batch(batch.column("_file"), pa.array(np.frombuffer(b"".join(hashes), "<i8")), columns)

@@ -5,16 +5,23 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from oneuser.events.block import make_column_reader
 from oneuser.events.derive import make_transform
-from oneuser.events.identifiers import Identifier, IdentifierReader
+from oneuser.events.identifiers import Identifier, IdentifierReader, RoundedInteger
 from oneuser.events.syntax import RefusedLine
 from oneuser.events.values import make_getter
 
 if TYPE_CHECKING:
     from oneuser.core.keyed import Keys
+    from oneuser.events.block import Block
     from oneuser.events.spec import SourceSpec
 
 _TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
+
+# of the links of one event, kept for values that come again soon
+_MEMO_SIZE = 100_000
+# shared by all messages of which nothing was dropped
+_NONE: list[str] = []
 
 Captured = tuple[list["Link"], list[str], list[str]]
 
@@ -24,6 +31,21 @@ class Link(NamedTuple):
 
     identifier: Identifier
     link: str
+
+
+class _EventLinks(dict[str, Link | None]):
+    """Links of an event by the value of an identifier as it is written; null where it is not simply an identifier."""
+
+    def __init__(self, reader: IdentifierReader) -> None:
+        super().__init__()
+        self._read = reader.read
+
+    def __missing__(self, value: str) -> Link | None:
+        found = self._read(value)
+        if len(self) >= _MEMO_SIZE:
+            self.clear()
+        self[value] = link = Link(found, "event") if isinstance(found, Identifier) else None
+        return link
 
 
 class IdentifierCapture:
@@ -40,6 +62,13 @@ class IdentifierCapture:
             for id_type, part in spec.mapping.identifiers
             if id_type in self._readers
         )
+        links = {name: _EventLinks(reader) for name, reader in self._readers.items()}
+        self._columns = tuple(
+            (links[id_type], make_column_reader(part))
+            for id_type, part in spec.mapping.identifiers
+            if id_type in self._readers
+        )
+        self._external_ids_column = make_column_reader(spec.mapping.external_ids)
         self._derived = tuple(
             (how.from_type, make_transform(how.transform), self._readers[id_type].read)
             for id_type, how in spec.mapping.derived
@@ -77,6 +106,32 @@ class IdentifierCapture:
             self._add_derived(links, dropped)
         if is_alias:
             self._add_previous(message, links, dropped)
+        return links, dropped, unlinked
+
+    def capture_block(self, block: Block) -> tuple[list[list[Link]], list[list[str]], list[list[str]]]:
+        """What `capture` gives for each message of a block, in three columns; aliases and rounded integers apart."""
+        links: list[list[Link]] = [[] for _ in block.messages]
+        dropped: list[list[str]] = [_NONE] * len(links)
+        unlinked: list[list[str]] = [_NONE] * len(links)
+        closer = {place for place, ids in enumerate(self._external_ids_column(block)) if type(ids) is list}
+        for event_links, read_column in self._columns:
+            for place, raw in enumerate(read_column(block)):
+                if raw is None:
+                    continue
+                link = event_links[raw] if type(raw) is str else None
+                if link is None:
+                    closer.add(place)
+                elif link not in links[place]:
+                    links[place].append(link)
+        if self._derived:
+            closer.update(range(len(links)))
+        for place in closer:
+            try:
+                found = self.capture(block.messages[place], is_alias=False)
+            except RoundedInteger:
+                block.unusual.add(place)
+            else:
+                links[place], dropped[place], unlinked[place] = found
         return links, dropped, unlinked
 
     def _new_id_type(self, message: dict[str, Any]) -> str:

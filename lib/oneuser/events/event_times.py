@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from oneuser.events.spec import Expression, Mapping, Time
 from oneuser.events.syntax import RefusedLine
-from oneuser.events.times import DAY, make_time_reader
+from oneuser.events.times import DAY, make_time_reader, plain_instants
 from oneuser.events.values import make_getter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    import numpy.typing as npt
 
     from oneuser.events.times import Instant
 
@@ -30,6 +34,8 @@ class EventTimes:
         self._sent_at = _reader(mapping.sent_at, is_table=is_table)
         self._received_at = _reader(mapping.received_at, is_table=is_table)
         self._horizon = horizon
+        declared = [part for part in (mapping.event_time, mapping.received_at) if isinstance(part, Time)]
+        self._is_plain = not any(part.pattern or part.zone for part in declared)
 
     def read(self, message: dict[str, Any]) -> tuple[int, int | None, str | None]:
         """Event time, receipt (null where there is none that can be), and how the first was found where not just read.
@@ -56,6 +62,24 @@ class EventTimes:
             raise RefusedLine(problem)
         return received_at, received_at, problem
 
+    def read_plain(
+        self, event_times: Sequence[Any], receipts: Sequence[Any]
+    ) -> tuple[list[int | None], list[int | None]]:
+        """Event times and receipts of many messages; the first is null where it takes `read` to find both.
+
+        Args:
+            event_times: Values as they are written.
+            receipts: The same of receipts.
+        """
+        if not self._is_plain:
+            return [None] * len(event_times), [None] * len(receipts)
+        times, received = plain_instants(event_times), plain_instants(receipts)
+        is_received = (received >= 0) & (received <= self._horizon)
+        is_missing = np.fromiter((receipt is None for receipt in receipts), bool, len(receipts))
+        latest = np.where(is_received, np.minimum(received + DAY, self._horizon), self._horizon)
+        is_plain = (times >= 0) & (times <= latest) & (is_received | is_missing)
+        return _or_null(times, is_plain), _or_null(received, is_received)
+
     def _from_device_clock(self, message: dict[str, Any], received_at: int | None) -> Instant:
         """The uncorrected time, moved by as much as the device's clock was wrong when it sent the message."""
         original_time, flag = self._original_time(message)
@@ -63,6 +87,15 @@ class EventTimes:
         if original_time is None or sent_at is None or received_at is None:
             return original_time, flag
         return original_time + received_at - sent_at, "time.skew"
+
+
+def _or_null(instants: npt.NDArray[np.int64], is_valid: npt.NDArray[np.bool_]) -> list[int | None]:
+    found: list[int | None] = instants.tolist()
+    return (
+        found
+        if is_valid.all()
+        else [instant if valid else None for instant, valid in zip(found, is_valid.tolist(), strict=True)]
+    )
 
 
 def _reader(expression: Expression | None, *, is_table: bool) -> Reader:

@@ -53,10 +53,9 @@ class LineReader:
         Raises:
             RefusedLine: with a code of the classes `json`, `limit` or `line`.
         """
-        if line[:1] == b"{" and line[-1:] == b"}":
-            found = self._read_as_written(line)
-            if found is not None:
-                return found, True
+        found = self.read_as_written(line)
+        if found is not None:
+            return found, True
         line = clean(line)
         is_clean = True
         try:
@@ -73,8 +72,10 @@ class LineReader:
             found = self._read_with_repeats(line.decode())
         return found, is_clean
 
-    def _read_as_written(self, line: bytes) -> dict[str, Any] | None:
+    def read_as_written(self, line: bytes) -> dict[str, Any] | None:
         """The object of a line that is written back byte for byte, so that no key was lost; null for any other line."""
+        if line[:1] != b"{":
+            return None
         try:
             found: dict[str, Any] = orjson.loads(line)
             is_same = orjson.dumps(found) == line

@@ -12,10 +12,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from oneuser.core.time_patterns import python_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    import numpy.typing as npt
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -27,6 +33,9 @@ _LEAST_WHOLE_TIME = len("2024-01-31T00:00:00Z")
 # up to the year 5138 in seconds; each further unit begins where the one before it ends
 _UNITS = ((10**11, _SECOND, 1, "time.epoch_s"), (10**14, 1000, 1, "time.epoch_ms"), (10**17, 1, 1, "time.epoch_us"))
 _MEMO_SIZE = 50_000
+
+# of this form every parser reads the same; whether it is a day and an hour at all is not said
+_PLAIN = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$"
 
 Instant = tuple[int | None, str | None]
 
@@ -66,6 +75,20 @@ def make_time_reader(pattern: str | None = None, zone: str | None = None) -> Cal
         return found
 
     return read_time if pattern or zone else read_plain_time
+
+
+def plain_instants(values: Sequence[Any]) -> npt.NDArray[np.int64]:
+    """Microseconds since 1970 of times in the usual form, ISO 8601 with a zone; below zero for any other value."""
+    texts: Any = pa.array([value if type(value) is str else None for value in values], pa.string())
+    plain = pc.if_else(pc.match_substring_regex(texts, _PLAIN), texts, pa.scalar(None, pa.string()))
+    try:
+        moments: Any = plain.cast(pa.timestamp("us", tz="UTC"))
+    except pa.ArrowInvalid:
+        # one of them is no day of the calendar or no hour of a day
+        read = make_time_reader()
+        instants = [read(text) for text in plain.to_pylist()]
+        return np.array([-1 if instant is None or flag else instant for instant, flag in instants], np.int64)
+    return moments.cast(pa.int64()).fill_null(-1).to_numpy()  # type: ignore[no-any-return]
 
 
 def micros(moment: datetime) -> int:

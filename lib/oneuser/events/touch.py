@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from oneuser.events.block import make_column_reader
 from oneuser.events.values import make_getter, plain_text, url_params
 
 if TYPE_CHECKING:
+    from oneuser.events.block import Block
     from oneuser.events.spec import Mapping
 
 CLICK_IDS = (
@@ -58,33 +60,51 @@ class TouchReader:
         self._page_url = make_getter(mapping.page_url, is_table=is_table)
         self._page_search = make_getter(mapping.page_search, is_table=is_table)
         self._referrer = make_getter(mapping.referrer, is_table=is_table)
+        self._columns = (
+            (lambda block: [self._declared(message) for message in block.messages])
+            if self._campaign_parts
+            else make_column_reader(None if isinstance(campaign, tuple) else campaign),
+            make_column_reader(mapping.page_url),
+            make_column_reader(mapping.page_search),
+            make_column_reader(mapping.referrer),
+        )
         self._memo: dict[str, _Url] = {}
 
     def read(self, message: dict[str, Any]) -> Touch:
         """The origin; `utm_*` parameters of the page count where the message names no campaign."""
-        campaign = self._read_campaign(message)
-        page = self._url(self._page_url(message))
-        search = self._page_search(message)
+        return self._combine(
+            self._declared(message), self._page_url(message), self._page_search(message), self._referrer(message)
+        )
+
+    def read_block(self, block: Block) -> dict[str, list[str | None]]:
+        """Columns with the origins of a block of messages."""
+        columns = [reader(block) for reader in self._columns]
+        touches = [self._combine(*values) for values in zip(*columns, strict=True)]
+        campaigns = map(list, zip(*(touch.campaign for touch in touches), strict=True))
+        return {
+            **{f"campaign_{part}": values for part, values in zip(CAMPAIGN_PARTS, campaigns, strict=True)},
+            "click_id_type": [touch.click_id_type for touch in touches],
+            "referrer_host": [touch.referrer_host for touch in touches],
+            "page_host": [touch.page_host for touch in touches],
+        }
+
+    def _combine(self, declared: Any, page_url: Any, search: Any, referrer_url: Any) -> Touch:
+        campaign = _read_campaign(declared) if declared else _NO_CAMPAIGN
+        page = self._url(page_url)
         if type(search) is str and search and page.campaign is _NO_CAMPAIGN and page.click_id_type is None:
             searched = self._url(search if search[0] == "?" else f"?{search}")
             page = _Url(page.host, searched.campaign, searched.click_id_type)
-        referrer = self._url(self._referrer(message))
+        referrer = self._url(referrer_url)
         if campaign is _NO_CAMPAIGN and page is _NO_URL and referrer is _NO_URL:
             return _NO_TOUCH
         if campaign is _NO_CAMPAIGN:
             campaign = page.campaign
         return Touch(campaign, page.click_id_type, referrer.host, page.host)
 
-    def _read_campaign(self, message: dict[str, Any]) -> Campaign:
+    def _declared(self, message: dict[str, Any]) -> Any:
         if self._campaign_parts:
-            declared = {name: getter(message) for name, getter in self._campaign_parts.items()}
-        else:
-            declared = self._campaign(message)
-        if type(declared) is not dict or not declared:
-            return _NO_CAMPAIGN
-        source, medium, name, term, content = (harmless(plain_text(declared.get(part))) for part in CAMPAIGN_PARTS)
-        found = (source, medium, name, term, content)
-        return _NO_CAMPAIGN if found == _NO_CAMPAIGN else found
+            return {name: getter(message) for name, getter in self._campaign_parts.items()}
+        return self._campaign(message)
 
     def _url(self, url: Any) -> _Url:
         if type(url) is not str or not url:
@@ -103,6 +123,14 @@ def harmless(value: str | None) -> str | None:
     if not value or len(value) > _MAX_CHARACTERS:
         return None
     return None if ("@" in value or "%40" in value) and _EMAIL_LIKE.search(value) else value
+
+
+def _read_campaign(declared: Any) -> Campaign:
+    if type(declared) is not dict:
+        return _NO_CAMPAIGN
+    source, medium, name, term, content = (harmless(plain_text(declared.get(part))) for part in CAMPAIGN_PARTS)
+    found = (source, medium, name, term, content)
+    return _NO_CAMPAIGN if found == _NO_CAMPAIGN else found
 
 
 def _read_url(url: str) -> _Url:

@@ -1,0 +1,167 @@
+"""Ordinary lines, a block at a time and column by column: several times faster than one by one.
+
+Ordinary is a line that is written back as it was read and holds a message with a type, an identity, an id and a time
+in the usual form. What is unusual about any other line is for `parse` to say, which is also what this must agree with.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from oneuser.events.block import Block, make_column_reader
+from oneuser.events.identifiers import identifier_text
+from oneuser.events.normalise import is_garbage
+from oneuser.events.parse import EVENT_COLUMNS, NO_EVENT, MessageParser, object_getter
+from oneuser.events.syntax import RefusedLine
+from oneuser.events.touch import harmless
+from oneuser.events.values import plain_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from oneuser.core.keyed import Keys
+    from oneuser.events.block import ColumnReader
+    from oneuser.events.spec import Expression, SourceSpec
+
+    Columns = dict[str, list[Any]]
+
+_BLOCK_SIZE = 128
+# an alias is never ordinary: its ids mean something else
+_ORDINARY_TYPES = {name: name for name in ("identify", "track", "page", "screen", "group")}
+_sorted_json = partial(orjson.dumps, option=orjson.OPT_SORT_KEYS)
+_CONSTANT = {"time_flag": None, "raw": None, "is_keyless": False}
+
+
+class LineParser:
+    """Parses lines of one source: ordinary ones together, others one by one."""
+
+    def __init__(self, spec: SourceSpec, keys: Keys, *, horizon: int) -> None:
+        self._parser = MessageParser(spec, keys, horizon=horizon)
+        self._ordinary = OrdinaryLines(self._parser, spec)
+        self._is_ordinary = True
+
+    def parse(self, lines: Sequence[bytes], sizes: Sequence[int]) -> tuple[Columns, dict[int, RefusedLine]]:
+        """Columns of events, null in lines that are none, and the refusals of those by their places."""
+        if self._is_ordinary:
+            columns = self._ordinary.parse(lines, sizes)
+        else:
+            columns = {name: [None] * len(lines) for name in EVENT_COLUMNS}
+        refusals: dict[int, RefusedLine] = {}
+        unusual = [place for place, key in enumerate(columns["message_key"]) if key is None]
+        for place in unusual:
+            try:
+                row = self._parser.parse_line(lines[place], sizes[place])
+            except RefusedLine as refusal:
+                row, refusals[place] = NO_EVENT, refusal
+            for name, value in zip(EVENT_COLUMNS, row, strict=True):
+                columns[name][place] = value
+        # of a source that writes its lines in another way all are unusual
+        self._is_ordinary = self._is_ordinary and 2 * len(unusual) <= len(lines)
+        return columns, refusals
+
+
+class OrdinaryLines:
+    """Parses the ordinary ones of the lines of one source, with the parts of its `parser`."""
+
+    def __init__(self, parser: MessageParser, spec: SourceSpec) -> None:
+        mapping = spec.mapping
+        self._parser = parser
+        self._limits = spec.limits
+        self._message_id = make_column_reader(mapping.message_id)
+        self._type = make_column_reader(mapping.type)
+        self._event = make_column_reader(mapping.event)
+        self._event_time = make_column_reader(mapping.event_time)
+        self._received_at = make_column_reader(mapping.received_at)
+        self._group_id = make_column_reader(mapping.group_id)
+        self._traits = _object_reader(mapping.traits)
+        self._properties = _object_reader(mapping.properties)
+        self._consent = make_column_reader(mapping.consent)
+
+    def parse(self, lines: Sequence[bytes], sizes: Sequence[int]) -> Columns:
+        """Columns of events by the places of their lines; `message_key` is null for lines that are not ordinary."""
+        columns: Columns = {name: [] for name in EVENT_COLUMNS}
+        longest, read = self._limits.max_line_bytes, self._parser.read_as_written
+        for start in range(0, len(lines), _BLOCK_SIZE):
+            some = slice(start, start + _BLOCK_SIZE)
+            messages = [
+                None if size > longest else read(line) for line, size in zip(lines[some], sizes[some], strict=True)
+            ]
+            for name, values in self._parse_block(Block(messages)).items():
+                columns[name] += values
+        event_times, receipts = self._parser.times.read_plain(columns["event_time"], columns["received_at"])
+        columns.update(event_time=event_times, received_at=receipts)
+        if None in event_times:
+            keys = zip(columns["message_key"], event_times, strict=True)
+            columns["message_key"] = [None if event_time is None else key for key, event_time in keys]
+        columns.update((name, [value] * len(lines)) for name, value in _CONSTANT.items())
+        return columns
+
+    def _parse_block(self, block: Block) -> Columns:
+        """Columns of a block, with times as they are written."""
+        columns: Columns = {"event_time": self._event_time(block), "received_at": self._received_at(block)}
+        columns["type"] = [_ORDINARY_TYPES.get(kind) if type(kind) is str else None for kind in self._type(block)]
+        block.require(columns["type"])
+        columns.update(self._read_identity(block, columns["type"]))
+        columns["event"] = [
+            harmless(event if type(event) is str else plain_text(event)) for event in self._event(block)
+        ]
+        columns.update(self._parser.touches.read_block(block))
+        columns.update(self._read_objects(block))
+        message_ids = [_message_id(value) for value in self._message_id(block)]
+        block.require(message_ids)
+        columns["message_id"] = message_ids
+        columns["content_hash"] = self._hash_contents(block)
+        hash_message, unusual = self._parser.hash_message, block.unusual
+        columns["message_key"] = [
+            None if text is None or place in unusual else hash_message(text.encode())
+            for place, text in enumerate(message_ids)
+        ]
+        return columns
+
+    def _read_identity(self, block: Block, kinds: Sequence[str | None]) -> Columns:
+        links, dropped, unlinked = self._parser.capture.capture_block(block)
+        group_ids: list[str | None] = []
+        for place, raw in enumerate(self._group_id(block)):
+            group_id = None
+            if raw is not None:
+                dropped[place] = [*dropped[place]]
+                group_id = self._parser.read_group(raw, dropped[place])
+            if group_id is None and (not links[place] or kinds[place] == "group"):
+                block.unusual.add(place)
+            group_ids.append(group_id)
+        return {"identifiers": links, "dropped": dropped, "unlinked": unlinked, "group_id": group_ids}
+
+    def _read_objects(self, block: Block) -> Columns:
+        traits, properties, consents = self._traits(block), self._properties(block), self._consent(block)
+        for place, value in enumerate(traits):
+            if type(value) is dict and len(value) > self._limits.max_traits:
+                block.unusual.add(place)
+        return {
+            "traits": [_sorted_json(value) if type(value) is dict and value else None for value in traits],
+            "properties": [_sorted_json(value) if type(value) is dict and value else None for value in properties],
+            "consent": [_sorted_json(value) if type(value) is dict else None for value in consents],
+        }
+
+    def _hash_contents(self, block: Block) -> list[bytes]:
+        for key in self._parser.transport:
+            for message in block.messages:
+                message.pop(key, None)
+        return [blake2b(_sorted_json(message), digest_size=8).digest() for message in block.messages]
+
+
+def _message_id(value: Any) -> str | None:
+    """The id of a message; null where its content has to serve as one."""
+    text = value if type(value) is str else identifier_text(value, is_table=True)
+    return None if text is None or is_garbage(text) else text
+
+
+def _object_reader(mapped: Expression | tuple[tuple[str, Expression], ...] | None) -> ColumnReader:
+    """A reader of traits or properties, which may be put together from declared parts."""
+    if not isinstance(mapped, tuple):
+        return make_column_reader(mapped)
+    getter = object_getter(mapped, is_table=False)
+    return lambda block: [getter(message) for message in block.messages]
