@@ -133,14 +133,13 @@ def _no_cycle_search() -> Iterator[None]:
 
 def _parse_line_batch(parser: LineParser, batch: pa.RecordBatch) -> pa.RecordBatch:
     values = batch.column("value")
-    lines: list[Any] = values.to_pylist()
     sizes: list[Any] = batch.column("n_bytes").to_pylist()
-    events, refusals = parser.parse(lines, sizes)
-    columns: dict[str, Any] = {name: [None] * len(lines) for name in ("code", "detail", "line")} | events
+    events, refusals = parser.parse(values, sizes)
+    columns: dict[str, Any] = {name: [None] * len(sizes) for name in ("code", "detail", "line")} | events
     for place, refusal in refusals.items():
         columns["code"][place], columns["detail"][place] = refusal.code, refusal.detail
-        columns["line"][place] = lines[place][:MAX_KEPT_BYTES]
-    columns["raw"] = _raw(columns["code"], columns["raw"], values, lines)
+        columns["line"][place] = values[place].as_py()[:MAX_KEPT_BYTES]
+    columns["raw"] = _raw(columns["code"], columns["raw"], values)
     return _batch(batch.column("file"), batch.column("line_hash"), columns)
 
 
@@ -177,16 +176,14 @@ def _columns(parsed: list[tuple[Any, ...]]) -> dict[str, Any]:
     return dict(zip(names, columns, strict=True))
 
 
-def _raw(
-    codes: Sequence[str | None], raws: Sequence[bytes | None], values: pa.Array[Any], lines: list[bytes]
-) -> pa.Array[Any]:
+def _raw(codes: Sequence[str | None], rewritten: Sequence[bytes | None], lines: pa.Array[Any]) -> pa.Array[Any]:
     """The messages as received. Lines that are well-formed as they stand are passed on without touching them."""
-    if any(raw is not None for raw in raws):
-        kept = (raw or (line if code is None else None) for code, raw, line in zip(codes, raws, lines, strict=True))
-        return pa.array(kept, pa.string())
-    texts = values.view(pa.string())
-    is_event = pc.is_null(pa.array(codes, pa.string()))
-    return texts if pc.all(is_event).as_py() else pc.if_else(is_event, texts, pa.scalar(None, pa.string()))
+    texts, nothing = lines.view(pa.string()), pa.scalar(None, pa.string())
+    is_kept: Any = pa.array(
+        [code is None and raw is None for code, raw in zip(codes, rewritten, strict=True)], pa.bool_()
+    )
+    kept = texts if pc.all(is_kept).as_py() else pc.if_else(is_kept, texts, nothing)
+    return pc.coalesce(kept, pa.array(rewritten, pa.string())) if any(raw is not None for raw in rewritten) else kept
 
 
 def _batch(files: pa.Array[Any], hashes: pa.Array[Any], columns: dict[str, Any]) -> pa.RecordBatch:

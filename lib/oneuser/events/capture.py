@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from oneuser.events.block import make_column_reader
 from oneuser.events.derive import make_transform
-from oneuser.events.identifiers import Identifier, IdentifierReader, RoundedInteger
+from oneuser.events.identifiers import MEMO_SIZE, Identifier, IdentifierReader, RoundedInteger
+from oneuser.events.memo import Memo
 from oneuser.events.syntax import RefusedLine
 from oneuser.events.values import make_getter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from oneuser.core.keyed import Keys
     from oneuser.events.block import Block
     from oneuser.events.spec import SourceSpec
 
 _TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
 
-# of the links of one event, kept for values that come again soon
-_MEMO_SIZE = 100_000
 # shared by all messages of which nothing was dropped
 _NONE: list[str] = []
 
@@ -31,21 +32,6 @@ class Link(NamedTuple):
 
     identifier: Identifier
     link: str
-
-
-class _EventLinks(dict[str, Link | None]):
-    """Links of an event by the value of an identifier as it is written; null where it is not simply an identifier."""
-
-    def __init__(self, reader: IdentifierReader) -> None:
-        super().__init__()
-        self._read = reader.read
-
-    def __missing__(self, value: str) -> Link | None:
-        found = self._read(value)
-        if len(self) >= _MEMO_SIZE:
-            self.clear()
-        self[value] = link = Link(found, "event") if isinstance(found, Identifier) else None
-        return link
 
 
 class IdentifierCapture:
@@ -62,7 +48,7 @@ class IdentifierCapture:
             for id_type, part in spec.mapping.identifiers
             if id_type in self._readers
         )
-        links = {name: _EventLinks(reader) for name, reader in self._readers.items()}
+        links = {name: Memo(_linker(reader), MEMO_SIZE) for name, reader in self._readers.items()}
         self._columns = tuple(
             (links[id_type], make_column_reader(part))
             for id_type, part in spec.mapping.identifiers
@@ -173,6 +159,16 @@ class IdentifierCapture:
         kinds = {link.link for link in links}
         if "alias" not in kinds or not any(kind.startswith("previous") for kind in kinds):
             raise RefusedLine("spec.alias", "alias without both ids")
+
+
+def _linker(reader: IdentifierReader) -> Callable[[str], Link | None]:
+    """A function from a value to its link to an event; null where the value is no identifier."""
+
+    def link(value: str) -> Link | None:
+        found = reader.judge(value)
+        return Link(found, "event") if isinstance(found, Identifier) else None
+
+    return link
 
 
 def _add(found: Identifier | str | None, link: str, links: list[Link], dropped: list[str]) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from oneuser.core.keyed import Keys, identifier_hasher
+from oneuser.events.memo import Memo
 from oneuser.events.normalise import has_hidden_characters, is_garbage, is_plain, make_normaliser
 
 if TYPE_CHECKING:
     from oneuser.events.spec import IdTypeSpec
 
 # per type and task; a value seen again within reach costs one look-up instead of normalising and hashing
-_MEMO_SIZE = 100_000
+MEMO_SIZE = 100_000
 _MAX_CHARACTERS = 1024
 _PLAIN_NORMALISERS = frozenset(["none", "trim"])
 _EMAIL_NORMALISERS = frozenset(["email", "uid2_email"])
@@ -43,7 +44,7 @@ class IdentifierReader:
         self._is_table = is_table
         self._is_exact = is_exact
         self._keeps_plain = spec.normaliser in _PLAIN_NORMALISERS
-        self._memo: dict[str, Identifier | str] = {}
+        self._memo = Memo(self.judge, MEMO_SIZE)
         is_email, is_phone = spec.normaliser in _EMAIL_NORMALISERS, spec.normaliser == "phone"
         self._invalid = "id.email" if is_email else "id.phone" if is_phone else "id.format"
 
@@ -61,15 +62,10 @@ class IdentifierReader:
         if value is None:
             # an empty cell of a typed column is not a number, and no value
             return None if self._is_table and raw != raw else "id.type"  # noqa: PLR0124 - NaN alone differs from itself
-        found = self._memo.get(value)
-        if found is None:
-            found = self._judge(value)
-            if len(self._memo) >= _MEMO_SIZE:
-                self._memo.clear()
-            self._memo[value] = found
-        return found
+        return self._memo[value]
 
-    def _judge(self, value: str) -> Identifier | str:
+    def judge(self, value: str) -> Identifier | str:
+        """The same for a text, without remembering it."""
         if self._keeps_plain and is_plain(value):
             return Identifier(self.id_type, self._hash(value), value)
         if has_hidden_characters(value.strip()):

@@ -1,7 +1,7 @@
 """Ordinary lines, a block at a time and column by column: several times faster than one by one.
 
-Ordinary is a line that is written back as it was read and holds a message with a type, an identity, an id and a time
-in the usual form. What is unusual about any other line is for `parse` to say, which is also what this must agree with.
+Ordinary is a line of well-formed JSON, no key twice, with a message that has a type, an identity, an id, and a time in
+the usual form. What is unusual about any other line is for `parse` to say, which is also what this must agree with.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from oneuser.events.values import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pyarrow as pa
 
     from oneuser.core.keyed import Keys
     from oneuser.events.block import ColumnReader
@@ -44,7 +46,7 @@ class LineParser:
         self._ordinary = OrdinaryLines(self._parser, spec)
         self._is_ordinary = True
 
-    def parse(self, lines: Sequence[bytes], sizes: Sequence[int]) -> tuple[Columns, dict[int, RefusedLine]]:
+    def parse(self, lines: pa.Array[Any], sizes: Sequence[int]) -> tuple[Columns, dict[int, RefusedLine]]:
         """Columns of events, null in lines that are none, and the refusals of those by their places."""
         if self._is_ordinary:
             columns = self._ordinary.parse(lines, sizes)
@@ -54,7 +56,7 @@ class LineParser:
         unusual = [place for place, key in enumerate(columns["message_key"]) if key is None]
         for place in unusual:
             try:
-                row = self._parser.parse_line(lines[place], sizes[place])
+                row = self._parser.parse_line(lines[place].as_py(), sizes[place])
             except RefusedLine as refusal:
                 row, refusals[place] = NO_EVENT, refusal
             for name, value in zip(EVENT_COLUMNS, row, strict=True):
@@ -81,14 +83,15 @@ class OrdinaryLines:
         self._properties = _object_reader(mapping.properties)
         self._consent = make_column_reader(mapping.consent)
 
-    def parse(self, lines: Sequence[bytes], sizes: Sequence[int]) -> Columns:
+    def parse(self, lines: pa.Array[Any], sizes: Sequence[int]) -> Columns:
         """Columns of events by the places of their lines; `message_key` is null for lines that are not ordinary."""
         columns: Columns = {name: [] for name in EVENT_COLUMNS}
-        longest, read = self._limits.max_line_bytes, self._parser.read_as_written
+        longest, read = self._limits.max_line_bytes, self._parser.read_plain
         for start in range(0, len(lines), _BLOCK_SIZE):
-            some = slice(start, start + _BLOCK_SIZE)
+            some: list[Any] = lines.slice(start, _BLOCK_SIZE).to_pylist()
             messages = [
-                None if size > longest else read(line) for line, size in zip(lines[some], sizes[some], strict=True)
+                None if size > longest else read(line)
+                for line, size in zip(some, sizes[start : start + _BLOCK_SIZE], strict=True)
             ]
             for name, values in self._parse_block(Block(messages)).items():
                 columns[name] += values

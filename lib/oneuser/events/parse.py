@@ -81,9 +81,9 @@ class MessageParser:
         except RoundedInteger:
             return self._parse(self._rooted(self._lines.read_exactly(line)), raw, self._exact_capture)
 
-    def read_as_written(self, line: bytes) -> dict[str, Any] | None:
-        """The message in a line that is written back byte for byte; null for any other line."""
-        found = self._lines.read_as_written(line)
+    def read_plain(self, line: bytes) -> dict[str, Any] | None:
+        """The message in a line that needs no closer look; null for any other line."""
+        found = self._lines.read_plain(line)
         if found is None or self._root is None:
             return found
         message = self._root(found)

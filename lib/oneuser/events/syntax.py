@@ -53,7 +53,7 @@ class LineReader:
         Raises:
             RefusedLine: with a code of the classes `json`, `limit` or `line`.
         """
-        found = self.read_as_written(line)
+        found = self.read_plain(line)
         if found is not None:
             return found, True
         line = clean(line)
@@ -72,8 +72,8 @@ class LineReader:
             found = self._read_with_repeats(line.decode())
         return found, is_clean
 
-    def read_as_written(self, line: bytes) -> dict[str, Any] | None:
-        """The object of a line that is written back byte for byte, so that no key was lost; null for any other line."""
+    def read_plain(self, line: bytes) -> dict[str, Any] | None:
+        """The object of a line that is well-formed as it stands and in which no key stands twice; null for others."""
         if line[:1] != b"{":
             return None
         try:
@@ -81,8 +81,11 @@ class LineReader:
             is_same = orjson.dumps(found) == line
         except (orjson.JSONDecodeError, orjson.JSONEncodeError):
             return None
-        # no deeper than it has brackets
-        return found if is_same and line.count(b"{") + line.count(b"[") <= self._max_depth else None
+        # what is written back byte for byte has lost no key; and no line is deeper than it has brackets
+        if is_same and line.count(b"{") + (line.count(b"[") if b"[" in line else 0) <= self._max_depth:
+            return found
+        n_keys = _count_keys(found, self._max_depth)
+        return None if n_keys < 0 or _may_repeat(line, n_keys) else found
 
     def read_exactly(self, line: bytes) -> dict[str, Any]:
         """The object of a line that `read` took, with integers beyond 64 bits, which the fast parser rounds."""

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from oneuser.events.block import make_column_reader
+from oneuser.events.memo import Memo
 from oneuser.events.values import make_getter, plain_text, url_params
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ class _Url(NamedTuple):
 
 
 _NO_URL = _Url(None, _NO_CAMPAIGN, None)
-_NO_TOUCH = Touch(_NO_CAMPAIGN, None, None, None)
 
 
 class TouchReader:
@@ -68,54 +68,46 @@ class TouchReader:
             make_column_reader(mapping.page_search),
             make_column_reader(mapping.referrer),
         )
-        self._memo: dict[str, _Url] = {}
+        self._urls = Memo(_read_url, _MEMO_SIZE)
 
     def read(self, message: dict[str, Any]) -> Touch:
         """The origin; `utm_*` parameters of the page count where the message names no campaign."""
-        return self._combine(
-            self._declared(message), self._page_url(message), self._page_search(message), self._referrer(message)
-        )
+        page = self._page(self._page_url(message), self._page_search(message))
+        campaign = _read_campaign(self._declared(message), page)
+        return Touch(campaign, page.click_id_type, self._url(self._referrer(message)).host, page.host)
 
     def read_block(self, block: Block) -> dict[str, list[str | None]]:
         """Columns with the origins of a block of messages."""
-        columns = [reader(block) for reader in self._columns]
-        touches = [self._combine(*values) for values in zip(*columns, strict=True)]
-        campaigns = map(list, zip(*(touch.campaign for touch in touches), strict=True))
+        declared, page_urls, searches, referrers = (reader(block) for reader in self._columns)
+        pages = [
+            self._page(url, search) if search else self._url(url)
+            for url, search in zip(page_urls, searches, strict=True)
+        ]
+        campaigns = [
+            _read_campaign(own, page) if own else page.campaign for own, page in zip(declared, pages, strict=True)
+        ]
+        parts = map(list, zip(*campaigns, strict=True))
         return {
-            **{f"campaign_{part}": values for part, values in zip(CAMPAIGN_PARTS, campaigns, strict=True)},
-            "click_id_type": [touch.click_id_type for touch in touches],
-            "referrer_host": [touch.referrer_host for touch in touches],
-            "page_host": [touch.page_host for touch in touches],
+            **{f"campaign_{name}": values for name, values in zip(CAMPAIGN_PARTS, parts, strict=True)},
+            "click_id_type": [page.click_id_type for page in pages],
+            "referrer_host": [self._url(referrer).host for referrer in referrers],
+            "page_host": [page.host for page in pages],
         }
-
-    def _combine(self, declared: Any, page_url: Any, search: Any, referrer_url: Any) -> Touch:
-        campaign = _read_campaign(declared) if declared else _NO_CAMPAIGN
-        page = self._url(page_url)
-        if type(search) is str and search and page.campaign is _NO_CAMPAIGN and page.click_id_type is None:
-            searched = self._url(search if search[0] == "?" else f"?{search}")
-            page = _Url(page.host, searched.campaign, searched.click_id_type)
-        referrer = self._url(referrer_url)
-        if campaign is _NO_CAMPAIGN and page is _NO_URL and referrer is _NO_URL:
-            return _NO_TOUCH
-        if campaign is _NO_CAMPAIGN:
-            campaign = page.campaign
-        return Touch(campaign, page.click_id_type, referrer.host, page.host)
 
     def _declared(self, message: dict[str, Any]) -> Any:
         if self._campaign_parts:
             return {name: getter(message) for name, getter in self._campaign_parts.items()}
         return self._campaign(message)
 
+    def _page(self, url: Any, search: Any) -> _Url:
+        page = self._url(url)
+        if type(search) is str and search and page.campaign is _NO_CAMPAIGN and page.click_id_type is None:
+            searched = self._urls[search if search[0] == "?" else f"?{search}"]
+            page = _Url(page.host, searched.campaign, searched.click_id_type)
+        return page
+
     def _url(self, url: Any) -> _Url:
-        if type(url) is not str or not url:
-            return _NO_URL
-        found = self._memo.get(url)
-        if found is None:
-            found = _read_url(url)
-            if len(self._memo) >= _MEMO_SIZE:
-                self._memo.clear()
-            self._memo[url] = found
-        return found
+        return self._urls[url] if type(url) is str else _NO_URL
 
 
 def harmless(value: str | None) -> str | None:
@@ -125,12 +117,13 @@ def harmless(value: str | None) -> str | None:
     return None if ("@" in value or "%40" in value) and _EMAIL_LIKE.search(value) else value
 
 
-def _read_campaign(declared: Any) -> Campaign:
-    if type(declared) is not dict:
-        return _NO_CAMPAIGN
+def _read_campaign(declared: Any, page: _Url) -> Campaign:
+    """The campaign that a message names, or that of its page."""
+    if type(declared) is not dict or not declared:
+        return page.campaign
     source, medium, name, term, content = (harmless(plain_text(declared.get(part))) for part in CAMPAIGN_PARTS)
     found = (source, medium, name, term, content)
-    return _NO_CAMPAIGN if found == _NO_CAMPAIGN else found
+    return page.campaign if found == _NO_CAMPAIGN else found
 
 
 def _read_url(url: str) -> _Url:

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -88,7 +89,7 @@ def one_by_one(raws: list[bytes], spec: SourceSpec) -> list[tuple[Any, ...]]:
 
 
 def together(raws: list[bytes], spec: SourceSpec) -> list[tuple[Any, ...]]:
-    columns, refusals = LineParser(spec, KEYS, horizon=HORIZON).parse(raws, [len(raw) for raw in raws])
+    columns, refusals = LineParser(spec, KEYS, horizon=HORIZON).parse(*batch(raws))
     codes = [
         (refusals[place].code, refusals[place].detail) if place in refusals else None for place in range(len(raws))
     ]
@@ -110,18 +111,25 @@ def test_poison_among_ordinary_lines_spoils_none_of_them(name: str) -> None:
 
 
 def test_an_ordinary_line_is_parsed_the_fast_way() -> None:
-    raws = [written(), written(type="group", groupId="acme"), written(traits={"email": "a@x.com"}), line()]
+    raws = [
+        written(),
+        written(type="group", groupId="acme"),
+        written(traits={"email": "a@x.com"}),
+        line(properties={"words": ["\u00e9", "a/b"]}),
+        line(type="alias", previousId="a0"),
+        line(messageId=None),
+    ]
 
-    columns = OrdinaryLines(MessageParser(SEGMENT, KEYS, horizon=HORIZON), SEGMENT).parse(raws, [len(r) for r in raws])
+    columns = OrdinaryLines(MessageParser(SEGMENT, KEYS, horizon=HORIZON), SEGMENT).parse(*batch(raws))
 
-    assert [key is not None for key in columns["message_key"]] == [True, True, True, False]
+    assert [key is not None for key in columns["message_key"]] == [True, True, True, True, False, False]
 
 
 def test_a_source_that_writes_all_its_lines_in_another_way_is_parsed_all_the_same() -> None:
     parser = LineParser(SEGMENT, KEYS, horizon=HORIZON)
     raws = [line(), line(messageId="m2")]
 
-    batches = [parser.parse(raws, [len(raw) for raw in raws])[0] for _ in range(2)]
+    batches = [parser.parse(*batch(raws))[0] for _ in range(2)]
 
     assert batches[0] == batches[1]
     assert batches[0]["message_id"] == ["m1", "m2"]
@@ -155,6 +163,10 @@ def test_times_of_the_usual_form_are_plain_even_beside_a_day_that_does_not_exist
 
     assert plain_instants(written_times).tolist() == [1777629600000000, 1777629600000000, -1, -1, -1]
     assert plain_instants(written_times[:2]).tolist() == [1777629600000000, 1777629600000000]
+
+
+def batch(raws: list[bytes]) -> tuple[pa.Array[Any], list[int]]:
+    return pa.array(raws, pa.binary()), [len(raw) for raw in raws]
 
 
 def written(**parts: Any) -> bytes:
