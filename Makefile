@@ -12,6 +12,8 @@ BIN    := $(VENV)/bin
 JARS   := $(or $(ONEUSER_JARS),.jars)
 EVENTS ?= 10000
 ARGS   ?=
+# Test processes at once. Each of Spark's takes some 3 GB.
+JOBS   ?= 2
 
 # What pytest and oneuser see of this file.
 export ONEUSER_JARS ?= $(CURDIR)/.jars
@@ -41,9 +43,8 @@ doctor: setup ## Say what is here: Java, Spark, Delta, GraphFrames, memory
 .PHONY: test
 test: check ## All checks, then all tests but those of soak (ARGS go to pytest, which then runs once)
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/python -m pytest tests/architecture tests/unit
-	$(BIN)/python -m pytest -p no:randomly tests/spark
-	$(BIN)/python -m pytest -p no:randomly tests/integration
+	$(BIN)/python -m pytest -n $(JOBS) tests/architecture tests/unit
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -p no:randomly tests/integration tests/spark
 else
 	$(BIN)/python -m pytest $(ARGS)
 endif
