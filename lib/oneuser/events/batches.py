@@ -204,22 +204,18 @@ def _batch(files: pa.Array[Any], hashes: pa.Array[Any], columns: dict[str, Any])
 
 def _hashes(digests: Sequence[bytes | None]) -> pa.Array[Any]:
     """Eight bytes each as a signed number; null for refused lines."""
-    numbers = np.frombuffer(b"".join(digest or bytes(8) for digest in digests), "<i8")
-    return pa.array(numbers, pa.int64(), mask=np.fromiter((d is None for d in digests), bool, len(digests)))
+    numbers = np.frombuffer(b"".join([digest or bytes(8) for digest in digests]), "<i8")
+    return pa.array(numbers, pa.int64(), mask=np.array([digest is None for digest in digests], bool))
 
 
 def _links(rows: Sequence[list[Any] | None]) -> pa.Array[Any]:
     """Lists of identifiers from flat columns, a fraction of the cost of converting nested objects."""
-    lengths = np.fromiter((len(links) if links else 0 for links in rows), np.int32, len(rows))
     offsets = np.zeros(len(rows) + 1, np.int32)
-    np.cumsum(lengths, out=offsets[1:])
-    flat = list(chain.from_iterable(links for links in rows if links))
-    arrays: list[Any] = [
-        pa.array([link[0][0] for link in flat], pa.string()),
-        pa.array([link[0][1] for link in flat], pa.binary()),
-        pa.array([link[0][2] for link in flat], pa.string()),
-        pa.array([link[1] for link in flat], pa.string()),
-    ]
+    np.cumsum([len(links) if links else 0 for links in rows], out=offsets[1:])
+    flat = chain.from_iterable(links for links in rows if links)
+    identifiers, kinds = zip(*flat, strict=True) if offsets[-1] else ((), ())
+    columns = (*zip(*identifiers, strict=True), kinds) if identifiers else ((),) * len(_LINK_FIELDS)
+    arrays: list[Any] = [pa.array(values, part.type) for values, part in zip(columns, _LINK_FIELDS, strict=True)]
     is_null: Any = pa.array([links is None for links in rows], pa.bool_())
     structs = pa.StructArray.from_arrays(arrays, fields=_LINK_FIELDS)
     starts: Any = pa.array(offsets)

@@ -75,7 +75,7 @@ class EventTimes:
             return [None] * len(event_times), [None] * len(receipts)
         times, received = plain_instants(event_times), plain_instants(receipts)
         is_received = (received >= 0) & (received <= self._horizon)
-        is_missing = np.fromiter((receipt is None for receipt in receipts), bool, len(receipts))
+        is_missing = np.array([receipt is None for receipt in receipts], bool)
         latest = np.where(is_received, np.minimum(received + DAY, self._horizon), self._horizon)
         is_plain = (times >= 0) & (times <= latest) & (is_received | is_missing)
         return _or_null(times, is_plain), _or_null(received, is_received)

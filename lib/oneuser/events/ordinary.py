@@ -14,6 +14,7 @@ import orjson
 
 from oneuser.events.block import Block, make_column_reader
 from oneuser.events.identifiers import identifier_text
+from oneuser.events.memo import Memo
 from oneuser.events.normalise import is_garbage
 from oneuser.events.parse import EVENT_COLUMNS, NO_EVENT, MessageParser, object_getter
 from oneuser.events.syntax import RefusedLine
@@ -32,9 +33,11 @@ if TYPE_CHECKING:
     Columns = dict[str, list[Any]]
 
 _BLOCK_SIZE = 128
+_N_NAMES = 10_000
 # an alias is never ordinary: its ids mean something else
 _ORDINARY_TYPES = {name: name for name in ("identify", "track", "page", "screen", "group")}
 _sorted_json = partial(orjson.dumps, option=orjson.OPT_SORT_KEYS)
+_HASHER = blake2b(digest_size=8)
 _CONSTANT = {"time_flag": None, "raw": None, "is_keyless": False}
 
 
@@ -79,6 +82,7 @@ class OrdinaryLines:
         self._event_time = make_column_reader(mapping.event_time)
         self._received_at = make_column_reader(mapping.received_at)
         self._group_id = make_column_reader(mapping.group_id)
+        self._names = Memo(harmless, _N_NAMES)
         self._traits = _object_reader(mapping.traits)
         self._properties = _object_reader(mapping.properties)
         self._consent = make_column_reader(mapping.consent)
@@ -109,12 +113,16 @@ class OrdinaryLines:
         columns["type"] = [_ORDINARY_TYPES.get(kind) if type(kind) is str else None for kind in self._type(block)]
         block.require(columns["type"])
         columns.update(self._read_identity(block, columns["type"]))
+        names = self._names
         columns["event"] = [
-            harmless(event if type(event) is str else plain_text(event)) for event in self._event(block)
+            names[event] if type(event) is str else harmless(plain_text(event)) for event in self._event(block)
         ]
         columns.update(self._parser.touches.read_block(block))
         columns.update(self._read_objects(block))
-        message_ids = [_message_id(value) for value in self._message_id(block)]
+        message_ids = [
+            value if type(value) is str and not is_garbage(value) else _message_id(value)
+            for value in self._message_id(block)
+        ]
         block.require(message_ids)
         columns["message_id"] = message_ids
         columns["content_hash"] = self._hash_contents(block)
@@ -127,15 +135,14 @@ class OrdinaryLines:
 
     def _read_identity(self, block: Block, kinds: Sequence[str | None]) -> Columns:
         links, dropped, unlinked = self._parser.capture.capture_block(block)
-        group_ids: list[str | None] = []
+        group_ids: list[str | None] = list(block.nothing)
         for place, raw in enumerate(self._group_id(block)):
-            group_id = None
             if raw is not None:
                 dropped[place] = [*dropped[place]]
-                group_id = self._parser.read_group(raw, dropped[place])
-            if group_id is None and (not links[place] or kinds[place] == "group"):
+                group_ids[place] = self._parser.read_group(raw, dropped[place])
+        for place, (kind, carried, group_id) in enumerate(zip(kinds, links, group_ids, strict=True)):
+            if group_id is None and (not carried or kind == "group"):
                 block.unusual.add(place)
-            group_ids.append(group_id)
         return {"identifiers": links, "dropped": dropped, "unlinked": unlinked, "group_id": group_ids}
 
     def _read_objects(self, block: Block) -> Columns:
@@ -153,7 +160,13 @@ class OrdinaryLines:
         for key in self._parser.transport:
             for message in block.messages:
                 message.pop(key, None)
-        return [blake2b(_sorted_json(message), digest_size=8).digest() for message in block.messages]
+        digests = []
+        for message in block.messages:
+            # a copy is quicker made than a hasher
+            state = _HASHER.copy()
+            state.update(_sorted_json(message))
+            digests.append(state.digest())
+        return digests
 
 
 def _message_id(value: Any) -> str | None:

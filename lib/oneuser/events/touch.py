@@ -72,17 +72,16 @@ class TouchReader:
 
     def read(self, message: dict[str, Any]) -> Touch:
         """The origin; `utm_*` parameters of the page count where the message names no campaign."""
-        page = self._page(self._page_url(message), self._page_search(message))
+        page = self._with(self._page_search(message), self._url(self._page_url(message)))
         campaign = _read_campaign(self._declared(message), page)
         return Touch(campaign, page.click_id_type, self._url(self._referrer(message)).host, page.host)
 
     def read_block(self, block: Block) -> dict[str, list[str | None]]:
         """Columns with the origins of a block of messages."""
         declared, page_urls, searches, referrers = (reader(block) for reader in self._columns)
-        pages = [
-            self._page(url, search) if search else self._url(url)
-            for url, search in zip(page_urls, searches, strict=True)
-        ]
+        urls = self._urls
+        pages = [urls[url] if type(url) is str else _NO_URL for url in page_urls]
+        pages = [self._with(search, page) if search else page for search, page in zip(searches, pages, strict=True)]
         campaigns = [
             _read_campaign(own, page) if own else page.campaign for own, page in zip(declared, pages, strict=True)
         ]
@@ -90,7 +89,7 @@ class TouchReader:
         return {
             **{f"campaign_{name}": values for name, values in zip(CAMPAIGN_PARTS, parts, strict=True)},
             "click_id_type": [page.click_id_type for page in pages],
-            "referrer_host": [self._url(referrer).host for referrer in referrers],
+            "referrer_host": [urls[url].host if type(url) is str else None for url in referrers],
             "page_host": [page.host for page in pages],
         }
 
@@ -99,8 +98,8 @@ class TouchReader:
             return {name: getter(message) for name, getter in self._campaign_parts.items()}
         return self._campaign(message)
 
-    def _page(self, url: Any, search: Any) -> _Url:
-        page = self._url(url)
+    def _with(self, search: Any, page: _Url) -> _Url:
+        """What a page says, its query string where that stands apart included."""
         if type(search) is str and search and page.campaign is _NO_CAMPAIGN and page.click_id_type is None:
             searched = self._urls[search if search[0] == "?" else f"?{search}"]
             page = _Url(page.host, searched.campaign, searched.click_id_type)
