@@ -11,7 +11,7 @@ from tests.integration.delta_histories import RealDeployment
 from tests.oracle.side_by_side import history_for_the_job
 
 # histories side by side in one warehouse, so that a run of the job is a run of all of them
-N_TOGETHER = 12
+N_TOGETHER = 25
 
 
 def check(spark: SparkSession, root: Path, seed: int, n_together: int) -> None:
