@@ -96,6 +96,7 @@ def parse_lines(lines: DataFrame, *, spec: SourceSpec, keys: Keys, horizon: int)
         with _no_cycle_search():
             for batch in batches:
                 yield _parse_line_batch(parser, batch)
+            del parser  # and all that it remembers, before cycles are searched again
 
     return bounded.mapInArrow(parse_batches, PARSED)
 
@@ -116,6 +117,7 @@ def parse_rows(rows: DataFrame, *, spec: SourceSpec, keys: Keys, horizon: int) -
         with _no_cycle_search():
             for batch in batches:
                 yield _parse_row_batch(parser, batch.rename_columns(columns))
+            del parser  # and all that it remembers, before cycles are searched again
 
     # Spark looks columns up by name on the way to Python, and takes a dot in one for a path
     return rows.toDF(*(f"c{place}" for place in range(len(columns)))).mapInArrow(parse_batches, PARSED)
@@ -178,12 +180,9 @@ def _columns(parsed: list[tuple[Any, ...]]) -> dict[str, Any]:
 
 def _raw(codes: Sequence[str | None], rewritten: Sequence[bytes | None], lines: pa.Array[Any]) -> pa.Array[Any]:
     """The messages as received. Lines that are well-formed as they stand are passed on without touching them."""
-    texts, nothing = lines.view(pa.string()), pa.scalar(None, pa.string())
-    is_kept: Any = pa.array(
-        [code is None and raw is None for code, raw in zip(codes, rewritten, strict=True)], pa.bool_()
-    )
-    kept = texts if pc.all(is_kept).as_py() else pc.if_else(is_kept, texts, nothing)
-    return pc.coalesce(kept, pa.array(rewritten, pa.string())) if any(raw is not None for raw in rewritten) else kept
+    is_kept = [code is None and raw is None for code, raw in zip(codes, rewritten, strict=True)]
+    texts = lines.view(pa.string())
+    return texts if all(is_kept) else pc.if_else(pa.array(is_kept), texts, pa.array(rewritten, pa.string()))
 
 
 def _batch(files: pa.Array[Any], hashes: pa.Array[Any], columns: dict[str, Any]) -> pa.RecordBatch:

@@ -150,10 +150,13 @@ class OrdinaryLines:
         for place, value in enumerate(traits):
             if type(value) is dict and len(value) > self._limits.max_traits:
                 block.unusual.add(place)
+        # as text, since what is written is as large as a kilobyte at least until it is copied
         return {
-            "traits": [_sorted_json(value) if type(value) is dict and value else None for value in traits],
-            "properties": [_sorted_json(value) if type(value) is dict and value else None for value in properties],
-            "consent": [_sorted_json(value) if type(value) is dict else None for value in consents],
+            "traits": [_sorted_json(value).decode() if type(value) is dict and value else None for value in traits],
+            "properties": [
+                _sorted_json(value).decode() if type(value) is dict and value else None for value in properties
+            ],
+            "consent": [_sorted_json(value).decode() if type(value) is dict else None for value in consents],
         }
 
     def _hash_contents(self, block: Block) -> list[bytes]:
