@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -131,7 +130,7 @@ def read_as_of(warehouse: Warehouse, *, run: int | None = None, time: datetime |
 
 
 def _newest_by(warehouse: Warehouse, shown: Collection[int], time: datetime | None) -> int:
-    as_of = {record.run_seq: record.as_of.astimezone(UTC) for record in load_runs(warehouse) if record.run_seq in shown}
+    as_of = {record.run_seq: record.as_of for record in load_runs(warehouse) if record.run_seq in shown}
     by_then = [number for number, moment in as_of.items() if time and moment <= time]
     if not by_then:
         first = min(as_of, default=None)

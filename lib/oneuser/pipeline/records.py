@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from oneuser.contracts.control import RUNS
@@ -91,7 +92,7 @@ def fold_rows(rows: Iterable[Row]) -> list[RunRecord]:
                 seq,
                 RunRecord(
                     seq,
-                    row["as_of"],
+                    row["as_of"].astimezone(UTC),  # Spark hands out local times without a zone
                     row["config_hash"],
                     row["code_version"],
                     details["inputs"],

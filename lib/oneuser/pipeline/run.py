@@ -172,7 +172,7 @@ class _Attempt:
             self._ended("planned", GateError.exit_code if would_stop else 0, None)
         return RunResult(
             self.run.run_seq,
-            self.run.as_of.astimezone(UTC),
+            self.run.as_of,
             self.run.attempt,
             is_published,
             dict(self.run.base),
