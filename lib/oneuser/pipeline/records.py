@@ -135,6 +135,7 @@ class RunLog:
         self._tag = tag
         self._seconds_at_risk = seconds_at_risk
         self._pending: list[dict[str, Any]] = []
+        self._is_unsure = False
 
     def begun(self, now: datetime, *, kept_stages: Iterable[str]) -> None:
         """Make the attempt durable, with the inputs and table versions it starts from."""
@@ -165,9 +166,19 @@ class RunLog:
 
     def flush(self) -> None:
         """Make durable what was recorded, in one commit. A publication without its record would have no figures."""
+        if self._is_unsure:
+            self._forget_what_landed()
         if self._pending:
+            self._is_unsure = True
             self._warehouse.append(RUNS, RUNS.frame(self._warehouse.spark, self._pending).coalesce(1), self._tag)
-            self._pending = []
+            self._pending, self._is_unsure = [], False
+
+    def _forget_what_landed(self) -> None:
+        """Do not write again what a commit has left that failed for us: it may have landed, and its answer was lost."""
+        rows = self._warehouse.read(RUNS, self._warehouse.head(RUNS))
+        ours = rows.where(f"run_seq = {self._run.run_seq} AND attempt = {self._tag.attempt}")
+        landed = {tuple(row) for row in ours.select(*RUNS.key).collect()}
+        self._pending = [row for row in self._pending if tuple(row[name] for name in RUNS.key) not in landed]
 
     def _add(self, record: str, stage: str, state: str, now: datetime, **facts: Any) -> None:
         row = {

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from oneuser.contracts.control import RUNS
 from oneuser.pipeline.records import RunLog, RunRecord, StageRecord, load_runs
 from oneuser.storage.warehouse import CommitTag, Warehouse
 
@@ -58,3 +59,25 @@ def test_a_run_that_goes_on_has_the_time_it_began_with(warehouse: Warehouse, log
 
     assert run.as_of == NOW
     assert run.as_of.utcoffset() == NOW.utcoffset()
+
+
+def test_a_record_whose_response_is_lost_is_not_written_twice(spark: SparkSession, warehouse_path: Path) -> None:
+    lost = [True, False, True]
+
+    def lose(when: str, table: str) -> None:
+        if when == "after" and lost.pop(0):
+            raise ConnectionError
+
+    warehouse = Warehouse(spark, str(warehouse_path), on_commit=lose)
+    log = RunLog(warehouse, RunRecord(1, NOW, "shape", "0.1", inputs=[], base={}), CommitTag(1, 1, 1))
+
+    # when the beginning lands without an answer, and so does the end
+    with pytest.raises(ConnectionError):
+        log.begun(NOW, kept_stages=[])
+    log.stage(NOW, done("ingest", 60.0))
+    with pytest.raises(ConnectionError):
+        log.ended(NOW, state="failed", exit_code=1, message=None, seconds=2.0)
+    log.flush()
+
+    rows = warehouse.read(RUNS, warehouse.head(RUNS)).select("record").collect()
+    assert sorted(row["record"] for row in rows) == ["begun", "ended", "stage"]
