@@ -156,7 +156,7 @@ class RunLog:
             figures=done.figures,
             seconds=done.seconds,
         )
-        if sum(row["seconds"] for row in self._pending) >= self._seconds_at_risk:
+        if sum(row.get("seconds") or 0.0 for row in self._pending) >= self._seconds_at_risk:
             self.flush()
 
     def ended(self, now: datetime, *, state: str, exit_code: int, message: str | None, seconds: float) -> None:
