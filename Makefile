@@ -44,7 +44,8 @@ doctor: setup ## Say what is here: Java, Spark, Delta, GraphFrames, memory
 test: check ## All checks, then all tests but those of soak (ARGS go to pytest, which then runs once)
 ifeq ($(strip $(ARGS)),)
 	$(BIN)/python -m pytest -n $(JOBS) tests/architecture tests/unit
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -p no:randomly tests/integration tests/spark
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -p no:randomly \
+	    tests/integration tests/spark
 else
 	$(BIN)/python -m pytest $(ARGS)
 endif

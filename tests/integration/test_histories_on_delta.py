@@ -14,22 +14,13 @@ from tests.oracle.side_by_side import history_for_the_job
 N_TOGETHER = 25
 
 
-def check(spark: SparkSession, root: Path, seed: int, n_together: int) -> None:
-    """Compare after each run."""
-    deployment = RealDeployment(spark, root)
-    for n_run, run in enumerate(history_for_the_job(seed, n_together)):
+# in `make test` the texts of conf/simulate go through the job, by test_simulate_equals_run
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(1000, 1010))
+def test_the_job_publishes_what_the_oracle_says(spark: SparkSession, tmp_path: Path, seed: int) -> None:
+    deployment = RealDeployment(spark, tmp_path)
+
+    for n_run, run in enumerate(history_for_the_job(seed, N_TOGETHER)):
         found, wanted = deployment.beside(run)
         for part, expected in wanted.items():
             assert found[part] == expected, (seed, n_run, part)
-
-
-def test_the_job_publishes_what_the_oracle_says(spark: SparkSession, tmp_path: Path) -> None:
-    check(spark, tmp_path, 173, 4)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("seed", range(1000, 1010))
-def test_many_histories_through_the_job_are_what_the_oracle_says(
-    spark: SparkSession, tmp_path: Path, seed: int
-) -> None:
-    check(spark, tmp_path, seed, N_TOGETHER)
