@@ -172,10 +172,14 @@ def test_of_two_racers_for_the_lease_one_gets_it(
     got: list[Lease | LockedError] = []
 
     def race() -> None:
-        at_once = [line.wait]  # of the claim, not of what the winner commits later
-        hook = lambda when, _: at_once.pop()() if when == "before" and at_once else None  # noqa: E731
+        waits = [line.wait]  # before the claim, not before what the winner commits later
+
+        def start_together(when: str, _table: str) -> None:
+            if when == "before" and waits:
+                waits.pop()()
+
         try:
-            got.append(Lease.acquire(Warehouse(spark, str(where), on_commit=hook), ttl=timedelta(minutes=1)))
+            got.append(Lease.acquire(Warehouse(spark, str(where), on_commit=start_together), ttl=timedelta(minutes=1)))
         except LockedError as problem:
             got.append(problem)
 
