@@ -102,17 +102,17 @@ def linking_messages(
             members.alias("members"),
             F.first("event_time").alias("event_time"),
             F.first("run_seq").alias("run_seq"),
-            _may_name(unique_priorities).alias("_names_one"),
+            _names_one_person(unique_priorities).alias("names_one"),
         )
-        .where((F.size("members") > 1) & F.col("_names_one"))
-        .drop("_names_one")
+        .where((F.size("members") > 1) & F.col("names_one"))
+        .drop("names_one")
     )
     if may_link is not None:
         messages = messages.join(may_link.select("message_key"), on="message_key", how="left_semi")
     return messages
 
 
-def _may_name(unique_priorities: Collection[int]) -> Column:
+def _names_one_person(unique_priorities: Collection[int]) -> Column:
     """Whether a message carries at most one value of each unique type, or is an alias message; an aggregate."""
 
     def has_two(priority: int) -> Column:
