@@ -14,6 +14,8 @@ from pyspark.sql import functions as F
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components as scipy_components
 
+from oneuser.core.clustering import cluster
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -55,7 +57,7 @@ def gather_evidence(components: DataFrame, edges: DataFrame, vertices: DataFrame
     labelled_edges = edges.select("src", "dst").join(
         labels.withColumnRenamed("identifier_id", "src"), on="src", how="left"
     )
-    clustered = members.unionByName(labelled_edges.select("component_id", "src", "dst")).repartition("component_id")
+    clustered = cluster(members.unionByName(labelled_edges.select("component_id", "src", "dst")), "component_id")
     findings = clustered.mapInArrow(_check_partition, FINDINGS_DDL).agg(
         *[F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in _FINDINGS]
     )

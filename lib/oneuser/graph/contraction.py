@@ -29,6 +29,7 @@ import structlog
 from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
+from oneuser.core.clustering import cluster
 from oneuser.graph.one_task import batches_of, connect_in_one_task, label_components
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _assign_roots(pairs: DataFrame, chunk_pairs: int, *, salt: int) -> DataFrame
         .repartition(F.when(comes_first, F.col("src")).otherwise(F.col("dst")))
         .mapInArrow(functools.partial(_contract_chunks, chunk_pairs=chunk_pairs), _ROOTS_DDL)
     )
-    assigned = contracted.repartition("identifier_id").mapInArrow(_link_roots, _ASSIGNED_DDL)
+    assigned = cluster(contracted, "identifier_id").mapInArrow(_link_roots, _ASSIGNED_DDL)
     return assigned.persist(StorageLevel.MEMORY_AND_DISK)
 
 

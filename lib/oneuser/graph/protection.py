@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from oneuser.core.clustering import cluster
 from oneuser.graph import replay_rows as shape
 from oneuser.graph.edges import MANUAL
 from oneuser.graph.linking import CARRIED
@@ -163,7 +164,7 @@ def replay_components(
             .select(F.lit(shape.EXCLUDE_ROW).alias("row_kind"), F.col("component_id").alias("group_id"), "src", "dst")
         )
     rows = reduce(DataFrame.unionByName, [part.select(*_row_columns(part)) for part in parts])
-    clustered = rows.repartition("group_id").sortWithinPartitions("group_id", "row_kind")
+    clustered = cluster(rows, "group_id", "group_id", "row_kind")
 
     def replay_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return replay(batches, bounds)

@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.identity import LINEAGE, USER_IDS, USER_REDIRECTS
+from oneuser.core.clustering import cluster
 from oneuser.identity import carry_over_rows as shape
 from oneuser.identity.batches import SORTED_BY, decide_batches
 from oneuser.identity.minting import Mint
@@ -74,7 +75,7 @@ def carry_over_user_ids(
     else:
         rows = _rows_with_ledger(identifiers, ledger, previous_map, connect)
     order = [F.col(name).asc_nulls_first() if ascends else F.col(name).desc_nulls_last() for name, ascends in SORTED_BY]
-    clustered = rows.repartition("group_id").sortWithinPartitions(*order)
+    clustered = cluster(rows, "group_id", *order)
     rules = Rules(Mint(keys.deployment, run_seq, keys.minting), survivor)
 
     def decide_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from oneuser.core.clustering import cluster
 from oneuser.identity import claims_rows as shape
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def divide_claims(
     Returns:
         Rows of the shape `claims_rows.INTERVALS_DDL`: one per identifier and interval, the owner as a component.
     """
-    clustered = claims.repartition("identifier_id").sortWithinPartitions("identifier_id", "event_time", "message_key")
+    clustered = cluster(claims, "identifier_id", "identifier_id", "event_time", "message_key")
 
     def divide_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return divide(batches, policy)

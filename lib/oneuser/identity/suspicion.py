@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from oneuser.core.clustering import cluster
 from oneuser.identity import suspect_rows as shape
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def rank_suspects(
         _carried_together(event_identifiers, members).withColumn("row_kind", F.lit(shape.MESSAGE_ROW)),
     ]
     rows = reduce(DataFrame.unionByName, [part.select(*_row_columns(part)) for part in parts])
-    clustered = rows.repartition("component_id").sortWithinPartitions(*shape.SORTED_BY)
+    clustered = cluster(rows, "component_id", *shape.SORTED_BY)
 
     def find_in_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return shape.find_in_batches(batches)

@@ -12,6 +12,7 @@ from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
 from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS
+from oneuser.core.clustering import cluster
 from oneuser.marts.accounts.batches import STRETCHES_DDL, membership_batches
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def resolve_statements(statements: DataFrame, rules: MembershipRules) -> DataFra
     Returns:
         Rows of `account_memberships`. At any time a person has one row at most for an account, and exactly one primary.
     """
-    clustered = statements.repartition("user_id").sortWithinPartitions("user_id")
+    clustered = cluster(statements, "user_id", "user_id")
     return ACCOUNT_MEMBERSHIPS.conform(clustered.mapInArrow(membership_batches(rules), STRETCHES_DDL))
 
 

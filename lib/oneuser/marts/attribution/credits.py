@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY
+from oneuser.core.clustering import cluster
 from oneuser.marts.attribution.paths import CREDITS_DDL, STEPS, credit_conversions
 
 if TYPE_CHECKING:
@@ -54,11 +55,7 @@ def build_credits(
     """
     steps = _touches_of_converting(touches, conversions, exclude_channels).unionByName(_conversion_steps(conversions))
     credit = partial(credit_conversions, rules=rules, lookback=lookback_days * _MICROSECONDS_PER_DAY)
-    credits_in_units = (
-        steps.repartition("entity")
-        .sortWithinPartitions("entity", "at", "is_conversion", "id")
-        .mapInArrow(credit, CREDITS_DDL)
-    )
+    credits_in_units = cluster(steps, "entity", "entity", "at", "is_conversion", "id").mapInArrow(credit, CREDITS_DDL)
     return ATTRIBUTION_CREDITS.conform(
         credits_in_units.select(
             "*",
