@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
@@ -93,9 +93,14 @@ class TableContract:
         self._check(rows)
         return rows.select(*[F.col(f.name).alias(f.name, metadata={"comment": f.comment}) for f in self.fields])
 
-    def null_counts(self) -> list[Column]:
-        """One aggregate per required column, for the writer to observe as it writes."""
-        return [F.count_if(F.col(f.name).isNull()).alias(f"nulls_{f.name}") for f in self.fields if not f.nullable]
+    @property
+    def required(self) -> list[str]:
+        """Names of the columns that are never null."""
+        return [f.name for f in self.fields if not f.nullable]
+
+    def is_incomplete(self) -> Column:
+        """Whether a row lacks a required value."""
+        return reduce(lambda one, other: one | other, [F.col(name).isNull() for name in self.required], F.lit(False))
 
     def frame(self, spark: SparkSession, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
         """A frame of a few rows that are at hand: columns by name, absent ones null.

@@ -36,15 +36,22 @@ _ALWAYS = {
     # a publication pins versions that may be older than the retention of deleted files
     "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false",
     "spark.sql.debug.maxToStringFields": "200",
+    # what is cached is read a few times within one stage: finding out how well each column would compress costs more
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
     # no column has statistics (see the writer); counting rows for them costs each write a pass of its own
     "spark.databricks.delta.stats.collect": "false",
 }
 # A run of some thousand events is over before Java's optimising compiler has earned what it cost: measured, that was
-# nearly half of all the processor time. It is kept for what really is hot, ten times hotter than by default.
+# nearly half of all the processor time. It is kept for what really is hot, forty times hotter than by default.
 _SHORT_LIVED_JAVA = (
-    "-XX:+UseParallelGC -XX:ReservedCodeCacheSize=512m -XX:Tier4InvocationThreshold=50000 "
-    "-XX:Tier4MinInvocationThreshold=6000 -XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000"
+    "-XX:+UseParallelGC -XX:MetaspaceSize=256m -XX:ReservedCodeCacheSize=512m -XX:Tier4InvocationThreshold=200000 "
+    "-XX:Tier4MinInvocationThreshold=24000 -XX:Tier4CompileThreshold=600000 -XX:Tier4BackEdgeThreshold=1600000"
 )
+_STATIC = {
+    "spark.ui.showConsoleProgress": "false",
+    # a run compiles some 500 classes, many of them again and again where only the default of 100 is remembered
+    "spark.sql.codegen.cache.maxEntries": "2000",
+}
 _EXTENSIONS = {
     "spark.sql.extensions": DELTA_EXTENSION,
     "spark.sql.catalog.spark_catalog": DELTA_CATALOG,
@@ -118,7 +125,7 @@ def is_local(session: SparkSession) -> bool:
 
 def _static_conf(settings: SparkSettings, master: str | None) -> dict[str, str]:
     """Settings that must stand before the session starts."""
-    conf = {**_ALWAYS, **_EXTENSIONS, "spark.ui.showConsoleProgress": "false"}
+    conf = {**_ALWAYS, **_EXTENSIONS, **_STATIC}
     if master and master.startswith("local"):
         package_root = str(Path(__file__).resolve().parents[2])
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -130,6 +137,9 @@ def _static_conf(settings: SparkSettings, master: str | None) -> dict[str, str]:
             # workers import this very package, wherever it was imported from
             "spark.executorEnv.PYTHONPATH": package_root,
             "spark.driver.extraJavaOptions": f"{_SHORT_LIVED_JAVA} {_quiet_java()}",
+            # the least that a sort, an aggregate or a hash table takes, 64 MB by default here, filled or not: with
+            # several of them in every task, a small run spent an eighth of its time in collecting them again
+            "spark.buffer.pageSize": "2m",
         }
     return conf | dict(settings.conf)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 # damage; lines without identity are the nature of a source, and no damage
 DAMAGE = frozenset(["json", "csv", "limit", "file", "time"])
@@ -77,10 +77,12 @@ def count_lines(parsed: DataFrame) -> DataFrame:
         F.max(F.coalesce("received_at", "event_time")).alias("last_received_at"),
         F.count_if("is_keyless").alias("n_keyless"),
         F.count_if(delay > _LATE_SECONDS).alias("n_late"),
-        F.count_if((F.size("dropped") > 0) | (F.size("unlinked") > 0) | F.col("time_flag").isNotNull()).alias(
-            "n_notes"
-        ),
+        F.count_if(_has_notes()).alias("n_notes"),
     )
+
+
+def _has_notes() -> Column:
+    return (F.size("dropped") > 0) | (F.size("unlinked") > 0) | F.col("time_flag").isNotNull()
 
 
 def tally_files(counted: Iterable[Any]) -> dict[tuple[str, str], FileTally]:
@@ -112,7 +114,8 @@ def tally_sources(counted: Iterable[Any]) -> dict[str, SourceTally]:
 
 def count_notes(events: DataFrame) -> DataFrame:
     """What was noted about events: one row per `kind` (dropped, unlinked, time) and `name`, with `n`."""
-    notes = events.select(
+    # few events have any, and lists are put together in interpreted code
+    notes = events.where(_has_notes()).select(
         F.explode(
             F.concat(
                 F.transform("dropped", lambda code: F.struct(F.lit("dropped").alias("kind"), code.alias("name"))),

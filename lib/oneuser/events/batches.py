@@ -141,7 +141,7 @@ def _parse_line_batch(parser: LineParser, batch: pa.RecordBatch) -> pa.RecordBat
     for place, refusal in refusals.items():
         columns["code"][place], columns["detail"][place] = refusal.code, refusal.detail
         columns["line"][place] = values[place].as_py()[:MAX_KEPT_BYTES]
-    columns["raw"] = _raw(columns["code"], columns["raw"], values)
+    columns["raw"] = _raw(columns["raw"], values)
     return _batch(batch.column("file"), batch.column("line_hash"), columns)
 
 
@@ -178,10 +178,13 @@ def _columns(parsed: list[tuple[Any, ...]]) -> dict[str, Any]:
     return dict(zip(names, columns, strict=True))
 
 
-def _raw(codes: Sequence[str | None], rewritten: Sequence[bytes | None], lines: pa.Array[Any]) -> pa.Array[Any]:
-    """The messages as received. Lines that are well-formed as they stand are passed on without touching them."""
-    is_kept = [code is None and raw is None for code, raw in zip(codes, rewritten, strict=True)]
+def _raw(rewritten: Sequence[bytes | None], lines: pa.Array[Any]) -> pa.Array[Any]:
+    """The messages as received. Lines that are well-formed as they stand are passed on without touching them.
+
+    So are refused ones, of whose text nobody asks.
+    """
     texts = lines.view(pa.string())
+    is_kept = [text is None for text in rewritten]
     return texts if all(is_kept) else pc.if_else(pa.array(is_kept), texts, pa.array(rewritten, pa.string()))
 
 

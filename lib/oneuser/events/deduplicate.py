@@ -75,16 +75,25 @@ def find_repeated(events: DataFrame) -> DataFrame:
     )
 
 
-def keep_first_copies(events: DataFrame, repeated: DataFrame) -> DataFrame:
-    """One row per message: the copy that counts. `repeated` is the answer of `find_repeated` for the same events."""
-    keys = repeated.select("message_key")
+def rank_copies(events: DataFrame, repeated: DataFrame) -> DataFrame:
+    """The rows of messages with several copies, with `copy`: 1 for the one that counts. To be persisted.
+
+    Args:
+        events: Parsed events.
+        repeated: The answer of `find_repeated` for the same events.
+    """
     order = W.partitionBy("message_key").orderBy(
         F.col("received_at").asc_nulls_last(), "content_hash", "source", "file", "line_hash", "raw"
     )
     copy = F.row_number().over(order.rowsBetween(W.unboundedPreceding, W.currentRow))
-    copies = events.join(keys, on="message_key", how="left_semi").withColumn("_copy", copy)
-    firsts = copies.where(F.col("_copy") == 1).drop("_copy")
-    single = events.join(keys, on="message_key", how="left_anti")
+    copies = events.join(repeated.select("message_key"), on="message_key", how="left_semi")
+    return copies.withColumn("copy", copy)
+
+
+def keep_first_copies(events: DataFrame, ranked: DataFrame) -> DataFrame:
+    """One row per message: the copy that counts. `ranked` is the answer of `rank_copies` for the same events."""
+    firsts = ranked.where(F.col("copy") == 1)
+    single = events.join(firsts.select("message_key"), on="message_key", how="left_anti")
     return single.unionByName(firsts.select(*single.columns))
 
 

@@ -26,6 +26,8 @@ def spread_identifiers(events: DataFrame) -> DataFrame:
     )
     # the same identifier may hang on a message by two kinds of link
     type_rank = F.size(F.array_distinct(F.transform(smaller, lambda other: other["id_key"])))
+    # nearly always: the rank takes interpreted code to find
+    is_only = F.size(F.array_distinct("identifiers.id_type")) == F.size("identifiers")
     return carried.select(
         "message_key",
         "event_time",
@@ -33,7 +35,7 @@ def spread_identifiers(events: DataFrame) -> DataFrame:
         F.col("carried.id_key").alias("id_key"),
         F.col("carried.id_value").alias("id_value"),
         F.col("carried.link").alias("link"),
-        F.when(F.size("identifiers") == 1, 0).otherwise(type_rank).alias("type_rank"),
+        F.when(is_only, 0).otherwise(type_rank).alias("type_rank"),
     )
 
 

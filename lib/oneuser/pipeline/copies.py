@@ -14,12 +14,13 @@ from oneuser.events.deduplicate import (
     compare_with_stored,
     find_repeated,
     keep_first_copies,
+    rank_copies,
     suppressed_only,
     without_suppressed,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pyspark.sql import Column, DataFrame
 
@@ -65,7 +66,7 @@ class Kept:
 
 
 def keep_one_copy(
-    ctx: RunContext, events: DataFrame, n_events: Mapping[str, int], *, suppressions: DataFrame | None = None
+    ctx: RunContext, events: DataFrame, sources: Iterable[str], *, suppressions: DataFrame | None = None
 ) -> Kept:
     """Choose the copy of each message that counts, among new lines and stored events.
 
@@ -74,7 +75,7 @@ def keep_one_copy(
     Args:
         ctx: The stage's context.
         events: Parsed events, persisted underneath.
-        n_events: How many of them each source has.
+        sources: Names of their sources.
         suppressions: Identifiers whose messages are dropped: `id_type`, `id_key`.
     """
     suppressed: dict[str, int] = {}
@@ -86,9 +87,9 @@ def keep_one_copy(
     found = repeated.agg(F.count(F.lit(1)).alias("n"), F.count_if("is_conflict").alias("n_conflicts")).collect()[0]
     n_conflicts = found["n_conflicts"]
     if found["n"]:
-        events = keep_first_copies(events, repeated)
-        left = _by_source(events)
-        duplicates = {name: n - suppressed.get(name, 0) - left.get(name, 0) for name, n in n_events.items()}
+        ranked = ctx.persist(rank_copies(events, repeated))
+        duplicates = _by_source(ranked.where(F.col("copy") > 1))
+        events = keep_first_copies(events, ranked)
     replaced: dict[str, int] = {}
     if EVENTS.name in ctx.tables:
         met = ctx.persist(compare_with_stored(events, ctx.read(EVENTS)))
@@ -107,7 +108,7 @@ def keep_one_copy(
     ctx.figure("message_conflicts", n_conflicts)
     rows = EVENTS.conform(events.withColumn("run_seq", F.lit(ctx.run_seq).cast("bigint")))
     observation = Observation("accepted")
-    observed = rows.observe(observation, *_accepted(sorted(n_events)))
+    observed = rows.observe(observation, *_accepted(sorted(sources)))
     return Kept(rows, observed, observation, suppressed, duplicates, replaced)
 
 

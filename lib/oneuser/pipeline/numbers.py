@@ -44,7 +44,8 @@ def number_carried(ctx: RunContext, carried: DataFrame) -> Numbered:
     stored = ctx.read(IDENTIFIERS)
     is_first = IDENTIFIERS.name not in ctx.tables
     last = 0 if is_first else stored.agg(F.max("identifier_id").alias("last")).collect()[0]["last"]
-    ranges = ctx.persist(sort_into_ranges(find_new_identifiers(carried, stored)))
+    # cutting ranges looks at everything once more before it moves it
+    ranges = ctx.persist(sort_into_ranges(ctx.persist(find_new_identifiers(carried, stored))))
     new = number_identifiers(ranges, after=last or 0)
     stamped = new.withColumns({"key_id": F.lit(ctx.keys.key_id), "run_seq": F.lit(ctx.run_seq).cast("bigint")})
     everyone = stored.select("id_type", "id_key", "identifier_id").unionByName(

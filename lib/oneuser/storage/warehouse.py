@@ -171,7 +171,9 @@ class Warehouse:
 
     def _write(self, contract: TableContract, rows: DataFrame, tag: CommitTag, *, mode: str) -> tuple[int, int]:
         observed = Observation(f"write_{contract.name}")
-        counted = contract.described(rows).observe(observed, F.count(F.lit(1)).alias("n_rows"), *contract.null_counts())
+        # two counts, not one for each column: what is observed is counted row by row in interpreted code
+        n_rows, n_incomplete = F.count(F.lit(1)).alias("n_rows"), F.count_if(contract.is_incomplete())
+        counted = contract.described(rows).observe(observed, n_rows, n_incomplete.alias("n_incomplete"))
         writer = (
             counted.write.format("delta")
             .mode(mode)
@@ -192,11 +194,16 @@ class Warehouse:
             writer = writer.partitionBy(*contract.partition_by)
         with self._commit(contract):
             writer.save(self.path(contract))
-        figures = observed.get
-        nulls = {k.removeprefix("nulls_"): n for k, n in figures.items() if k.startswith("nulls_") and n}
-        if nulls:
-            raise ContractError(contract.name, [f"{name} is null in {n} rows" for name, n in nulls.items()])
-        return self._own_head(contract, tag), int(figures["n_rows"])
+        version = self._own_head(contract, tag)
+        if observed.get["n_incomplete"]:
+            raise ContractError(contract.name, self._nulls(contract, version))
+        return version, int(observed.get["n_rows"])
+
+    def _nulls(self, contract: TableContract, version: int) -> list[str]:
+        """Which required columns are null in how many rows of a version."""
+        counts = [F.count_if(F.col(name).isNull()).alias(name) for name in contract.required]
+        found = self.read(contract, version).agg(*counts).collect()[0].asDict()
+        return [f"{name} is null in {n} rows" for name, n in found.items() if n]
 
     def _own_head(self, contract: TableContract, tag: CommitTag) -> int:
         """Newest version, which must be the one just written."""

@@ -217,7 +217,7 @@ def _write(
         if any(tally.n_keyless for tally in intake.by_source.values()):
             equal = ctx.persist(find_equal_rows(events))
             events = separate_equal_rows(events, equal) if equal.count() else events
-        kept = keep_one_copy(ctx, events, {name: t.n_lines - t.n_quarantined for name, t in intake.by_source.items()})
+        kept = keep_one_copy(ctx, events, intake.by_source)
         writes.append((EVENTS, kept.observed, "append"))
         writes += identifier_writes(ctx, kept.events)
         if any(tally.n_notes for tally in intake.by_source.values()):
