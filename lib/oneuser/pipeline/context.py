@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from pyspark import StorageLevel, inheritable_thread_target
+from pyspark.sql import functions as F
 
 from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import AuditError
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 Mode = Literal["append", "replace"]
 # commits at the same time hide each other's waiting; more would only queue for the cores
 _WRITERS = 3
+# rows of some numbers and a text: 50 MB in each executor
+_FEW = 500_000
 
 
 @dataclass
@@ -137,6 +140,13 @@ class RunContext:
         context = self.spark.sparkContext
         context.setCheckpointDir(self._scratch)
         return rows.checkpoint(eager=True)
+
+    def broadcast_if_few(self, rows: DataFrame) -> DataFrame:
+        """The rows, to be sent to every task that joins with them where they are few. To be called with what is cut.
+
+        Spark cannot tell how few they are, and would move the other side of a join first.
+        """
+        return F.broadcast(rows) if rows.count() <= _FEW else rows
 
     @property
     def _scratch(self) -> str:

@@ -65,7 +65,7 @@ def resolve_people(ctx: RunContext, components: DataFrame) -> ResolvedPeople:
         resolve_events(
             ctx.read(EVENTS),
             carried(ctx),
-            identifier_map,
+            ctx.broadcast_if_few(identifier_map),
             None if intervals is None else ownership,
             unique_priorities=values.unique_priorities,
         )

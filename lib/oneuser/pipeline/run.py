@@ -204,7 +204,7 @@ class _Attempt:
     def _restore(self) -> None:
         """Bring tables that only grow back to what this run starts from: nobody has published what is beyond.
 
-        The attempt is on record before, since a restored table remembers the transactions it lost.
+        The attempt is on record before anything is taken away.
         """
         for contract in TABLES.values():
             head = self.warehouse.head(contract)

@@ -6,7 +6,6 @@ table's log without a Spark job.
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Callable
@@ -75,7 +74,6 @@ class Warehouse:
     ) -> None:
         self.spark = spark
         self._on_commit = on_commit or _no_hook
-        self._transactions = itertools.count(1)
         self._listings: dict[tuple[str, int], Listing | None] = {}
         self.root = _absolute(root)
         self.files = Files(spark)
@@ -183,18 +181,13 @@ class Warehouse:
             .option("delta.enableDeletionVectors", "false")
         )
         if mode == "overwrite":
-            # made twice, it is the same; asking for the transactions of a table is a replay of its log
             writer = writer.option("overwriteSchema", "true")
-        else:
-            # a commit that landed though its response was lost is not made twice; RESTORE keeps transaction ids, so the
-            # fence, new for every attempt, and a counter make each write a transaction of its own
-            application = f"oneuser.{contract.name}.{tag.run_seq}.{tag.attempt}.{tag.fence}"
-            writer = writer.option("txnAppId", application).option("txnVersion", str(next(self._transactions)))
         if contract.partition_by:
             writer = writer.partitionBy(*contract.partition_by)
+        before = self.head(contract)
         with self._commit(contract):
             writer.save(self.path(contract))
-        version = self._own_head(contract, tag)
+        version = self._own_head(contract, tag, is_next_to=-1 if before is None else before)
         if observed.get["n_incomplete"]:
             raise ContractError(contract.name, self._nulls(contract, version))
         return version, int(observed.get["n_rows"])
@@ -205,15 +198,20 @@ class Warehouse:
         found = self.read(contract, version).agg(*counts).collect()[0].asDict()
         return [f"{name} is null in {n} rows" for name, n in found.items() if n]
 
-    def _own_head(self, contract: TableContract, tag: CommitTag) -> int:
-        """Newest version, which must be the one just written."""
+    def _own_head(self, contract: TableContract, tag: CommitTag, *, is_next_to: int | None = None) -> int:
+        """Newest version, which must be the one just written; and the only new one, where the one before it is given.
+
+        Delta tries a commit again whose answer is lost. An append that landed both times would double its rows; one
+        more version than ours says so, as a Delta transaction id would, for which a table's whole log is replayed.
+        """
         version = self.head(contract)
-        if version is None or self._tag(contract, version) != tag:
+        is_single = is_next_to is None or version == is_next_to + 1
+        if version is None or not is_single or self._tag(contract, version) != tag:
             raise EnvironmentProblem(
-                found=f"somebody else wrote to table {contract.name} during this run",
-                expected="one writer, the run that holds the lease",
+                found=f"somebody else wrote to table {contract.name} during this run, or one commit landed twice",
+                expected="one writer, the run that holds the lease, and one commit for each of its writes",
                 where=self.path(contract),
-                next_step="stop the other writer, then run the same command again",
+                next_step="stop the other writer, if there is one, then run the same command again",
             )
         return version
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 
 from oneuser.contracts.control import RUNS
+from oneuser.contracts.graph import FILES
 from oneuser.contracts.identity import DIM_USER
+from oneuser.core.errors import ContractError, EnvironmentProblem
 from oneuser.storage.warehouse import CommitTag, Warehouse
 
 TAG = CommitTag(run_seq=1, attempt=1, fence=1)
@@ -73,3 +77,29 @@ def test_rows_at_hand_are_written_and_read_as_they_are(spark: SparkSession, ware
     assert n_rows == 1
     assert (row["tables"], row["figures"], row["seconds"]) == ({"edges": 3}, {}, None)
     assert [row[name].astimezone(UTC) for name in ("recorded_at", "as_of")] == [NOON, NOON]
+
+
+def test_an_append_that_landed_twice_ends_the_run(spark: SparkSession, warehouse_path: Path) -> None:
+    log = warehouse_path / "tables" / DIM_USER.name / "_delta_log"
+
+    def commit_again(when: str, _table: str) -> None:
+        if when == "after" and len(list(log.glob("*.json"))) == 2:
+            shutil.copy(log / f"{1:020d}.json", log / f"{2:020d}.json")
+
+    warehouse = Warehouse(spark, str(warehouse_path), on_commit=commit_again)
+    write_users(spark, warehouse, "a", replace=False)
+
+    with pytest.raises(EnvironmentProblem, match="one commit landed twice"):
+        write_users(spark, warehouse, "b", replace=False)
+
+
+def test_a_required_value_that_is_missing_is_named(spark: SparkSession, warehouse_path: Path) -> None:
+    warehouse = Warehouse(spark, str(warehouse_path))
+    complete = {f.name: NOON if f.dtype == "timestamp" else 1 if f.dtype == "bigint" else "x" for f in FILES.fields}
+    rows = FILES.frame(spark, [complete, complete | {"file": None}, complete | {"file": None, "state": None}])
+
+    with pytest.raises(ContractError) as refused:
+        warehouse.append(FILES, rows, TAG)
+
+    assert "file is null in 2 rows" in str(refused.value)
+    assert "state is null in 1 rows" in str(refused.value)

@@ -45,11 +45,15 @@ def build_conversions(
     named = F.col("event").isin(*names)
     whose = events_resolved.where(named).select("message_key", "user_id", "account_id", "event_time")
     what = events.where(named).select("message_key", "event", "properties")
-    found = [F.when(_is_kind(kind), _facts(name, kind)) for name, kind in sorted(kinds.items())]
+    places = {path: f"text_{place}" for place, path in enumerate(sorted(_paths(kinds)))}
+    texts = {path: F.col(place) for path, place in places.items()}
+    found = [F.when(_is_kind(kind, texts), _facts(name, kind, texts)) for name, kind in sorted(kinds.items())]
     empty = F.lit(None).cast(_FACTS)
-    each = what.join(whose, on="message_key", how="inner").select(
-        "*", F.explode(F.array_compact(F.array(*found, empty))).alias("fact")
+    # each text is read once, and asked for a dozen times
+    read = what.join(whose, on="message_key", how="inner").select(
+        "*", *(property_text(path).alias(place) for path, place in places.items())
     )
+    each = read.select("*", F.explode(F.array_compact(F.array(*found, empty))).alias("fact"))
     return each.select(
         stable_id(F.col("fact.conversion"), "message_key").alias("conversion_id"),
         "fact.conversion",
@@ -67,18 +71,24 @@ def build_conversions(
 _FACTS = "struct<conversion:string,value_minor:bigint,currency:string,is_value_invalid:boolean>"
 
 
-def _facts(name: str, kind: Conversion) -> Column:
+def _paths(kinds: Mapping[str, Conversion]) -> set[str]:
+    """Paths of the properties that the kinds read as text."""
+    read = {path for kind in kinds.values() for path in (kind.value, kind.currency) if isinstance(path, str)}
+    return read.union(*(kind.where for kind in kinds.values()))
+
+
+def _facts(name: str, kind: Conversion, texts: Mapping[str, Column]) -> Column:
     if kind.value is None or kind.currency is None:
         value_minor, currency = F.lit(None).cast("bigint"), F.lit(None).cast("string")
         is_value_invalid = F.lit(False)
     else:
-        text = property_text(kind.value)
+        text = texts[kind.value]
         if isinstance(kind.currency, str):
-            currency = currency_code(property_text(kind.currency))
-            value_minor = minor_units_of(kind.value, currency)
+            currency = currency_code(texts[kind.currency])
+            value_minor = minor_units_of(kind.value, text, currency)
         else:
             currency = F.lit(kind.currency.const)
-            value_minor = minor_units(kind.value, exponent=exponent_of(kind.currency.const))
+            value_minor = minor_units(kind.value, text, exponent=exponent_of(kind.currency.const))
         is_written = F.coalesce(F.trim(text) != F.lit(""), F.lit(False))
         is_value_invalid = is_written & value_minor.isNull()
     return F.struct(
@@ -89,10 +99,10 @@ def _facts(name: str, kind: Conversion) -> Column:
     )
 
 
-def _is_kind(kind: Conversion) -> Column:
+def _is_kind(kind: Conversion, texts: Mapping[str, Column]) -> Column:
     holds = F.col("event") == F.lit(kind.event)
     for path, test in sorted(kind.where.items()):
-        holds = holds & _passes(property_text(path), test)
+        holds = holds & _passes(texts[path], test)
     return holds
 
 

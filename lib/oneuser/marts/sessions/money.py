@@ -34,18 +34,18 @@ def currency_code(text: Column) -> Column:
     return F.when(code.rlike("^[A-Z]{3}$"), code)
 
 
-def minor_units(path: str, *, exponent: int) -> Column:
-    """A property in whole units as a bigint of smallest units, half away from zero.
+def minor_units(path: str, text: Column, *, exponent: int) -> Column:
+    """A property in whole units as a bigint of smallest units, half away from zero; `text` is its `property_text`.
 
     Null where it is no number or has more than sixteen digits of smallest units.
     """
-    amount = property_decimal(path, precision=_DIGITS, scale=exponent)
+    amount = property_decimal(path, text, precision=_DIGITS, scale=exponent)
     return (amount * F.lit(10**exponent)).cast("bigint")
 
 
-def minor_units_of(path: str, currency: Column) -> Column:
+def minor_units_of(path: str, text: Column, currency: Column) -> Column:
     """The same, where the currency differs by row. Null also where the currency is null."""
-    converted = minor_units(path, exponent=_USUAL_EXPONENT)
+    converted = minor_units(path, text, exponent=_USUAL_EXPONENT)
     for exponent, codes in EXPONENTS.items():
-        converted = F.when(currency.isin(*codes), minor_units(path, exponent=exponent)).otherwise(converted)
+        converted = F.when(currency.isin(*codes), minor_units(path, text, exponent=exponent)).otherwise(converted)
     return F.when(currency.isNotNull(), converted)

@@ -19,13 +19,14 @@ def property_text(path: str) -> Column:
     return _read(path, T.StringType())
 
 
-def property_decimal(path: str, *, precision: int, scale: int) -> Column:
+def property_decimal(path: str, text: Column, *, precision: int, scale: int) -> Column:
     """A number, or a text that is one, rounded half away from zero to `scale` digits after the point.
+
+    `text` is the `property_text` of the same path, worked out once for whoever needs it.
 
     The digits are read as they are written, never through a double. Null where there is none, where it has too many
     digits, and for texts such as `1,000`, `$5` or `NaN`.
     """
-    text = property_text(path)
     written = _read(path, T.DecimalType(precision, scale))
     # the reader of JSON takes a comma for one between thousands, but to half of the world it is the point
     has_comma = F.contains(text, F.lit(","))
