@@ -201,7 +201,7 @@ def test_of_two_racers_for_the_lease_one_gets_it(
 
 @pytest.mark.parametrize("table", ["identifier_values", pytest.param("user_redirects", marks=pytest.mark.soak)])
 def test_a_commit_by_somebody_else_before_ours_stops_the_run(spark: SparkSession, root: Path, table: str) -> None:
-    with pytest.raises(EnvironmentProblem, match=f"table {table} was not written by this run"):
+    with pytest.raises(EnvironmentProblem, match=f"somebody else wrote to table {table}"):
         run(spark, root, f"before {table} 1", lambda: outsider(spark, root, table))
 
     assert holds(spark, root, run=1)
