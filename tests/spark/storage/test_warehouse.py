@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from oneuser.contracts.control import RUNS
 from oneuser.contracts.graph import FILES
@@ -95,8 +96,10 @@ def test_an_append_that_landed_twice_ends_the_run(spark: SparkSession, warehouse
 
 def test_a_required_value_that_is_missing_is_named(spark: SparkSession, warehouse_path: Path) -> None:
     warehouse = Warehouse(spark, str(warehouse_path))
-    complete = {f.name: NOON if f.dtype == "timestamp" else 1 if f.dtype == "bigint" else "x" for f in FILES.fields}
-    rows = FILES.frame(spark, [complete, complete | {"file": None}, complete | {"file": None, "state": None}])
+    complete = {f.name: NOON if f.dtype == "timestamp" else 0 if f.dtype == "bigint" else "x" for f in FILES.fields}
+    rows = FILES.frame(spark, [complete | {"n_lines": number} for number in range(3)]).withColumns(
+        {"file": F.when(F.col("n_lines") == 0, F.col("file")), "state": F.when(F.col("n_lines") < 2, F.col("state"))}
+    )
 
     with pytest.raises(ContractError) as refused:
         warehouse.append(FILES, rows, TAG)
