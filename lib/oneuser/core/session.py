@@ -49,7 +49,7 @@ _SHORT_LIVED_JAVA = (
 )
 _STATIC = {
     "spark.ui.showConsoleProgress": "false",
-    # a run compiles some 500 classes, many of them again and again where only the default of 100 is remembered
+    # a run compiles many more classes than the 100 that are remembered by default, and most of them several times
     "spark.sql.codegen.cache.maxEntries": "2000",
 }
 _EXTENSIONS = {
@@ -138,7 +138,7 @@ def _static_conf(settings: SparkSettings, master: str | None) -> dict[str, str]:
             "spark.executorEnv.PYTHONPATH": package_root,
             "spark.driver.extraJavaOptions": f"{_SHORT_LIVED_JAVA} {_quiet_java()}",
             # the least that a sort, an aggregate or a hash table takes, 64 MB by default here, filled or not: with
-            # several of them in every task, a small run spent an eighth of its time in collecting them again
+            # several of them in every task, a small run spent a tenth of its time in collecting them again
             "spark.buffer.pageSize": "2m",
         }
     return conf | dict(settings.conf)
