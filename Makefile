@@ -43,7 +43,7 @@ doctor: setup ## Say what is here: Java, Spark, Delta, GraphFrames, memory
 .PHONY: test
 test: check ## All checks, then all tests but those of soak (ARGS go to pytest, which then runs once)
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/python -m pytest -n $(JOBS) tests/architecture tests/unit
+	$(BIN)/python -m pytest -n $(JOBS) tests/unit
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -p no:randomly \
 	    tests/integration tests/spark
 else
@@ -64,7 +64,7 @@ type: setup ## Strict types of lib and jobs
 
 .PHONY: rules
 rules: setup ## Import rules, purity, sizes: tests/architecture
-	$(BIN)/python -m pytest -q tests/architecture
+	$(BIN)/python -m pytest -q -n $(JOBS) tests/architecture
 
 .PHONY: fmt
 fmt: setup ## Format the code and apply the safe fixes
