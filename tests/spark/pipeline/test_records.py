@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from oneuser.contracts.control import RUNS
-from oneuser.pipeline.records import RunLog, RunRecord, StageRecord, load_runs
+from oneuser.pipeline.records import RunLog, RunRecord, StageRecord, fold_rows, load_runs
 from oneuser.storage.warehouse import CommitTag, Warehouse
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -81,3 +81,19 @@ def test_a_record_whose_response_is_lost_is_not_written_twice(spark: SparkSessio
 
     rows = warehouse.read(RUNS, warehouse.head(RUNS)).select("record").collect()
     assert sorted(row["record"] for row in rows) == ["begun", "ended", "stage"]
+
+
+def test_rows_that_stand_twice_add_up_to_the_same_runs(warehouse: Warehouse, log: RunLog) -> None:
+    log.stage(NOW, done("ingest", 1.0))
+    log.ended(NOW, state="failed", exit_code=1, message="no", seconds=2.0)
+    again = RunRecord(1, NOW, "shape", "0.1", inputs=[], base={}, attempt=2)
+    resumed = RunLog(warehouse, again, CommitTag(run_seq=1, attempt=2, fence=2))
+    resumed.begun(NOW, kept_stages=["ingest"])
+    resumed.stage(NOW, done("graph", 1.0))
+    resumed.flush()
+    rows = warehouse.read(RUNS, warehouse.head(RUNS)).collect()
+
+    (run,) = fold_rows(rows)
+
+    assert (run.attempt, list(run.stages)) == (2, ["ingest", "graph"])
+    assert fold_rows([*rows, *rows]) == [run]
