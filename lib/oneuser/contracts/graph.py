@@ -57,6 +57,7 @@ EVENT_IDENTIFIERS = TableContract(
             "previous_anonymous and previous_user: the two readings of an alias's previousId; "
             "previous: its declared reading",
         ),
+        Field("n_links", "int", "rows that its message has here; one that has no other links nothing"),
         Field("run_seq", "bigint", "run that ingested the message"),
     ),
 )

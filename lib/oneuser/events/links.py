@@ -17,7 +17,7 @@ def spread_identifiers(events: DataFrame) -> DataFrame:
 
     Returns:
         `message_key`, `event_time`, `id_type`, `id_key`, `id_value`, `link`, `type_rank` (place of the key among the
-        message's identifiers of that type, from 0).
+        message's identifiers of that type, from 0), `n_links` (rows of the message).
     """
     carried = events.select("message_key", "event_time", "identifiers", F.explode("identifiers").alias("carried"))
     smaller = F.filter(
@@ -36,6 +36,7 @@ def spread_identifiers(events: DataFrame) -> DataFrame:
         F.col("carried.id_value").alias("id_value"),
         F.col("carried.link").alias("link"),
         F.when(is_only, 0).otherwise(type_rank).alias("type_rank"),
+        F.size("identifiers").alias("n_links"),
     )
 
 

@@ -97,7 +97,9 @@ def linking_messages(
     # sort_array compares in compiled code, array_sort element by element in interpreted code
     members = F.sort_array(F.collect_list(F.struct("priority", "type_rank", "identifier_id", "link")))
     messages = (
-        usable.groupBy("message_key")
+        # most messages carry one identifier, and need not be moved to find that out
+        usable.where("n_links > 1")
+        .groupBy("message_key")
         .agg(
             members.alias("members"),
             F.first("event_time").alias("event_time"),

@@ -74,11 +74,17 @@ def resolve_events(
         "identifier_id",
         "owner",
     )
-    best = F.min(F.when(F.col("is_known").isNotNull(), place)).alias("best")
-    by_message = owned.groupBy("message_key").agg(best, _names_two_people(unique_priorities).alias("names_two"))
+    candidate = F.when(F.col("is_known").isNotNull(), place)
+    # most messages carry one identifier: there is nothing to choose, and nothing to be moved for it
+    lone = owned.where("n_links = 1").select("message_key", candidate.alias("best"), F.lit(False).alias("names_two"))
+    several = (
+        owned.where("n_links > 1")
+        .groupBy("message_key")
+        .agg(F.min(candidate).alias("best"), _names_two_people(unique_priorities).alias("names_two"))
+    )
     owner = F.col("best.owner")
     is_quarantined = F.col("best").isNotNull() & owner.isNull()
-    judged = by_message.select(
+    judged = lone.unionByName(several).select(
         "message_key",
         F.when(~F.col("names_two"), owner).alias("user_id"),
         F.when(F.col("names_two"), "unique_in_event").when(is_quarantined, "quarantined").alias("unowned"),

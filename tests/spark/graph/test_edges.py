@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,13 +23,13 @@ Link = tuple[str, int, str, int, str]  # message, identifier, type, rank within 
 
 def links(spark: SparkSession, *rows: Link) -> DataFrame:
     """Rows of `event_identifiers`; the number in a message's name is its day and its run."""
-    return spark.createDataFrame(
-        [
-            (message.encode(), number, id_type, rank, MONDAY + timedelta(days=int(message[1:])), link, int(message[1:]))
-            for message, number, id_type, rank, link in rows
-        ],
-        EVENT_IDENTIFIERS.schema,
-    )
+    n_links = Counter(message for message, *_ in rows)
+    found = []
+    for message, number, id_type, rank, link in rows:
+        day = int(message[1:])
+        at = MONDAY + timedelta(days=day)
+        found.append((message.encode(), number, id_type, rank, at, link, n_links[message], day))
+    return spark.createDataFrame(found, EVENT_IDENTIFIERS.schema)
 
 
 def edges_of(rows: DataFrame, blocked: DataFrame | None = None) -> DataFrame:

@@ -32,16 +32,16 @@ def carried(spark: SparkSession, **messages: str) -> DataFrame:
     rows = []
     for message, text in messages.items():
         day = int(message[1:])
-        common = (MONDAY + timedelta(days=day), day)
+        at = MONDAY + timedelta(days=day)
         old, arrow, rest = text.partition(">")
         names = (rest if arrow else text).split()
+        end = (len(names) + len(arrow), day)
         for name in names:
             rank = sorted(n for n in names if n[0] == name[0]).index(name)
             link = "alias" if arrow and name[0] == "u" else "event"
-            rows.append((message.encode(), number(name), KIND[name[0]], rank, common[0], link, common[1]))
+            rows.append((message.encode(), number(name), KIND[name[0]], rank, at, link, *end))
         if arrow:
-            kind = "previous"
-            rows.append((message.encode(), number(old.strip()), KIND[old.strip()[0]], 1, common[0], kind, common[1]))
+            rows.append((message.encode(), number(old.strip()), KIND[old.strip()[0]], 1, at, "previous", *end))
     return spark.createDataFrame(rows, EVENT_IDENTIFIERS.schema)
 
 

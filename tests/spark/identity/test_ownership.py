@@ -38,7 +38,16 @@ def at(message: str) -> datetime:
 def carried(spark: SparkSession) -> DataFrame:
     kind = {number: id_type for number, id_type, _, _ in PLACES}
     rows = [
-        (message.encode(), n, kind[n], [m for m in numbers if kind[m] == kind[n]].index(n), at(message), "event", 1)
+        (
+            message.encode(),
+            n,
+            kind[n],
+            [m for m in numbers if kind[m] == kind[n]].index(n),
+            at(message),
+            "event",
+            len(numbers),
+            1,
+        )
         for message, numbers in MESSAGES.items()
         for n in numbers
     ]
