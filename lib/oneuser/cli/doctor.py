@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import psutil
 
 from oneuser.core import jars
+from oneuser.core.class_archive import find_archive
 from oneuser.core.java import OLDEST_JAVA, find_java
 
 if TYPE_CHECKING:
@@ -104,9 +105,16 @@ def _jars(folder: str | None) -> list[Finding]:
         ]
     delta = Finding("Delta", "ok", f"{version} ({found[0].parent})")
     names = [jar.name for jar in found if "graphframes" in jar.name]
-    if not names:
-        return [delta, Finding("GraphFrames", "note", f"no JAR in {found[0].parent}", without)]
-    return [delta, Finding("GraphFrames", "ok", names[0])]
+    graphframes = Finding("GraphFrames", "note", f"no JAR in {found[0].parent}", without)
+    return [delta, Finding("GraphFrames", "ok", names[0]) if names else graphframes, _class_archive(found)]
+
+
+def _class_archive(found: list[Path]) -> Finding:
+    archive = find_archive(found)
+    if archive is None:
+        meaning = "each start takes some seconds more; `python -m oneuser.core.quick_start` makes one in 40 s"
+        return Finding("Class archive", "note", "none", meaning)
+    return Finding("Class archive", "ok", f"{_size(archive.stat().st_size)} ({archive})")
 
 
 def _memory(config: Config | None) -> Finding:

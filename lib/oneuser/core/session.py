@@ -19,6 +19,7 @@ from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from oneuser.core import jars
+from oneuser.core.class_archive import find_archive, use_archive
 from oneuser.core.errors import EnvironmentProblem
 
 if TYPE_CHECKING:
@@ -69,8 +70,15 @@ class SparkSettings:
     conf: Mapping[str, str] = field(default_factory=dict)
 
 
-def build_session(settings: SparkSettings, *, app_name: str = "oneuser") -> SparkSession:
+def build_session(
+    settings: SparkSettings, *, app_name: str = "oneuser", more_java_options: str | None = None
+) -> SparkSession:
     """Return the running session, or build one that can read and write Delta tables.
+
+    Args:
+        settings: What the user says about it.
+        app_name: What Spark calls it.
+        more_java_options: Of a local session, in place of those that start it from the archive of classes.
 
     Raises:
         EnvironmentProblem: where Delta's classes cannot be found, or no Java can be started.
@@ -81,9 +89,11 @@ def build_session(settings: SparkSettings, *, app_name: str = "oneuser") -> Spar
     # spark-submit has started the JVM: its master and class path stand, whatever the file says
     is_submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     master = None if is_submitted else (settings.master or "local[*]")
-    conf = _static_conf(settings, master)
+    found = [] if is_submitted else jars.find_jars(settings.jars)
+    more = use_archive(find_archive(found)) if more_java_options is None else more_java_options
+    conf = _static_conf(settings, master, more)
     if not is_submitted:
-        conf.setdefault("spark.jars", ",".join(str(jar) for jar in jars.find_jars(settings.jars)))
+        conf.setdefault("spark.jars", ",".join(str(jar) for jar in found))
     builder = SparkSession.builder.appName(app_name)
     if master:
         builder = builder.master(master)
@@ -123,7 +133,7 @@ def is_local(session: SparkSession) -> bool:
     return str(session.sparkContext.master).startswith("local")
 
 
-def _static_conf(settings: SparkSettings, master: str | None) -> dict[str, str]:
+def _static_conf(settings: SparkSettings, master: str | None, more_java_options: str) -> dict[str, str]:
     """Settings that must stand before the session starts."""
     conf = {**_ALWAYS, **_EXTENSIONS, **_STATIC}
     if master and master.startswith("local"):
@@ -136,7 +146,7 @@ def _static_conf(settings: SparkSettings, master: str | None) -> dict[str, str]:
             "spark.driver.bindAddress": "127.0.0.1",
             # workers import this very package, wherever it was imported from
             "spark.executorEnv.PYTHONPATH": package_root,
-            "spark.driver.extraJavaOptions": f"{_SHORT_LIVED_JAVA} {_quiet_java()}",
+            "spark.driver.extraJavaOptions": f"{_SHORT_LIVED_JAVA} {_quiet_java()} {more_java_options}",
             # the least that a sort, an aggregate or a hash table takes, 64 MB by default here, filled or not: with
             # several of them in every task, a small run spent a tenth of its time in collecting them again
             "spark.buffer.pageSize": "2m",
