@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from deltalake import DeltaTable
+
+
+def copied(warehouse: Path, to: Path) -> Path:
+    """A copy of a warehouse; its `published.json` names paths."""
+    root = Path(shutil.copytree(warehouse, to / "warehouse"))
+    listing = root / "published.json"
+    listing.write_text(listing.read_text().replace(str(warehouse), str(root)))
+    return root
 
 
 def published_versions(warehouse: Path) -> dict[str, int]:

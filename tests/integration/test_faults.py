@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import signal
 import subprocess
-import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -20,97 +16,24 @@ import pytest
 from py4j.protocol import Py4JNetworkError
 from pyspark.sql import SparkSession
 
-from oneuser import open_warehouse
 from oneuser.cli.main import main
-from oneuser.contracts.control import PUBLICATIONS, RUNS
-from oneuser.contracts.identity import USER_REDIRECTS
-from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.core.errors import EnvironmentProblem, LockedError, OneUserError
-from oneuser.pipeline.boundary import own_errors
 from oneuser.pipeline.lease import Lease, load_claims
 from oneuser.pipeline.records import load_runs
-from oneuser.pipeline.run import RunOptions, run_pipeline
 from oneuser.storage.warehouse import Warehouse
 from tests.integration import two_stages as two
-from tests.integration.published import read_table
+from tests.integration.published import copied
+from tests.integration.two_stage_warehouses import (
+    after_one_run,
+    config_file,
+    has_repeated_rows,
+    holds,
+    root,
+    run,
+    two_stages_only,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(autouse=True)
-def _two_stages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("oneuser.pipeline.run.STAGES", two.STAGES)
-
-
-@pytest.fixture(scope="module")
-def after_one_run(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A warehouse whose run 1 is published, to be copied."""
-    root = tmp_path_factory.mktemp("base") / "warehouse"
-    watch = two.AtCommit("", None)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("oneuser.pipeline.run.STAGES", two.STAGES)
-        run_pipeline(spark, two.config(root), RunOptions(on_commit=watch, seconds_at_risk=0.0))
-    assert [point.removeprefix("before ") for point in watch.seen if point.startswith("before")] == two.COMMITS
-    return root
-
-
-def copied(warehouse: Path, to: Path) -> Path:
-    """A copy of a warehouse; its `published.json` names paths."""
-    root = Path(shutil.copytree(warehouse, to / "warehouse"))
-    listing = root / "published.json"
-    listing.write_text(listing.read_text().replace(str(warehouse), str(root)))
-    return root
-
-
-@pytest.fixture
-def root(after_one_run: Path, tmp_path: Path) -> Path:
-    """A warehouse of one's own whose run 1 is published."""
-    return copied(after_one_run, tmp_path)
-
-
-@pytest.fixture
-def config_file(root: Path) -> Path:
-    file = root.parent / "oneuser.json"
-    file.write_text(json.dumps(two.settings(root)))
-    return file
-
-
-def run(spark: SparkSession, root: Path, at: str = "", action: object = None) -> list[str]:
-    """A run as the command line does it; returns its commits."""
-    watch = two.AtCommit(at, action)
-    with own_errors(str(root)):
-        run_pipeline(spark, two.config(root), RunOptions(on_commit=watch, seconds_at_risk=0.0))
-    assert not at or at in watch.seen
-    return watch.seen
-
-
-def shown_to_spark(spark: SparkSession, root: Path) -> tuple[list[int], list[int]]:
-    """Runs whose rows a reader sees, in the table that grows and in the one that is replaced."""
-    opened = open_warehouse(root, spark=spark)
-    values, redirects = opened.table("identifier_values"), opened.table("user_redirects")
-    return tuple(sorted(row["run_seq"] for row in rows.collect()) for rows in (values, redirects))
-
-
-def shown_without_spark(root: Path) -> tuple[list[int], list[int]]:
-    """The same by `published.json` and deltalake."""
-    tables = (read_table(root, name) for name in ("identifier_values", "user_redirects"))
-    return tuple(sorted(table.column("run_seq").to_pylist()) for table in tables)
-
-
-def holds(spark: SparkSession, root: Path, *, run: int) -> bool:
-    """Whether all readers see what a run leaves, whole: two rows of each run so far in both tables."""
-    seqs = sorted(2 * [*range(1, run + 1)])
-    return shown_to_spark(spark, root) == shown_without_spark(root) == (seqs, seqs)
-
-
-def has_repeated_rows(spark: SparkSession, root: Path) -> list[str]:
-    """Tables, the record included, in which a key occurs twice."""
-    warehouse = Warehouse(spark, str(root))
-    found = []
-    for contract in (RUNS, PUBLICATIONS, IDENTIFIER_VALUES, USER_REDIRECTS):
-        rows = warehouse.read(contract, warehouse.head(contract)).select(*contract.key).collect()
-        found += [contract.name for n in Counter(rows).values() if n > 1]
-    return found
+__all__ = ["after_one_run", "config_file", "root", "two_stages_only"]  # fixtures
 
 
 def outsider(spark: SparkSession, root: Path, table: str) -> None:
@@ -278,77 +201,3 @@ def test_a_target_that_cannot_be_made_is_an_error_of_the_environment(
 
     assert main(["run", "--config", str(file), "--quiet"]) == 5
     assert str(tmp_path / "taken" / "it") in capsys.readouterr().err
-
-
-# readers and interruptions --------------------------------------------------------------------------------------------
-
-
-def test_a_reader_on_the_old_publication_is_not_disturbed_by_the_next(spark: SparkSession, root: Path) -> None:
-    reader = open_warehouse(root, spark=spark)
-    rows = reader.table("user_redirects")
-    seen: list[int] = []
-
-    # given a reader whose question is answered while the next run publishes, and again when all is done
-    run(spark, root, "before publications 2", lambda: seen.append(rows.count()))
-
-    assert seen == [2]
-    assert rows.count() == reader.table("user_redirects").count() == 2
-    assert reader.refresh().table("user_redirects").count() == 4
-
-
-def start(config_file: Path, *arguments: str, slow: Path | None = None) -> subprocess.Popen[bytes]:
-    """A run in a process group of its own, as a terminal would start it."""
-    env = os.environ | {"PYTHONPATH": f"{ROOT / 'lib'}:{ROOT}"} | ({two.SLOW: str(slow)} if slow else {})
-    command = [sys.executable, str(Path(two.__file__)), str(config_file), *arguments]
-    return subprocess.Popen(command, env=env, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
-@pytest.mark.soak
-def test_a_kill_between_publication_and_its_file_is_mended_by_the_next_run(
-    spark: SparkSession, root: Path, config_file: Path
-) -> None:
-    process = start(config_file, "after publications 2")
-    _, said = process.communicate(timeout=600)
-    assert process.returncode == -signal.SIGKILL, said.decode()[-2000:]
-
-    # then readers with Spark see the new run, those without still the old one: both whole
-    assert shown_to_spark(spark, root)[0] == [1, 1, 2, 2]
-    assert shown_without_spark(root)[0] == [1, 1]
-
-    # and the next run brings the file up to date before it writes anything
-    seen: list[list[int]] = []
-    run(spark, root, "before runs 1", lambda: seen.append(shown_without_spark(root)[0]))
-    assert seen == [[1, 1, 2, 2]]
-    assert holds(spark, root, run=3)
-
-
-@pytest.mark.soak
-def test_an_interrupted_run_gives_the_lease_back_and_goes_on_when_asked(
-    spark: SparkSession, root: Path, config_file: Path, tmp_path: Path
-) -> None:
-    slow = tmp_path / "under-way"
-    process = start(config_file, slow=slow)
-    deadline = time.monotonic() + 600
-    while not slow.exists():
-        assert process.poll() is None, process.communicate()[1].decode()[-2000:]
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-    # when somebody presses Ctrl-C in the middle of a job: the whole process group hears of it
-    os.killpg(process.pid, signal.SIGINT)
-    interrupted = time.monotonic()
-    _, said = process.communicate(timeout=300)
-
-    assert process.returncode == 130, said.decode()[-2000:]
-    # the job that was under way would have taken minutes more
-    assert time.monotonic() - interrupted < 200
-    assert "interrupted: nothing was published" in said.decode()
-    warehouse = Warehouse(spark, str(root))
-    assert load_claims(warehouse)[-1]["state"] == "released"
-    last = load_runs(warehouse)[-1]
-    assert (last.run_seq, last.state, last.exit_code) == (2, "interrupted", 130)
-    assert holds(spark, root, run=1)
-
-    run(spark, root)
-    assert holds(spark, root, run=2)
-    assert load_runs(warehouse)[-1].attempt == 2

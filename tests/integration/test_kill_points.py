@@ -27,7 +27,7 @@ from oneuser.core.config import make_config
 from oneuser.pipeline.run import run_pipeline
 from oneuser.pipeline.stages import STAGES
 from tests.integration.kill_script import FIRST, SECOND, options
-from tests.integration.published import contents, published_versions
+from tests.integration.published import contents, copied, published_versions
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("kill_script.py")
@@ -93,14 +93,6 @@ def calm(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Calm:
         shutil.copytree(day, inputs / "events" / day.name)
     commits_2 = run(spark, inputs, warehouse)
     return Calm(inputs, first, warehouse, (commits_1, commits_2))
-
-
-def copied(warehouse: Path, to: Path) -> Path:
-    """A copy of a warehouse; its `published.json` names paths."""
-    root = Path(shutil.copytree(warehouse, to / "warehouse"))
-    listing = root / "published.json"
-    listing.write_text(listing.read_text().replace(str(warehouse), str(root)))
-    return root
 
 
 def kill(inputs: Path, warehouse: Path, point: str) -> None:

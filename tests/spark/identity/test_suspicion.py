@@ -34,7 +34,9 @@ def tables(spark: SparkSession) -> tuple[DataFrame, DataFrame, DataFrame, DataFr
     placed = [(n, c, t, bytes([n]), False, False, MONDAY, b"k", MONDAY, n) for c, n, t in PLACES]
     edges = [(a, b, "event", 1, MONDAY, b"k", MONDAY, b"k", None, 1, 1) for a, b in PAIRS]
     carried = [
-        (message.encode(), n, kind[n], 0, MONDAY, "event", 1) for message, numbers in MESSAGES.items() for n in numbers
+        (message.encode(), n, kind[n], 0, MONDAY, "event", len(numbers), 1)
+        for message, numbers in MESSAGES.items()
+        for n in numbers
     ]
     return (
         spark.createDataFrame(mapped, IDENTIFIER_MAP.schema),

@@ -10,7 +10,18 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from random import Random
 
-from oneuser.graph.replay import Bounds, Evidence, Moment, Replayed, Vertex
+from oneuser.graph.replay import (
+    Bounds,
+    Evidence,
+    Moment,
+    Replayed,
+    Vertex,
+    admission_order,
+    contested,
+    cut_off,
+    replay,
+    residual,
+)
 
 TYPES = {"u": ("user_id", 1, True), "e": ("email", 2, True), "d": ("device", 8, False), "b": ("browser", 9, False)}
 UNBOUNDED = 1_000
@@ -178,3 +189,32 @@ def random_bounds(chance: Random) -> Bounds:
         max_identifiers=chance.choice([2, 4, UNBOUNDED, UNBOUNDED]),
         **{letter: chance.randint(1, 3) for letter in "ued" if chance.random() < 0.4},
     )
+
+
+def replayed(group: Group, limits: Bounds) -> Replayed:
+    """What replay makes of a group."""
+    return replay(group.vertices, group.evidence, group.excluded, limits)
+
+
+def outcome(group: Group, limits: Bounds) -> tuple[list[str], list[str]]:
+    """Components and refusals by names."""
+    found = replayed(group, limits)
+    return group.components(found), group.refusals(found)
+
+
+def order(group: Group, conflict: str = "latest") -> list[str]:
+    """Its edges as they are tried, by the names of their ends."""
+    vertices = {vertex.identifier_id: vertex for vertex in group.vertices}
+    return [
+        group.named({edge.src, edge.dst})
+        for edge in admission_order(vertices, group.evidence, bounds(conflict=conflict).conflict)
+    ]
+
+
+def flags(group: Group, limits: Bounds) -> tuple[str, str, str]:
+    """Contested identifiers, those that were cut off, and all members of residual components, by names."""
+    found = replayed(group, limits)
+    vertices = {vertex.identifier_id: vertex for vertex in group.vertices}
+    labels = residual(found, vertices)
+    left = {number for number, label in found.labels.items() if label in labels}
+    return group.named(contested(found, vertices)), group.named(cut_off(found, vertices)), group.named(left)

@@ -1,4 +1,4 @@
-"""Which edges of a candidate component are admitted, what is refused by which rule, and whose end is contested."""
+"""Which edges of a candidate component are admitted, and what is refused by which rule."""
 
 from __future__ import annotations
 
@@ -12,42 +12,19 @@ from oneuser.graph.replay import (
     Replayed,
     admission_order,
     breaks_bounds,
-    contested,
-    contested_ends,
-    cut_off,
     replay,
-    residual,
 )
 from tests.unit.graph.plain_replay import order_plainly, replay_plainly
-from tests.unit.graph.replay_groups import Group, bounds, random_bounds, random_crowd, random_group
-
-
-def replayed(group: Group, limits: Bounds) -> Replayed:
-    return replay(group.vertices, group.evidence, group.excluded, limits)
-
-
-def outcome(group: Group, limits: Bounds) -> tuple[list[str], list[str]]:
-    """Components and refusals by names."""
-    found = replayed(group, limits)
-    return group.components(found), group.refusals(found)
-
-
-def order(group: Group, conflict: str = "latest") -> list[str]:
-    vertices = {vertex.identifier_id: vertex for vertex in group.vertices}
-    return [
-        group.named({edge.src, edge.dst})
-        for edge in admission_order(vertices, group.evidence, bounds(conflict=conflict).conflict)
-    ]
-
-
-def flags(group: Group, limits: Bounds) -> tuple[str, str, str]:
-    """Contested identifiers, those that were cut off, and all members of residual components, by names."""
-    found = replayed(group, limits)
-    vertices = {vertex.identifier_id: vertex for vertex in group.vertices}
-    labels = residual(found, vertices)
-    left = {number for number, label in found.labels.items() if label in labels}
-    return group.named(contested(found, vertices)), group.named(cut_off(found, vertices)), group.named(left)
-
+from tests.unit.graph.replay_groups import (
+    Group,
+    bounds,
+    flags,
+    outcome,
+    random_bounds,
+    random_crowd,
+    random_group,
+    replayed,
+)
 
 # --- the rules ---------------------------------------------------------------------------------------------------
 
@@ -193,123 +170,6 @@ def test_refusals_name_the_smaller_number_first_and_keep_the_order_in_which_they
 def test_identifiers_without_an_edge_are_components_of_their_own() -> None:
     assert outcome(Group.of("u1 d1"), bounds("u")) == (["d1", "u1"], [])
     assert replay([], [], [], bounds("u")) == Replayed({}, [])
-
-
-# --- admission order ---------------------------------------------------------------------------------------------
-
-
-def test_includes_come_first_then_known_pairs_then_mixed_then_anonymous_ones() -> None:
-    group = Group.of("u1 u2 e1 d1 d2 b1", ("d1 d2", 9), ("u1 d1", 8), ("u1 e1", 7))
-    group.evidence.append(group.edge("d1 b1", None, include=True))
-
-    assert order(group) == ["b1 d1", "e1 u1", "d1 u1", "d1 d2"]
-
-
-def test_the_latest_login_of_each_device_comes_before_all_other_logins() -> None:
-    # given that e1 is of a weaker type, so that priority alone would put its edges last
-    group = Group.of("u1 u2 e1 d1 d2", ("u1 d1", 1), ("u2 d1", 2), ("e1 d1", 3), ("u1 d2", 1), ("u2 d2", 0))
-
-    assert order(group) == ["d2 u1", "d1 e1", "d1 u2", "d1 u1", "d2 u2"]
-
-
-def test_of_two_logins_as_late_the_stronger_type_then_the_smaller_key_is_the_latest() -> None:
-    by_type = Group.of("e1 u1 d1", ("e1 d1", 5), ("u1 d1", 5))
-    by_key = Group.of("u2 u1 d1", ("u2 d1", 5), ("u1 d1", 5))
-
-    assert outcome(by_type, bounds(max_identifiers=2))[0] == ["d1 u1", "e1"]
-    assert outcome(by_key, bounds("u"))[0] == ["d1 u1", "u2"]
-
-
-def test_an_include_may_be_the_latest_login_of_a_device() -> None:
-    group = Group.of("u1 u2 e1 d1", ("u2 d1", 2), ("e1 d1", 3))
-    group.evidence.append(group.edge("u1 d1", 4, include=True))
-
-    # then no other login of d1 is its latest, and the stronger type comes first
-    assert order(group) == ["d1 u1", "d1 u2", "d1 e1"]
-
-
-def test_a_stronger_priority_comes_before_a_newer_event() -> None:
-    group = Group.of("u1 u2 e1 e2", ("u1 u2", 1), ("e1 e2", 9), ("u1 e1", 5))
-    group.evidence.append(group.edge("u2 e2", 0, priority=1))
-
-    assert order(group) == ["e2 u2", "u1 u2", "e1 u1", "e1 e2"]
-
-
-def test_of_equal_priority_the_newer_event_comes_first_and_no_time_is_oldest() -> None:
-    group = Group.of("d1 d2 d3 d4", ("d1 d2", 4), "d2 d3", ("d3 d4", 6), ("d1 d4", -3))
-
-    assert order(group) == ["d3 d4", "d1 d2", "d1 d4", "d2 d3"]
-
-
-def test_with_the_earliest_conflict_first_events_count_and_no_time_is_youngest() -> None:
-    group = Group.of("d1 d2 d3 d4", "d2 d3")
-    for names, first, last in (("d1 d2", 4, 99), ("d3 d4", 6, 7), ("d1 d4", -3, 200)):
-        group.evidence.append(group.edge(names, last, first=first))
-
-    assert order(group, "earliest") == ["d1 d4", "d1 d2", "d3 d4", "d2 d3"]
-
-
-def test_at_the_same_time_message_keys_decide_as_unsigned_bytes() -> None:
-    keys = {"d1 d2": b"\x7f", "d2 d3": b"\xff", "d3 d4": b"\x7f\x00", "d4 d1": b"", "d1 d3": b"\x7f" + b"\x00" * 9}
-    group = Group.of("d1 d2 d3 d4")
-    group.evidence = [
-        Evidence(*group.pair(names), 16, (5, key), (5, key), is_include=False) for names, key in keys.items()
-    ]
-
-    assert order(group) == ["d2 d3", "d1 d3", "d3 d4", "d1 d2", "d1 d4"]
-    assert order(group, "earliest") == ["d1 d4", "d1 d2", "d3 d4", "d1 d3", "d2 d3"]
-
-
-def test_at_last_the_two_keys_decide_the_smaller_one_of_both_first() -> None:
-    group = Group.of("d4 d3 d2 d1", "d2 d4", "d1 d4", "d2 d3", "d1 d3")
-
-    assert order(group) == ["d1 d3", "d1 d4", "d2 d3", "d2 d4"]
-
-
-# --- contested ends ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("ends", "expected"),
-    [
-        ("u1 d1", "d1"),
-        ("d1 u1", "d1"),
-        ("u1 e1", "e1"),
-        ("e1 u1", "e1"),
-        ("u1 u2", ""),
-        ("d1 b1", "b1 d1"),
-        ("d1 d2", "d1 d2"),
-    ],
-)
-def test_contested_is_the_anonymous_end_the_weaker_known_one_or_both_anonymous_ones(ends: str, expected: str) -> None:
-    group = Group.of(ends)
-
-    assert group.named(contested_ends(*group.vertices)) == expected
-
-
-def test_a_unique_refusal_contests_and_does_not_cut_off() -> None:
-    group = Group.of("u1 u2 d1", ("u1 d1", 5), ("u2 d1", 7))
-
-    assert flags(group, bounds("u")) == ("d1", "", "")
-
-
-@pytest.mark.parametrize("limits", [bounds(d=2), bounds(max_identifiers=3)], ids=["limit", "size"])
-def test_what_a_limit_or_the_size_cuts_off_whole_is_residual(limits: Bounds) -> None:
-    group = Group.of("u1 d1 d2 d3 d4", ("u1 d1", 9), ("u1 d2", 8), ("u1 d3", 7), ("u1 d4", 6), ("d3 d4", 5))
-
-    assert flags(group, limits) == ("d3 d4", "d3 d4", "d3 d4")
-
-
-def test_a_component_with_anything_that_was_not_cut_off_is_no_residual() -> None:
-    group = Group.of("u1 d1 d2 d3 b1", ("u1 d1", 9), ("u1 d2", 8), ("u1 d3", 7), ("d3 b1", 5))
-
-    assert flags(group, bounds(d=2)) == ("d3", "d3", "")
-
-
-def test_the_strong_end_of_a_refusal_is_not_cut_off() -> None:
-    group = Group.of("u1 u2 d1", ("u1 d1", 2), ("u2 d1", 1))
-
-    assert flags(group, bounds(max_identifiers=2)) == ("d1", "d1", "")
 
 
 # --- which components are replayed --------------------------------------------------------------------------------
