@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -44,6 +45,29 @@ def test_the_browser_shows_every_section(dom: str) -> None:
 def test_the_browser_finds_nothing_to_load(dom: str, report: Path) -> None:
     assert loads(dom) == []
     assert report.stat().st_size < 5_000_000
+
+
+# writes down every text of a picture that reaches out of it, in the widest of the usual fonts
+CLIPPED = """
+<style>.chart text{font-family:"DejaVu Sans",Verdana,sans-serif!important}</style>
+<script>addEventListener("load", () => {
+  const out = [...document.querySelectorAll("svg text")].filter(text => {
+    const inner = text.getBoundingClientRect(), outer = text.closest("svg").getBoundingClientRect();
+    return inner.left < outer.left - 1 || inner.right > outer.right + 1;
+  });
+  document.body.dataset.clipped = JSON.stringify(out.map(text => text.textContent));
+})</script></body>"""
+
+
+def test_no_text_of_a_picture_is_clipped(browser: str, report: Path, tmp_path: Path) -> None:
+    page = tmp_path / "measured.html"
+    # the page itself lets no script run
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", report.read_text(encoding="utf-8"))
+    page.write_text(text.replace("</body>", CLIPPED), encoding="utf-8")
+
+    dom = open_in(browser, tmp_path / "profile", "--window-size=1200,4000", "--dump-dom", page.as_uri())
+
+    assert 'data-clipped="[]"' in dom, dom[dom.find("data-clipped") :][:500]
 
 
 def test_the_page_prints(browser: str, report: Path, tmp_path: Path) -> None:

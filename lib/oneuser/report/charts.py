@@ -21,6 +21,9 @@ WIDTH = 1000
 FONT = "Helvetica, Arial, sans-serif"
 _BAR = 22
 _OTHER_CHANNELS = "other channels"
+# pixels
+_LONGEST_NAME = 260
+_WIDE_LETTER = 8
 
 
 def draw_funnel(funnel: Funnel) -> dict[str, Any]:
@@ -68,7 +71,7 @@ def _bars(rows: Sequence[tuple[str, float | None, str]], highlight: str | None =
     values = [{"name": name, "value": value or 0, "label": label} for name, value, label in rows]
     largest = max((value or 0 for _, value, _ in rows), default=0) or 1
     base = alt.Chart(alt.InlineData(values=values)).encode(
-        y=alt.Y("name:N", sort=None, title=None, axis=_names_axis()),
+        y=alt.Y("name:N", sort=None, title=None, axis=_names_axis([name for name, _, _ in rows])),
         # room for the labels to the right of the longest bar
         x=alt.X("value:Q", scale=alt.Scale(domain=[0, largest * 1.34]), axis=None),
     )
@@ -94,7 +97,7 @@ def draw_sizes(buckets: Sequence[SizeBucket]) -> dict[str, Any]:
         }
         for bucket in buckets
     ]
-    x = alt.X("size:N", sort=[b.label for b in buckets], title="identifiers per person", axis=_names_axis(angle=0))
+    x = alt.X("size:N", sort=[b.label for b in buckets], title="identifiers per person", axis=_names_axis())
     columns = (
         alt.Chart(alt.InlineData(values=parts))
         .mark_bar(size=46)
@@ -133,7 +136,7 @@ def draw_attribution(shown: Attribution) -> dict[str, Any]:
     colours = {name: colour for name, colour in colours.items() if name in used}
     what = f"credited value, {shown.currency}" if shown.currency else "credited conversions"
     base = alt.Chart(alt.InlineData(values=values)).encode(
-        y=alt.Y("model:N", sort=None, title=None, axis=_names_axis()),
+        y=alt.Y("model:N", sort=None, title=None, axis=_names_axis([row["model"] for row in values])),
         order="order:Q",
     )
     bars = base.mark_bar(size=30, stroke=PAPER, strokeWidth=1).encode(
@@ -171,11 +174,18 @@ def _series(field: str, names: list[str], colours: list[str]) -> alt.Color:
     return alt.Color(f"{field}:N", sort=names, scale=alt.Scale(domain=names, range=colours), legend=legend)
 
 
-def _names_axis(angle: int = 0) -> alt.Axis:
+def _names_axis(beside: Sequence[str] = ()) -> alt.Axis:
+    """An axis of names; those `beside` the chart need room."""
     return alt.Axis(
-        labelColor=INK, labelFontSize=13, labelAngle=angle, labelLimit=260, labelPadding=8, domain=False, ticks=False,
-        titleColor=SOFT, titleFontSize=12, titleFontWeight="normal", titlePadding=10,
+        labelColor=INK, labelFontSize=13, labelAngle=0, labelLimit=_LONGEST_NAME, labelPadding=8, domain=False,
+        ticks=False, titleColor=SOFT, titleFontSize=12, titleFontWeight="normal", titlePadding=10,
+        minExtent=room_beside(beside),
     )  # fmt: skip
+
+
+def room_beside(names: Sequence[str]) -> int:
+    """Pixels for names beside a chart, in the widest font that a reader may have."""
+    return min(max(map(len, names), default=0) * _WIDE_LETTER, _LONGEST_NAME) + 8
 
 
 def _counts_axis(*, grid: bool = True) -> alt.Axis:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import altair as alt
 
 from oneuser.report import text
-from oneuser.report.charts import FONT, WIDTH
+from oneuser.report.charts import FONT, WIDTH, room_beside
 from oneuser.report.palette import HEAT, HIDDEN_CELL, INK, ON_DARK_CELL, ON_LIGHT_CELL, PAPER, SOFT, UNOBSERVED
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ def draw_retention(shown: Retention) -> dict[str, Any]:
     ]
     narrow = len(shown.offsets) > 14  # noqa: PLR2004 - from here on cells are too narrow for a sign
     base = alt.Chart(alt.InlineData(values=values)).encode(
-        y=alt.Y("cohort:N", sort=[*names, ALL_COHORTS], title=None, axis=_axis("left")),
+        y=alt.Y(
+            "cohort:N", sort=[*names, ALL_COHORTS], title=None, axis=_axis("left", room_beside([*names, ALL_COHORTS]))
+        ),
         x=alt.X("offset:O", title=f"{text.units(shown.unit)} after the first", axis=_axis("top")),
     )
     cells = base.mark_rect(stroke=PAPER, strokeWidth=2).encode(fill=alt.Fill("colour:N", scale=None))
@@ -61,8 +63,8 @@ def _cell(cohort: str, cell: RetentionCell) -> dict[str, Any]:
     }
 
 
-def _axis(orient: Literal["left", "top"]) -> alt.Axis:
+def _axis(orient: Literal["left", "top"], room: int = 0) -> alt.Axis:
     return alt.Axis(
         orient=orient, labelColor=INK, labelFontSize=12, labelAngle=0, labelPadding=6, domain=False, ticks=False,
-        titleColor=SOFT, titleFontSize=12, titleFontWeight="normal", titlePadding=8,
+        titleColor=SOFT, titleFontSize=12, titleFontWeight="normal", titlePadding=8, minExtent=room,
     )  # fmt: skip
