@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import functions as F
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components as scipy_components
 
 from oneuser.core.clustering import cluster
+from oneuser.graph.one_task import label_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,6 +134,5 @@ def check_components(
         label_of[dst_at[inside]] == edge_label[inside]
     )
     rows, columns = src_at[inside], dst_at[inside]
-    graph = coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(len(members), len(members)))
-    n_pieces, _ = scipy_components(graph, directed=False)
-    return len(vertex), len(labels), int(n_pieces), n_repeated, n_mislabelled, int((~inside).sum())
+    n_pieces, _ = label_pieces(len(members), rows, columns)
+    return len(vertex), len(labels), n_pieces, n_repeated, n_mislabelled, int((~inside).sum())

@@ -6,12 +6,12 @@ its component.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components as scipy_components
+from scipy.sparse.csgraph import connected_components
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,10 +63,16 @@ def label_components(src: NDArray[np.int64], dst: NDArray[np.int64]) -> tuple[ND
     else:
         ids, numbers = np.unique(np.concatenate([src, dst]), return_inverse=True)
         rows, columns = numbers[: len(src)], numbers[len(src) :]
-    ones = np.ones(len(rows), dtype=np.int8)
-    n_components, label = scipy_components(
-        coo_array((ones, (rows, columns)), shape=(len(ids), len(ids))), directed=False
-    )
+    n_components, label = label_pieces(len(ids), rows, columns)
     smallest = np.empty(n_components, dtype=np.int64)
     smallest[label[::-1]] = ids[::-1]  # ids ascend: the last write for a label is its smallest id
     return ids, smallest[label]
+
+
+def label_pieces(
+    n_vertices: int, rows: NDArray[np.integer[Any]], columns: NDArray[np.integer[Any]]
+) -> tuple[int, NDArray[np.int32]]:
+    """How many connected pieces edges between vertices 0 … `n_vertices` - 1 leave, and the piece of each vertex."""
+    graph = coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(n_vertices, n_vertices))
+    n_pieces, pieces = connected_components(graph, directed=False)
+    return int(n_pieces), pieces
