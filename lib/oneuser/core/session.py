@@ -39,6 +39,8 @@ _ALWAYS = {
     "spark.sql.debug.maxToStringFields": "200",
     # what is cached is read a few times within one stage: finding out how well each column would compress costs more
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
+    # where in the code each column was made is looked up for every one of thousands, to be printed with errors
+    "spark.sql.dataFrameQueryContext.enabled": "false",
     # no column has statistics (see the writer); counting rows for them costs each write a pass of its own
     "spark.databricks.delta.stats.collect": "false",
 }
@@ -49,6 +51,8 @@ _SHORT_LIVED_JAVA = (
     "-XX:Tier4MinInvocationThreshold=24000 -XX:Tier4CompileThreshold=600000 -XX:Tier4BackEdgeThreshold=1600000"
 )
 _STATIC = {
+    # the same, from Python: eight calls into Java each time
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     # a run compiles many more classes than the 100 that are remembered by default, and most of them several times
     "spark.sql.codegen.cache.maxEntries": "2000",

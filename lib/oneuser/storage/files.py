@@ -12,11 +12,15 @@ class Files:
     """Small files and listings under any root that Spark can write."""
 
     def __init__(self, spark: SparkSession) -> None:
-        self._jvm: Any = spark._jvm  # noqa: SLF001 - Hadoop is reached through the JVM
+        jvm: Any = spark._jvm  # noqa: SLF001 - Hadoop is reached through the JVM
+        self._jvm = jvm
+        # found once: a name that leads through packages is looked for in every JAR, part by part
+        self._path = jvm.org.apache.hadoop.fs.Path
+        self._io = jvm.org.apache.commons.io.IOUtils
         self._hadoop_conf: Any = spark._jsc.hadoopConfiguration()  # noqa: SLF001
 
     def _open(self, path: str) -> tuple[Any, Any]:
-        hadoop_path = self._jvm.org.apache.hadoop.fs.Path(path)
+        hadoop_path = self._path(path)
         return hadoop_path.getFileSystem(self._hadoop_conf), hadoop_path
 
     def exists(self, path: str) -> bool:
@@ -36,7 +40,7 @@ class Files:
         file_system, hadoop_path = self._open(path)
         stream = file_system.open(hadoop_path)
         try:
-            return str(self._jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8"))
+            return str(self._io.toString(stream, "UTF-8"))
         finally:
             stream.close()
 
@@ -46,7 +50,7 @@ class Files:
         Object stores put a file in one step; elsewhere a rename over the old file does.
         """
         file_system, target = self._open(path)
-        scratch = self._jvm.org.apache.hadoop.fs.Path(f"{path}.part")
+        scratch = self._path(f"{path}.part")
         stream = file_system.create(scratch, True)
         try:
             stream.write(bytearray(text.encode()))

@@ -221,7 +221,9 @@ def _reported(path: Any) -> str:
 
 def _paths(spark: SparkSession, files: Sequence[InputFile]) -> list[str]:
     """Paths in the form that Spark's readers take: they decode nothing, and expand what looks like a glob."""
-    return [glob_safe(str(_hadoop_path(spark, file.path).toString())) for file in files]
+    jvm: Any = spark._jvm  # noqa: SLF001
+    path, uri = jvm.org.apache.hadoop.fs.Path, jvm.java.net.URI
+    return [glob_safe(str(path(uri(file.path)).toString())) for file in files]
 
 
 def glob_safe(path: str) -> str:
