@@ -132,7 +132,7 @@ def test_a_commit_by_somebody_else_before_ours_stops_the_run(spark: SparkSession
     assert holds(spark, root, run=2)
 
 
-@pytest.mark.parametrize("table", ["identifier_values", "user_redirects"])
+@pytest.mark.parametrize("table", ["identifier_values", pytest.param("user_redirects", marks=pytest.mark.soak)])
 def test_a_commit_by_somebody_else_after_ours_is_never_shown(spark: SparkSession, root: Path, table: str) -> None:
     run(spark, root, "before publications 2", lambda: outsider(spark, root, table))
     assert holds(spark, root, run=2)

@@ -57,10 +57,6 @@ def test_texts_together_are_decided_alike(spark: SparkSession, tmp_path: Path) -
     compare(spark, tmp_path, runs)
 
 
-def test_withdrawn_consent_is_decided_alike(spark: SparkSession, tmp_path: Path) -> None:
-    compare(spark, tmp_path, statements_of("27-consent"))
-
-
 @pytest.mark.soak
 @pytest.mark.parametrize("name", TEXTS)
 def test_every_text_by_itself_is_decided_alike(spark: SparkSession, tmp_path: Path, name: str) -> None:
