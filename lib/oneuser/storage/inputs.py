@@ -155,7 +155,7 @@ def head_of(spark: SparkSession, file: InputFile, n_bytes: int = _HEAD_BYTES) ->
     """
     jvm: Any = spark._jvm  # noqa: SLF001
     conf = _hadoop_conf(spark)
-    path = _hadoop_path(spark, file.path)
+    (path,) = _hadoop_paths(spark, file.path)
     codec = jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(conf).getCodec(path)
     stream = path.getFileSystem(conf).open(path)
     try:
@@ -221,9 +221,7 @@ def _reported(path: Any) -> str:
 
 def _paths(spark: SparkSession, files: Sequence[InputFile]) -> list[str]:
     """Paths in the form that Spark's readers take: they decode nothing, and expand what looks like a glob."""
-    jvm: Any = spark._jvm  # noqa: SLF001
-    path, uri = jvm.org.apache.hadoop.fs.Path, jvm.java.net.URI
-    return [glob_safe(str(path(uri(file.path)).toString())) for file in files]
+    return [glob_safe(str(path.toString())) for path in _hadoop_paths(spark, *(file.path for file in files))]
 
 
 def glob_safe(path: str) -> str:
@@ -231,9 +229,10 @@ def glob_safe(path: str) -> str:
     return "".join(f"\\{char}" if char in "{}[]*?\\" else char for char in path)
 
 
-def _hadoop_path(spark: SparkSession, uri: str) -> Any:
+def _hadoop_paths(spark: SparkSession, *uris: str) -> list[Any]:
     jvm: Any = spark._jvm  # noqa: SLF001
-    return jvm.org.apache.hadoop.fs.Path(jvm.java.net.URI(uri))
+    path, parsed = jvm.org.apache.hadoop.fs.Path, jvm.java.net.URI
+    return [path(parsed(uri)) for uri in uris]
 
 
 def _hadoop_conf(spark: SparkSession) -> Any:
@@ -262,7 +261,7 @@ def _problem_of_head(spark: SparkSession, file: InputFile) -> tuple[str, str] | 
 
 
 def _is_parquet(spark: SparkSession, file: InputFile) -> bool:
-    path = _hadoop_path(spark, file.path)
+    (path,) = _hadoop_paths(spark, file.path)
     size = len(_PARQUET_MARK)
     if file.n_bytes < 3 * size:
         return False
@@ -290,7 +289,7 @@ def _refused(spark: SparkSession, file: InputFile, code: str, detail: str) -> Re
 
 def _sha256(spark: SparkSession, file: InputFile) -> str:
     """sha256 of a file's bytes, read in pieces."""
-    path = _hadoop_path(spark, file.path)
+    (path,) = _hadoop_paths(spark, file.path)
     stream = path.getFileSystem(_hadoop_conf(spark)).open(path)
     digest = sha256()
     try:
