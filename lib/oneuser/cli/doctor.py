@@ -112,7 +112,7 @@ def _jars(folder: str | None) -> list[Finding]:
 def _class_archive(found: list[Path]) -> Finding:
     archive = find_archive(found)
     if archive is None:
-        meaning = "each start takes some seconds more; `python -m oneuser.core.quick_start` makes one in 40 s"
+        meaning = "each start takes some seconds more; `python -m oneuser.core.quick_start` makes one in a minute"
         return Finding("Class archive", "note", "none", meaning)
     return Finding("Class archive", "ok", f"{_size(archive.stat().st_size)} ({archive})")
 

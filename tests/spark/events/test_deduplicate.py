@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 from pyspark.sql import DataFrame, SparkSession
 
 from oneuser.events.batches import parse_lines
@@ -40,6 +42,16 @@ def test_identifiers_of_a_type_are_ranked_by_key_within_their_message(spark: Spa
     emails = sorted((bytes(row["id_key"]), row["type_rank"]) for row in rows if row["id_type"] == "email")
     assert [rank for _, rank in emails] == [0, 1]
     assert [row["type_rank"] for row in rows if row["id_type"] == "anonymous_id"] == [0]
+
+
+def test_each_identifier_knows_how_many_its_message_carries(spark: SparkSession) -> None:
+    events = parsed(spark, [line(messageId="m1"), line(messageId="m2", traits={"email": "a@x.com"})])
+
+    rows = spread_identifiers(events).collect()
+
+    by_message = Counter(bytes(row["message_key"]) for row in rows)
+    assert all(row["n_links"] == by_message[bytes(row["message_key"])] for row in rows)
+    assert len(set(by_message.values())) == 2
 
 
 def test_lines_of_megabytes_are_refused_without_being_kept_whole(spark: SparkSession) -> None:
