@@ -133,12 +133,12 @@ $(VENV)/.ready: requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(JARS)/.ready: $(VENV)/.ready lib/oneuser/core/jars.py
-	@$(BIN)/python -m oneuser.core.jars "$(JARS)"
+$(JARS)/.ready: $(VENV)/.ready lib/oneuser/spark/jars.py
+	@$(BIN)/python -m oneuser.spark.jars "$(JARS)"
 	@touch $@ 2>/dev/null || true # the folder may be somebody else's, read-only
 
 # Java's classes as a small run loads them: every later start is some seconds quicker.
 $(JARS)/.archived: $(JARS)/.ready
 	@echo "Archiving Java's classes in $(JARS): a minute, once."
-	@$(BIN)/python -m oneuser.core.quick_start
+	@$(BIN)/python -m oneuser.spark.quick_start
 	@touch $@ 2>/dev/null || true

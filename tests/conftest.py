@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 from pyspark.sql import SparkSession
 
-from oneuser.core.session import SparkSettings, build_session, has_graphframes
+from oneuser.spark.session import SparkSettings, build_session, has_graphframes
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"

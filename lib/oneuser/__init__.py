@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from oneuser.core.version import __version__
+
 if TYPE_CHECKING:
     from oneuser.api import open_warehouse, plan, run
-    from oneuser.pipeline.simulation import simulate
+    from oneuser.simulation import simulate
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "open_warehouse", "plan", "run", "simulate"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "simulate":
         # not by way of the API, which loads Spark
-        from oneuser.pipeline.simulation import simulate
+        from oneuser.simulation import simulate
 
         return simulate
     if name not in ("open_warehouse", "plan", "run"):

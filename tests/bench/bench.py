@@ -29,8 +29,8 @@ from ruamel.yaml import YAML
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from oneuser.cli.demo import DemoTruth, demo_config, generate_demo
-from oneuser.cli.demo.generate import end_of
+from oneuser.demo.generate import DemoTruth, end_of, generate_demo
+from oneuser.demo.settings import demo_config
 from tests.bench import table
 from tests.bench.memory import DRIVER_JVM, WORKERS, MemorySampler
 

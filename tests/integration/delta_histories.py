@@ -11,10 +11,10 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from oneuser.core.config import Config, make_config
+from oneuser.config import Config, make_config
 from oneuser.core.keyed import identifier_hasher, message_hasher
-from oneuser.pipeline.run import RunOptions, run_pipeline
 from oneuser.privacy.keys import load_keys
+from oneuser.runs.run import RunOptions, run_pipeline
 from tests.integration.published import published_versions, read_table
 from tests.oracle import history as plain
 from tests.oracle.people import BEGINNING, Deployment, Outcome

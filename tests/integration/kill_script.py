@@ -12,11 +12,11 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from oneuser.core.config import load_config
-from oneuser.core.session import SparkSettings, build_session
-from oneuser.pipeline.records import StageRecord
-from oneuser.pipeline.run import RunOptions, run_pipeline
-from oneuser.pipeline.stages import STAGES
+from oneuser.config import load_config
+from oneuser.runs.records import StageRecord
+from oneuser.runs.run import RunOptions, run_pipeline
+from oneuser.spark.session import SparkSettings, build_session
+from oneuser.stages.registry import STAGES
 
 FIRST, SECOND = datetime(2027, 1, 1, tzinfo=UTC), datetime(2027, 1, 2, tzinfo=UTC)
 

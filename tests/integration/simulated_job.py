@@ -12,12 +12,12 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from oneuser.core.config import Config, make_config
-from oneuser.pipeline.run import run_pipeline
-from oneuser.pipeline.simulation.play import Played
-from oneuser.pipeline.simulation.reader import line_of
-from oneuser.pipeline.simulation.rulebook import DEPLOYMENT, KEY_FILE, Rulebook, load_rules
-from oneuser.pipeline.simulation.statements import Block, Event, Linked, Manual, Named, Setting, Statement, Unlinked
+from oneuser.config import Config, make_config
+from oneuser.runs.run import run_pipeline
+from oneuser.simulation.play import Played
+from oneuser.simulation.reader import line_of
+from oneuser.simulation.rulebook import DEPLOYMENT, KEY_FILE, Rulebook, load_rules
+from oneuser.simulation.statements import Block, Event, Linked, Manual, Named, Setting, Statement, Unlinked
 from tests.integration.published import published_versions, read_table
 
 MANUAL_COLUMNS = ("action", "id_type_a", "id_value_a", "id_type_b", "id_value_b", "reason")

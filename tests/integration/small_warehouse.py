@@ -24,9 +24,9 @@ from oneuser.contracts.identity import (
 from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.contracts.table import TableContract
 from oneuser.core.keyed import identifier_hasher
-from oneuser.pipeline.lease import Lease
-from oneuser.pipeline.publication import write_published
 from oneuser.privacy.keys import load_keys
+from oneuser.runs.lease import Lease
+from oneuser.runs.publication import write_published
 from oneuser.storage.warehouse import CommitTag, Warehouse
 
 ANN, BOB, OLD_BOB, GONE, CARLA = (f"usr_{letter * 26}" for letter in "abcde")

@@ -11,8 +11,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from oneuser.api import OpenWarehouse, open_warehouse
-from oneuser.core.config import Config, make_config
-from oneuser.pipeline.run import RunOptions, RunResult, run_pipeline
+from oneuser.config import Config, make_config
+from oneuser.runs.run import RunOptions, RunResult, run_pipeline
 from tests.integration.published import contents, published_versions, read_table
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)

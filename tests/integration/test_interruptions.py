@@ -13,8 +13,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from oneuser import open_warehouse
-from oneuser.pipeline.lease import load_claims
-from oneuser.pipeline.records import load_runs
+from oneuser.runs.lease import load_claims
+from oneuser.runs.records import load_runs
 from oneuser.storage.warehouse import Warehouse
 from tests.integration import two_stages as two
 from tests.integration.two_stage_warehouses import (

@@ -21,11 +21,12 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from oneuser.cli.demo import demo_config, generate_demo
+from oneuser.config import make_config
 from oneuser.contracts.registry import TABLES
-from oneuser.core.config import make_config
-from oneuser.pipeline.run import run_pipeline
-from oneuser.pipeline.stages import STAGES
+from oneuser.demo.generate import generate_demo
+from oneuser.demo.settings import demo_config
+from oneuser.runs.run import run_pipeline
+from oneuser.stages.registry import STAGES
 from tests.integration.kill_script import FIRST, SECOND, options
 from tests.integration.published import contents, copied, published_versions
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from oneuser.core.config import Config, make_config
-from oneuser.pipeline.run import RunOptions, RunResult, run_pipeline
+from oneuser.config import Config, make_config
+from oneuser.runs.run import RunOptions, RunResult, run_pipeline
 from tests.integration.published import contents, partition, people, published_versions, read_table
 
 FOLDER = "git-identity-numpy"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from oneuser.core.config import make_config
-from oneuser.pipeline.run import run_pipeline
+from oneuser.config import make_config
+from oneuser.runs.run import run_pipeline
 from tests.integration.published import read_table
 
 

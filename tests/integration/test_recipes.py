@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from oneuser.core.config import Config, load_config
-from oneuser.pipeline.run import run_pipeline
+from oneuser.config import Config, load_config
+from oneuser.runs.run import run_pipeline
 from tests.integration.published import partition, people, published_versions, read_table
 
 pytestmark = pytest.mark.soak  # five whole runs

@@ -11,8 +11,8 @@ from pyspark.sql import SparkSession
 
 from oneuser import open_warehouse
 from oneuser.cli.main import main
-from oneuser.core.config import Config
-from oneuser.core.config.model import Gates
+from oneuser.config import Config
+from oneuser.config.model import Gates
 from oneuser.core.errors import GateError
 from tests.integration.published import people
 from tests.integration.test_real_identity import FOLDER, config, run, split_by_receipt

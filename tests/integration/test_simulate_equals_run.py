@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from oneuser.pipeline.publication import roll_back
-from oneuser.pipeline.simulation.play import play
-from oneuser.pipeline.simulation.rulebook import Rulebook, load_rules
-from oneuser.pipeline.simulation.statements import Rollback, Statement
-from oneuser.pipeline.simulation.text import read_text
+from oneuser.runs.publication import roll_back
+from oneuser.simulation.play import play
+from oneuser.simulation.rulebook import Rulebook, load_rules
+from oneuser.simulation.statements import Rollback, Statement
+from oneuser.simulation.text import read_text
 from oneuser.storage.warehouse import Warehouse
 from tests.integration.simulated_job import Facts, Job, apart, published_facts, simulated_facts
 

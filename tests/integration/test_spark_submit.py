@@ -22,10 +22,11 @@ import pyspark
 import pytest
 from ruamel.yaml import YAML
 
-from oneuser.cli.demo import DemoTruth, demo_config, generate_demo, measure
-from oneuser.cli.demo.generate import end_of
 from oneuser.contracts.control import RUNS
-from oneuser.core.jars import find_jars
+from oneuser.demo.generate import DemoTruth, end_of, generate_demo
+from oneuser.demo.measure import measure
+from oneuser.demo.settings import demo_config
+from oneuser.spark.jars import find_jars
 from tests.integration.published import people, read_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +70,7 @@ def zip_package(target: Path) -> Path:
         for path in sorted((ROOT / "lib" / "oneuser").rglob("*")):
             if path.is_file() and path.suffix != ".pyc":
                 name = str(path.relative_to(ROOT / "lib"))
-                added = f'\n__version__ = "{VERSION_IN_ZIP}"\n' if name == "oneuser/__init__.py" else ""
+                added = f'\n__version__ = "{VERSION_IN_ZIP}"\n' if name == "oneuser/core/version.py" else ""
                 archive.writestr(name, path.read_bytes() + added.encode())
     return target
 

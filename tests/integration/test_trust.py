@@ -21,11 +21,11 @@ from oneuser.cli.main import main
 from oneuser.contracts.identity import EVENTS_RESOLVED, IDENTIFIER_MAP
 from oneuser.contracts.table import TableContract
 from oneuser.core.errors import ConfigError, OneUserError
-from oneuser.pipeline.lease import Lease
-from oneuser.pipeline.plan import Plan
-from oneuser.pipeline.publication import write_published
-from oneuser.pipeline.run import RunResult
-from oneuser.report import build_report
+from oneuser.inspection.plan import Plan
+from oneuser.report.build import build_report
+from oneuser.runs.lease import Lease
+from oneuser.runs.publication import write_published
+from oneuser.runs.run import RunResult
 from oneuser.storage.warehouse import CommitTag
 from tests.integration import trust_warehouse as world
 from tests.integration.published import people, published_versions

@@ -13,8 +13,8 @@ from oneuser import open_warehouse
 from oneuser.contracts.control import PUBLICATIONS, RUNS
 from oneuser.contracts.identity import USER_REDIRECTS
 from oneuser.contracts.raw import IDENTIFIER_VALUES
-from oneuser.pipeline.boundary import own_errors
-from oneuser.pipeline.run import RunOptions, run_pipeline
+from oneuser.runs.boundary import own_errors
+from oneuser.runs.run import RunOptions, run_pipeline
 from oneuser.storage.warehouse import Warehouse
 from tests.integration import two_stages as two
 from tests.integration.published import copied, read_table
@@ -22,7 +22,7 @@ from tests.integration.published import copied, read_table
 
 @pytest.fixture(autouse=True)
 def two_stages_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("oneuser.pipeline.run.STAGES", two.STAGES)
+    monkeypatch.setattr("oneuser.runs.run.STAGES", two.STAGES)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def after_one_run(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory)
     root = tmp_path_factory.mktemp("base") / "warehouse"
     watch = two.AtCommit("", None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("oneuser.pipeline.run.STAGES", two.STAGES)
+        patch.setattr("oneuser.runs.run.STAGES", two.STAGES)
         run_pipeline(spark, two.config(root), RunOptions(on_commit=watch, seconds_at_risk=0.0))
     assert [point.removeprefix("before ") for point in watch.seen if point.startswith("before")] == two.COMMITS
     return root

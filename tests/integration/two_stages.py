@@ -19,12 +19,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from oneuser.config import Config, make_config
 from oneuser.contracts.identity import USER_REDIRECTS
 from oneuser.contracts.raw import IDENTIFIER_VALUES
-from oneuser.core.config import Config, make_config
-from oneuser.pipeline import run as run_module
-from oneuser.pipeline.context import RunContext
-from oneuser.pipeline.stages import Stage
+from oneuser.runs import run as run_module
+from oneuser.stages.context import RunContext
+from oneuser.stages.declaration import Stage
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 # names the file that the first stage makes while its job is under way, which then takes minutes
@@ -115,8 +115,8 @@ def kill_group() -> None:
 def main() -> int:
     """A run by the command line, or one that is killed at a commit."""
     from oneuser.cli.main import main as command_line
-    from oneuser.core.config import load_config
-    from oneuser.core.session import SparkSettings, build_session
+    from oneuser.config import load_config
+    from oneuser.spark.session import SparkSettings, build_session
 
     # whoever started this in the background has it ignored
     signal.signal(signal.SIGINT, signal.default_int_handler)

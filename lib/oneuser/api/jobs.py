@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oneuser.core.config import Config, load_config, make_config
+from oneuser.config import Config, load_config, make_config
 from oneuser.core.log import ensure_logging
-from oneuser.core.session import SparkSettings, build_session
-from oneuser.pipeline.boundary import own_errors
-from oneuser.pipeline.plan import PLANNED_STAGES, Plan, describe_plan
-from oneuser.pipeline.run import Listener, RunOptions, RunResult, run_pipeline
+from oneuser.inspection.plan import PLANNED_STAGES, Plan, describe_plan
+from oneuser.runs.boundary import own_errors
+from oneuser.runs.run import Listener, RunOptions, RunResult, run_pipeline
+from oneuser.spark.session import SparkSettings, build_session
 from oneuser.storage.warehouse import Warehouse
 
 if TYPE_CHECKING:

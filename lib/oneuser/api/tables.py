@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from oneuser.config import Config
 from oneuser.contracts import identity, marts
 from oneuser.contracts import raw as raw_zone
-from oneuser.core.config import Config
 from oneuser.core.errors import ConfigError
-from oneuser.pipeline.reading import Published, find_contract, read_published
-from oneuser.storage.export import write_file
-from oneuser.storage.views import ENGINES, views_sql
+from oneuser.exports.single_file import write_file
+from oneuser.exports.views import ENGINES, views_sql
+from oneuser.inspection.reading import Published, find_contract, read_published
 from oneuser.storage.warehouse import Warehouse
 
 if TYPE_CHECKING:

@@ -9,28 +9,29 @@ from typing import TYPE_CHECKING, Any, overload
 
 from oneuser.api.jobs import in_utc, read_config, start_session
 from oneuser.api.tables import OpenTables
+from oneuser.config import Config
 from oneuser.contracts import identity
-from oneuser.core.config import Config
 from oneuser.core.errors import ConfigError
 from oneuser.core.log import ensure_logging
-from oneuser.pipeline.access import id_type_rules, load_reading_keys
-from oneuser.pipeline.explain import Explainer
-from oneuser.pipeline.explanation import Explanation
-from oneuser.pipeline.lookup import Identity, find_identifier, find_user, resolve, values_of
-from oneuser.pipeline.publication import roll_back
-from oneuser.pipeline.reading import read_as_of, require_warehouse
-from oneuser.pipeline.run_diff import RunDiff, compare_runs
-from oneuser.pipeline.status import RUN_COLUMNS, Status, find_run, list_runs, read_status
-from oneuser.pipeline.suspects import find_suspects
-from oneuser.pipeline.verify import Verification, verify_published
+from oneuser.events.spec import id_type_specs
+from oneuser.inspection.explain import Explainer
+from oneuser.inspection.explanation import Explanation
+from oneuser.inspection.lookup import Identity, find_identifier, find_user, resolve, values_of
+from oneuser.inspection.reading import read_as_of, require_warehouse
+from oneuser.inspection.run_diff import RunDiff, compare_runs
+from oneuser.inspection.status import RUN_COLUMNS, Status, find_run, list_runs, read_status
+from oneuser.inspection.suspects import find_suspects
+from oneuser.inspection.verify import Verification, verify_published
+from oneuser.privacy.keys import load_reading_keys
+from oneuser.runs.publication import roll_back
 from oneuser.storage.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from oneuser.core.keyed import Keys
-    from oneuser.pipeline.lease import Publication
-    from oneuser.pipeline.records import RunRecord
+    from oneuser.runs.lease import Publication
+    from oneuser.runs.records import RunRecord
 
 
 def open_warehouse(
@@ -197,7 +198,7 @@ class OpenWarehouse(OpenTables):
         return shown
 
     def _keys(self) -> Keys:
-        return load_reading_keys(self.warehouse, self.deployment, self._reference)
+        return load_reading_keys(self.warehouse.root, self.deployment, self._reference)
 
     def _rules(self) -> dict[str, Any]:
-        return id_type_rules(self.config) if self.config else {}
+        return id_type_specs(self.config.identity.id_types) if self.config else {}

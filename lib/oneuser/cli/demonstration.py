@@ -18,8 +18,8 @@ from oneuser.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from oneuser.api import OpenWarehouse
-    from oneuser.cli.demo import Agreement
-    from oneuser.pipeline.run import RunResult
+    from oneuser.demo.measure import Agreement
+    from oneuser.runs.run import RunResult
 
 _REPORT = "report.html"
 _MARKER = "oneuser.warehouse"
@@ -46,7 +46,7 @@ def demo(
     truth = _log(call, folder, events=events, seed=seed)
     config_path = _write_config(folder, warehouse)
     from oneuser import api
-    from oneuser.core.config import load_config
+    from oneuser.config import load_config
 
     config = load_config(config_path, list(call.overrides))
     spark = api.start_session(config)
@@ -58,7 +58,7 @@ def demo(
 
 def _show(call: Call, folder: Path, truth: dict[str, Any], result: RunResult, opened: OpenWarehouse) -> None:
     from oneuser.cli.headline import headline
-    from oneuser.report import build_report
+    from oneuser.report.build import build_report
 
     call.output.note("comparing with the truth, drawing the report")
     agreement = _compare(folder, opened)
@@ -111,7 +111,7 @@ def _log(call: Call, folder: Path, *, events: int, seed: int) -> dict[str, Any]:
     Raises:
         ConfigError: where the folder holds another demo, which the warehouse may have been made from.
     """
-    from oneuser.cli.demo import generate_demo
+    from oneuser.demo.generate import generate_demo
 
     summary = folder / "truth" / "summary.json"
     if not summary.exists():
@@ -128,15 +128,14 @@ def _log(call: Call, folder: Path, *, events: int, seed: int) -> dict[str, Any]:
 
 
 def _end_of(truth: dict[str, Any]) -> Any:
-    from oneuser.cli.demo import DemoTruth
-    from oneuser.cli.demo.generate import end_of
+    from oneuser.demo.generate import DemoTruth, end_of
 
     return end_of(DemoTruth(**truth))
 
 
 def _write_config(folder: Path, warehouse: Path) -> Path:
     """The demo's configuration as a file that a reader can look at and change; an edited one stays."""
-    from oneuser.cli.demo import demo_config
+    from oneuser.demo.settings import demo_config
 
     path = folder / STARTER
     if not path.exists():
@@ -150,7 +149,7 @@ def _write_config(folder: Path, warehouse: Path) -> Path:
 
 def _compare(folder: Path, opened: OpenWarehouse) -> Agreement:
     """Agreement of the published people with the truth. Grows with the number of identifiers, a short row each."""
-    from oneuser.cli.demo import measure
+    from oneuser.demo.measure import measure
 
     columns = opened.identities().toArrow()
     predicted = zip(*(columns.column(name).to_pylist() for name in ("id_type", "id_value", "user_id")), strict=True)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
-from oneuser.core import jars
-from oneuser.core.class_archive import find_archive
-from oneuser.core.java import OLDEST_JAVA, find_java
+from oneuser.spark import jars
+from oneuser.spark.class_archive import find_archive
+from oneuser.spark.java import OLDEST_JAVA, find_java
 
 if TYPE_CHECKING:
-    from oneuser.core.config import Config
+    from oneuser.config import Config
 
 _SPARK = "4.2.0"
 _UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
@@ -112,7 +112,7 @@ def _jars(folder: str | None) -> list[Finding]:
 def _class_archive(found: list[Path]) -> Finding:
     archive = find_archive(found)
     if archive is None:
-        meaning = "each start takes some seconds more; `python -m oneuser.core.quick_start` makes one in a minute"
+        meaning = "each start takes some seconds more; `python -m oneuser.spark.quick_start` makes one in a minute"
         return Finding("Class archive", "note", "none", meaning)
     return Finding("Class archive", "ok", f"{_size(archive.stat().st_size)} ({archive})")
 

@@ -37,7 +37,7 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of the published run: one HTML page, for a browser without network."""
-    from oneuser.report import build_report
+    from oneuser.report.build import build_report
 
     opened = call.open()
     written = build_report(opened if run is None else opened.as_of(run=run), to or Path(REPORT))

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from oneuser import __version__
 from oneuser.cli import demonstration, exports, people, planning, runs, setting_up, simulation, trust
 from oneuser.cli.errors import show_error
 from oneuser.cli.output import Output
 from oneuser.core.errors import OneUserError
+from oneuser.core.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _own(problem: Exception) -> OneUserError:
     if isinstance(problem, OneUserError):
         return problem
-    from oneuser.pipeline.boundary import as_own_error
+    from oneuser.runs.boundary import as_own_error
 
     return as_own_error(problem)
 

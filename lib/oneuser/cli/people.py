@@ -10,8 +10,8 @@ from oneuser.cli.verbs import Call, verb
 from oneuser.core.errors import OneUserError
 
 if TYPE_CHECKING:
-    from oneuser.pipeline.explanation import Explanation
-    from oneuser.pipeline.lookup import Identity
+    from oneuser.inspection.explanation import Explanation
+    from oneuser.inspection.lookup import Identity
 
 Unmasked = Annotated[bool, typer.Option("--unmasked", help="Show identifiers as they are.")]
 

@@ -15,8 +15,8 @@ from oneuser.core.errors import GateError
 
 if TYPE_CHECKING:
     from oneuser.api import OpenWarehouse
-    from oneuser.pipeline.plan import Plan
-    from oneuser.pipeline.run_diff import RunDiff
+    from oneuser.inspection.plan import Plan
+    from oneuser.inspection.run_diff import RunDiff
 
 Limit = Annotated[int, typer.Option(min=0, help="How many rows of each kind to show.")]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from oneuser.cli.output import Output
-    from oneuser.pipeline.records import StageRecord
+    from oneuser.runs.records import StageRecord
 
 _POLL_SECONDS = 0.4
 

@@ -12,8 +12,8 @@ from oneuser.cli.verbs import Call, verb
 from oneuser.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from oneuser.pipeline.records import RunRecord, StageRecord
-    from oneuser.pipeline.run import RunResult
+    from oneuser.runs.records import RunRecord, StageRecord
+    from oneuser.runs.run import RunResult
 
 runs_app = typer.Typer(help="Runs and how they went.", no_args_is_help=True)
 
@@ -106,7 +106,7 @@ def show_run(
     run_seq: Annotated[int | None, typer.Argument(metavar="RUN", help="Number of the run; default the newest.")] = None,
 ) -> None:
     """Show one run: its stages, figures, and why it failed where it did."""
-    from oneuser.pipeline.status import find_run
+    from oneuser.inspection.status import find_run
 
     record = find_run(call.open().run_records(), run_seq)
     stages = list(record.stages.values())

@@ -14,7 +14,7 @@ from oneuser.cli.verbs import STARTER, Call, verb
 from oneuser.core.errors import ConfigError, ConfigProblem, EnvironmentProblem
 
 if TYPE_CHECKING:
-    from oneuser.core.config import Config
+    from oneuser.config import Config
 
 config_app = typer.Typer(help="The configuration: with all defaults, and its schema.", no_args_is_help=True)
 # where files go in, and what one of them is called
@@ -54,7 +54,7 @@ def init(call: Call, to: Annotated[Path, typer.Option(help="The file to write.")
 
 def validate(call: Call) -> None:
     """Check the configuration and that everything it reads is there. Starts no Spark; names every mistake at once."""
-    from oneuser.pipeline.manual_pairs import check_manual_rules
+    from oneuser.stages.graph.manual_pairs import check_manual_rules
 
     config = call.config
     check_manual_rules(config)
@@ -116,7 +116,7 @@ def doctor(call: Call) -> None:
 
 def show_configuration(call: Call) -> None:
     """Show the configuration with all its defaults."""
-    from oneuser.core.config import show_config
+    from oneuser.config import show_config
 
     call.output.document(call.config.model_dump(mode="json", by_alias=True))
     call.output.text(show_config(call.config).rstrip("\n"))
@@ -125,7 +125,7 @@ def show_configuration(call: Call) -> None:
 def show_schema(call: Call) -> None:
     """Print the JSON Schema of the configuration, for editors."""
     from oneuser.cli.output import as_json
-    from oneuser.core.config import config_json_schema
+    from oneuser.config import config_json_schema
 
     schema = config_json_schema()
     call.output.document(schema)

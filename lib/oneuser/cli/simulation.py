@@ -37,9 +37,9 @@ def simulate(
     `exclude`, `link`, `erase`, `rule email limit 5`, `set shared_device last_owner`, `rollback 1`; conf/simulate has an
     example of each. Starts no Spark.
     """
-    from oneuser.pipeline.simulation import simulate as run_simulation
-    from oneuser.pipeline.simulation.rulebook import load_rules
-    from oneuser.pipeline.simulation.rulebook import show_rules as rules_text
+    from oneuser.simulation import simulate as run_simulation
+    from oneuser.simulation.rulebook import load_rules
+    from oneuser.simulation.rulebook import show_rules as rules_text
 
     if show_rules:
         call.output.document(load_rules(call.config_path, call.overrides).values)

@@ -14,8 +14,8 @@ from oneuser.cli.verbs import Call, verb
 
 if TYPE_CHECKING:
     from oneuser.api import OpenWarehouse
-    from oneuser.pipeline.differences import Difference
-    from oneuser.pipeline.verify import Verification
+    from oneuser.inspection.differences import Difference
+    from oneuser.inspection.verify import Verification
 
 _SHOWN = 20
 # columns whose numbers are identifiers

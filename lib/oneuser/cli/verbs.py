@@ -19,7 +19,7 @@ from oneuser.core.log import configure_logging
 
 if TYPE_CHECKING:
     from oneuser.api import OpenWarehouse
-    from oneuser.core.config import Config
+    from oneuser.config import Config
 
 CONFIG_VARIABLE = "ONEUSER_CONFIG"
 DEFAULT_CONFIGS = ("oneuser.yaml", "conf/local.yaml")
@@ -73,7 +73,7 @@ class Call:
         Raises:
             ConfigError: with every mistake in it, or where there is none.
         """
-        from oneuser.core.config import load_config
+        from oneuser.config import load_config
 
         return load_config(self.find_config(), list(self.overrides))
 

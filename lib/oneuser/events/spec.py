@@ -6,6 +6,12 @@ A mapping says where each part of an event sits in a line's object; a preset is 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as MappingOf
+
+    from oneuser.config import IdType
 
 EVENT_TYPES = ("identify", "track", "page", "screen", "group", "alias")
 
@@ -110,6 +116,14 @@ class IdTypeSpec:
     normaliser: str = "trim"
     default_region: str | None = None
     gmail: bool = False
+
+
+def id_type_specs(id_types: MappingOf[str, IdType]) -> dict[str, IdTypeSpec]:
+    """How values of each declared type are brought to one form, by the type's name."""
+    return {
+        name: IdTypeSpec(name, normaliser=rules.normaliser, default_region=rules.default_region, gmail=rules.gmail)
+        for name, rules in id_types.items()
+    }
 
 
 @dataclass(frozen=True)

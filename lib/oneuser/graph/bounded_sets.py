@@ -7,17 +7,47 @@ most log(n) times, whatever the order of the unions.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from oneuser.graph.replay import Bounds, Vertex
+    from oneuser.graph.admission import Conflict
 
 Rule = Literal["exclude", "unique", "limit", "size"]
 
 _UNIQUE_BOUND = 1
 _FEW = 16  # identifiers; more are worth remembering that they were compared
+
+
+@dataclass(frozen=True, slots=True)
+class Vertex:
+    """One identifier of a candidate component.
+
+    `value_class` is the smallest identifier of its alias class, else its own number: values of one class count once.
+    """
+
+    identifier_id: int
+    key: bytes
+    id_type: str
+    priority: int
+    is_known: bool
+    value_class: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one person may hold.
+
+    Of a type in `unique` one value, of a type in `limits` so many, an alias class counting once; `max_identifiers` in
+    all. `conflict` says whether the latest or the earliest edges are the strongest.
+    """
+
+    unique: frozenset[str]
+    limits: Mapping[str, int]
+    max_identifiers: int
+    conflict: Conflict = "latest"
 
 
 class BoundedSets:

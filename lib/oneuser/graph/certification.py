@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import functions as F
 
-from oneuser.core.clustering import cluster
 from oneuser.graph.one_task import label_pieces
+from oneuser.spark.clustering import cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

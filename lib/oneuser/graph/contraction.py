@@ -29,8 +29,8 @@ import structlog
 from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
-from oneuser.core.clustering import cluster
 from oneuser.graph.one_task import batches_of, connect_in_one_task, label_components
+from oneuser.spark.clustering import cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

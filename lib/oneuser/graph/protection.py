@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from oneuser.core.clustering import cluster
 from oneuser.graph import replay_rows as shape
 from oneuser.graph.edges import MANUAL
 from oneuser.graph.linking import CARRIED
+from oneuser.spark.clustering import cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import Column
 
-    from oneuser.graph.replay import Bounds
+    from oneuser.graph.bounded_sets import Bounds
 
 _REPLAY_RULES = ("unique", "limit", "size", "exclude")
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from oneuser.graph.admission import Conflict, EdgeColumns, moment_columns, order_edges, rank_keys
-from oneuser.graph.bounded_sets import BoundedSets, Rule, watched_types
+from oneuser.graph.bounded_sets import BoundedSets, Bounds, Rule, Vertex, watched_types
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -25,21 +25,6 @@ Moment = tuple[int, bytes]
 
 _NO_MOMENT: Moment = (0, b"")
 _CUTTING: tuple[Rule, ...] = ("limit", "size")
-
-
-@dataclass(frozen=True, slots=True)
-class Vertex:
-    """One identifier of a candidate component.
-
-    `value_class` is the smallest identifier of its alias class, else its own number: values of one class count once.
-    """
-
-    identifier_id: int
-    key: bytes
-    id_type: str
-    priority: int
-    is_known: bool
-    value_class: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +42,6 @@ class Evidence:
     first: Moment | None
     last: Moment | None
     is_include: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What one person may hold.
-
-    Of a type in `unique` one value, of a type in `limits` so many, an alias class counting once; `max_identifiers` in
-    all. `conflict` says whether the latest or the earliest edges are the strongest.
-    """
-
-    unique: frozenset[str]
-    limits: Mapping[str, int]
-    max_identifiers: int
-    conflict: Conflict = "latest"
 
 
 @dataclass(frozen=True, slots=True)

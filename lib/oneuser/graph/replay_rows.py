@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from oneuser.core.arrow_batches import filled_batch, whole_groups
 from oneuser.graph.admission import EdgeColumns, moment_columns, order_edges, rank_keys
-from oneuser.graph.replay import Vertex, admit, contested, cut_off
+from oneuser.graph.bounded_sets import Vertex
+from oneuser.graph.replay import admit, contested, cut_off
+from oneuser.spark.arrow_batches import filled_batch, whole_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from oneuser.graph.admission import Conflict
-    from oneuser.graph.replay import Bounds
+    from oneuser.graph.bounded_sets import Bounds
 
 VERTEX_ROW, EDGE_ROW, EXCLUDE_ROW = 0, 1, 2
 LABEL, REFUSED = "label", "refused"

@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from oneuser.core.arrow_batches import plain_values, whole_groups
 from oneuser.identity.carry_over_rows import (
     ANCHOR_FIELDS,
     LINEAGE,
@@ -33,6 +32,7 @@ from oneuser.identity.carry_over_rows import (
 from oneuser.identity.ledger import ANONYMOUS_STRENGTH, LineageRow, Member, UserId
 from oneuser.identity.minting import USER_ID_LENGTH, Mint, encode_user_ids, number_hasher
 from oneuser.identity.succession import Rules, decide
+from oneuser.spark.arrow_batches import plain_values, whole_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

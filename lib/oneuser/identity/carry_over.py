@@ -13,11 +13,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.identity import LINEAGE, USER_IDS, USER_REDIRECTS
-from oneuser.core.clustering import cluster
 from oneuser.identity import carry_over_rows as shape
 from oneuser.identity.batches import SORTED_BY, decide_batches
 from oneuser.identity.minting import Mint
 from oneuser.identity.succession import Rules
+from oneuser.spark.clustering import cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping

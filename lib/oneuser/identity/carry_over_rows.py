@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from oneuser.core.arrow_batches import filled_batch
+from oneuser.spark.arrow_batches import filled_batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

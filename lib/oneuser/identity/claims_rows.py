@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from oneuser.core.arrow_batches import filled_batch, plain_values, whole_groups
 from oneuser.identity.claims import Carrier, ClaimEvent, Contested, apply_policy, divide
+from oneuser.spark.arrow_batches import filled_batch, plain_values, whole_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

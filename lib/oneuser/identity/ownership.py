@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from oneuser.core.clustering import cluster
 from oneuser.identity import claims_rows as shape
+from oneuser.spark.clustering import cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping

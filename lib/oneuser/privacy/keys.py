@@ -14,6 +14,7 @@ from pathlib import Path
 from oneuser.core.errors import ConfigError, EnvironmentProblem
 from oneuser.core.keyed import Keys
 
+LOCAL_KEY_FILE = ".secrets/identifiers"
 _MIN_BYTES = 32
 
 
@@ -49,6 +50,30 @@ def load_keys(reference: str, *, deployment: str, may_create: bool) -> Keys:
     else:
         raise ConfigError.single("keys.identifiers", f"{kind!r} is no kind of reference; use env:NAME or file:PATH")
     return read_keys(text, deployment=deployment)
+
+
+def load_reading_keys(root: str, deployment: str, reference: str | None) -> Keys:
+    """The keys of a warehouse; never makes any.
+
+    Args:
+        root: The warehouse; its own secrets file is read where there is no reference.
+        deployment: What the warehouse belongs to.
+        reference: `env:NAME` or `file:PATH`.
+
+    Raises:
+        EnvironmentProblem: where there is no secret.
+    """
+    if reference is None:
+        local = Path(root.removeprefix("file://")) / LOCAL_KEY_FILE
+        if not local.is_file():
+            raise EnvironmentProblem(
+                found="no secret: identifiers cannot be looked up without the key they were hashed with",
+                expected=f"a reference to it, or the file {LOCAL_KEY_FILE} in the warehouse",
+                where=root,
+                next_step="give the configuration of the warehouse (--config), or keys='env:NAME' from Python",
+            )
+        reference = f"file:{local}"
+    return load_keys(reference, deployment=deployment, may_create=False)
 
 
 def read_keys(text: str, *, deployment: str) -> Keys:

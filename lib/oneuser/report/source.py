@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-    from oneuser.core.config import Config
+    from oneuser.config import Config
 
 
 class StageFacts(Protocol):

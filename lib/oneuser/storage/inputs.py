@@ -19,12 +19,9 @@ from oneuser.contracts.graph import FILES
 from oneuser.core.errors import EnvironmentProblem, OneUserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pyspark.sql import DataFrame, SparkSession
-
-    from oneuser.core.config import Config
-    from oneuser.storage.warehouse import Warehouse
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HEAD_BYTES = 64 * 1024
@@ -60,20 +57,6 @@ class RefusedFile:
 
 class ChangedFileError(OneUserError):
     """A file that was ingested has other content now."""
-
-
-def plan_inputs(warehouse: Warehouse, config: Config, tables: Mapping[str, int]) -> list[InputFile]:
-    """All files of all sources that have not been ingested, in order of source and path.
-
-    A file that is known by path, size and modification time is passed over. One that was modified is listed again;
-    the ingest stage compares its content with the ledger's digest.
-
-    Raises:
-        EnvironmentProblem: where a source matches no file at all.
-    """
-    known = _known_files(warehouse.read(FILES, tables.get(FILES.name)))
-    found = [file for name, source in config.sources.items() for file in list_files(warehouse.spark, name, source.path)]
-    return [file for file in found if known.get((file.source, file.path)) != (file.n_bytes, file.modified_ms)]
 
 
 def list_files(spark: SparkSession, source: str, pattern: str, *, key: str | None = None) -> list[InputFile]:
@@ -198,11 +181,6 @@ def files_frame(spark: SparkSession, files: Sequence[InputFile]) -> DataFrame:
     """One row per file: `source`, `file`, `n_bytes`, `modified_at`."""
     schema = T.StructType([f for f in FILES.schema if f.name in {"source", "file", "n_bytes", "modified_at"}])
     return spark.createDataFrame([(f.source, f.path, f.n_bytes, f.modified_at) for f in files], schema)
-
-
-def _known_files(ledger: DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
-    rows = ledger.select("source", "file", "n_bytes", F.unix_millis("modified_at").alias("modified_ms")).collect()
-    return {(row["source"], row["file"]): (row["n_bytes"], row["modified_ms"]) for row in rows}
 
 
 def _files_below(file_system: Any, status: Any) -> list[Any]:

@@ -10,11 +10,11 @@ from typing import Any
 import structlog
 from pyspark.sql import DataFrame, SparkSession
 
+from oneuser.config import make_config
 from oneuser.contracts.registry import TABLES
-from oneuser.core.config import make_config
-from oneuser.pipeline.context import RunContext
-from oneuser.pipeline.stages.ingest import ingest
-from oneuser.storage.inputs import plan_inputs
+from oneuser.runs.new_files import plan_inputs
+from oneuser.stages.context import RunContext
+from oneuser.stages.ingest.stage import ingest
 from oneuser.storage.warehouse import CommitTag, Warehouse
 from tests.unit.events.parsing import KEYS
 

@@ -8,8 +8,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from oneuser.contracts.graph import EDGES
+from oneuser.graph.bounded_sets import Bounds
 from oneuser.graph.protection import Candidates, find_broken, judged_components, refused_pairs, replay_components
-from oneuser.graph.replay import Bounds
 from oneuser.graph.replay_rows import replay_batches
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)

@@ -12,8 +12,8 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
+from oneuser.config import AttributionRules
 from oneuser.contracts.marts import ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY, CONVERSIONS, TOUCHES
-from oneuser.core.config import AttributionRules
 from oneuser.marts.attribution.credits import build_credits, build_summary, measure_conservation
 from oneuser.marts.attribution.models import WEIGHT_UNITS, ModelRules, deal_out, shares
 from oneuser.marts.provenance import Made

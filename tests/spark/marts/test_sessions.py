@@ -11,9 +11,9 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
+from oneuser.config import Conversion
 from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.marts import CONVERSIONS, SESSIONS, TOUCHES
-from oneuser.core.config import Conversion
 from oneuser.marts.provenance import Made
 from oneuser.marts.sessions.channel_rules import default_rules
 from oneuser.marts.sessions.conversions import build_conversions

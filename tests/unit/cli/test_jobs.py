@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from oneuser.cli import main as cli
-from oneuser.pipeline.stages import STAGES
+from oneuser.stages.registry import STAGES
 
 JOBS = Path(__file__).resolve().parents[3] / "jobs"
 

@@ -48,7 +48,7 @@ def failing_verb(monkeypatch: pytest.MonkeyPatch, problem: BaseException) -> Non
     def fail(_path: object, _overrides: object = ()) -> None:
         raise problem
 
-    monkeypatch.setattr("oneuser.core.config.load_config", fail)
+    monkeypatch.setattr("oneuser.config.load_config", fail)
     monkeypatch.setenv("ONEUSER_CONFIG", "any.yaml")
 
 

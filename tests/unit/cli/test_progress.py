@@ -11,7 +11,7 @@ from rich.console import Console
 from oneuser.cli import progress
 from oneuser.cli.output import Output
 from oneuser.cli.progress import StageProgress
-from oneuser.pipeline.records import StageRecord
+from oneuser.runs.records import StageRecord
 
 
 def tracker() -> Any:

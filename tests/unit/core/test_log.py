@@ -31,11 +31,11 @@ def test_off_a_terminal_each_fact_is_one_json_object() -> None:
     configure_logging(logging.INFO, stream=stream)
 
     structlog.get_logger("oneuser.run").info("table written", table="edges", rows=3)
-    logging.getLogger("oneuser.core.jars").warning("resolved %d", 2)
+    logging.getLogger("oneuser.spark.jars").warning("resolved %d", 2)
 
     first, second = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert (first["event"], first["table"], first["rows"], first["level"]) == ("table written", "edges", 3, "info")
-    assert (second["event"], second["logger"]) == ("resolved 2", "oneuser.core.jars")
+    assert (second["event"], second["logger"]) == ("resolved 2", "oneuser.spark.jars")
     assert first["timestamp"].endswith("Z")
 
 

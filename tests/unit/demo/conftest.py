@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from oneuser.cli.demo import DemoTruth, generate_demo
+from oneuser.demo.generate import DemoTruth, generate_demo
 
 
 class Demo(NamedTuple):

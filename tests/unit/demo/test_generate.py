@@ -9,10 +9,9 @@ from typing import Any
 import orjson
 import pytest
 
-from oneuser.cli.demo import generate_demo
-from oneuser.cli.demo.generate import end_of
-from oneuser.cli.demo.poison import POISONS
 from oneuser.core.errors import OneUserError
+from oneuser.demo.generate import end_of, generate_demo
+from oneuser.demo.poison import POISONS
 from tests.unit.demo.conftest import Demo
 
 TYPES = {"identify", "track", "page", "screen", "group", "alias"}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from oneuser.cli.demo import measure
 from oneuser.core.errors import OneUserError
+from oneuser.demo.measure import measure
 
 Row = tuple[str, str, str, str]
 

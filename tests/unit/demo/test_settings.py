@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from oneuser.cli.demo import demo_config
-from oneuser.core.config import make_config
+from oneuser.config import make_config
+from oneuser.demo.settings import demo_config
 
 
 def test_the_demo_runs_by_a_valid_configuration(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from oneuser.cli.demo import demo_config, measure
-from oneuser.cli.demo.generate import end_of
-from oneuser.cli.demo.poison import POISONS
-from oneuser.cli.demo.visits import draw_visits
-from oneuser.core.config import make_config
+from oneuser.config import make_config
 from oneuser.core.keyed import Keys
+from oneuser.demo.generate import end_of
+from oneuser.demo.measure import measure
+from oneuser.demo.poison import POISONS
+from oneuser.demo.settings import demo_config
+from oneuser.demo.visits import draw_visits
 from oneuser.events.mapping import load_preset
 from oneuser.events.parse import EVENT_COLUMNS, MessageParser
 from oneuser.events.spec import IdTypeSpec, SourceSpec

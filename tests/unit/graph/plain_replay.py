@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from functools import cmp_to_key
 
-from oneuser.graph.replay import Bounds, Evidence, Refusal, Replayed, Vertex
+from oneuser.graph.bounded_sets import Bounds, Vertex
+from oneuser.graph.replay import Evidence, Refusal, Replayed
 from tests.unit.graph.replay_groups import Group
 
 

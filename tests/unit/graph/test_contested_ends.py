@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from oneuser.graph.replay import (
-    Bounds,
-    contested_ends,
-)
+from oneuser.graph.bounded_sets import Bounds
+from oneuser.graph.replay import contested_ends
 from tests.unit.graph.replay_groups import Group, bounds, flags
 
 

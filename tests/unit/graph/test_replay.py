@@ -6,14 +6,8 @@ from random import Random
 
 import pytest
 
-from oneuser.graph.replay import (
-    Bounds,
-    Evidence,
-    Replayed,
-    admission_order,
-    breaks_bounds,
-    replay,
-)
+from oneuser.graph.bounded_sets import Bounds
+from oneuser.graph.replay import Evidence, Replayed, admission_order, breaks_bounds, replay
 from tests.unit.graph.plain_replay import order_plainly, replay_plainly
 from tests.unit.graph.replay_groups import (
     Group,

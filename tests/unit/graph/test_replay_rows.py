@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from oneuser.graph import replay_rows as shape
-from oneuser.graph.replay import Bounds, contested, cut_off, replay
+from oneuser.graph.bounded_sets import Bounds
+from oneuser.graph.replay import contested, cut_off, replay
 from oneuser.graph.replay_rows import replay_batches
 from tests.unit.graph.replay_groups import Group, bounds, random_bounds, random_group
 

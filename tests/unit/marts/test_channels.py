@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from oneuser.core.config import ChannelRule
+from oneuser.config import ChannelRule
 from oneuser.marts.sessions.channel_rules import declared_rules, default_rules
 from oneuser.marts.sessions.channels import ORIGIN, ChannelTable, name_channels
 

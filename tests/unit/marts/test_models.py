@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oneuser.core.config import AttributionRules, PositionWeights
+from oneuser.config import AttributionRules, PositionWeights
 from oneuser.marts.attribution.models import WEIGHT_UNITS, ModelRules, credit_path, deal_out, shares
 
 DAY = 86_400_000_000

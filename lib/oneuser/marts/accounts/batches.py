@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from oneuser.core.arrow_batches import plain_values
 from oneuser.marts.accounts.hierarchy import BEGINNING, END, Parent, judge_parents, roll_up
 from oneuser.marts.accounts.timeline import MembershipRules, Statement, resolve_memberships
+from oneuser.spark.arrow_batches import plain_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -12,8 +12,8 @@ from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
 from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS
-from oneuser.core.clustering import cluster
 from oneuser.marts.accounts.batches import STRETCHES_DDL, membership_batches
+from oneuser.spark.clustering import cluster
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY
-from oneuser.core.clustering import cluster
 from oneuser.marts.attribution.paths import CREDITS_DDL, STEPS, credit_conversions
+from oneuser.spark.clustering import cluster
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from oneuser.core.config import AttributionRules
+    from oneuser.config import AttributionRules
 
 WEIGHT_UNITS = 10**12
 _SCALE = 10**12

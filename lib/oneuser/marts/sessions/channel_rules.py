@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from oneuser.core.config import ChannelRule, Condition
+    from oneuser.config import ChannelRule, Condition
 
 _BUILT_IN = "default_channels.yaml"
 # fields that are matched against hosts, where a list's bare names mean nothing

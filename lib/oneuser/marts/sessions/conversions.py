@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.marts.provenance import stable_id
-from oneuser.marts.sessions.money import currency_code, exponent_of, minor_units, minor_units_of
+from oneuser.marts.sessions.minor_units import currency_code, exponent_of, minor_units, minor_units_of
 from oneuser.marts.sessions.properties import property_text
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame
 
-    from oneuser.core.config import Conversion, PropertyFilter
+    from oneuser.config import Conversion, PropertyFilter
     from oneuser.marts.provenance import Made
 
 _NUMBER = "decimal(38,18)"

@@ -1,0 +1,89 @@
+"""The configuration: one YAML file, checked as a whole, as frozen objects that say what each key means."""
+
+from oneuser.config.accounts import AccountRules, DomainRules
+from oneuser.config.analytics import (
+    AttributionRules,
+    ChannelRule,
+    Condition,
+    ConstCurrency,
+    Conversion,
+    PositionWeights,
+    PropertyFilter,
+    RetentionRules,
+    SessionRules,
+)
+from oneuser.config.fingerprint import config_hash, config_json_schema, section_hash, show_config
+from oneuser.config.identity import AliasRules, IdentityRules, IdType
+from oneuser.config.links import LinkTable, RecordTest
+from oneuser.config.load import load_config, make_config
+from oneuser.config.model import (
+    Config,
+    ConsentRules,
+    Gates,
+    GraphRules,
+    IngestLimits,
+    KeyReferences,
+    LeaseRules,
+    QuarantineRules,
+    ReportRules,
+    SparkRules,
+)
+from oneuser.config.not_yet import NOT_YET
+from oneuser.config.sources import (
+    Campaign,
+    Column,
+    Concat,
+    Const,
+    Derived,
+    Expression,
+    Product,
+    Source,
+    SourceMapping,
+    UrlParam,
+)
+
+__all__ = [
+    "NOT_YET",
+    "AccountRules",
+    "AliasRules",
+    "AttributionRules",
+    "Campaign",
+    "ChannelRule",
+    "Column",
+    "Concat",
+    "Condition",
+    "Config",
+    "ConsentRules",
+    "Const",
+    "ConstCurrency",
+    "Conversion",
+    "Derived",
+    "DomainRules",
+    "Expression",
+    "Gates",
+    "GraphRules",
+    "IdType",
+    "IdentityRules",
+    "IngestLimits",
+    "KeyReferences",
+    "LeaseRules",
+    "LinkTable",
+    "PositionWeights",
+    "Product",
+    "PropertyFilter",
+    "QuarantineRules",
+    "RecordTest",
+    "ReportRules",
+    "RetentionRules",
+    "SessionRules",
+    "Source",
+    "SourceMapping",
+    "SparkRules",
+    "UrlParam",
+    "config_hash",
+    "config_json_schema",
+    "load_config",
+    "make_config",
+    "section_hash",
+    "show_config",
+]

@@ -1,0 +1,147 @@
+"""Sessions, channels, conversions, attribution and retention: the parameters of their definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
+
+from oneuser.config.base import Flag, Number, Pattern, Place, Positive, Scalar, Section, Text, Zone, misplaced
+
+Model = Literal["first", "last", "linear", "position", "time_decay"]
+ChannelField = Literal["utm_source", "utm_medium", "utm_campaign", "click_id", "referrer_host", "landing_host"]
+_ONE = 1e-9
+
+
+def _property_path(text: str) -> str:
+    if not text.startswith("properties.") or text.endswith(".") or ".." in text:
+        raise ValueError("expected a path into the event's properties, such as properties.revenue")
+    return text
+
+
+PropertyPath = Annotated[str, Field(max_length=1000), AfterValidator(_property_path)]
+
+
+class SessionRules(Section):
+    """A session is cut where its person is silent for `gap_minutes`."""
+
+    gap_minutes: Positive = 30
+
+
+class Condition(Section):
+    """A test of one field. Exactly one of its keys is there.
+
+    `matches` is a regular expression, searched for anywhere in the value. A field that is null passes `present: false`
+    only.
+    """
+
+    equals: Text | None = None
+    one_of: Annotated[tuple[Text, ...], Field(min_length=1)] | None = Field(default=None, alias="in")
+    matches: Pattern | None = None
+    present: Flag | None = None
+
+    @model_validator(mode="after")
+    def _is_one_test(self) -> Condition:
+        if sum(part is not None for part in (self.equals, self.one_of, self.matches, self.present)) != 1:
+            misplaced([((), "needs exactly one of `equals`, `in`, `matches`, `present`")])
+        return self
+
+
+class ChannelRule(Section):
+    """A touch whose fields pass every test of `when` belongs to `channel`. The first rule that fits wins."""
+
+    name: Text
+    channel: Text
+    when: Mapping[ChannelField, Condition] = {}
+
+
+class PropertyFilter(Section):
+    """A test of one property. Exactly one of its keys is there."""
+
+    equals: Scalar | None = None
+    one_of: Annotated[tuple[Scalar, ...], Field(min_length=1)] | None = Field(default=None, alias="in")
+
+    @model_validator(mode="after")
+    def _is_one_test(self) -> PropertyFilter:
+        if (self.equals is None) == (self.one_of is None):
+            misplaced([((), "needs exactly one of `equals`, `in`")])
+        return self
+
+
+class ConstCurrency(Section):
+    """Every conversion has this currency: `{const: GBP}`."""
+
+    const: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+
+def _const_or_path(value: Any) -> str:
+    return "<path>" if isinstance(value, str) else "<const>"
+
+
+Currency = Annotated[
+    Annotated[PropertyPath, Tag("<path>")] | Annotated[ConstCurrency, Tag("<const>")], Discriminator(_const_or_path)
+]
+
+
+class Conversion(Section):
+    """An event that counts as a conversion. `value` is in whole units of the currency, such as pounds."""
+
+    event: Text
+    where: Mapping[PropertyPath, PropertyFilter] = {}
+    value: PropertyPath | None = None
+    currency: Currency | None = None
+
+    @model_validator(mode="after")
+    def _money_has_a_currency(self) -> Conversion:
+        if self.value is not None and self.currency is None:
+            misplaced([(("value",), "a value needs a `currency`: a path, or {const: EUR}")])
+        if self.value is None and self.currency is not None:
+            misplaced([(("currency",), "there is no `value` that could have a currency")])
+        return self
+
+
+class PositionWeights(Section):
+    """Shares of the first touch, of all those between, and of the last; they add up to 1."""
+
+    first: Annotated[Number, Field(ge=0, le=1)] = 0.4
+    middle: Annotated[Number, Field(ge=0, le=1)] = 0.2
+    last: Annotated[Number, Field(ge=0, le=1)] = 0.4
+
+    @model_validator(mode="after")
+    def _are_shares(self) -> PositionWeights:
+        total = self.first + self.middle + self.last
+        if abs(total - 1) > _ONE:
+            misplaced([((), f"first + middle + last must be 1, found {total:g}")])
+        if self.first + self.last == 0:
+            misplaced([((), "a path of two touches needs first + last above 0")])
+        return self
+
+
+class AttributionRules(Section):
+    """Which touches a conversion is credited to, and how. Windows are in days of 24 hours, closed on both sides."""
+
+    lookback_days: Positive = 30
+    models: Annotated[tuple[Model, ...], Field(min_length=1)] = ("first", "last", "linear", "position", "time_decay")
+    position: PositionWeights = PositionWeights()
+    half_life_days: Annotated[Number, Field(gt=0)] = 7.0
+    exclude_channels: tuple[Text, ...] = ()
+
+    @field_validator("models")
+    @classmethod
+    def _models_differ(cls, models: tuple[Model, ...]) -> tuple[Model, ...]:
+        twice = [((n,), f"{model} is there twice") for n, model in enumerate(models) if model in models[:n]]
+        problems: list[tuple[Place, str]] = [*twice]
+        misplaced(problems)
+        return models
+
+
+class RetentionRules(Section):
+    """Who counts as back, and when. `start` and `return` are event names, or `any`."""
+
+    start: Text = "any"
+    return_event: Text = Field(default="any", alias="return")
+    interval: Literal["day", "week", "month"] = "month"
+    mode: Literal["on", "on_or_after"] = "on"
+    zone: Zone = "UTC"
+    week_start: Literal["monday", "sunday"] = "monday"

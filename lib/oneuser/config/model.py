@@ -1,0 +1,171 @@
+"""The whole configuration: one YAML file as one frozen object."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+
+from oneuser.config.accounts import AccountRules, account_problems
+from oneuser.config.analytics import (
+    AttributionRules,
+    ChannelRule,
+    Conversion,
+    RetentionRules,
+    SessionRules,
+)
+from oneuser.config.base import FilePath, Name, Place, Positive, Section, Share, Text, Whole, misplaced
+from oneuser.config.captures import capture_problems
+from oneuser.config.identity import IdentityRules
+from oneuser.config.links import LinkTable, link_problems
+from oneuser.config.sources import Source
+
+_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.*[^\s/].*")
+_SECRET_KEY = re.compile(r"(?i)secret|passw|account\.key|access\.key|session\.token|api\.?key")
+_MOST_LINE_BYTES = 64 * 1024 * 1024
+
+
+def _reference(text: str) -> str:
+    # the text is not repeated: it may be the secret itself
+    if not _REFERENCE.fullmatch(text):
+        raise ValueError("expected a reference, env:NAME or file:PATH; the secret itself never stands here")
+    return text
+
+
+def _as_spark_writes_it(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+class KeyReferences(Section):
+    """Where secrets are. They are read when a run begins and stand in no file of ours."""
+
+    identifiers: Annotated[str, AfterValidator(_reference)]
+
+
+class IngestLimits(Section):
+    """Bounds beyond which a line is quarantined."""
+
+    max_line_bytes: Annotated[Positive, Field(le=_MOST_LINE_BYTES)] = 32 * 1024
+    max_depth: Annotated[Positive, Field(le=1000)] = 100
+    max_traits: Positive = 300
+
+
+class ConsentRules(Section):
+    """Purposes without which an event may not be used."""
+
+    required_for_linking: tuple[Text, ...] = ()
+    required_for_attribution: tuple[Text, ...] = ()
+
+
+class GraphRules(Section):
+    """How connected components are found."""
+
+    engine: Literal["auto", "one_task", "contraction", "graphframes"] = "auto"
+    one_task_max_edges: Positive = 50_000_000
+
+
+class ReplayRules(Section):
+    """The largest candidate component whose edges are admitted one by one: it is one task's work."""
+
+    max_edges: Positive = 1_000_000
+
+
+class QuarantineRules(Section):
+    """The largest share of damaged lines with which a run is still published."""
+
+    max_share: Share = 0.05
+
+
+class Gates(Section):
+    """What stops publication, with exit code 3. A gate that is null never does."""
+
+    max_merged_ids_share: Share | None = 0.2
+    max_largest_component: Positive | None = 1000
+
+
+class LeaseRules(Section):
+    """After how many silent minutes another host may take a run over."""
+
+    ttl_minutes: Positive = 10
+
+
+class ReportRules(Section):
+    """Cells of the report with fewer people are hidden."""
+
+    min_people: Annotated[Whole, Field(ge=1)] = 5
+
+
+class SparkRules(Section):
+    """The session, where spark-submit has not said it already. `jars` is a folder of JARs."""
+
+    master: Text | None = None
+    driver_memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*[kmgtKMGT]$")] = "3g"
+    shuffle_partitions: Positive | None = None
+    jars: FilePath | None = None
+    conf: Mapping[Text, Annotated[str, BeforeValidator(_as_spark_writes_it)]] = {}
+
+    @field_validator("conf")
+    @classmethod
+    def _holds_no_secrets(cls, conf: Mapping[str, str]) -> Mapping[str, str]:
+        problems: list[tuple[Place, str]] = []
+        for key in conf:
+            if not key.startswith("spark."):
+                problems.append(((key,), "Spark reads keys that start with `spark.` only"))
+            if _SECRET_KEY.search(key) and not key.endswith("provider"):
+                problems.append(
+                    ((key,), "secrets do not belong here: use spark-defaults.conf or a credentials provider")
+                )
+        misplaced(problems)
+        return conf
+
+
+class Config(Section):
+    """Everything one deployment runs by.
+
+    `deployment` is part of every keyed hash and of every User ID: another name is another world. `raw_root` moves the
+    tables that hold raw identifiers to a root of their own. Relative paths, here and below, start at the working
+    directory.
+    """
+
+    deployment: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    warehouse: FilePath
+    raw_root: FilePath | None = None
+    keys: KeyReferences
+    sources: Annotated[Mapping[Name, Source], Field(min_length=1)]
+    links: Mapping[Name, LinkTable] = {}
+    accounts: AccountRules = AccountRules()
+    ingest: IngestLimits = IngestLimits()
+    identity: IdentityRules
+    consent: ConsentRules = ConsentRules()
+    graph: GraphRules = GraphRules()
+    replay: ReplayRules = ReplayRules()
+    quarantine: QuarantineRules = QuarantineRules()
+    gates: Gates = Gates()
+    sessions: SessionRules = SessionRules()
+    channels: tuple[ChannelRule, ...] | None = None
+    conversions: Mapping[Name, Conversion] = {}
+    attribution: AttributionRules = AttributionRules()
+    retention: RetentionRules = RetentionRules()
+    lease: LeaseRules = LeaseRules()
+    report: ReportRules = ReportRules()
+    spark: SparkRules = SparkRules()
+
+    @field_validator("channels")
+    @classmethod
+    def _rules_have_names_of_their_own(cls, rules: tuple[ChannelRule, ...] | None) -> tuple[ChannelRule, ...] | None:
+        names = [rule.name for rule in rules or ()]
+        misplaced(
+            ((n, "name"), f"another rule is called {name} too") for n, name in enumerate(names) if name in names[:n]
+        )
+        return rules
+
+    @model_validator(mode="after")
+    def _captured_identifiers_have_a_type(self) -> Config:
+        id_types = self.identity.id_types
+        problems = [*capture_problems(self.sources, id_types), *link_problems(self.links, id_types)]
+        misplaced([*problems, *account_problems(self.accounts, id_types)])
+        return self

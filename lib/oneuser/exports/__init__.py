@@ -1,0 +1,1 @@
+"""What is published, for other programs: files, and SQL views."""

@@ -1,0 +1,242 @@
+"""Why an identifier or a User ID is what it is, and what leads from one to another or keeps the two apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from oneuser.contracts.graph import COMPONENTS, EDGES, REFUSED_EDGES
+from oneuser.contracts.identity import IDENTIFIER_MAP, LINEAGE
+from oneuser.core.errors import ConfigError, OneUserError
+from oneuser.graph.chains import Evidence, Refusal, Step, between, find_chain
+from oneuser.inspection.explanation import (
+    Change,
+    Explanation,
+    OwnedInterval,
+    ShownEdge,
+    ShownRefusal,
+    verdict_on_one,
+    verdict_on_two,
+)
+from oneuser.inspection.lookup import USER_ID, Identity, find_owner, find_user, number_of, values_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from pyspark.sql import DataFrame, Row
+
+    from oneuser.core.keyed import Keys
+    from oneuser.events.spec import IdTypeSpec
+    from oneuser.inspection.reading import Published
+
+
+@dataclass(frozen=True)
+class _End:
+    """One thing that was asked about, and the identifiers it stands for."""
+
+    identity: Identity
+    numbers: list[int]
+    asked: dict[int, str]
+    id_type: str = "User ID"
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """Explains on the tables of one publication. Collects edges of components, which a gate keeps small."""
+
+    published: Published
+    keys: Callable[[], Keys]
+    rules: dict[str, IdTypeSpec]
+    unmasked: bool = False
+
+    # one thing ----------------------------------------------------------------------------------------------------
+
+    def explain_one(self, thing: str) -> Explanation:
+        """Edges, changes, refusals and contested identifiers of one User ID or `type:value`."""
+        end = self._end(thing)
+        person = [known.identifier_id for known in end.identity.identifiers]
+        numbers = person or end.numbers
+        edges = [_evidence(row) for row in self._edges_among(numbers).collect()]
+        refused = [_refusal(row) for row in self._refusals_of(numbers).collect()]
+        intervals = self._intervals(end.identity.user_id, numbers).collect()
+        changes = self._changes(end.identity)
+        named = {n for e in edges for n in (e.src, e.dst)} | {n for r in refused for n in (r.src, r.dst)}
+        named |= {row["identifier_id"] for row in intervals}
+        named |= {n for row in changes for n in (row["edge_src"], row["edge_dst"]) if n is not None}
+        names = self._names(named, end.asked)
+        refusals = self._shown_refusals(refused, set(numbers), names)
+        return Explanation(
+            verdict_on_one(end.identity, end.id_type, refusals),
+            end.identity,
+            None,
+            [_shown(Step(e.src, e.dst, e, None), names) for e in edges],
+            [_change(row, names) for row in changes],
+            refusals,
+            [_interval(row, names) for row in intervals],
+        )
+
+    def _edges_among(self, numbers: Collection[int]) -> DataFrame:
+        """Admitted edges both of whose ends are among some identifiers."""
+        inside = self.published.read(EDGES)
+        for side in ("src", "dst"):
+            inside = inside.join(self._wanted(numbers, side), on=side, how="left_semi")
+        admitted = inside.join(self._open_refusals().select("src", "dst"), on=["src", "dst"], how="left_anti")
+        return admitted.orderBy("src", "dst", "source")
+
+    def _refusals_of(self, numbers: Collection[int]) -> DataFrame:
+        """Open refusals that have one of some identifiers for an end."""
+        refused = self._open_refusals()
+        by_end = [refused.join(self._wanted(numbers, side), on=side, how="left_semi") for side in ("src", "dst")]
+        touching = by_end[0].select(*REFUSED_EDGES.columns).unionByName(by_end[1].select(*REFUSED_EDGES.columns))
+        return touching.distinct().orderBy("src", "dst", "rule")
+
+    def _intervals(self, user_id: str | None, numbers: Collection[int]) -> DataFrame:
+        """Intervals of the contested identifiers that a person has, or had for a time."""
+        held = self.published.ownership()
+        several = held.where(F.col("interval") > 0).select("identifier_id").distinct()
+        divided = held.join(several, on="identifier_id", how="left_semi")
+        mine = divided.where(F.col("user_id") == user_id).select("identifier_id") if user_id else None
+        wanted = self._wanted(numbers, "identifier_id")
+        concerned = wanted if mine is None else wanted.unionByName(mine)
+        contested = divided.join(concerned.distinct(), on="identifier_id", how="left_semi")
+        return contested.orderBy("identifier_id", "interval")
+
+    def _changes(self, identity: Identity) -> list[Row]:
+        if identity.user_id is None:
+            return []
+        concerned = F.col("user_id").isin(identity.user_id, identity.retired_id or identity.user_id) | (
+            F.col("other_user_id") == identity.user_id
+        )
+        rows = self.published.read(LINEAGE).where(concerned)
+        return rows.orderBy("run_seq", "change", "user_id", "other_user_id", "identifier_id").collect()
+
+    def _shown_refusals(self, refused: list[Refusal], mine: set[int], names: dict[int, str]) -> list[ShownRefusal]:
+        others = {r.src if r.dst in mine else r.dst for r in refused}
+        owners = self.published.read(IDENTIFIER_MAP).select("identifier_id", "user_id")
+        rows = owners.join(self._wanted(others, "identifier_id"), on="identifier_id", how="left_semi").collect()
+        owner_of = {row["identifier_id"]: row["user_id"] for row in rows}
+        shown = []
+        for r in refused:
+            own, other = (r.dst, r.src) if r.dst in mine else (r.src, r.dst)
+            times = r.first_event_time, r.last_event_time
+            shown.append(ShownRefusal(r.rule, r.opened_run, names[own], names[other], owner_of.get(other), *times))
+        return shown
+
+    # two things ---------------------------------------------------------------------------------------------------
+
+    def explain_two(self, first: str, second: str) -> Explanation:
+        """The chain of edges between two User IDs or identifiers, over refused ones where no other leads there."""
+        a, b = self._end(first), self._end(second)
+        chain = self._chain(a.numbers, b.numbers) if a.numbers and b.numbers else None
+        steps = chain or []
+        names = self._names({n for step in steps for n in (step.start, step.end)}, a.asked | b.asked)
+        shown = [_shown(step, names) for step in steps]
+        verdict = verdict_on_two(a.identity, b.identity, None if chain is None else shown)
+        return Explanation(verdict, a.identity, b.identity, shown)
+
+    def _chain(self, starts: list[int], ends: list[int]) -> list[Step] | None:
+        """Reads the edges of those components alone that a chain with the fewest refusals can pass."""
+        places = self.published.read(COMPONENTS).select("identifier_id", "component_id")
+        wanted = places.join(self._wanted([*starts, *ends], "identifier_id"), on="identifier_id", how="left_semi")
+        labels = {row["identifier_id"]: row["component_id"] for row in wanted.collect()}
+        crossings = self._crossings(places).toArrow()
+        pairs = zip(*(crossings.column(name).to_pylist() for name in crossings.column_names), strict=True)
+        # an identifier in no component, such as a void one, is a place of its own
+        from_places, to_places = ([labels.get(number, number) for number in numbers] for numbers in (starts, ends))
+        passed = between(pairs, from_places, to_places)
+        if not passed:
+            return None
+        inside = places.join(self._wanted(passed, "component_id"), on="component_id", how="left_semi")
+        members = inside.select("identifier_id").unionByName(self._wanted(passed, "identifier_id")).distinct()
+        edges, refusals = self.published.read(EDGES), self._open_refusals()
+        for side in ("src", "dst"):
+            end = F.broadcast(members.withColumnRenamed("identifier_id", side))
+            edges, refusals = (rows.join(end, on=side, how="left_semi") for rows in (edges, refusals))
+        return find_chain(map(_evidence, edges.collect()), map(_refusal, refusals.collect()), starts, ends)
+
+    def _crossings(self, places: DataFrame) -> DataFrame:
+        """Pairs of places between which an edge is refused: components, or an identifier that is in none."""
+        refused = self._open_refusals()
+        for side in ("src", "dst"):
+            of_side = places.select(F.col("identifier_id").alias(side), F.col("component_id").alias(f"{side}_label"))
+            refused = refused.join(of_side, on=side, how="left")
+        ends = [F.coalesce(f"{side}_label", side).alias(f"{side}_place") for side in ("src", "dst")]
+        return refused.select(*ends).distinct()
+
+    # reading ------------------------------------------------------------------------------------------------------
+
+    def _end(self, thing: str) -> _End:
+        if USER_ID.fullmatch(thing):
+            identity = find_user(self.published, thing, unmasked=self.unmasked)
+            return _End(identity, [known.identifier_id for known in identity.identifiers], {})
+        id_type, colon, value = thing.partition(":")
+        if not colon or not value:
+            raise ConfigError.single(
+                "explain", "give a User ID or an identifier as TYPE:VALUE, such as email:ann@example.com"
+            )
+        rules = self.rules.get(id_type)
+        number, spelling = number_of(self.published, self.keys(), id_type=id_type, value=value, rules=rules)
+        if number is None:
+            raise OneUserError(
+                found=f"no {id_type} like this in the published tables",
+                expected="an identifier that an accepted message carried",
+                where=self.published.warehouse.root,
+                next_step="check type and spelling; `oneuser export table identifiers` lists what types there are",
+            )
+        identity = find_owner(self.published, number, spelling, unmasked=self.unmasked)
+        return _End(identity, [number], {number: spelling}, id_type)
+
+    def _wanted(self, numbers: Collection[int], name: str) -> DataFrame:
+        rows = [(number,) for number in sorted(numbers)]
+        return F.broadcast(self.published.warehouse.spark.createDataFrame(rows, f"{name} bigint"))
+
+    def _open_refusals(self) -> DataFrame:
+        return self.published.read(REFUSED_EDGES).where(F.col("closed_run").isNull())
+
+    def _names(self, numbers: set[int], asked: dict[int, str]) -> dict[int, str]:
+        """`type: value` of identifiers, masked but for those asked for; the number where no value is kept."""
+        values = values_of(self.published, numbers, asked, unmasked=self.unmasked) if numbers else {}
+        names = {}
+        for number in numbers:
+            id_type, value = values.get(number, ("?", None))
+            names[number] = f"{id_type}: {value or f'#{number}'}"
+        return names
+
+
+def _shown(step: Step, names: dict[int, str]) -> ShownEdge:
+    evidence, refusal = step.evidence, step.refusal
+    dated = evidence or refusal
+    return ShownEdge(
+        names[step.start],
+        names[step.end],
+        evidence.source if evidence else None,
+        evidence.n_events if evidence else 0,
+        dated.first_event_time if dated else None,
+        dated.last_event_time if dated else None,
+        refusal.rule if refusal else None,
+        refusal.opened_run if refusal else None,
+    )
+
+
+def _change(row: Row, names: dict[int, str]) -> Change:
+    edge = (None, None) if row["edge_src"] is None else (names[row["edge_src"]], names[row["edge_dst"]])
+    return Change(row["run_seq"], row["change"], row["user_id"], row["other_user_id"], *edge)
+
+
+def _interval(row: Row, names: dict[int, str]) -> OwnedInterval:
+    span = row["valid_from"], row["valid_to"]
+    return OwnedInterval(names[row["identifier_id"]], row["interval"], row["user_id"], *span)
+
+
+def _evidence(row: Row) -> Evidence:
+    return Evidence(
+        row["src"], row["dst"], row["source"], row["n_events"], row["first_event_time"], row["last_event_time"]
+    )
+
+
+def _refusal(row: Row) -> Refusal:
+    return Refusal(
+        row["src"], row["dst"], row["rule"], row["opened_run"], row["first_event_time"], row["last_event_time"]
+    )

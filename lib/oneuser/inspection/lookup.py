@@ -1,0 +1,181 @@
+"""From an identifier or a User ID to a person, in the published tables.
+
+Values are hashed here and meet the tables in a join with a frame of a row or a few: none stands in a plan.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from oneuser.contracts.graph import IDENTIFIERS
+from oneuser.contracts.identity import DIM_USER, IDENTIFIER_MAP, USER_IDS
+from oneuser.contracts.raw import IDENTIFIER_VALUES
+from oneuser.core.errors import ConfigError
+from oneuser.core.keyed import identifier_hasher
+from oneuser.core.masking import mask_identifier
+from oneuser.events.normalise import NORMALISER_VERSIONS, make_normaliser
+from oneuser.events.spec import IdTypeSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from pyspark.sql import DataFrame
+
+    from oneuser.core.keyed import Keys
+    from oneuser.inspection.reading import Published
+
+USER_ID = re.compile(r"usr_[0-9A-Za-z]{26}")
+_WANTED = "id_type string, id_key binary, place int"
+
+
+@dataclass(frozen=True)
+class KnownIdentifier:
+    """One identifier of a person. `value` is masked unless it was asked for; null where it is kept no more."""
+
+    identifier_id: int
+    id_type: str
+    value: str | None
+    is_contested: bool
+    first_seen_at: datetime
+    last_seen_at: datetime
+    n_events: int
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The answer to a look-up.
+
+    `status` is live; vacant or erased, where the ID stands for nobody now; or unknown, where no such identifier was
+    ever seen. `user_id` is the live ID, else the one asked for, and null only where the status is unknown.
+    `retired_id` is the ID asked for where it points at another one. `account_id` is the primary one of `account_ids`.
+    """
+
+    status: str
+    user_id: str | None = None
+    retired_id: str | None = None
+    kind: str | None = None
+    account_id: str | None = None
+    first_seen_at: datetime | None = None
+    last_seen_at: datetime | None = None
+    identifiers: list[KnownIdentifier] = field(default_factory=list)
+    account_ids: list[str] = field(default_factory=list)
+
+
+def resolve(user_ids: DataFrame, rows: DataFrame, column: str) -> DataFrame:
+    """Add `resolved_user_id` to rows that carry a User ID: the live ID, `vacant` or `erased`, never null.
+
+    A null ID and one that the publication does not have are `vacant`.
+    """
+    target = (
+        F.when(F.col("status") == "retired", F.col("redirect_to"))
+        .when(F.col("status") == "live", F.col("user_id"))
+        .otherwise(F.col("status"))
+    )
+    known = user_ids.select(F.col("user_id").alias("_asked"), target.alias("resolved_user_id"))
+    joined = rows.join(known, on=rows[column] == known["_asked"], how="left").drop("_asked")
+    return joined.withColumn("resolved_user_id", F.coalesce("resolved_user_id", F.lit("vacant")))
+
+
+def find_user(published: Published, user_id: str, *, unmasked: bool = False) -> Identity:
+    """The person behind a User ID, retired or not.
+
+    Raises:
+        ConfigError: for what is no User ID at all.
+    """
+    if USER_ID.fullmatch(user_id) is None:
+        raise ConfigError.single("user_id", "this is no User ID: one is usr_ and 26 characters")
+    row = published.read(USER_IDS).where(F.col("user_id") == user_id).select("status", "redirect_to").first()
+    if row is None or row["status"] in ("vacant", "erased"):
+        return Identity("vacant" if row is None else row["status"], user_id)
+    is_retired = row["status"] == "retired"
+    live = row["redirect_to"] if is_retired else user_id
+    return _describe(published, live, retired_id=user_id if is_retired else None, asked={}, unmasked=unmasked)
+
+
+def find_identifier(
+    published: Published,
+    keys: Keys,
+    *,
+    id_type: str,
+    value: str,
+    rules: IdTypeSpec | None = None,
+    unmasked: bool = False,
+) -> Identity:
+    """The person who owns an identifier now."""
+    number, spelling = number_of(published, keys, id_type=id_type, value=value, rules=rules)
+    return Identity("unknown") if number is None else find_owner(published, number, spelling, unmasked=unmasked)
+
+
+def find_owner(published: Published, number: int, spelling: str, *, unmasked: bool = False) -> Identity:
+    """The person who owns the identifier of a number now; `spelling` is shown as it is."""
+    owner = published.read(IDENTIFIER_MAP).where(F.col("identifier_id") == number).select("user_id").first()
+    if owner is None:
+        return Identity("unknown")
+    return _describe(published, owner["user_id"], retired_id=None, asked={number: spelling}, unmasked=unmasked)
+
+
+def number_of(
+    published: Published, keys: Keys, *, id_type: str, value: str, rules: IdTypeSpec | None
+) -> tuple[int | None, str]:
+    """The `identifier_id` of a value with the spelling that is stored; null where it was never seen."""
+    spellings = spellings_of(value, id_type, rules)
+    hash_value = identifier_hasher(keys, id_type)
+    rows = [(id_type, bytearray(hash_value(text)), place) for place, text in enumerate(spellings)]
+    wanted = published.warehouse.spark.createDataFrame(rows, _WANTED)
+    found = published.read(IDENTIFIERS).join(F.broadcast(wanted), on=["id_type", "id_key"], how="inner")
+    best = found.orderBy("place", "identifier_id").select("identifier_id", "place").first()
+    return (None, value) if best is None else (int(best["identifier_id"]), spellings[best["place"]])
+
+
+def spellings_of(value: str, id_type: str, rules: IdTypeSpec | None) -> list[str]:
+    """The normalised form of a value, by the rules of its type; without rules, every form it may have been given."""
+    if rules is not None:
+        normalised = make_normaliser(rules)(value)
+        return [] if normalised is None else [normalised]
+    likely = "email" if "email" in id_type else "trim"
+    names = [likely, *(name for name in NORMALISER_VERSIONS if name != likely)]
+    forms = [make_normaliser(IdTypeSpec(id_type, normaliser=name))(value) for name in names]
+    return list(dict.fromkeys(form for form in forms if form is not None))
+
+
+def values_of(
+    published: Published, numbers: Collection[int], asked: Mapping[int, str], *, unmasked: bool
+) -> dict[int, tuple[str, str | None]]:
+    """Type and value of identifiers by number; masked, but for those in `asked` and where all were asked for."""
+    spark = published.warehouse.spark
+    wanted = spark.createDataFrame([(number,) for number in sorted(numbers)], "identifier_id bigint")
+    types = published.read(IDENTIFIERS).select("identifier_id", "id_type")
+    values = published.read(IDENTIFIER_VALUES).select("identifier_id", "id_value")
+    rows = wanted.join(types, on="identifier_id", how="inner").join(values, on="identifier_id", how="left").collect()
+    shown: dict[int, tuple[str, str | None]] = {}
+    for row in rows:
+        number, value = row["identifier_id"], row["id_value"]
+        is_plain = unmasked or number in asked or value is None
+        shown[number] = (row["id_type"], value if is_plain else mask_identifier(value))
+    return shown
+
+
+def _describe(
+    published: Published, user_id: str, *, retired_id: str | None, asked: Mapping[int, str], unmasked: bool
+) -> Identity:
+    rows = published.read(IDENTIFIER_MAP).where(F.col("user_id") == user_id).collect()
+    values = values_of(published, [row["identifier_id"] for row in rows], asked, unmasked=unmasked)
+    identifiers = [
+        KnownIdentifier(
+            row["identifier_id"], row["id_type"], values.get(row["identifier_id"], ("", None))[1], row["is_contested"],
+            row["first_seen_at"], row["last_seen_at"], row["n_events"],
+        )
+        for row in sorted(rows, key=lambda row: (row["strength"], row["id_type"], row["identifier_id"]))
+    ]  # fmt: skip
+    user = published.read(DIM_USER).where(F.col("user_id") == user_id).first()
+    if user is None:
+        return Identity("live", user_id, retired_id, identifiers=identifiers)
+    return Identity(
+        "live", user_id, retired_id, user["kind"], user["account_id"], user["first_seen_at"], user["last_seen_at"],
+        identifiers, user["account_ids"],
+    )  # fmt: skip

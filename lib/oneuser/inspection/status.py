@@ -1,0 +1,78 @@
+"""How things stand: what readers see, how runs went, who holds the warehouse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from oneuser.contracts.control import RUNS
+from oneuser.core.errors import ConfigError
+from oneuser.runs.lease import is_gone, load_claims, published
+from oneuser.runs.records import RunRecord, load_runs
+
+if TYPE_CHECKING:
+    from oneuser.runs.lease import Publication
+    from oneuser.storage.warehouse import Warehouse
+
+RUN_COLUMNS = (
+    ("run_seq", "bigint"), ("state", "string"), ("attempt", "int"), ("as_of", "timestamp"), ("begun_at", "timestamp"),
+    ("ended_at", "timestamp"), ("exit_code", "int"), ("message", "string"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds the warehouse. `is_gone` where the process has ended on this host: the next run takes over at once."""
+
+    name: str
+    expires_at: datetime
+    is_gone: bool
+
+
+@dataclass(frozen=True)
+class Status:
+    """What readers see, the newest run whatever became of it, and the holder; null where there is none."""
+
+    warehouse: str
+    deployment: str
+    shown: Publication | None
+    newest_run: RunRecord | None
+    holder: Holder | None
+    published_runs: list[int]
+
+
+def list_runs(warehouse: Warehouse) -> list[RunRecord]:
+    """Every run, oldest first; none before the first one."""
+    return load_runs(warehouse) if warehouse.head(RUNS) is not None else []
+
+
+def find_run(records: list[RunRecord], run_seq: int | None) -> RunRecord:
+    """A run by its number, the newest where null.
+
+    Raises:
+        ConfigError: where there is no such run.
+    """
+    if run_seq is None and records:
+        return records[-1]
+    for record in records:
+        if record.run_seq == run_seq:
+            return record
+    known = ", ".join(str(record.run_seq) for record in records) or "none"
+    raise ConfigError.single("run", f"there is no run {run_seq or ''}".rstrip() + f"; runs: {known}")
+
+
+def read_status(warehouse: Warehouse, deployment: str) -> Status:
+    """How things stand now."""
+    claims = load_claims(warehouse)
+    shown = published(claims)
+    held = [row for row in claims if row["state"] == "leased"]
+    holder = None
+    if held:
+        expires_at = held[-1]["expires_at"].astimezone(UTC)
+        holder = Holder(held[-1]["holder"], expires_at, is_gone(held[-1]["holder"]))
+    records = list_runs(warehouse)
+    return Status(
+        warehouse.root, deployment, shown[-1] if shown else None, records[-1] if records else None, holder,
+        sorted({p.run_seq for p in shown if p.kind == "run"}),
+    )  # fmt: skip

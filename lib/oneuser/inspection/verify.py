@@ -1,0 +1,236 @@
+"""A full resolve of what is stored against what is published. Writes nothing.
+
+Edges, refusals and components are found again from all messages, the ledger decides again over its own decisions, and
+every identifier and message gets its owner again, by the transforms of a run. On the same input with the same state
+nothing may come out differently. What a run stamps with its number is not compared.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import structlog
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from oneuser.contracts.graph import COMPONENTS, EDGES, REFUSED_EDGES
+from oneuser.contracts.identity import (
+    EVENTS_RESOLVED,
+    IDENTIFIER_HISTORY,
+    IDENTIFIER_MAP,
+    IDENTIFIER_OWNERSHIP,
+    LINEAGE,
+    USER_IDS,
+    USER_REDIRECTS,
+)
+from oneuser.core.errors import ConfigError, OneUserError
+from oneuser.graph.certification import gather_evidence, judge
+from oneuser.identity.carry_over import decided_redirects
+from oneuser.identity.history import current
+from oneuser.identity.invariants import Invariant, count_violations, ledger_invariants, ownership_invariants
+from oneuser.inspection.differences import TableComparison, compare
+from oneuser.privacy.keys import load_keys
+from oneuser.runs.fingerprints import stage_fingerprint
+from oneuser.stages.context import RunContext
+from oneuser.stages.graph.evidence import gather_pairs
+from oneuser.stages.graph.resolve_components import expected_vertices, resolve_components
+from oneuser.stages.identity.resolve_people import ResolvedPeople, resolve_people
+from oneuser.stages.registry import STAGES
+from oneuser.storage.warehouse import CommitTag
+
+if TYPE_CHECKING:
+    from oneuser.config import Config
+    from oneuser.contracts.table import TableContract
+    from oneuser.inspection.reading import Published
+    from oneuser.runs.records import RunRecord
+    from oneuser.stages.context import Mode
+    from oneuser.stages.graph.evidence import Gathered
+    from oneuser.stages.graph.resolve_components import ResolvedComponents
+
+_OWN_STAGES = ("graph", "identity")
+_STAMPS = {"first_run", "last_run", "opened_run", "closed_run", "status_run", "run_seq"}
+
+
+@dataclass(frozen=True)
+class InvariantCheck:
+    """One invariant: how many rows break it, and some of them: User IDs, or numbers of identifiers."""
+
+    name: str
+    n_violations: int
+    expected: str
+    examples: list[str]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing breaks it."""
+        return self.n_violations == 0
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What verifying a publication found.
+
+    Attributes:
+        run_seq: The run that is published.
+        tables: One comparison per table.
+        invariants: What must always hold.
+        certificate: Why the published components are not those of the admitted edges; empty where they are.
+    """
+
+    run_seq: int
+    tables: list[TableComparison]
+    invariants: list[InvariantCheck]
+    certificate: list[str]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing at all was found."""
+        is_same, is_sound = all(one.holds for one in self.tables), all(one.holds for one in self.invariants)
+        return is_same and is_sound and not self.certificate
+
+
+class _ReadOnlyContext(RunContext):
+    """Reads one publication as a stage would, and has no way to write."""
+
+    @property
+    def _scratch(self) -> str:
+        return f"{self.warehouse.root}/.checkpoints/verify-{os.getpid()}"
+
+    def _write(self, contract: TableContract, rows: DataFrame, mode: Mode) -> int:
+        raise NotImplementedError
+
+    def delete(self, contract: TableContract, keys: DataFrame, on: list[str]) -> None:
+        raise NotImplementedError
+
+
+def verify_published(published: Published, config: Config, run: RunRecord, *, examples: int = 5) -> Verification:
+    """Resolve again what is published, and compare.
+
+    Args:
+        published: The publication.
+        config: The configuration it was made with.
+        run: The record of its run.
+        examples: How many differences of a table to collect.
+
+    Raises:
+        ConfigError: where the configuration of people is another one by now: what differs would be its doing.
+    """
+    _require_same_rules(run, config)
+    ctx = _reader(published, config, run)
+    try:
+        gathered = gather_pairs(ctx)
+        linked = resolve_components(ctx, gathered)
+        people = resolve_people(ctx, linked.components)
+        return Verification(
+            run.run_seq,
+            _compare_all(published, gathered, linked, people, examples=examples),
+            _check_invariants(published, examples=examples),
+            _certify(published, gathered, linked),
+        )
+    finally:
+        ctx.release()
+
+
+def _require_same_rules(run: RunRecord, config: Config) -> None:
+    changed = []
+    for stage in (stage for stage in STAGES if stage.name in _OWN_STAGES):
+        record = run.stages.get(stage.name)
+        shape = stage_fingerprint(stage, run.tables, config, run.code_version)
+        if record is None or record.fingerprint != shape:
+            changed.append(stage.name)
+    if changed:
+        raise ConfigError.single(
+            "--config",
+            f"the configuration of {' and '.join(changed)} is not that of run {run.run_seq}, which is published",
+            next_step="verify with the configuration of that run, or `oneuser run` and verify then",
+        )
+
+
+def _reader(published: Published, config: Config, run: RunRecord) -> RunContext:
+    spark = published.warehouse.spark
+    return _ReadOnlyContext(
+        spark=spark,
+        config=config,
+        warehouse=published.warehouse,
+        keys=load_keys(config.keys.identifiers, deployment=config.deployment, may_create=False),
+        # what would be minted gets a name that no run can have given
+        tag=CommitTag(run.run_seq + 1, 0, 0),
+        as_of=run.as_of,
+        inputs=[],
+        tables=dict(published.publication.tables),
+        log=structlog.get_logger("oneuser.verify"),
+    )
+
+
+def _compare_all(
+    published: Published,
+    gathered: Gathered,
+    linked: ResolvedComponents,
+    people: ResolvedPeople,
+    *,
+    examples: int,
+) -> list[TableComparison]:
+    open_refusals = published.read(REFUSED_EDGES).where(F.col("closed_run").isNull())
+    refused = open_refusals.limit(0) if linked.refused is None else linked.refused
+    owners = current(published.read(IDENTIFIER_HISTORY))
+    found: list[tuple[TableContract, DataFrame, DataFrame, list[str]]] = [
+        (EDGES, published.read(EDGES), gathered.edges, [*EDGES.key]),
+        (REFUSED_EDGES, open_refusals, refused, ["src", "dst", "rule"]),
+        (COMPONENTS, published.read(COMPONENTS), linked.components, [*COMPONENTS.key]),
+        (USER_IDS, published.read(USER_IDS), people.user_ids, [*USER_IDS.key]),
+        (USER_REDIRECTS, published.read(USER_REDIRECTS), decided_redirects(people.user_ids), [*USER_REDIRECTS.key]),
+        (IDENTIFIER_MAP, published.read(IDENTIFIER_MAP), people.identifier_map, [*IDENTIFIER_MAP.key]),
+        (IDENTIFIER_OWNERSHIP, published.ownership(), people.ownership, ["identifier_id", "interval"]),
+        (IDENTIFIER_HISTORY, owners, people.identifier_map, ["identifier_id"]),
+        (EVENTS_RESOLVED, published.read(EVENTS_RESOLVED), people.owned, [*EVENTS_RESOLVED.key]),
+    ]
+    return [
+        compare(
+            contract.name,
+            was,
+            should_be,
+            key=key,
+            columns=[name for name in should_be.columns if name in was.columns and name not in {*key, *_STAMPS}],
+            examples=examples,
+        )
+        for contract, was, should_be, key in found
+    ]
+
+
+def _check_invariants(published: Published, *, examples: int) -> list[InvariantCheck]:
+    ledger, mapped, ownership = published.read(USER_IDS), published.read(IDENTIFIER_MAP), published.ownership()
+    lineage, history = published.read(LINEAGE), published.read(IDENTIFIER_HISTORY)
+    named = [lineage.select("user_id"), lineage.select(F.col("other_user_id").alias("user_id"))]
+    named_ids = reduce(DataFrame.unionByName, [*named, history.select("user_id")]).where(F.col("user_id").isNotNull())
+    invariants = [
+        *ledger_invariants(ledger, mapped),
+        *ownership_invariants(ledger, mapped, ownership, named_ids),
+    ]
+    broken = {row["name"]: row["n"] for row in count_violations(invariants).collect()}
+    return [
+        InvariantCheck(
+            one.name,
+            broken.get(one.name, 0),
+            one.expected,
+            _first(one, examples) if one.name in broken else [],
+        )
+        for one in invariants
+    ]
+
+
+def _first(invariant: Invariant, examples: int) -> list[str]:
+    return [row["broken"] for row in invariant.violations.orderBy("broken").limit(examples).collect()]
+
+
+def _certify(published: Published, gathered: Gathered, linked: ResolvedComponents) -> list[str]:
+    """Whether what is published are the components of what should be admitted."""
+    edges = gathered.edges.select("src", "dst").distinct()
+    if linked.refused is not None:
+        edges = edges.join(linked.refused.select("src", "dst"), on=["src", "dst"], how="left_anti")
+    evidence = gather_evidence(published.read(COMPONENTS), edges, expected_vertices(gathered)).first()
+    if evidence is None:
+        raise OneUserError(found="no evidence to certify components by", next_step="report this with the run record")
+    return list(judge(evidence).problems)

@@ -1,5 +1,0 @@
-"""Simulation: text in, people out. Plain Python, without a warehouse and without Spark."""
-
-from oneuser.pipeline.simulation.simulation import Simulation, simulate
-
-__all__ = ["Simulation", "simulate"]

@@ -1,0 +1,1 @@
+"""One run: lease, record, gates, publication, resume."""

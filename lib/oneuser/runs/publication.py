@@ -1,0 +1,96 @@
+"""Publication and what readers follow: the newest published row, and `published.json` beside the tables."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from oneuser.contracts.registry import TABLES
+from oneuser.core.errors import ConfigError, EnvironmentProblem
+from oneuser.runs.lease import Lease, Publication, load_claims, published
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import timedelta
+
+    from oneuser.runs.records import RunRecord
+    from oneuser.storage.warehouse import Warehouse
+
+PUBLISHED_FILE = "published.json"
+
+
+def check_own_commits(
+    warehouse: Warehouse, tables: Mapping[str, int], start_heads: Mapping[str, int], fence: int
+) -> None:
+    """Every commit to these tables since this attempt began, up to what it leaves, must be its own.
+
+    No lock stops another writer from committing to a Delta table; this does stop the result from being shown.
+
+    Raises:
+        EnvironmentProblem: naming the table and version that somebody else wrote.
+    """
+    for name, version in tables.items():
+        start = start_heads.get(name, -1)
+        for commit in warehouse.commits(TABLES[name], after=start, up_to=version):
+            if commit.tag is None or commit.tag.fence != fence:
+                raise EnvironmentProblem(
+                    found=f"version {commit.version} of table {name} was not written by this run",
+                    expected="one writer, the run that holds the lease",
+                    where=warehouse.path(TABLES[name]),
+                    next_step="stop the other writer, then run the same command again; nothing was published",
+                )
+
+
+def write_published(warehouse: Warehouse, run_seq: int, tables: Mapping[str, int]) -> None:
+    """Replace `published.json`, for readers without Spark: path and version of every published table."""
+    listing = {
+        "run": run_seq,
+        "tables": {
+            name: {"path": warehouse.path(TABLES[name]), "version": version, "zone": TABLES[name].zone}
+            for name, version in sorted(tables.items())
+        },
+    }
+    warehouse.files.write_text(f"{warehouse.root}/{PUBLISHED_FILE}", json.dumps(listing, indent=2) + "\n")
+
+
+def current_publication(warehouse: Warehouse) -> Publication | None:
+    """What readers see now, null before the first publication."""
+    return newest(published(load_claims(warehouse)))
+
+
+def newest(publications: Iterable[Publication]) -> Publication | None:
+    """The publication that readers follow, null where there is none."""
+    return max(publications, key=lambda p: p.fence, default=None)
+
+
+def newest_completed(publications: Iterable[Publication], runs: Iterable[RunRecord]) -> RunRecord | None:
+    """The newest run that was published, whatever a rollback shows now; null before the first publication."""
+    by_seq = {run.run_seq: run for run in runs}
+    done = [by_seq[p.run_seq] for p in publications if p.kind == "run" and p.run_seq in by_seq]
+    return max(done, key=lambda run: run.run_seq, default=None)
+
+
+def mend_published_file(warehouse: Warehouse, publications: Iterable[Publication]) -> None:
+    """Bring `published.json` up to the newest publication, in case a process died between the two."""
+    shown = newest(publications)
+    if shown is not None:
+        write_published(warehouse, shown.run_seq, shown.tables)
+
+
+def roll_back(warehouse: Warehouse, *, to_run: int, reason: str | None, ttl: timedelta) -> Publication:
+    """Show an earlier publication again. Changes what readers see and nothing else: later runs go on where they were.
+
+    Raises:
+        ConfigError: where that run was never published.
+        LockedError: while a run is under way.
+    """
+    runs = [p for p in published(load_claims(warehouse)) if p.kind == "run"]
+    candidates = [p for p in runs if p.run_seq == to_run]
+    if not candidates:
+        known = sorted({p.run_seq for p in runs})
+        raise ConfigError.single("--to", f"run {to_run} was never published; published runs: {known or 'none'}")
+    target = candidates[-1]
+    lease = Lease.acquire(warehouse, ttl=ttl)
+    at = lease.publish(to_run, target.tables, kind="rollback", reason=reason)
+    write_published(warehouse, to_run, target.tables)
+    return Publication(lease.fence, to_run, "rollback", target.tables, at)

@@ -1,0 +1,168 @@
+"""From linking messages, links and manual rules to components: evidence, exclusions, constrained replay.
+
+Sections 1.2 and 2.3 to 2.5 of the identity rules, over all evidence at once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from oneuser.graph.bounded_sets import Bounds, Vertex
+from oneuser.graph.replay import Evidence, breaks_bounds, contested, cut_off, replay
+from oneuser.simulation.connect import connect
+from oneuser.simulation.linking import Reading, alias_pairs, star_pairs
+from oneuser.simulation.world import ImportedLink, ManualRule, Pair, RefusalRule, RefusedEdge, Rules, World
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from oneuser.events.identifiers import Identifier
+    from oneuser.identity.ledger import Moment
+
+
+@dataclass(slots=True)
+class Pairing:
+    """What is known of one pair over all its sources: when it was asserted, by what, how strongly."""
+
+    moments: list[Moment] = field(default_factory=list)
+    priorities: list[int] = field(default_factory=list)
+    is_include: bool = False
+
+
+Pairings = dict[Pair, Pairing]
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Components of the admitted edges, the refusals, and what the refusals contest."""
+
+    components: dict[int, int]
+    refusals: list[RefusedEdge]
+    contested: frozenset[int]
+    cut_off: frozenset[int]
+
+
+def excluded_pairs(world: World, numbers: Mapping[Identifier, int]) -> frozenset[Pair]:
+    """Pairs that a manual rule excludes."""
+    return frozenset(
+        _sorted(numbers[rule.a], numbers[rule.b])
+        for rule in world.manual
+        if rule.action == "exclude" and rule.a != rule.b
+    )
+
+
+def gather_pairings(
+    readings: Iterable[Reading],
+    world: World,
+    rules: Rules,
+    numbers: Mapping[Identifier, int],
+    *,
+    voids: Collection[int],
+) -> Pairings:
+    """All evidence by pair, but for void identifiers."""
+    usable = {
+        identifier: rules.id_types[identifier.id_type].priority
+        for identifier, number in numbers.items()
+        if identifier.id_type in rules.id_types and identifier not in world.blocked and number not in voids
+    }
+    strength = {numbers[identifier]: priority for identifier, priority in usable.items()}
+    found: Pairings = defaultdict(Pairing)
+    for reading in readings:
+        if reading.links:
+            members = reading.without(voids)
+            for pair in (*star_pairs(members), *alias_pairs(members)):
+                found[pair].moments.append(reading.message.moment)
+                found[pair].priorities.append(strength[pair[0]] + strength[pair[1]])
+    excluded = excluded_pairs(world, numbers)
+    records: list[ImportedLink | ManualRule] = [*world.links, *world.manual]
+    for record in records:
+        pair = _sorted(numbers[record.a], numbers[record.b])
+        if record.a in usable and record.b in usable and record.a != record.b:
+            sum_of_types = strength[pair[0]] + strength[pair[1]]
+            if isinstance(record, ImportedLink):
+                found[pair].priorities.append(sum_of_types if record.priority is None else record.priority)
+                found[pair].moments += [] if record.at is None else [(record.at, b"")]
+            elif record.action == "include" and pair not in excluded:
+                found[pair].priorities.append(sum_of_types)
+                found[pair].is_include = True
+    return dict(found)
+
+
+def over_shared_edges(readings: Iterable[Reading], voids: Collection[int]) -> list[RefusedEdge]:
+    """The edges that linking events would have had, were their void values not dropped."""
+    moments: dict[Pair, list[Moment]] = defaultdict(list)
+    for reading in readings:
+        if reading.links and any(member.number in voids for member in reading.members):
+            for pair in (*star_pairs(reading.members), *alias_pairs(reading.members)):
+                if pair[0] in voids or pair[1] in voids:
+                    moments[pair].append(reading.message.moment)
+    return [RefusedEdge(*pair, "over_shared", min(when), max(when)) for pair, when in moments.items()]
+
+
+def admit(vertices: Mapping[int, Vertex], pairings: Pairings, excluded: frozenset[Pair], rules: Rules) -> Admission:
+    """Decide which edges are admitted.
+
+    Args:
+        vertices: Every identifier that is in the graph.
+        pairings: Evidence between them.
+        excluded: Pairs that are never one person.
+        rules: Bounds and conflict.
+    """
+    refusals = [_refused(pair, "exclude", pairings) for pair in pairings if pair in excluded]
+    allowed = {pair: pairing for pair, pairing in pairings.items() if pair not in excluded}
+    bounds = Bounds(
+        unique=rules.unique_types,
+        limits={name: r.limit for name, r in rules.id_types.items() if r.limit is not None},
+        max_identifiers=rules.max_identifiers,
+        conflict=rules.conflict,
+    )
+    components: dict[int, int] = {}
+    is_contested: set[int] = set()
+    is_cut_off: set[int] = set()
+    for group, pairs in _candidates(vertices, allowed):
+        within = frozenset(pair for pair in excluded if pair[0] in group and pair[1] in group)
+        members = {number: vertices[number] for number in group}
+        if not breaks_bounds(members.values(), within, bounds):
+            components |= dict.fromkeys(group, min(group))
+            continue
+        replayed = replay(members.values(), [_evidence(pair, allowed[pair]) for pair in pairs], within, bounds)
+        components |= replayed.labels
+        refusals += [_refused((one.src, one.dst), one.rule, pairings) for one in replayed.refused]
+        is_contested |= contested(replayed, members)
+        is_cut_off |= cut_off(replayed, members)
+    return Admission(components, refusals, frozenset(is_contested), frozenset(is_cut_off))
+
+
+def _candidates(vertices: Iterable[int], pairs: Iterable[Pair]) -> Iterator[tuple[set[int], list[Pair]]]:
+    """Rule 2.4: candidate components, each with its pairs."""
+    listed = list(pairs)
+    root = connect([*((number, number) for number in vertices), *listed])
+    members: dict[int, set[int]] = defaultdict(set)
+    inside: dict[int, list[Pair]] = defaultdict(list)
+    for number, label in root.items():
+        members[label].add(number)
+    for pair in listed:
+        inside[root[pair[0]]].append(pair)
+    for label, group in members.items():
+        yield group, inside[label]
+
+
+def _evidence(pair: Pair, pairing: Pairing) -> Evidence:
+    return Evidence(
+        *pair,
+        priority=min(pairing.priorities),
+        first=min(pairing.moments, default=None),
+        last=max(pairing.moments, default=None),
+        is_include=pairing.is_include,
+    )
+
+
+def _refused(pair: Pair, rule: RefusalRule, pairings: Pairings) -> RefusedEdge:
+    moments = pairings[pair].moments
+    return RefusedEdge(*pair, rule, min(moments, default=None), max(moments, default=None))
+
+
+def _sorted(one: int, other: int) -> Pair:
+    return (min(one, other), max(one, other))

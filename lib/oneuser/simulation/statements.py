@@ -1,0 +1,107 @@
+"""What the lines of a simulation say, as plain values. Values are still to be normalised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from oneuser.config.base import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An identifier as it is written."""
+
+    id_type: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event, or an alias where `previous` says what its first identifier, the new one, was called before.
+
+    `at` counts microseconds since 1970 UTC. `consent` is null where the line says nothing about it.
+    """
+
+    line: int
+    at: int
+    identifiers: tuple[Named, ...]
+    consent: Mapping[str, bool] | None = None
+    previous: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`block` and `unblock`: whether a value, or after `re:` a pattern, names nobody from now on."""
+
+    line: int
+    named: Named
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Manual:
+    """`include`, `exclude`, and what takes them back."""
+
+    line: int
+    action: Literal["include", "exclude"]
+    a: Named
+    b: Named
+    reason: str
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """`link`: a pair of an imported link table."""
+
+    line: int
+    source: str
+    a: Named
+    b: Named
+    priority: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unlinked:
+    """`unlink`: a pair of a link table is gone, or, without ends, all of it."""
+
+    line: int
+    source: str
+    ends: tuple[Named, Named] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """`erase`: the person behind an identifier is erased before this run."""
+
+    line: int
+    named: Named
+
+
+@dataclass(frozen=True, slots=True)
+class Unsuppress:
+    """`unsuppress`: messages with an erased person's identifier are accepted again."""
+
+    line: int
+    named: Named
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`rule` and `set`: values of the configuration from this run on, by their places in it."""
+
+    line: int
+    values: Mapping[Place, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """`rollback`: readers see the publication of an earlier run again."""
+
+    line: int
+    run: int
+
+
+Statement = Event | Block | Manual | Linked | Unlinked | Erase | Unsuppress | Setting | Rollback

@@ -1,0 +1,189 @@
+"""What a simulated run is given and what it answers: messages, other evidence, rules, and the state between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from oneuser.events.identifiers import Identifier
+
+if TYPE_CHECKING:
+    from oneuser.config import ConsentRules, IdentityRules
+    from oneuser.core.keyed import Keys
+    from oneuser.events.capture import Link
+    from oneuser.identity.claims import Interval
+    from oneuser.identity.ledger import LineageRow, Moment, Survivor, UserId
+
+CARRIED = ("event", "alias")
+Pair = tuple[int, int]  # identifier_ids, the smaller first
+Kind = Literal["known", "anonymous", "residual"]
+RefusalRule = Literal["unique", "limit", "size", "exclude", "over_shared"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One stored message. `at` counts microseconds since 1970 UTC; `key` breaks ties of time and names the message.
+
+    `links` are its identifiers with the kinds of link of `event_identifiers`: event, alias (the new id of an alias),
+    and the readings of a previousId. `consent` says by purpose whether it was given; null where the message says
+    nothing about consent.
+    """
+
+    key: bytes
+    at: int
+    links: tuple[Link, ...]
+    consent: Mapping[str, bool] | None = None
+
+    @property
+    def moment(self) -> Moment:
+        """Its place in the order of events."""
+        return (self.at, self.key)
+
+    @property
+    def is_alias(self) -> bool:
+        """Whether it is an alias message."""
+        return any(link.link == "alias" for link in self.links)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedLink:
+    """A pair of an imported link table. `priority` is what the table declares for itself, if anything."""
+
+    source: str
+    a: Identifier
+    b: Identifier
+    at: int | None = None
+    priority: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ManualRule:
+    """A pair that somebody includes or excludes by hand."""
+
+    action: Literal["include", "exclude"]
+    a: Identifier
+    b: Identifier
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that is stored and declared when a run begins. The order of messages decides nothing."""
+
+    messages: tuple[Message, ...] = ()
+    links: tuple[ImportedLink, ...] = ()
+    manual: tuple[ManualRule, ...] = ()
+    blocked: frozenset[Identifier] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class TypeRules:
+    """The rules of one identifier type, as the configuration declares them."""
+
+    priority: int
+    is_known: bool
+    is_unique: bool = False
+    limit: int | None = None
+    max_persons_per_value: int | None = None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How identifiers become people."""
+
+    id_types: Mapping[str, TypeRules]
+    survivor: Survivor = "strongest"
+    conflict: Literal["latest", "earliest"] = "latest"
+    shared_device: Literal["time_sliced", "last_owner", "quarantine"] = "time_sliced"
+    max_identifiers: int = 1000
+    may_join_unique: bool = True
+    required_purposes: tuple[str, ...] = ()
+    deployment: str = "simulate"
+    minting: bytes = field(default=b"made-up secret", repr=False)
+
+    @property
+    def unique_types(self) -> frozenset[str]:
+        """Types of which a person has one value at most."""
+        return frozenset(name for name, rules in self.id_types.items() if rules.is_unique)
+
+
+def declared_rules(identity: IdentityRules, consent: ConsentRules, keys: Keys) -> Rules:
+    """The rules of a configuration."""
+    return Rules(
+        id_types={
+            name: TypeRules(r.priority, r.known, r.unique, r.limit, r.max_persons_per_value)
+            for name, r in identity.id_types.items()
+        },
+        survivor=identity.survivor,
+        conflict=identity.conflict,
+        shared_device=identity.shared_device,
+        max_identifiers=identity.max_identifiers_per_user,
+        may_join_unique=identity.alias.may_join_unique,
+        required_purposes=tuple(consent.required_for_linking),
+        deployment=keys.deployment,
+        minting=keys.minting,
+    )
+
+
+@dataclass(frozen=True)
+class State:
+    """What is kept from run to run: identifier numbers, the ledger, and the last `identifier_map`."""
+
+    numbers: Mapping[Identifier, int] = field(default_factory=dict)
+    ledger: Mapping[str, UserId] = field(default_factory=dict)
+    owners: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedEdge:
+    """A pair that some evidence links and a rule does not admit; null times where no dated record asserts it."""
+
+    src: int
+    dst: int
+    rule: RefusalRule
+    first: Moment | None
+    last: Moment | None
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What one run decides.
+
+    Attributes:
+        identifiers: Every identifier that has a number, by number.
+        components: Component of each identifier in the graph; the label is its smallest number.
+        users: Live User ID of each component.
+        kinds: Kind of each component.
+        voids: Over-shared identifiers; they are in no component.
+        refusals: Refused edges, in order of their ends.
+        contested: Contested identifiers.
+        cut_off: Those that `limit` or `size` cut off.
+        intervals: Who owns a contested identifier, from when: components by the policy of shared devices.
+        owners: User ID of each message by its key; null where nobody owns it.
+        ledger_changes: Rows of the ledger that are new or changed.
+        lineage: What happened to User IDs.
+        state: What the next run begins with.
+    """
+
+    run_seq: int
+    identifiers: Mapping[int, Identifier]
+    components: Mapping[int, int]
+    users: Mapping[int, str]
+    kinds: Mapping[int, Kind]
+    voids: frozenset[int]
+    refusals: tuple[RefusedEdge, ...]
+    contested: frozenset[int]
+    cut_off: frozenset[int]
+    intervals: Mapping[int, tuple[Interval, ...]]
+    owners: Mapping[bytes, str | None]
+    ledger_changes: tuple[UserId, ...]
+    lineage: tuple[LineageRow, ...]
+    state: State
+
+    def people(self) -> dict[str, frozenset[Identifier]]:
+        """Identifiers of each live User ID."""
+        members: dict[str, set[Identifier]] = {}
+        for number, component in self.components.items():
+            members.setdefault(self.users[component], set()).add(self.identifiers[number])
+        return {user_id: frozenset(found) for user_id, found in members.items()}

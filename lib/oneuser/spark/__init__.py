@@ -1,0 +1,1 @@
+"""The Spark session, its JARs and settings, and rows on their way through Python."""

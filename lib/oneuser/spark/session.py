@@ -1,0 +1,201 @@
+"""The one place that builds a Spark session.
+
+Delta's classes come from the first of three places that has them: the class path (spark-submit `--packages` or
+`--jars`, a managed platform, a session that is already running), a folder of JARs, or coordinates that Spark's own
+resolver fetches once into that folder.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from py4j.protocol import Py4JError
+from pyspark.sql import SparkSession
+
+from oneuser.core.errors import EnvironmentProblem
+from oneuser.spark import jars
+from oneuser.spark.class_archive import find_archive, use_archive
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DELTA_EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
+DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
+GRAPHFRAMES_CLASS = "org.graphframes.GraphFrame"
+
+# Set wherever the session runs. Values are text: they go into Spark's configuration.
+_ALWAYS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # a publication pins versions that may be older than the retention of deleted files
+    "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false",
+    "spark.sql.debug.maxToStringFields": "200",
+    # what is cached is read a few times within one stage: finding out how well each column would compress costs more
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
+    # where in the code each column was made is looked up for every one of thousands, to be printed with errors
+    "spark.sql.dataFrameQueryContext.enabled": "false",
+    # no column has statistics (see the writer); counting rows for them costs each write a pass of its own
+    "spark.databricks.delta.stats.collect": "false",
+}
+# A run of some thousand events is over before Java's optimising compiler has earned what it cost: measured, that was
+# nearly half of all the processor time. It is kept for what really is hot, forty times hotter than by default.
+_SHORT_LIVED_JAVA = (
+    "-XX:+UseParallelGC -XX:MetaspaceSize=256m -XX:ReservedCodeCacheSize=512m -XX:Tier4InvocationThreshold=200000 "
+    "-XX:Tier4MinInvocationThreshold=24000 -XX:Tier4CompileThreshold=600000 -XX:Tier4BackEdgeThreshold=1600000"
+)
+_STATIC = {
+    # the same, from Python: eight calls into Java each time
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # a run compiles many more classes than the 100 that are remembered by default, and most of them several times
+    "spark.sql.codegen.cache.maxEntries": "2000",
+}
+_EXTENSIONS = {
+    "spark.sql.extensions": DELTA_EXTENSION,
+    "spark.sql.catalog.spark_catalog": DELTA_CATALOG,
+}
+
+
+@dataclass(frozen=True)
+class SparkSettings:
+    """What a user may say about the session; everything else follows from the master."""
+
+    master: str | None = None
+    driver_memory: str = "3g"
+    shuffle_partitions: int | None = None
+    jars: str | None = None
+    conf: Mapping[str, str] = field(default_factory=dict)
+
+
+def build_session(
+    settings: SparkSettings, *, app_name: str = "oneuser", more_java_options: str | None = None
+) -> SparkSession:
+    """Return the running session, or build one that can read and write Delta tables.
+
+    Args:
+        settings: What the user says about it.
+        app_name: What Spark calls it.
+        more_java_options: Of a local session, in place of those that start it from the archive of classes.
+
+    Raises:
+        EnvironmentProblem: where Delta's classes cannot be found, or no Java can be started.
+    """
+    running = SparkSession.getActiveSession()
+    if running is not None:
+        return _checked(_tuned(running, settings))
+    # spark-submit has started the JVM: its master and class path stand, whatever the file says
+    is_submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    master = None if is_submitted else (settings.master or "local[*]")
+    found = [] if is_submitted else jars.find_jars(settings.jars)
+    more = use_archive(find_archive(found)) if more_java_options is None else more_java_options
+    conf = _static_conf(settings, master, more)
+    if not is_submitted:
+        conf.setdefault("spark.jars", ",".join(str(jar) for jar in found))
+    builder = SparkSession.builder.appName(app_name)
+    if master:
+        builder = builder.master(master)
+    for key, value in conf.items():
+        builder = builder.config(key, value)
+    try:
+        session = builder.getOrCreate()
+    except (RuntimeError, OSError) as problem:
+        raise EnvironmentProblem(
+            found="Spark could not start a Java process",
+            expected="Java 17 on the PATH or in JAVA_HOME",
+            where=str(problem).splitlines()[0] if str(problem) else "pyspark",
+            next_step="install Java 17, then run `oneuser doctor`",
+        ) from problem
+    return _checked(_tuned(session, settings))
+
+
+def has_graphframes(session: SparkSession) -> bool:
+    """Whether the GraphFrames JAR is on the class path of this session."""
+    return has_class(session, GRAPHFRAMES_CLASS)
+
+
+def has_class(session: SparkSession, name: str) -> bool:
+    """Whether the driver's JVM can load a class."""
+    jvm: Any = session._jvm  # noqa: SLF001 - the documented way to reach the JVM
+    try:
+        jvm.org.apache.spark.util.Utils.classForName(name, False, False)
+    except Py4JError as problem:
+        if "ClassNotFound" in str(problem) or "NoClassDef" in str(problem):
+            return False
+        raise
+    return True
+
+
+def is_local(session: SparkSession) -> bool:
+    """Whether driver and executors share one process."""
+    return str(session.sparkContext.master).startswith("local")
+
+
+def _static_conf(settings: SparkSettings, master: str | None, more_java_options: str) -> dict[str, str]:
+    """Settings that must stand before the session starts."""
+    conf = {**_ALWAYS, **_EXTENSIONS, **_STATIC}
+    if master and master.startswith("local"):
+        package_root = str(Path(__file__).resolve().parents[2])
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        conf |= {
+            "spark.driver.memory": settings.driver_memory,
+            "spark.ui.enabled": "false",
+            "spark.driver.host": "localhost",
+            "spark.driver.bindAddress": "127.0.0.1",
+            # workers import this very package, wherever it was imported from
+            "spark.executorEnv.PYTHONPATH": package_root,
+            "spark.driver.extraJavaOptions": f"{_SHORT_LIVED_JAVA} {_quiet_java()} {more_java_options}",
+            # the least that a sort, an aggregate or a hash table takes, 64 MB by default here, filled or not: with
+            # several of them in every task, a small run spent a tenth of its time in collecting them again
+            "spark.buffer.pageSize": "2m",
+        }
+    return conf | dict(settings.conf)
+
+
+def _quiet_java() -> str:
+    """JVM options that keep Spark's start-up off the terminal."""
+    options = "-XX:+IgnoreUnrecognizedVMOptions --enable-native-access=ALL-UNNAMED"
+    log4j = resources.files("oneuser.spark") / "log4j2.properties"
+    if Path(str(log4j)).is_file():
+        options += f" -Dlog4j2.configurationFile={Path(str(log4j)).as_uri()}"
+    return options
+
+
+def _tuned(session: SparkSession, settings: SparkSettings) -> SparkSession:
+    """Settings of the running session: sizes fit the cores that are there."""
+    cores = max(session.sparkContext.defaultParallelism, 1)
+    tuned = dict(_ALWAYS)
+    if is_local(session):
+        tuned |= {
+            "spark.sql.shuffle.partitions": str(settings.shuffle_partitions or max(2 * cores, 4)),
+            # Delta replays a log in 50 tasks and lists with up to 10,000 unless told: both are for large clusters
+            "spark.databricks.delta.snapshotPartitions": "2",
+            "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+        }
+    elif settings.shuffle_partitions:
+        tuned["spark.sql.shuffle.partitions"] = str(settings.shuffle_partitions)
+    for key, value in tuned.items():
+        if key not in settings.conf:
+            session.conf.set(key, value)
+    session.sparkContext.setLogLevel("ERROR")
+    # these two print the value that broke an expression
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    return session
+
+
+def _checked(session: SparkSession) -> SparkSession:
+    if not has_class(session, DELTA_EXTENSION):
+        raise EnvironmentProblem(
+            found="Delta's classes are not on the class path",
+            expected=f"{jars.DELTA_COORDINATES} or a folder with these JARs",
+            where="Spark session",
+            next_step=f"add `--packages {jars.DELTA_COORDINATES}` to spark-submit, or name a folder in spark.jars",
+        )
+    return session

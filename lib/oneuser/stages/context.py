@@ -1,0 +1,168 @@
+"""What a stage is given: pinned tables to read, a way to write, the run's own time and number."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from pyspark import StorageLevel, inheritable_thread_target
+from pyspark.sql import functions as F
+
+from oneuser.contracts.registry import TABLES
+from oneuser.core.errors import AuditError
+from oneuser.spark.session import is_local
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    from oneuser.config import Config
+    from oneuser.contracts.table import TableContract
+    from oneuser.core.keyed import Keys
+    from oneuser.storage.inputs import InputFile
+    from oneuser.storage.warehouse import CommitTag, Warehouse
+
+Mode = Literal["append", "replace"]
+# commits at the same time hide each other's waiting; more would only queue for the cores
+_WRITERS = 3
+# rows of some numbers and a text: 50 MB in each executor
+_FEW = 500_000
+
+
+@dataclass
+class RunContext:
+    """One stage's view of its run.
+
+    `tables` holds the version of each table that this run sees: what an earlier stage left, else the last completed
+    run's. A write moves it. `may_read` names the tables that the stage has declared to read or write; null means all.
+    """
+
+    spark: SparkSession
+    config: Config
+    warehouse: Warehouse
+    keys: Keys
+    tag: CommitTag
+    as_of: datetime
+    inputs: list[InputFile]
+    tables: dict[str, int]
+    log: Any
+    may_read: frozenset[str] | None = None
+    figures: dict[str, float] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+    written: dict[str, int] = field(default_factory=dict)
+    _persisted: list[DataFrame] = field(default_factory=list)
+
+    @property
+    def run_seq(self) -> int:
+        """Sequence number of the run."""
+        return self.tag.run_seq
+
+    @property
+    def attempt(self) -> int:
+        """Number of the attempt, from 1."""
+        return self.tag.attempt
+
+    # tables -------------------------------------------------------------------------------------------------------
+
+    def read(self, contract: TableContract) -> DataFrame:
+        """Rows of the version that this run sees; empty where there is none yet.
+
+        Raises:
+            ValueError: where the stage has not declared that it reads the table; others would not wait for it.
+        """
+        if self.may_read is not None and contract.name not in self.may_read:
+            raise ValueError(f"the stage reads {contract.name} and does not declare it")
+        return self.warehouse.read(contract, self.tables.get(contract.name))
+
+    def append(self, contract: TableContract, rows: DataFrame) -> int:
+        """Add rows; returns how many."""
+        return self._write(contract, rows, "append")
+
+    def replace(self, contract: TableContract, rows: DataFrame) -> int:
+        """Put rows in the place of all there were; returns how many."""
+        return self._write(contract, rows, "replace")
+
+    def write_together(self, writes: Sequence[tuple[TableContract, DataFrame, Mode]]) -> dict[str, int]:
+        """Write several tables at once; returns the number of rows by table."""
+        with ThreadPoolExecutor(max_workers=_WRITERS) as pool:
+            target = inheritable_thread_target(self.spark)(self._write)
+            futures = {contract.name: pool.submit(target, contract, rows, mode) for contract, rows, mode in writes}
+        return {name: future.result() for name, future in futures.items()}
+
+    def delete(self, contract: TableContract, keys: DataFrame, on: list[str]) -> None:
+        """Delete the rows that match one of `keys`, where the table exists."""
+        if contract.name not in self.tables:
+            return
+        self.tables[contract.name] = self.warehouse.delete_matching(contract, keys, on, self.tag)
+
+    def _write(self, contract: TableContract, rows: DataFrame, mode: Mode) -> int:
+        write = self.warehouse.append if mode == "append" else self.warehouse.replace
+        version, n_rows = write(TABLES[contract.name], rows, self.tag)
+        self.tables[contract.name] = version
+        self.written[contract.name] = n_rows
+        self.log.info("table written", table=contract.name, rows=n_rows, version=version)
+        return n_rows
+
+    # figures and audits -------------------------------------------------------------------------------------------
+
+    def figure(self, metric: str, value: float, key: str = "") -> None:
+        """Keep a figure of the run; `key` says what it is broken down by."""
+        self.figures[f"{metric}|{key}" if key else metric] = float(value)
+
+    def audit(self, name: str, *, ok: bool, found: str, expected: str) -> None:
+        """Check an invariant of the run.
+
+        Raises:
+            AuditError: where it does not hold; nothing is published then.
+        """
+        self.figure("audits", 1.0 if ok else 0.0, name)
+        if not ok:
+            raise AuditError(
+                found=f"audit {name} failed: {found}",
+                expected=expected,
+                where=f"run {self.run_seq}",
+                next_step="nothing was published; report this with the run record (`oneuser runs show`)",
+            )
+
+    # memory -------------------------------------------------------------------------------------------------------
+
+    def persist(self, rows: DataFrame) -> DataFrame:
+        """Keep a frame that several jobs of the stage read; released when the stage ends."""
+        kept = rows.persist(StorageLevel.MEMORY_AND_DISK)
+        self._persisted.append(kept)
+        return kept
+
+    def cut(self, rows: DataFrame) -> DataFrame:
+        """Compute a frame now, and go on from its rows instead of its plan.
+
+        For what several later steps are made from: plans that contain each other's plans several times over grow
+        beyond all bounds. Locally the rows stay with Spark until nothing refers to them; on a cluster they go to files
+        that outlive a lost executor, and that the end of the stage removes.
+        """
+        if is_local(self.spark):
+            return rows.localCheckpoint(eager=True, storageLevel=StorageLevel.MEMORY_AND_DISK)
+        context = self.spark.sparkContext
+        context.setCheckpointDir(self._scratch)
+        return rows.checkpoint(eager=True)
+
+    def broadcast_if_few(self, rows: DataFrame) -> DataFrame:
+        """The rows, to be sent to every task that joins with them where they are few. To be called with what is cut.
+
+        Spark cannot tell how few they are, and would move the other side of a join first.
+        """
+        return F.broadcast(rows) if rows.count() <= _FEW else rows
+
+    @property
+    def _scratch(self) -> str:
+        return f"{self.warehouse.root}/.checkpoints/run-{self.run_seq}"
+
+    def release(self) -> None:
+        """Release what the stage persisted."""
+        for kept in self._persisted:
+            kept.unpersist()
+        self._persisted.clear()
+        if not is_local(self.spark):
+            self.warehouse.files.remove(self._scratch)

@@ -1,0 +1,1 @@
+"""Stage graph: edges, protection, components, certificate."""

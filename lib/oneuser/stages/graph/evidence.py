@@ -1,0 +1,189 @@
+"""What a run has to go by: who may link whom, under the rules of its configuration, before any edge is judged.
+
+Reads   event_identifiers, identifier_values, events (consent), links
+Yields  usable identifiers, linking messages, edges, void values, alias classes
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from oneuser.contracts.graph import EVENT_IDENTIFIERS, IDENTIFIERS
+from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES
+from oneuser.contracts.reference import LINKS
+from oneuser.events.normalise import make_normaliser
+from oneuser.events.spec import id_type_specs
+from oneuser.graph.blocked import find_blocked
+from oneuser.graph.components import connect_in_one_task
+from oneuser.graph.edges import build_edges, find_pairs, included_pairs, link_pairs, touching
+from oneuser.graph.linking import (
+    CARRIED,
+    carried_identifiers,
+    linking_messages,
+    usable_identifiers,
+    without_members,
+)
+from oneuser.graph.protection import find_renames
+from oneuser.graph.voids import count_persons_per_value
+from oneuser.privacy.consent import find_consenting
+from oneuser.stages.graph.manual_rule_rows import manual_rule_rows
+from oneuser.stages.identity_rules import IdentityValues, identity_values
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from pyspark.sql import DataFrame
+
+    from oneuser.events.spec import IdTypeSpec
+    from oneuser.stages.context import RunContext
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The evidence of a run.
+
+    Attributes:
+        values: The rules it was gathered by.
+        usable: Rows of `event_identifiers` that are in the graph, with `priority`: neither blocked nor void.
+        edges: Rows of `edges`, those that a manual rule excludes among them.
+        n_edges: How many.
+        has_other_ends: Whether links or manual rules may name identifiers that no message carries.
+        classes: `identifier_id`, `value_class` of values that aliases join; null where none are.
+        excluded: `src`, `dst` that a manual rule keeps apart; null where there is no such rule.
+        void_pairs: Edges that void values would have had; null where no value is void.
+    """
+
+    values: IdentityValues
+    usable: DataFrame
+    edges: DataFrame
+    n_edges: int
+    has_other_ends: bool
+    classes: DataFrame | None
+    excluded: DataFrame | None
+    void_pairs: DataFrame | None
+
+
+def gather_pairs(ctx: RunContext) -> Gathered:
+    """Everything that links identifiers in this run. Keeps what several steps read until the stage ends."""
+    values = identity_values(ctx.config)
+    has_aliases = _has_aliases(ctx)
+    blocked_ids = blocked(ctx)
+    rows = _usable(ctx, blocked_ids) if has_aliases else _carried(ctx, blocked_ids)
+    messages = find_linking_messages(ctx, rows)
+    if values.person_bounds or (has_aliases and values.unique_priorities):
+        messages = ctx.cut(messages)
+    manual = manual_rule_rows(ctx)
+    excluded = None if manual is None else manual.where("action = 'exclude'").select("src", "dst")
+    classes = None
+    if has_aliases and values.unique_priorities and values.aliases_join:
+        renames = find_renames(messages, excluded, unique_priorities=values.unique_priorities)
+        classes = ctx.cut(connect_in_one_task(renames).withColumnRenamed("component_id", "value_class"))
+    voids = _find_voids(ctx, messages, classes, values)
+    void_pairs = None
+    linking = messages
+    if voids is not None:
+        void_pairs = build_edges(touching(find_pairs(messages), voids))
+        linking = without_members(messages, voids)
+        rows = rows.join(F.broadcast(voids), on="identifier_id", how="left_anti")
+    pairs = [find_pairs(linking)]
+    links = ctx.read(LINKS) if LINKS.name in ctx.tables else None
+    if links is not None or manual is not None:
+        ends = _usable_ends(ctx, values, [blocked_ids, voids])
+        if links is not None:
+            pairs.append(link_pairs(links, ends))
+        if manual is not None:
+            pairs.append(included_pairs(manual, ends, run_seq=ctx.run_seq))
+    edges = ctx.cut(build_edges(*pairs))
+    return Gathered(
+        values=values,
+        usable=rows,
+        edges=edges,
+        n_edges=edges.count(),
+        has_other_ends=len(pairs) > 1,
+        classes=classes,
+        excluded=excluded,
+        void_pairs=void_pairs,
+    )
+
+
+def carried(ctx: RunContext) -> DataFrame:
+    """Rows of `event_identifiers` that may own their message under this run's rules, with `priority`."""
+    return _carried(ctx, blocked(ctx))
+
+
+def usable(ctx: RunContext) -> DataFrame:
+    """Rows of `event_identifiers` that may link under this run's rules, with `priority`."""
+    return _usable(ctx, blocked(ctx))
+
+
+def _carried(ctx: RunContext, blocked_ids: DataFrame | None) -> DataFrame:
+    priorities = identity_values(ctx.config).priorities
+    return carried_identifiers(ctx.read(EVENT_IDENTIFIERS), blocked_ids, priorities=priorities)
+
+
+def _usable(ctx: RunContext, blocked_ids: DataFrame | None) -> DataFrame:
+    priorities = identity_values(ctx.config).priorities
+    return usable_identifiers(ctx.read(EVENT_IDENTIFIERS), blocked_ids, priorities=priorities)
+
+
+def find_linking_messages(ctx: RunContext, rows: DataFrame) -> DataFrame:
+    """Linking messages among usable rows, be they all or those of some messages."""
+    values = identity_values(ctx.config)
+    purposes = ctx.config.consent.required_for_linking
+    may_link = None
+    if purposes:
+        everyone = usable(ctx)
+        may_link = find_consenting(ctx.read(EVENTS), everyone, purposes=purposes, known_types=values.known_types)
+    return linking_messages(rows, unique_priorities=values.unique_priorities, may_link=may_link)
+
+
+def blocked(ctx: RunContext) -> DataFrame | None:
+    """One row per identifier that the configuration blocks; null where it blocks none."""
+    rules = ctx.config.identity.id_types
+    specs = id_type_specs(rules)
+    exact = {name: _normalised(r.blocked_values, specs[name]) for name, r in rules.items() if r.blocked_values}
+    patterns = {name: r.blocked_patterns for name, r in rules.items() if r.blocked_patterns}
+    if not exact and not patterns:
+        return None
+    return ctx.cut(find_blocked(ctx.read(IDENTIFIER_VALUES), exact=exact, patterns=patterns))
+
+
+def _normalised(values: Collection[str], spec: IdTypeSpec) -> frozenset[str]:
+    """Blocked values in the form that values of the type are brought to; one that cannot be one blocks nothing."""
+    normalise = make_normaliser(spec)
+    forms = (normalise(value) for value in values)
+    return frozenset(form for form in forms if form is not None)
+
+
+def _has_aliases(ctx: RunContext) -> bool:
+    return not ctx.read(EVENT_IDENTIFIERS).where(~F.col("link").isin(*CARRIED)).isEmpty()
+
+
+def _find_voids(
+    ctx: RunContext, messages: DataFrame, classes: DataFrame | None, values: IdentityValues
+) -> DataFrame | None:
+    """`identifier_id` of the values that too many people share; null where there is none."""
+    if not values.person_bounds or not values.unique_priorities:
+        return None
+    shared = ctx.cut(
+        count_persons_per_value(
+            messages, classes, bounds=values.person_bounds, unique_priorities=values.unique_priorities
+        )
+    )
+    is_void = F.col("n_persons") > F.col("bound")
+    counted = shared.agg(F.count(F.lit(1)).alias("n_near"), F.count_if(is_void).alias("n_void")).collect()[0]
+    ctx.figure("values_over_shared", counted["n_void"])
+    ctx.figure("values_nearly_over_shared", counted["n_near"] - counted["n_void"])
+    return shared.where(is_void).select("identifier_id") if counted["n_void"] else None
+
+
+def _usable_ends(ctx: RunContext, values: IdentityValues, left_out: Sequence[DataFrame | None]) -> DataFrame:
+    """`identifier_id` of every identifier that a link or a manual rule may join."""
+    ends = ctx.read(IDENTIFIERS).where(F.col("id_type").isin(*values.priorities)).select("identifier_id")
+    for gone in left_out:
+        if gone is not None:
+            ends = ends.join(F.broadcast(gone.select("identifier_id")), on="identifier_id", how="left_anti")
+    return ends

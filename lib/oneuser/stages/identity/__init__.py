@@ -1,0 +1,1 @@
+"""Stage identity: User IDs, owners, accounts."""

@@ -1,0 +1,1 @@
+"""Stage ingest: new files to events, identifiers and reference inputs."""

@@ -1,0 +1,121 @@
+"""De-duplication over all history, as the ingest stage does it: what is kept, what goes, and the account of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Observation
+from pyspark.sql import functions as F
+
+from oneuser.contracts.graph import EVENT_IDENTIFIERS
+from oneuser.contracts.raw import EVENTS
+from oneuser.events.deduplicate import (
+    compare_with_stored,
+    find_repeated,
+    keep_first_copies,
+    rank_copies,
+    suppressed_only,
+    without_suppressed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pyspark.sql import Column, DataFrame
+
+    from oneuser.events.accounting import SourceTally
+    from oneuser.stages.context import RunContext
+
+
+@dataclass
+class Kept:
+    """The events that are new, and what became of the other lines, by source."""
+
+    events: DataFrame
+    observed: DataFrame
+    observation: Observation
+    suppressed: dict[str, int]
+    duplicates: dict[str, int]
+    replaced: dict[str, int]
+
+    def account(self, ctx: RunContext, read: Mapping[str, SourceTally]) -> None:
+        """Figures by disposition, and the audit that no line is lost. To be called after the events are written."""
+        written = self.observation.get
+        totals = dict.fromkeys(("accepted", "quarantined", "suppressed", "duplicate"), 0)
+        for place, (name, tally) in enumerate(sorted(read.items())):
+            # a stored copy that gives way to a new one turns into the duplicate
+            n_replaced = self.replaced.get(name, 0)
+            accepted = int(written[f"accepted_{place}"] or 0) - n_replaced
+            found = {
+                "accepted": accepted,
+                "quarantined": tally.n_quarantined,
+                "suppressed": self.suppressed.get(name, 0),
+                "duplicate": self.duplicates.get(name, 0) + n_replaced,
+            }
+            for disposition, n in found.items():
+                totals[disposition] += n
+            ctx.audit(
+                f"lines_accounted.{name}",
+                ok=sum(found.values()) == tally.n_lines,
+                found=" + ".join(f"{n} {disposition}" for disposition, n in found.items()),
+                expected=f"{tally.n_lines} lines in",
+            )
+        for disposition, n in totals.items():
+            ctx.figure("lines", n, disposition)
+
+
+def keep_one_copy(
+    ctx: RunContext, events: DataFrame, sources: Iterable[str], *, suppressions: DataFrame | None = None
+) -> Kept:
+    """Choose the copy of each message that counts, among new lines and stored events.
+
+    Stored events that give way are deleted here, before the new ones are appended.
+
+    Args:
+        ctx: The stage's context.
+        events: Parsed events, persisted underneath.
+        sources: Names of their sources.
+        suppressions: Identifiers whose messages are dropped: `id_type`, `id_key`.
+    """
+    suppressed: dict[str, int] = {}
+    if suppressions is not None:
+        suppressed = _by_source(suppressed_only(events, suppressions))
+        events = without_suppressed(events, suppressions)
+    repeated = ctx.persist(find_repeated(events))
+    duplicates: dict[str, int] = {}
+    found = repeated.agg(F.count(F.lit(1)).alias("n"), F.count_if("is_conflict").alias("n_conflicts")).collect()[0]
+    n_conflicts = found["n_conflicts"]
+    if found["n"]:
+        ranked = ctx.persist(rank_copies(events, repeated))
+        duplicates = _by_source(ranked.where(F.col("copy") > 1))
+        events = keep_first_copies(events, ranked)
+    replaced: dict[str, int] = {}
+    if EVENTS.name in ctx.tables:
+        met = ctx.persist(compare_with_stored(events, ctx.read(EVENTS)))
+        counts = met.groupBy("source", "is_newer_first").agg(
+            F.count(F.lit(1)).alias("n"), F.count_if("is_conflict").alias("n_conflicts")
+        )
+        for row in counts.collect():
+            target = replaced if row["is_newer_first"] else duplicates
+            target[row["source"]] = target.get(row["source"], 0) + row["n"]
+            n_conflicts += row["n_conflicts"]
+        events = events.join(met.where(~F.col("is_newer_first")), on="message_key", how="left_anti")
+        if replaced:
+            giving_way = met.where("is_newer_first").select("message_key")
+            for contract in (EVENTS, EVENT_IDENTIFIERS):
+                ctx.delete(contract, giving_way, ["message_key"])
+    ctx.figure("message_conflicts", n_conflicts)
+    rows = EVENTS.conform(events.withColumn("run_seq", F.lit(ctx.run_seq).cast("bigint")))
+    observation = Observation("accepted")
+    observed = rows.observe(observation, *_accepted(sorted(sources)))
+    return Kept(rows, observed, observation, suppressed, duplicates, replaced)
+
+
+def _accepted(sources: list[str]) -> list[Column]:
+    return [F.count_if(F.col("source") == name).alias(f"accepted_{place}") for place, name in enumerate(sources)]
+
+
+def _by_source(events: DataFrame) -> dict[str, int]:
+    counted = events.groupBy("source").agg(F.count(F.lit(1)).alias("n")).collect()
+    return {row["source"]: row["n"] for row in counted}

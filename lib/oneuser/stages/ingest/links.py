@@ -1,0 +1,193 @@
+"""Imported links: from the files of link tables to numbered pairs, withdrawn where the files no longer hold them.
+
+Reads   the files of `links`, identifiers, links as they were
+Yields  links               one row per link table, pair of identifiers and time
+        identifiers         what is named by a link and was never seen before
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from oneuser.contracts.reference import LINKS
+from oneuser.events.link_records import LEFT_OUT, LINK_TIME, LinkSpec, Part, ValueTest, read_links
+from oneuser.events.spec import id_type_specs
+from oneuser.events.times import DAY, micros
+from oneuser.stages.ingest.references import Judged, ReferenceGroup, replaced
+from oneuser.stages.ingest.surrogate_ids import number_carried
+from oneuser.storage.reference import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from oneuser.config import LinkTable
+    from oneuser.stages.context import RunContext
+
+GROUP = "links"
+_TEST = "test_"
+_ON = ["source", "src", "dst"]
+
+
+def link_group(ctx: RunContext) -> ReferenceGroup:
+    """All link tables of the configuration, to be taken in together."""
+    tables = ctx.config.links
+    specs = {name: _spec(ctx, table) for name, table in tables.items()}
+    priorities = {name: table.priority for name, table in tables.items()}
+
+    def judge(records: Mapping[str, DataFrame]) -> Judged:
+        return _judge(ctx, records, specs, priorities)
+
+    # when a run was is no rule, and no reason to read again
+    rules = {name: replace(spec, horizon=0) for name, spec in specs.items()}
+    shape = (rules, priorities, ctx.keys.key_id)
+    return ReferenceGroup(GROUP, [_reference(name, table) for name, table in tables.items()], shape, judge)
+
+
+def _reference(name: str, table: LinkTable) -> Reference:
+    ends = {
+        _column(end, place): part
+        for end, parts in zip("ab", table.end_parts, strict=True)
+        for place, part in enumerate(parts)
+        if isinstance(part, str)
+    }
+    typed = dict(zip(("type_a", "type_b"), table.type_columns or (), strict=False))
+    timed = {LINK_TIME: table.time_column.column} if table.time_column else {}
+    tested = {f"{_TEST}{place}": column for place, column in enumerate(table.where)}
+    return Reference(
+        name=f"{GROUP}.{name}",
+        path=table.path,
+        format=table.format,
+        columns={**typed, **ends, **timed, **tested},
+        # the columns must be there; a record without a value is the nature of a list, and no damage
+        required=(),
+        optional=(*typed, *ends, *timed, *tested),
+    )
+
+
+def _column(end: str, place: int) -> str:
+    """What we call the column of a piece of an end's value."""
+    return f"value_{end}_{place}"
+
+
+def _spec(ctx: RunContext, table: LinkTable) -> LinkSpec:
+    time = table.time_column
+    one, other = (
+        tuple(
+            Part(_column(end, place)) if isinstance(part, str) else Part(None, str(part.const))
+            for place, part in enumerate(parts)
+        )
+        for end, parts in zip("ab", table.end_parts, strict=True)
+    )
+    tests = {
+        f"{_TEST}{place}": ValueTest(
+            at_least=test.at_least,
+            at_most=test.at_most,
+            one_of=test.one_of if test.equals is None else (test.equals,),
+        )
+        for place, test in enumerate(table.where.values())
+    }
+    return LinkSpec(
+        id_types=id_type_specs(ctx.config.identity.id_types),
+        types=table.types,
+        values=(one, other),
+        tests=tests,
+        time_format=time.format if time else None,
+        time_zone=time.zone if time else None,
+        # nothing can have happened more than a day after the run's own time
+        horizon=micros(ctx.as_of) + DAY,
+    )
+
+
+def _judge(
+    ctx: RunContext,
+    records: Mapping[str, DataFrame],
+    specs: Mapping[str, LinkSpec],
+    priorities: Mapping[str, int | None],
+) -> Judged:
+    """Read the records, number what they name, and put the links in the place of those that were."""
+    read: dict[str, DataFrame] = {}
+    for reference, rows in records.items():
+        name = reference.removeprefix(f"{GROUP}.")
+        said = read_links(rows, spec=specs[name], keys=ctx.keys)
+        priority = F.lit(priorities[name]).cast("int")
+        read[reference] = ctx.persist(said.withColumns({"source": F.lit(name), "priority": priority}))
+    if not read:
+        return Judged({}, replaced(ctx, LINKS, None))
+    links = reduce(DataFrame.unionByName, read.values()).where(F.col("code").isNull())
+    numbered = number_carried(ctx, _ends(links))
+    pairs = ctx.persist(_count_pairs(links, numbered.everyone))
+    _report(ctx, read, pairs)
+    news = [] if numbered.new.isEmpty() else numbered.writes
+    writes = [*news, *replaced(ctx, LINKS, _since_when(ctx, pairs))]
+    # what a test leaves out is neither a link nor refused
+    is_refused = F.col("code") != LEFT_OUT
+    kept = {name: rows.withColumn("code", F.when(is_refused, F.col("code"))) for name, rows in read.items()}
+    return Judged(kept, writes)
+
+
+def _ends(links: DataFrame) -> DataFrame:
+    """One row per end: `id_type`, `id_key`, `id_value`."""
+    ends = [
+        links.select(
+            F.col(f"type_{end}").alias("id_type"),
+            F.col(f"key_{end}").alias("id_key"),
+            F.col(f"value_{end}").alias("id_value"),
+        )
+        for end in "ab"
+    ]
+    return ends[0].unionByName(ends[1])
+
+
+def _count_pairs(links: DataFrame, everyone: DataFrame) -> DataFrame:
+    """One row per link table, pair and time: `source`, `src`, `dst`, `link_time`, `priority`, `n_records`."""
+    for end in "ab":
+        numbers = everyone.select(
+            F.col("id_type").alias(f"type_{end}"),
+            F.col("id_key").alias(f"key_{end}"),
+            F.col("identifier_id").alias(end),
+        )
+        links = links.join(numbers, on=[f"type_{end}", f"key_{end}"], how="inner")
+    ordered = links.withColumns({"src": F.least("a", "b"), "dst": F.greatest("a", "b")})
+    return ordered.groupBy(*_ON, LINK_TIME, "priority").agg(F.count(F.lit(1)).alias("n_records"))
+
+
+def _since_when(ctx: RunContext, pairs: DataFrame) -> DataFrame:
+    """Rows of `links`: those that were there before keep the run that first saw them."""
+    before = ctx.read(LINKS).select(*_ON, LINK_TIME, F.col("run_seq").alias("seen_run")).alias("before")
+    is_same = [F.col(f"now.{name}").eqNullSafe(F.col(f"before.{name}")) for name in (*_ON, LINK_TIME)]
+    met = pairs.alias("now").join(before, on=reduce(lambda one, other: one & other, is_same), how="left")
+    run_seq = F.coalesce("seen_run", F.lit(ctx.run_seq).cast("bigint")).alias("run_seq")
+    return LINKS.conform(met.select("now.*", run_seq))
+
+
+def _report(ctx: RunContext, read: Mapping[str, DataFrame], pairs: DataFrame) -> None:
+    """Figures of what became of the records, and the audit that none is lost."""
+    counted = pairs.groupBy("source").agg(F.count(F.lit(1)).alias("n"), F.sum("n_records").alias("n_records"))
+    of_pairs = {row["source"]: (row["n"], row["n_records"]) for row in counted.collect()}
+    tagged = (
+        reduce(DataFrame.unionByName, read.values())
+        .groupBy("source")
+        .agg(
+            F.count_if(F.col("code").isNull()).alias("n_links"),
+            F.count_if(F.col("code") == LEFT_OUT).alias("n_left_out"),
+        )
+    )
+    of_records = {row["source"]: (row["n_links"], row["n_left_out"]) for row in tagged.collect()}
+    for reference in read:
+        name = reference.removeprefix(f"{GROUP}.")
+        n_pairs, n_paired = of_pairs.get(name, (0, 0))
+        n_links, n_left_out = of_records.get(name, (0, 0))
+        ctx.figure("links", n_pairs, name)
+        ctx.figure("link_records_left_out", n_left_out, name)
+        ctx.figure("link_records_duplicate", n_paired - n_pairs, name)
+        ctx.audit(
+            f"links_accounted:{name}",
+            ok=n_paired == n_links,
+            found=f"{n_paired} of {n_links} records are links or repeat one",
+            expected="each of them",
+        )

@@ -1,0 +1,315 @@
+"""Stage ingest: new files to events, quarantine, the ledger of files, and numbered identifiers; reference inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import functions as F
+
+from oneuser.contracts.graph import EVENT_IDENTIFIERS, FILES, IDENTIFIERS
+from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES, QUARANTINE
+from oneuser.contracts.reference import (
+    ACCOUNT_MEMBERS,
+    ACCOUNT_PARENTS,
+    ACCOUNT_PROFILES,
+    LINKS,
+    REFERENCE_INPUTS,
+    REJECTED_RECORDS,
+)
+from oneuser.core.errors import GateError
+from oneuser.events.accounting import (
+    FileTally,
+    SourceTally,
+    count_lines,
+    count_notes,
+    quarantine_lines,
+    tally_files,
+    tally_sources,
+)
+from oneuser.events.deduplicate import find_equal_rows, separate_equal_rows
+from oneuser.stages.declaration import Stage
+from oneuser.stages.ingest.account_files import account_group
+from oneuser.stages.ingest.duplicates import Kept, keep_one_copy
+from oneuser.stages.ingest.links import link_group
+from oneuser.stages.ingest.references import take_references
+from oneuser.stages.ingest.sources import parse_source
+from oneuser.stages.ingest.surrogate_ids import identifier_writes
+from oneuser.storage.inputs import ChangedFileError, RefusedFile, find_broken, find_unreadable, refuse_encoding
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pyspark.sql import DataFrame
+
+    from oneuser.stages.context import RunContext
+    from oneuser.storage.inputs import InputFile
+
+
+@dataclass
+class Intake:
+    """The files of a run: read, left out, and what was found in them."""
+
+    files: list[InputFile]
+    refused: list[RefusedFile] = field(default_factory=list)
+    counted: list[Any] = field(default_factory=list)
+
+    @property
+    def by_file(self) -> dict[tuple[str, str], FileTally]:
+        """Tallies of the files that were read."""
+        return tally_files(self.counted)
+
+    @property
+    def by_source(self) -> dict[str, SourceTally]:
+        """Tallies of the sources."""
+        return tally_sources(self.counted)
+
+    def leave_out(self, refused: list[RefusedFile]) -> None:
+        """Take files out of what is read."""
+        paths = {(one.file.source, one.file.path) for one in refused}
+        self.files = [file for file in self.files if (file.source, file.path) not in paths]
+        self.refused += refused
+
+
+def ingest(ctx: RunContext) -> None:
+    """Write what is new in the sources, and what reference inputs say now.
+
+    Raises:
+        ChangedFileError: where a file that was ingested has other content now.
+        GateError: where more lines or bytes of a source are damaged than `quarantine.max_share`; nothing is written.
+    """
+    intake = Intake(list(ctx.inputs))
+    before = _ledger(ctx)
+    _refuse_unreadable(ctx, intake)
+    parsed = _read(ctx, intake)
+    touched = _check_changed(intake, before)
+    _drop_files(intake, touched)
+    _report(ctx, intake)
+    _check_share(ctx, intake)
+    if intake.files or intake.refused or touched:
+        _write(ctx, intake, parsed, before, touched)
+    take_references(ctx, [link_group(ctx), account_group(ctx)])
+
+
+def _ledger(ctx: RunContext) -> dict[tuple[str, str], Any]:
+    """Rows of the ledger for this run's files."""
+    paths = {(file.source, file.path) for file in ctx.inputs}
+    if not paths:
+        return {}
+    return {key: row for row in ctx.read(FILES).collect() if (key := (row["source"], row["file"])) in paths}
+
+
+def _refuse_unreadable(ctx: RunContext, intake: Intake) -> None:
+    for name, source in ctx.config.sources.items():
+        files = [file for file in intake.files if file.source == name]
+        intake.leave_out(find_unreadable(ctx.spark, files, file_format=source.format))
+
+
+def _read(ctx: RunContext, intake: Intake) -> DataFrame | None:
+    """Parse all files and count their lines, again without those that turn out to be broken. Null without files."""
+    while intake.files:
+        names = [name for name in ctx.config.sources if any(file.source == name for file in intake.files)]
+        parts = [parse_source(ctx, name, [f for f in intake.files if f.source == name]) for name in names]
+        parsed = ctx.persist(reduce(lambda one, other: one.unionByName(other), parts))
+        try:
+            intake.counted = count_lines(parsed).collect()
+        except (Py4JJavaError, PySparkException):
+            parsed.unpersist()
+            broken = _broken(ctx, intake)
+            if not broken:
+                raise
+            intake.leave_out(broken)
+            continue
+        foreign = [
+            refuse_encoding(ctx.spark, file)
+            for file in intake.files
+            if intake.by_file.get((file.source, file.path), FileTally()).is_foreign
+        ]
+        intake.leave_out(foreign)
+        _drop_files(intake, [one.file for one in foreign])
+        return _without_files(parsed, [one.file for one in foreign])
+    return None
+
+
+def _broken(ctx: RunContext, intake: Intake) -> list[RefusedFile]:
+    found: list[RefusedFile] = []
+    for name, source in ctx.config.sources.items():
+        files = [file for file in intake.files if file.source == name]
+        found += find_broken(ctx.spark, files, is_text=source.format != "parquet")
+    return found
+
+
+def _drop_files(intake: Intake, files: list[InputFile]) -> None:
+    """Forget files and their counts."""
+    paths = {(file.source, file.path) for file in files}
+    intake.files = [file for file in intake.files if (file.source, file.path) not in paths]
+    intake.counted = [row for row in intake.counted if (row["source"], row["file"]) not in paths]
+
+
+def _without_files(parsed: DataFrame, files: list[InputFile]) -> DataFrame:
+    if not files:
+        return parsed
+    rows = [(file.source, file.path) for file in files]
+    left_out = parsed.sparkSession.createDataFrame(rows, "source string, file string")
+    return parsed.join(F.broadcast(left_out), on=["source", "file"], how="left_anti")
+
+
+def _check_changed(intake: Intake, before: dict[tuple[str, str], Any]) -> list[InputFile]:
+    """Files that were ingested before and only look changed: their content is the same.
+
+    Raises:
+        ChangedFileError: for the first one with other content.
+    """
+    touched = []
+    gone = {(one.file.source, one.file.path) for one in intake.refused}
+    for file in [*intake.files, *(one.file for one in intake.refused)]:
+        key = (file.source, file.path)
+        row = before.get(key)
+        if row is None or row["state"] != "ingested":
+            continue
+        tally = intake.by_file.get(key, FileTally())
+        if key in gone or (tally.n_lines, tally.digest) != (row["n_lines"], row["digest"]):
+            raise ChangedFileError(
+                found="a file that was ingested has other content now",
+                expected=f"{row['n_lines']} lines, {row['n_bytes']} bytes, as ingested by run {row['run_seq']}",
+                where=file.path,
+                next_step="put the old file back, and bring what is new in a file of its own",
+            )
+        touched.append(file)
+    return touched
+
+
+def _check_share(ctx: RunContext, intake: Intake) -> None:
+    limit = ctx.config.quarantine.max_share
+    refused: dict[str, int] = {}
+    for one in intake.refused:
+        refused[one.file.source] = refused.get(one.file.source, 0) + one.file.n_bytes
+    for name in ctx.config.sources:
+        tally = intake.by_source.get(name, SourceTally())
+        n_bytes = refused.get(name, 0) + sum(file.n_bytes for file in intake.files if file.source == name)
+        lines = tally.n_damaged / tally.n_lines if tally.n_lines else 0.0
+        files = refused.get(name, 0) / n_bytes if n_bytes else 0.0
+        if max(lines, files) > limit:
+            codes = ", ".join(f"{code} {n}" for code, n in sorted(tally.quarantined.items()))
+            raise GateError(
+                found=f"{lines:.1%} of the lines and {files:.1%} of the bytes of source {name!r} are damaged ({codes})",
+                expected=f"at most {limit:.1%}",
+                where=f"sources.{name}",
+                next_step="look at the files or the mapping; or raise quarantine.max_share",
+                gate="quarantine.max_share",
+            )
+
+
+def _write(
+    ctx: RunContext,
+    intake: Intake,
+    parsed: DataFrame | None,
+    before: dict[tuple[str, str], Any],
+    touched: list[InputFile],
+) -> None:
+    known = [*touched, *(one.file for one in intake.refused), *intake.files]
+    again = [(file.source, file.path) for file in known if (file.source, file.path) in before]
+    if again:
+        ctx.delete(FILES, ctx.spark.createDataFrame(again, "source string, file string"), ["source", "file"])
+    writes: list[Any] = [(FILES, _file_rows(ctx, intake, before, touched), "append")]
+    refused_files = _refused_rows(ctx, intake)
+    n_quarantined = sum(tally.n_quarantined for tally in intake.by_source.values())
+    kept: Kept | None = None
+    if parsed is not None and intake.files:
+        lines = _without_files(parsed, touched)
+        if n_quarantined:
+            refused_files = refused_files.unionByName(quarantine_lines(lines, run_seq=ctx.run_seq))
+        events = lines.where(F.col("code").isNull())
+        if any(tally.n_keyless for tally in intake.by_source.values()):
+            equal = ctx.persist(find_equal_rows(events))
+            events = separate_equal_rows(events, equal) if equal.count() else events
+        kept = keep_one_copy(ctx, events, intake.by_source)
+        writes.append((EVENTS, kept.observed, "append"))
+        writes += identifier_writes(ctx, kept.events)
+        if any(tally.n_notes for tally in intake.by_source.values()):
+            _report_notes(ctx, events)
+    if n_quarantined or intake.refused:
+        writes.append((QUARANTINE, refused_files, "append"))
+    ctx.write_together(writes)
+    if kept is not None:
+        kept.account(ctx, intake.by_source)
+
+
+def _file_rows(
+    ctx: RunContext, intake: Intake, before: dict[tuple[str, str], Any], touched: list[InputFile]
+) -> DataFrame:
+    tallies = intake.by_file
+    rows = []
+    for file in intake.files:
+        tally = tallies.get((file.source, file.path), FileTally())
+        found = (tally.n_lines, tally.digest, tally.last_received_at, "ingested", ctx.run_seq)
+        rows.append((file.source, file.path, file.n_bytes, file.modified_at, *found))
+    for one in intake.refused:
+        file = one.file
+        found = (0, _short(one.digest), None, "refused", ctx.run_seq)
+        rows.append((file.source, file.path, file.n_bytes, file.modified_at, *found))
+    for file in touched:
+        row = before[(file.source, file.path)]
+        found = (row["n_lines"], row["digest"], row["last_received_at"], row["state"], row["run_seq"])
+        rows.append((file.source, file.path, file.n_bytes, file.modified_at, *found))
+    return FILES.frame(ctx.spark, [dict(zip(FILES.columns, row, strict=True)) for row in rows])
+
+
+def _refused_rows(ctx: RunContext, intake: Intake) -> DataFrame:
+    rows = [
+        (one.file.source, one.file.path, _short(one.digest), 0, one.code, one.detail, None, one.digest, ctx.run_seq)
+        for one in intake.refused
+    ]
+    return QUARANTINE.frame(ctx.spark, [dict(zip(QUARANTINE.columns, row, strict=True)) for row in rows])
+
+
+def _short(digest: str) -> int:
+    """The first eight bytes of a hexadecimal digest as a signed number."""
+    return int.from_bytes(bytes.fromhex(digest[:16]), "big", signed=True)
+
+
+def _report(ctx: RunContext, intake: Intake) -> None:
+    """Figures of what was read."""
+    codes: dict[str, int] = {}
+    for name, tally in intake.by_source.items():
+        ctx.figure("lines_in", tally.n_lines, name)
+        ctx.figure("late_events", tally.n_late, name)
+        for code, n in tally.quarantined.items():
+            codes[code] = codes.get(code, 0) + n
+    for one in intake.refused:
+        ctx.figure("files_refused", 1 + ctx.figures.get(f"files_refused|{one.code}", 0), one.code)
+        ctx.log.warning("file refused", file=one.file.path, code=one.code, sha256=one.digest)
+    for code, n in codes.items():
+        ctx.figure("lines_quarantined", n, code)
+    ctx.figure("files_ingested", len(intake.files))
+
+
+def _report_notes(ctx: RunContext, events: DataFrame) -> None:
+    metrics = {"dropped": "identifiers_dropped", "unlinked": "external_ids_unlinked", "time": "event_times"}
+    for row in count_notes(events).collect():
+        ctx.figure(metrics[row["kind"]], row["n"], row["name"])
+
+
+INGEST_STAGE = Stage(
+    "ingest",
+    ingest,
+    reads=(),
+    writes=(
+        EVENTS,
+        QUARANTINE,
+        IDENTIFIER_VALUES,
+        FILES,
+        IDENTIFIERS,
+        EVENT_IDENTIFIERS,
+        LINKS,
+        ACCOUNT_PROFILES,
+        ACCOUNT_PARENTS,
+        ACCOUNT_MEMBERS,
+        REFERENCE_INPUTS,
+        REJECTED_RECORDS,
+    ),
+    sections=(),
+)

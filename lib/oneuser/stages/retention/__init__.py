@@ -1,0 +1,1 @@
+"""Stage retention: activity and cohorts."""

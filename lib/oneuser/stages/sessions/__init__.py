@@ -1,0 +1,1 @@
+"""Stage sessions: sessions, touches, conversions."""

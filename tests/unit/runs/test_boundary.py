@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import errno
+
+import pytest
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkRuntimeError
+
+from oneuser.core.errors import EnvironmentProblem, GateError, OneUserError
+from oneuser.runs.boundary import as_own_error, own_errors
+
+ADDRESS = "ann@example.com"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+def test_storage_that_fails_is_a_problem_of_the_surroundings(number: int) -> None:
+    error = as_own_error(OSError(number, "as the system says it", "/data/warehouse/tables"))
+
+    assert isinstance(error, EnvironmentProblem)
+    assert error.exit_code == 5
+    assert error.where == "/data/warehouse/tables"
+    assert error.next_step
+
+
+def test_a_full_disk_under_spark_is_a_problem_of_the_surroundings() -> None:
+    error = as_own_error(Py4JError("java.io.IOException: No space left on device"), where="/data/warehouse")
+
+    assert (error.exit_code, error.where) == (5, "/data/warehouse")
+
+
+def test_what_spark_says_about_a_row_is_not_repeated() -> None:
+    problem = PySparkRuntimeError(f"org.apache.spark.SparkArithmeticException: cannot cast {ADDRESS!r} to INT")
+
+    error = as_own_error(problem)
+
+    assert error.exit_code == 1
+    assert "SparkArithmeticException" in str(error)
+    assert ADDRESS not in str(error)
+
+
+def test_an_unexpected_problem_names_its_kind_and_place_but_no_value() -> None:
+    error = as_own_error(KeyError(ADDRESS))
+
+    assert (type(error), error.exit_code) == (OneUserError, 1)
+    assert "KeyError" in error.found
+    assert ADDRESS not in str(error)
+
+
+def test_an_error_of_ours_stays_what_it_is() -> None:
+    refusal = GateError(found="too many merges")
+
+    assert as_own_error(refusal) is refusal
+
+
+def test_problems_of_storage_inside_a_run_name_the_warehouse() -> None:
+    with pytest.raises(EnvironmentProblem) as raised, own_errors("s3a://bucket/warehouse"):
+        raise Py4JError("java.io.IOException: Disk quota exceeded")
+
+    assert raised.value.where == "s3a://bucket/warehouse"
+    assert "what was published stands" in raised.value.next_step
