@@ -3,7 +3,7 @@
     python -m tests.bench.bench [--events N ...] [--json FILE]
 
 Every job runs in a process of its own on the same generated log, from nothing to its last table, on the same master
-with the same memory. The logs are kept between runs; the warehouse of a size is replaced. Figures are printed and
+with the same memory. The logs are kept between runs; the warehouse of a size is replaced. Metrics are printed and
 written as JSON, never asserted: they are of this machine at this moment.
 """
 
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure every size, print, and write the JSON file. Returns the exit code."""
     parser = argparse.ArgumentParser(description="Seconds per stage, rows per second and memory of whole runs.")
     parser.add_argument("--events", type=int, nargs="+", default=list(SIZES), help="lines of the generated logs")
-    parser.add_argument("--json", type=Path, default=SCRATCH / "bench.json", help="where the figures go")
+    parser.add_argument("--json", type=Path, default=SCRATCH / "bench.json", help="where the metrics go")
     parser.add_argument("--timeout", type=int, default=7200, help="seconds that one job may take")
     options = parser.parse_args(arguments)
     results = []
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     document = {"machine": machine(), "spark": SPARK, "results": [asdict(result) for result in results]}
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    print(f"figures: {options.json}")
+    print(f"metrics: {options.json}")
     return 0
 
 
@@ -140,7 +140,7 @@ def measure_oneuser(folder: Path, truth: DemoTruth, *, timeout: int) -> Measured
     stages = {stage["stage"]: float(stage["seconds"]) for stage in answer["stages"]}
     around = {
         "start and stop": wall - answer["seconds"],
-        "records, audits, publication": answer["seconds"] - sum(stages.values()),
+        "records, checks, publication": answer["seconds"] - sum(stages.values()),
     }
     return Measured("oneuser", wall, {**stages, **around}, peaks)
 

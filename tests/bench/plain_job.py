@@ -1,7 +1,7 @@
 """The yardstick: the same steps as a plain PySpark script somebody would write in an afternoon.
 
 Parse, de-duplicate, identifiers, edges, components, map, resolved events, all as Parquet. No history, no persistent
-IDs, no quarantine, no audits, nothing resumable. It shares no code with oneuser.
+IDs, no quarantine, no checks, nothing resumable. It shares no code with oneuser.
 
     python tests/bench/plain_job.py EVENTS_GLOB OUT_FOLDER
 """

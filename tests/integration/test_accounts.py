@@ -1,4 +1,4 @@
-"""Accounts through whole runs: messages, files and domains say who belongs where, and figures roll up at event time."""
+"""Accounts through whole runs: messages, files and domains say who belongs where, and metrics roll up at event time."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_everything_that_says_who_belongs_where_through_whole_runs(spark: SparkS
     assert (accounts["mill"].n_users, accounts["mill"].n_current_users) == (2, 1)
     assert (accounts["trust"].n_users_rolled_up, accounts["trust"].n_current_users_rolled_up) == (2, 0)
     assert accounts["fund"].n_current_users_rolled_up == 1
-    assert first.figures["records_rejected|accounts.files.parents:account.cycle"] == 2
+    assert first.metrics["records_rejected|accounts.files.parents:account.cycle"] == 2
     refused = opened.table("rejected_records").collect()
     assert [row.code for row in refused] == ["account.cycle"] * 2
 

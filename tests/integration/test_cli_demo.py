@@ -61,11 +61,11 @@ def test_the_demo_finds_people_as_well_as_the_evidence_allows(first: dict[str, A
 
 
 def test_every_line_of_the_demo_is_accounted_for(first: dict[str, Any]) -> None:
-    figures, truth = first["run"]["figures"], first["truth"]
+    metrics, truth = first["run"]["metrics"], first["truth"]
 
-    assert figures["lines|accepted"] == truth["accepted"] == first["headline"]["events"]
-    assert figures["lines|quarantined"] == truth["quarantined"]
-    assert figures["lines|duplicate"] == truth["duplicates"]
+    assert metrics["lines|accepted"] == truth["accepted"] == first["headline"]["events"]
+    assert metrics["lines|quarantined"] == truth["quarantined"]
+    assert metrics["lines|duplicate"] == truth["duplicates"]
 
 
 def test_the_demo_runs_every_stage_and_draws_the_report(first: dict[str, Any]) -> None:

@@ -71,7 +71,7 @@ def test_people_are_those_of_the_known_answer_and_a_block_can_be_taken_back(
     before = people(warehouse)
 
     # then there are the 2,169 people of the known answer, row by row
-    assert first.figures["people"] == 2_169
+    assert first.metrics["people"] == 2_169
     assert partition(before) == expected(git_folder, "expected_components_plain.csv.gz")
 
     # and a second run of the same input changes no row of any table
@@ -117,18 +117,18 @@ def test_ids_of_an_earlier_run_survive_or_redirect_in_one_hop(
     (tmp_path / "parts" / "early.jsonl").rename(inputs / "early.jsonl")
     first = run(spark, settings)
     early = people(warehouse)
-    assert first.figures["people"] == 357
+    assert first.metrics["people"] == 357
 
     (tmp_path / "parts" / "late.jsonl").rename(inputs / "late.jsonl")
     second = run(spark, settings)
     late = people(warehouse)
-    assert second.figures["people"] == 2_169
+    assert second.metrics["people"] == 2_169
     assert partition(late) == expected(git_folder, "expected_components_plain.csv.gz")
 
     # every ID of the first run is live, or redirects to a live one that owns what it owned
     redirects = {row["user_id"]: row["redirect_to"] for row in read_table(warehouse, "user_redirects").to_pylist()}
     live = set(late.values())
-    assert len(redirects) == second.figures["ids_merged"] == 42
+    assert len(redirects) == second.metrics["ids_merged"] == 42
     assert set(redirects.values()) <= live
     assert set(early.values()) == (set(early.values()) & live) | set(redirects)
     assert all(late[identifier] == redirects.get(user, user) for identifier, user in early.items())

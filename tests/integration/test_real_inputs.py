@@ -43,16 +43,16 @@ def test_every_message_of_the_segment_spec_is_accounted_for(
 
     result = run_pipeline(spark, settings)
 
-    figures = result.figures
-    assert figures["lines_in|spec"] == 77
+    metrics = result.metrics
+    assert metrics["lines_in|spec"] == 77
     dispositions = ("accepted", "quarantined", "suppressed", "duplicate")
-    assert sum(figures[f"lines|{name}"] for name in dispositions) == 77
+    assert sum(metrics[f"lines|{name}"] for name in dispositions) == 77
     codes = [row["code"] for row in read_table(warehouse_path, "quarantine").to_pylist()]
     # 39 track examples print no `type`; whatever else is refused lacks what the spec demands
-    assert len(codes) == figures["lines|quarantined"]
+    assert len(codes) == metrics["lines|quarantined"]
     assert sum(code == "spec.no_type" for code in codes) == 39
     assert all(code.startswith(("spec.", "time.")) for code in codes)
-    assert read_table(warehouse_path, "events").num_rows == figures["lines|accepted"]
+    assert read_table(warehouse_path, "events").num_rows == metrics["lines|accepted"]
 
 
 @pytest.mark.soak
@@ -85,10 +85,10 @@ def test_a_shop_of_half_a_million_lines_gives_the_published_cohorts(
 
     result = run_pipeline(spark, settings)
 
-    assert result.figures["lines_in|shop"] == 525_461
+    assert result.metrics["lines_in|shop"] == 525_461
     codes = read_table(warehouse_path, "quarantine").column("code").to_pylist()
     assert codes.count("spec.no_identity") == 107_927
-    assert result.figures["people"] == 4_383
+    assert result.metrics["people"] == 4_383
     with (folder / "cohort_counts_all_lines.csv").open() as file:
         expected = {(row["cohort"], int(row["k"])): int(row["n"]) for row in csv.DictReader(file)}
     found = {

@@ -66,9 +66,9 @@ def test_imported_pairs_find_who_an_email_does_not_and_give_them_back_when_withd
     # with the pairs
     second = run_pipeline(spark, linked)
     assert groups(warehouse_path, "record_id") == truth
-    assert second.figures["records_in|links.splink"] == 3_176
-    assert second.figures["links|splink"] == 2_031
-    assert second.figures["link_records_left_out|splink"] == 1_145
+    assert second.metrics["records_in|links.splink"] == 3_176
+    assert second.metrics["links|splink"] == 2_031
+    assert second.metrics["link_records_left_out|splink"] == 1_145
     assert Counter(row["source"] for row in read_table(warehouse_path, "edges").to_pylist())["splink"] == 2_031
 
     # once more: nothing is written
@@ -96,10 +96,10 @@ def test_accounts_are_rolled_up_to_persons_by_declared_rules(
 
     # accounts 1, 301 and 601 are one person, and so on
     assert groups(warehouse_path, "login") == {frozenset({str(n), str(n + 300), str(n + 600)}) for n in range(1, 301)}
-    assert result.figures["people"] == 300
-    assert result.figures["lines|accepted"] == 10_900
+    assert result.metrics["people"] == 300
+    assert result.metrics["lines|accepted"] == 10_900
     # header lines that are repeated with a number in place of `id`: "play_date" is no date
-    assert result.figures["lines_quarantined|time.invalid"] == result.figures["lines|quarantined"] == 9
+    assert result.metrics["lines_quarantined|time.invalid"] == result.metrics["lines|quarantined"] == 9
     viewers = {
         row["user_id"] for row in read_table(warehouse_path, "events_resolved").to_pylist() if row["source"] == "plays"
     }

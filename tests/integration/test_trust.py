@@ -183,8 +183,8 @@ def test_two_runs_are_compared(story: Story) -> None:
     assert found["counts"]["refusals|opened"] == 1
     (divided,) = found["divided"]
     assert (divided["identifier_id"], divided["n_before"], divided["n_after"]) == ("anonymous_id: br***", 1, 2)
-    figures = {figure["figure"]: (figure["a"], figure["b"]) for figure in found["figures"]}
-    assert figures["people"] == (6.0, 4.0)
+    metrics = {metric["metric"]: (metric["a"], metric["b"]) for metric in found["metrics"]}
+    assert metrics["people"] == (6.0, 4.0)
 
 
 def test_a_run_and_itself_do_not_differ(story: Story) -> None:

@@ -62,11 +62,11 @@ def _show(call: Call, folder: Path, truth: dict[str, Any], result: RunResult, op
 
     call.output.note("comparing with the truth, drawing the report")
     agreement = _compare(folder, opened)
-    figures = headline(opened)
+    metrics = headline(opened)
     report = build_report(opened, folder / _REPORT)
     call.output.document(
         {
-            "truth": truth, "run": run_document(result), "agreement": agreement, "headline": figures,
+            "truth": truth, "run": run_document(result), "agreement": agreement, "headline": metrics,
             "config": folder / STARTER, "report": report,
         }
     )  # fmt: skip
@@ -74,31 +74,31 @@ def _show(call: Call, folder: Path, truth: dict[str, Any], result: RunResult, op
         return
     show_stages(call, list(result.stages.values()))
     call.output.text()
-    call.output.facts(_in_words(truth, result, agreement, figures))
+    call.output.facts(_in_words(truth, result, agreement, metrics))
     call.output.text()
-    channels = [[c["channel"], c["conversions"], c["credit"], c["currency"]] for c in figures["top_channels"]]
-    call.output.table([f"channel ({figures['model']})", "conversions", "credit", ""], channels)
+    channels = [[c["channel"], c["conversions"], c["credit"], c["currency"]] for c in metrics["top_channels"]]
+    call.output.table([f"channel ({metrics['model']})", "conversions", "credit", ""], channels)
     call.output.text()
     call.output.text(f"report: {report}", style="bold")
     call.output.note(f"next: `oneuser status --config {folder / STARTER}`, or edit that file to read logs of your own")
 
 
 def _in_words(
-    truth: dict[str, Any], result: RunResult, agreement: Agreement, figures: dict[str, Any]
+    truth: dict[str, Any], result: RunResult, agreement: Agreement, metrics: dict[str, Any]
 ) -> dict[str, Any]:
-    revenue = ", ".join(f"{value:,.2f} {currency}" for currency, value in figures["revenue"].items())
-    known, anonymous = figures["people_known"], figures["people_anonymous"]
+    revenue = ", ".join(f"{value:,.2f} {currency}" for currency, value in metrics["revenue"].items())
+    known, anonymous = metrics["people_known"], metrics["people_anonymous"]
     recall = f"{agreement.recall:.4f} of pairs, {agreement.reachable_recall:.4f} possible with the evidence in the log"
     return {
         "run": f"{result.run_seq}, published in {result.seconds:.1f} s",
         "lines in the log": truth["lines"],
-        "events": figures["events"],
-        "people": f"{figures['people']:,} ({known:,} known, {anonymous:,} anonymous)",
-        "identifiers": figures["identifiers"],
-        "User IDs minted": f"{figures['user_ids_ever']:,} ({figures['user_ids_retired']:,} retired since)",
-        "accounts": figures["accounts"],
-        "sessions": figures["sessions"],
-        "conversions": figures["conversions"],
+        "events": metrics["events"],
+        "people": f"{metrics['people']:,} ({known:,} known, {anonymous:,} anonymous)",
+        "identifiers": metrics["identifiers"],
+        "User IDs minted": f"{metrics['user_ids_ever']:,} ({metrics['user_ids_retired']:,} retired since)",
+        "accounts": metrics["accounts"],
+        "sessions": metrics["sessions"],
+        "conversions": metrics["conversions"],
         "revenue attributed": revenue or None,
         "precision": f"{agreement.precision:.4f} of pairs",
         "recall": recall,

@@ -1,4 +1,4 @@
-"""The figures of a publication that a person asks for first."""
+"""The metrics of a publication that a person asks for first."""
 
 from __future__ import annotations
 

@@ -53,18 +53,18 @@ def plan(
 
 
 def _show_plan(call: Call, found: Plan) -> None:
-    figures = found.figures
+    metrics = found.metrics
     call.output.text(f"plan of run {found.run_seq}, as of {found.as_of:%Y-%m-%d %H:%M} UTC", style="bold")
     call.output.facts(
         {
-            "people": int(figures.get("people", 0)),
+            "people": int(metrics.get("people", 0)),
             "User IDs minted": found.n_minted,
             "User IDs merged": found.n_merges,
             "User IDs split off or restored": found.n_splits,
             "identifiers moved": found.n_moved,
             "events moved": found.n_events_moved,
-            "over-shared values": int(figures.get("values_over_shared", 0)),
-            "over-shared from 80 % of the bound": int(figures.get("values_nearly_over_shared", 0)),
+            "over-shared values": int(metrics.get("values_over_shared", 0)),
+            "over-shared from 80 % of the bound": int(metrics.get("values_nearly_over_shared", 0)),
         }
     )
     columns = ["", "user", "identifiers", "other user", "by the edge from", "to"]
@@ -93,7 +93,7 @@ def diff(
     limit: Limit = 10,
     unmasked: Unmasked = False,  # noqa: FBT002 - an option
 ) -> None:
-    """Show what became of people between two published runs: User IDs, identifiers, merges, splits, refusals, figures.
+    """Show what became of people between two published runs: User IDs, identifiers, merges, splits, refusals, metrics.
 
     Identifiers and their owners are those that the later run recorded; people erased since are gone from both.
     """
@@ -101,9 +101,9 @@ def diff(
     found = warehouse.diff_runs(a, b)
     examples = _examples(warehouse, found, limit, unmasked=unmasked)
     runs = {"a": run_facts(found.a), "b": run_facts(found.b)}
-    call.output.document(runs | {"counts": found.counts, "figures": found.figures, **examples})
+    call.output.document(runs | {"counts": found.counts, "metrics": found.metrics, **examples})
     call.output.table(
-        ["figure", f"run {found.a.run_seq}", f"run {found.b.run_seq}"], [[f.figure, f.a, f.b] for f in found.figures]
+        ["metric", f"run {found.a.run_seq}", f"run {found.b.run_seq}"], [[f.metric, f.a, f.b] for f in found.metrics]
     )
     if not found.counts:
         call.output.text("no differences: the same people own the same identifiers", style="bold")

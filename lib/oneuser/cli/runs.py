@@ -41,7 +41,7 @@ def run(
         str | None, typer.Option(help="The run's own time, for a new run; UTC where it names no zone.")
     ] = None,
 ) -> None:
-    """Do the whole job: ingest, resolve people, compute, audit, publish. After a crash, the same command continues."""
+    """Do the whole job: ingest, resolve people, compute, check, publish. After a crash, the same command continues."""
     wanted = [name.strip() for name in stages.split(",") if name.strip()] if stages else None
     moment = parse_as_of(as_of)
     config = call.config
@@ -105,7 +105,7 @@ def show_run(
     call: Call,
     run_seq: Annotated[int | None, typer.Argument(metavar="RUN", help="Number of the run; default the newest.")] = None,
 ) -> None:
-    """Show one run: its stages, figures, and why it failed where it did."""
+    """Show one run: its stages, metrics, and why it failed where it did."""
     from oneuser.inspection.status import find_run
 
     record = find_run(call.open().run_records(), run_seq)
@@ -117,7 +117,7 @@ def show_run(
     if record.message:
         call.output.text(record.message)
     show_stages(call, stages)
-    call.output.table(["figure", "value"], sorted(record.figures.items()))
+    call.output.table(["metric", "value"], sorted(record.metrics.items()))
 
 
 def rollback(
@@ -162,7 +162,7 @@ def run_document(result: RunResult) -> dict[str, Any]:
         "published": result.is_published,
         "seconds": round(result.seconds, 3),
         "stages": [stage_facts(stage) for stage in result.stages.values()],
-        "figures": result.figures,
+        "metrics": result.metrics,
         "tables": result.tables,
     }
 
@@ -183,7 +183,7 @@ def run_facts(record: RunRecord) -> dict[str, Any]:
 
 
 def stage_facts(stage: StageRecord) -> dict[str, Any]:
-    """A stage in the record, without its figures."""
+    """A stage in the record, without its metrics."""
     return {"stage": stage.stage, "state": stage.state, "attempt": stage.attempt, "seconds": round(stage.seconds, 3)}
 
 

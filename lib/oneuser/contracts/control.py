@@ -1,4 +1,4 @@
-"""Tables about the job itself: runs with their figures, publications."""
+"""Tables about the job itself: runs with their metrics, publications."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RUNS = TableContract(
         Field("code_version", "string", "version of oneuser"),
         Field("fingerprint", "string", "hash of what the stage read", nullable=True),
         Field("tables", "map<string,bigint>", "version of each table that the stage leaves", nullable=True),
-        Field("figures", "map<string,double>", "figures of the stage, as metric or metric|key", nullable=True),
+        Field("metrics", "map<string,double>", "metrics of the stage, as metric or metric|key", nullable=True),
         Field("details", "string", "further facts as JSON: input files, engine and why, error", nullable=True),
         Field("seconds", "double", "duration", nullable=True),
         Field("exit_code", "int", "exit code, for ended", nullable=True),

@@ -52,7 +52,7 @@ class ContractError(OneUserError):
         self.problems = tuple(problems)
 
 
-class AuditError(OneUserError):
+class CheckError(OneUserError):
     """A run broke a promise about its own numbers, such as the accounting of lines."""
 
 

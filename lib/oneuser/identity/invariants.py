@@ -1,4 +1,4 @@
-"""What must always hold of people, as rows that break it: every run audits some of it, `verify` all of it."""
+"""What must always hold of people, as rows that break it: every run checks some of it, `verify` all of it."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 50, 100, 500, 1000)
 _COUNTS = ("n", "n_before", "n_kept", "n_identifiers")
-Figure = tuple[str, str, float]
+Metric = tuple[str, str, float]
 
 
 def count_stability(
@@ -26,7 +26,7 @@ def count_stability(
     map_before: DataFrame | None,
     events_before: DataFrame | None,
 ) -> DataFrame:
-    """Counts of one run against the last one, for `stability_figures`: a few dozen rows.
+    """Counts of one run against the last one, for `stability_metrics`: a few dozen rows.
 
     Args:
         lineage: Rows of `lineage` of this run.
@@ -52,8 +52,8 @@ def count_stability(
     return reduce(DataFrame.unionByName, parts)
 
 
-def stability_figures(counted: Iterable[Any]) -> Iterator[Figure]:
-    """Figures (metric, key, value) from the collected rows of `count_stability`.
+def stability_metrics(counted: Iterable[Any]) -> Iterator[Metric]:
+    """Metrics (metric, key, value) from the collected rows of `count_stability`.
 
     ids_minted, ids_merged, ids_split_from, ids_restored ... count rows of lineage; ids_kept the IDs that own
     identifiers in both runs; ids_before those of the last; people those of this one that are no residual.

@@ -82,7 +82,7 @@ class Plan:
         run_seq: Number of the run.
         as_of: Its own time.
         seconds: How long planning took.
-        figures: Figures of its stages.
+        metrics: Metrics of its stages.
         merges: IDs that would merge into others, the largest first; `n_merges` counts all of them.
         splits: IDs that would split off or come back, the largest first; `n_splits` counts all of them.
         moves: From where to where most identifiers would move, merges among them; `n_moved` counts all identifiers.
@@ -96,7 +96,7 @@ class Plan:
     run_seq: int
     as_of: datetime
     seconds: float
-    figures: dict[str, float]
+    metrics: dict[str, float]
     merges: list[PlannedChange]
     n_merges: int
     splits: list[PlannedChange]
@@ -149,16 +149,16 @@ class _Describer:
         void = self._over_shared().limit(self.limit).collect()
         numbers = {row[end] for row in (*merges, *splits) for end in ("edge_src", "edge_dst") if row[end] is not None}
         names = self._names(numbers | {row["identifier_id"] for row in void})
-        # a stage that was not done again has the figures of the run that did it
+        # a stage that was not done again has the metrics of the run that did it
         is_new = self.result.stages["identity"].state == "done"
-        figures = self.result.figures if is_new else {}
-        n = {name: round(value) for name, value in figures.items()}
+        metrics = self.result.metrics if is_new else {}
+        n = {name: round(value) for name, value in metrics.items()}
         moved = self._moves().limit(self.limit).collect() if is_new else []
         return Plan(
             run_seq=self.result.run_seq,
             as_of=self.result.as_of,
             seconds=self.result.seconds,
-            figures=self.result.figures,
+            metrics=self.result.metrics,
             merges=[_change(row, names) for row in merges],
             n_merges=n.get("ids_merged", 0),
             splits=[_change(row, names) for row in splits],
@@ -169,7 +169,7 @@ class _Describer:
             n_events_moved=n.get("events_moved", 0),
             refusals=self._refusals(),
             over_shared=[OverShared(names[row["identifier_id"]], row["n"]) for row in void],
-            gates=check_gates(self.config.gates, figures),
+            gates=check_gates(self.config.gates, metrics),
         )
 
     @property

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from oneuser.inspection.reading import Published
     from oneuser.runs.records import RunRecord
 
-# figures that say how a run went, in this order; those of a metric with keys one after another
+# metrics that say how a run went, in this order; those of a metric with keys one after another
 _HEADLINE = (
     "lines", "files_ingested", "edges", "components", "components_replayed", "certified_identifiers", "people",
     "ids_residual", "largest_component", "ids_before", "ids_kept", "ids_minted", "ids_merged", "ids_split_from",
@@ -28,10 +28,10 @@ _HEADLINE = (
 
 
 @dataclass(frozen=True)
-class FigureChange:
-    """A figure in the records of both runs; null where a run has none."""
+class MetricChange:
+    """A metric in the records of both runs; null where a run has none."""
 
-    figure: str
+    metric: str
     a: float | None
     b: float | None
 
@@ -43,7 +43,7 @@ class RunDiff:
     Attributes:
         a: The earlier run.
         b: The later run.
-        figures: Headline figures of both, side by side.
+        metrics: Headline metrics of both, side by side.
         ids: `user_id`, `change` (appeared or gone), `status` and `redirect_to` in the later run: IDs that own
             identifiers after one of the runs and not after the other.
         moved: `identifier_id`, `from_user_id`, `to_user_id`: identifiers in both runs that have another owner.
@@ -56,7 +56,7 @@ class RunDiff:
 
     a: RunRecord
     b: RunRecord
-    figures: list[FigureChange]
+    metrics: list[MetricChange]
     ids: DataFrame
     moved: DataFrame
     divided: DataFrame
@@ -94,7 +94,7 @@ def compare_runs(published: Published, a: RunRecord, b: RunRecord) -> RunDiff:
     return RunDiff(
         a,
         b,
-        _figures(a, b),
+        _metrics(a, b),
         _ids(before, after, published.read(USER_IDS)),
         _moved(before, after),
         _divided(published.read(IDENTIFIER_OWNERSHIP), was, now),
@@ -105,11 +105,11 @@ def compare_runs(published: Published, a: RunRecord, b: RunRecord) -> RunDiff:
     )
 
 
-def _figures(a: RunRecord, b: RunRecord) -> list[FigureChange]:
+def _metrics(a: RunRecord, b: RunRecord) -> list[MetricChange]:
     place = {metric: number for number, metric in enumerate(_HEADLINE)}
-    names = [name for name in {**a.figures, **b.figures} if name.partition("|")[0] in place]
+    names = [name for name in {**a.metrics, **b.metrics} if name.partition("|")[0] in place]
     names.sort(key=lambda name: (place[name.partition("|")[0]], name))
-    return [FigureChange(name, a.figures.get(name), b.figures.get(name)) for name in names]
+    return [MetricChange(name, a.metrics.get(name), b.metrics.get(name)) for name in names]
 
 
 def _ids(before: DataFrame, after: DataFrame, ledger: DataFrame) -> DataFrame:

@@ -27,7 +27,7 @@ _WIDE_LETTER = 8
 
 
 def draw_funnel(funnel: Funnel) -> dict[str, Any]:
-    """Bars from lines to people. A step without a figure, or with a hidden one, has a name and no bar."""
+    """Bars from lines to people. A step without a metric, or with a hidden one, has a name and no bar."""
     steps: list[tuple[str, int | None, str]] = [
         ("lines in", funnel.lines, ""),
         ("events accepted", funnel.accepted, _of(funnel.accepted, funnel.lines, "lines")),

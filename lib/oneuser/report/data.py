@@ -31,14 +31,14 @@ class RunHead:
     n_files: int
     engine: str | None
     engine_reason: str | None
-    audits_passed: int
-    audits: int
+    checks_passed: int
+    checks: int
     certified_identifiers: int | None
 
 
 @dataclass(frozen=True)
 class Funnel:
-    """From lines to people, over all runs up to this one; null where the record has no figure."""
+    """From lines to people, over all runs up to this one; null where the record has no metric."""
 
     lines: int | None
     accepted: int
@@ -57,7 +57,7 @@ class Disposition:
 
 @dataclass(frozen=True)
 class Stability:
-    """How User IDs came through this run; null where the record has no figure."""
+    """How User IDs came through this run; null where the record has no metric."""
 
     before: int | None = None
     kept: int | None = None
@@ -110,7 +110,7 @@ class Bridge:
 
 @dataclass(frozen=True)
 class Protection:
-    """What rules kept apart; figures are null where the record has none, and `residual` where it is hidden.
+    """What rules kept apart; metrics are null where the record has none, and `residual` where it is hidden.
 
     `bridges` are the first of the largest people's.
     """

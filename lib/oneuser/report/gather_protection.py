@@ -33,15 +33,15 @@ def gather_protection(
         min_people: Fewer residual IDs are hidden.
     """
     run = runs[-1]
-    figures = {name: round(value) for name, value in run.figures.items()}
-    residual = figures.get("ids_residual")
+    metrics = {name: round(value) for name, value in run.metrics.items()}
+    residual = metrics.get("ids_residual")
     is_hidden = residual is not None and 0 < residual < min_people
     return Protection(
         refusals=_refusals(refused, run.run_seq),
-        contested=figures.get("identifiers_contested"),
-        replayed=figures.get("components_replayed"),
-        over_shared=figures.get("values_over_shared"),
-        nearly_over_shared=figures.get("values_nearly_over_shared"),
+        contested=metrics.get("identifiers_contested"),
+        replayed=metrics.get("components_replayed"),
+        over_shared=metrics.get("values_over_shared"),
+        nearly_over_shared=metrics.get("values_nearly_over_shared"),
         without_owner=tally([run], "events_unowned"),
         residual=None if is_hidden else residual,
         bridges=tuple(bridges),

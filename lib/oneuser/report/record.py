@@ -26,8 +26,8 @@ def describe_run(runs: Sequence[RunFacts], shown: PublicationFacts, deployment: 
     """How the last of `runs` was made."""
     run = runs[-1]
     details = run.stages["graph"].details if "graph" in run.stages else {}
-    audits = _by_key(run.figures, "audits")
-    certified = run.figures.get("certified_identifiers")
+    checks = _by_key(run.metrics, "checks")
+    certified = run.metrics.get("certified_identifiers")
     return RunHead(
         deployment=deployment,
         run_seq=run.run_seq,
@@ -41,25 +41,25 @@ def describe_run(runs: Sequence[RunFacts], shown: PublicationFacts, deployment: 
         n_files=len(run.inputs),
         engine=details.get("engine"),
         engine_reason=details.get("engine_reason"),
-        audits_passed=sum(1 for ok in audits.values() if ok),
-        audits=len(audits),
+        checks_passed=sum(1 for ok in checks.values() if ok),
+        checks=len(checks),
         certified_identifiers=None if certified is None else round(certified),
     )
 
 
 def tally(runs: Sequence[RunFacts], metric: str, known: Sequence[str] = ()) -> tuple[Disposition, ...]:
-    """Figures of a metric by key, of the last run and of all of them together.
+    """Metrics of a metric by key, of the last run and of all of them together.
 
-    Keys in `known` come first and in that order, and are there with a null where no run has a figure; others follow by
+    Keys in `known` come first and in that order, and are there with a null where no run has a metric; others follow by
     their total, the largest first.
     """
     totals: dict[str, float] = {}
     for run in runs:
-        for key, value in _by_key(run.figures, metric).items():
+        for key, value in _by_key(run.metrics, metric).items():
             totals[key] = totals.get(key, 0.0) + value
     if not totals:
         return ()
-    last = _by_key(runs[-1].figures, metric)
+    last = _by_key(runs[-1].metrics, metric)
     others = sorted(set(totals) - set(known), key=lambda key: (-totals[key], key))
     return tuple(
         Disposition(key, round(last.get(key, 0.0)), round(totals[key]))
@@ -77,7 +77,7 @@ def dispositions(runs: Sequence[RunFacts]) -> tuple[Disposition, ...]:
 def describe_stability(run: RunFacts, *, n_identifiers: int | None, n_people: int) -> Stability:
     """How User IDs came through a run.
 
-    A run whose identity stage was unchanged carries the figures of the run that last did it: nothing moved in this one.
+    A run whose identity stage was unchanged carries the metrics of the run that last did it: nothing moved in this one.
     """
     stage = run.stages.get("identity")
     if stage is not None and stage.state == "unchanged":
@@ -85,19 +85,19 @@ def describe_stability(run: RunFacts, *, n_identifiers: int | None, n_people: in
             before=n_people, kept=n_people, minted=0, merged=0, split=0, restored=0,
             identifiers_moved=0, identifiers=n_identifiers, events_moved=0,
         )  # fmt: skip
-    figures = {name: round(value) for name, value in run.figures.items()}
-    # changes that did not happen have no figure of their own
-    rest = 0 if "ids_kept" in figures else None
+    metrics = {name: round(value) for name, value in run.metrics.items()}
+    # changes that did not happen have no metric of their own
+    rest = 0 if "ids_kept" in metrics else None
     return Stability(
-        before=figures.get("ids_before"),
-        kept=figures.get("ids_kept"),
-        minted=figures.get("ids_minted", rest),
-        merged=figures.get("ids_merged", rest),
-        split=figures.get("ids_split_from", rest),
-        restored=figures.get("ids_restored", rest),
-        identifiers_moved=figures.get("identifiers_moved"),
+        before=metrics.get("ids_before"),
+        kept=metrics.get("ids_kept"),
+        minted=metrics.get("ids_minted", rest),
+        merged=metrics.get("ids_merged", rest),
+        split=metrics.get("ids_split_from", rest),
+        restored=metrics.get("ids_restored", rest),
+        identifiers_moved=metrics.get("identifiers_moved"),
         identifiers=n_identifiers,
-        events_moved=figures.get("events_moved"),
+        events_moved=metrics.get("events_moved"),
     )
 
 
@@ -106,6 +106,6 @@ def timings(run: RunFacts) -> tuple[StageTime, ...]:
     return tuple(StageTime(name, stage.state, stage.seconds) for name, stage in run.stages.items())
 
 
-def _by_key(figures: Mapping[str, float], metric: str) -> dict[str, float]:
+def _by_key(metrics: Mapping[str, float], metric: str) -> dict[str, float]:
     prefix = f"{metric}|"
-    return {name.removeprefix(prefix): value for name, value in figures.items() if name.startswith(prefix)}
+    return {name.removeprefix(prefix): value for name, value in metrics.items() if name.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""What each section of the report says first, as a sentence, and the figures at the head of the page."""
+"""What each section of the report says first, as a sentence, and the metrics at the head of the page."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tile:
-    """A headline figure with what it counts and one more fact about it."""
+    """A headline metric with what it counts and one more fact about it."""
 
-    figure: str
+    metric: str
     label: str
     note: str
 
 
 def headline(data: ReportData) -> list[Tile]:
-    """The figures at the head of the page."""
+    """The metrics at the head of the page."""
     funnel, stability = data.funnel, data.stability
     known = data.known_people
     kinds = "" if known is None or funnel.people is None else f"{known:,} known, {funnel.people - known:,} anonymous"
@@ -95,7 +95,7 @@ def _stability(data: ReportData) -> str:
     if data.head.previous is None:
         return f"This is the first published run: it minted {text.count(stability.minted)} User IDs."
     if stability.kept is None:
-        return f"The record has no figures on how User IDs came through since run {data.head.previous}."
+        return f"The record has no metrics on how User IDs came through since run {data.head.previous}."
     return (
         f"Since run {data.head.previous}, {stability.kept:,} User IDs were kept and {stability.minted or 0:,} minted; "
         f"{stability.merged or 0:,} were merged into others and point at them from now on."

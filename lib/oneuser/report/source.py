@@ -27,7 +27,7 @@ class StageFacts(Protocol):
 
 
 class RunFacts(Protocol):
-    """One run in the record. Figures are named `metric` or `metric|key`."""
+    """One run in the record. Metrics are named `metric` or `metric|key`."""
 
     @property
     def run_seq(self) -> int: ...
@@ -48,7 +48,7 @@ class RunFacts(Protocol):
     @property
     def stages(self) -> Mapping[str, StageFacts]: ...
     @property
-    def figures(self) -> Mapping[str, float]: ...
+    def metrics(self) -> Mapping[str, float]: ...
 
 
 class PublicationFacts(Protocol):

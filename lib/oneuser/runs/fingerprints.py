@@ -42,5 +42,5 @@ def unchanged_stage(stage: Stage, fingerprint: str, completed: RunRecord | None,
     if any(run.tables.get(name) != version for name, version in before.tables.items()):
         return None
     return StageRecord(
-        stage.name, run.attempt, "unchanged", before.fingerprint, before.tables, before.figures, before.details, 0.0
+        stage.name, run.attempt, "unchanged", before.fingerprint, before.tables, before.metrics, before.details, 0.0
     )

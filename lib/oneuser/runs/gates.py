@@ -1,4 +1,4 @@
-"""The gates of a run: figures that stop publication. A run asks before it goes on; a plan only tells."""
+"""The gates of a run: metrics that stop publication. A run asks before it goes on; a plan only tells."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class GateCheck:
     allowed: str | None
 
 
-def check_gates(gates: Gates, figures: Mapping[str, float]) -> list[GateCheck]:
-    """Every gate over the figures of an identity stage."""
-    n_before, n_merged = figures.get("ids_before", 0.0), figures.get("ids_merged", 0.0)
+def check_gates(gates: Gates, metrics: Mapping[str, float]) -> list[GateCheck]:
+    """Every gate over the metrics of an identity stage."""
+    n_before, n_merged = metrics.get("ids_before", 0.0), metrics.get("ids_merged", 0.0)
     share = n_merged / n_before if n_before else 0.0
-    most, largest = gates.max_largest_component, figures.get("largest_component", 0.0)
+    most, largest = gates.max_largest_component, metrics.get("largest_component", 0.0)
     most_share = gates.max_merged_ids_share
     return [
         GateCheck(

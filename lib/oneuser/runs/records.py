@@ -33,7 +33,7 @@ class StageRecord:
     state: str
     fingerprint: str
     tables: dict[str, int]
-    figures: dict[str, float]
+    metrics: dict[str, float]
     details: dict[str, Any]
     seconds: float
 
@@ -70,9 +70,9 @@ class RunRecord:
         return merged
 
     @property
-    def figures(self) -> dict[str, float]:
-        """Figures of all its stages."""
-        return {name: value for record in self.stages.values() for name, value in record.figures.items()}
+    def metrics(self) -> dict[str, float]:
+        """Metrics of all its stages."""
+        return {name: value for record in self.stages.values() for name, value in record.metrics.items()}
 
 
 def load_runs(warehouse: Warehouse) -> list[RunRecord]:
@@ -109,7 +109,7 @@ def fold_rows(rows: Iterable[Row]) -> list[RunRecord]:
                 row["state"],
                 row["fingerprint"] or "",
                 dict(row["tables"] or {}),
-                dict(row["figures"] or {}),
+                dict(row["metrics"] or {}),
                 details,
                 row["seconds"] or 0.0,
             )
@@ -153,7 +153,7 @@ class RunLog:
             details=done.details,
             fingerprint=done.fingerprint,
             tables=done.tables,
-            figures=done.figures,
+            metrics=done.metrics,
             seconds=done.seconds,
         )
         if sum(row.get("seconds") or 0.0 for row in self._pending) >= self._seconds_at_risk:
@@ -165,7 +165,7 @@ class RunLog:
         self.flush()
 
     def flush(self) -> None:
-        """Make durable what was recorded, in one commit. A publication without its record would have no figures."""
+        """Make durable what was recorded, in one commit. A publication without its record would have no metrics."""
         if self._is_unsure:
             self._forget_what_landed()
         if self._pending:

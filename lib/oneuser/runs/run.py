@@ -1,4 +1,4 @@
-"""One run: claim the warehouse, do what is not done yet, audit, publish.
+"""One run: claim the warehouse, do what is not done yet, check, publish.
 
 The same command after a crash continues: stages that the run record says are done are kept, tables that are ahead of
 them are restored, the rest is done again. Nothing a reader sees changes before the publication's one row.
@@ -90,7 +90,7 @@ class RunResult:
     is_published: bool
     base: dict[str, int]
     tables: dict[str, int]
-    figures: dict[str, float]
+    metrics: dict[str, float]
     stages: dict[str, StageRecord]
     seconds: float
 
@@ -179,7 +179,7 @@ class _Attempt:
             is_published,
             dict(self.run.base),
             dict(self.tables),
-            self.run.figures,
+            self.run.metrics,
             self.run.stages,
             time.monotonic() - self.started,
         )
@@ -250,7 +250,7 @@ class _Attempt:
     def _gates(self) -> list[GateCheck]:
         """The gates over people; none where the stage was not done again, since it merged nobody."""
         people = self.run.stages.get("identity")
-        return check_gates(self.config.gates, people.figures) if people and people.state == "done" else []
+        return check_gates(self.config.gates, people.metrics) if people and people.state == "done" else []
 
     def _done(self, stage: Stage, fingerprint: str) -> StageRecord:
         started = time.monotonic()
@@ -265,8 +265,8 @@ class _Attempt:
         # before the stage is on record: what is recorded is kept by the next attempt
         check_own_commits(self.warehouse, left, self.start_heads, self.lease.fence)
         seconds = time.monotonic() - started
-        ctx.figure("rows_written", float(sum(ctx.written.values())), stage.name)
-        return StageRecord(stage.name, self.run.attempt, "done", fingerprint, left, ctx.figures, ctx.details, seconds)
+        ctx.metric("rows_written", float(sum(ctx.written.values())), stage.name)
+        return StageRecord(stage.name, self.run.attempt, "done", fingerprint, left, ctx.metrics, ctx.details, seconds)
 
     def _context(self, stage: Stage) -> RunContext:
         is_first_run = self.completed is None

@@ -10,7 +10,7 @@ from pyspark import StorageLevel, inheritable_thread_target
 from pyspark.sql import functions as F
 
 from oneuser.contracts.registry import TABLES
-from oneuser.core.errors import AuditError
+from oneuser.core.errors import CheckError
 from oneuser.spark.session import is_local
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class RunContext:
     tables: dict[str, int]
     log: Any
     may_read: frozenset[str] | None = None
-    figures: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
     _persisted: list[DataFrame] = field(default_factory=list)
@@ -106,22 +106,22 @@ class RunContext:
         self.log.info("table written", table=contract.name, rows=n_rows, version=version)
         return n_rows
 
-    # figures and audits -------------------------------------------------------------------------------------------
+    # metrics and checks -------------------------------------------------------------------------------------------
 
-    def figure(self, metric: str, value: float, key: str = "") -> None:
-        """Keep a figure of the run; `key` says what it is broken down by."""
-        self.figures[f"{metric}|{key}" if key else metric] = float(value)
+    def metric(self, metric: str, value: float, key: str = "") -> None:
+        """Keep a metric of the run; `key` says what it is broken down by."""
+        self.metrics[f"{metric}|{key}" if key else metric] = float(value)
 
-    def audit(self, name: str, *, ok: bool, found: str, expected: str) -> None:
+    def check(self, name: str, *, ok: bool, found: str, expected: str) -> None:
         """Check an invariant of the run.
 
         Raises:
-            AuditError: where it does not hold; nothing is published then.
+            CheckError: where it does not hold; nothing is published then.
         """
-        self.figure("audits", 1.0 if ok else 0.0, name)
+        self.metric("checks", 1.0 if ok else 0.0, name)
         if not ok:
-            raise AuditError(
-                found=f"audit {name} failed: {found}",
+            raise CheckError(
+                found=f"check {name} failed: {found}",
                 expected=expected,
                 where=f"run {self.run_seq}",
                 next_step="nothing was published; report this with the run record (`oneuser runs show`)",
@@ -135,7 +135,7 @@ class RunContext:
         self._persisted.append(kept)
         return kept
 
-    def cut(self, rows: DataFrame) -> DataFrame:
+    def checkpoint(self, rows: DataFrame) -> DataFrame:
         """Compute a frame now, and go on from its rows instead of its plan.
 
         For what several later steps are made from: plans that contain each other's plans several times over grow

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from oneuser.config import section_hash
-from oneuser.marts.provenance import Made
+from oneuser.marts.provenance import Provenance
 from oneuser.marts.sessions.channel_rules import default_rules_text
 
 if TYPE_CHECKING:
@@ -20,35 +20,35 @@ def touch_sources(config: Config) -> list[str]:
     return sorted(name for name, source in config.sources.items() if source.touch == "event")
 
 
-def sessions_made(ctx: RunContext) -> Made:
+def sessions_provenance(ctx: RunContext) -> Provenance:
     """How sessions are made."""
-    return _made(ctx, ["sessions"], touch_sources(ctx.config))
+    return _provenance(ctx, ["sessions"], touch_sources(ctx.config))
 
 
-def touches_made(ctx: RunContext) -> Made:
+def touches_provenance(ctx: RunContext) -> Provenance:
     """How touches are made."""
-    return _made(ctx, ["sessions", "channels"], *_channel_facts(ctx.config))
+    return _provenance(ctx, ["sessions", "channels"], *_channel_facts(ctx.config))
 
 
-def conversions_made(ctx: RunContext) -> Made:
+def conversions_provenance(ctx: RunContext) -> Provenance:
     """How conversions are made."""
-    return _made(ctx, ["conversions"])
+    return _provenance(ctx, ["conversions"])
 
 
-def credits_made(ctx: RunContext) -> Made:
-    """How credits are made: from touches and conversions, by the models."""
-    return _made(ctx, ["sessions", "channels", "conversions", "attribution"], *_channel_facts(ctx.config))
+def credits_provenance(ctx: RunContext) -> Provenance:
+    """How credits are provenance: from touches and conversions, by the models."""
+    return _provenance(ctx, ["sessions", "channels", "conversions", "attribution"], *_channel_facts(ctx.config))
 
 
-def retention_made(ctx: RunContext) -> Made:
+def retention_provenance(ctx: RunContext) -> Provenance:
     """How activity and retention are made."""
-    return _made(ctx, ["retention"])
+    return _provenance(ctx, ["retention"])
 
 
 def _channel_facts(config: Config) -> list[Any]:
     return [touch_sources(config), default_rules_text() if config.channels is None else None]
 
 
-def _made(ctx: RunContext, sections: list[str], *facts: Any) -> Made:
+def _provenance(ctx: RunContext, sections: list[str], *facts: Any) -> Provenance:
     text = json.dumps([section_hash(ctx.config, *sections), *facts], ensure_ascii=False)
-    return Made(params_id=hashlib.sha256(text.encode()).hexdigest(), identity_run=ctx.run_seq)
+    return Provenance(params_id=hashlib.sha256(text.encode()).hexdigest(), identity_run=ctx.run_seq)

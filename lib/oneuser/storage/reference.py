@@ -59,7 +59,7 @@ class Reference:
     """One reference input.
 
     Attributes:
-        name: Its key in the configuration, such as `accounts.files.parents`; figures and errors call it by that.
+        name: Its key in the configuration, such as `accounts.files.parents`; metrics and errors call it by that.
         path: Files, wildcards allowed.
         format: csv, tsv, jsonl or parquet.
         columns: What each of our columns is called in the files.

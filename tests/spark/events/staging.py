@@ -40,13 +40,13 @@ class Ingest:
     manual_rules: Path | None = None
 
     def run(self, *, max_share: float = 1.0, **sources: dict[str, Any]) -> dict[str, float]:
-        """Ingest what is new; returns the figures."""
+        """Ingest what is new; returns the metrics."""
         context = self.context(max_share=max_share, **sources)
         try:
             ingest(context)
         finally:
             context.release()
-        return context.figures
+        return context.metrics
 
     def context(self, *, max_share: float = 1.0, **sources: dict[str, Any]) -> RunContext:
         """The context of the next run."""
@@ -89,7 +89,7 @@ def lines_source(path: Path | str, **more: Any) -> dict[str, Any]:
     return {"path": str(path), "format": "jsonl", "preset": "segment", **more}
 
 
-def dispositions(figures: dict[str, float]) -> dict[str, int]:
+def dispositions(metrics: dict[str, float]) -> dict[str, int]:
     """Where the lines went."""
     names = ("accepted", "quarantined", "suppressed", "duplicate")
-    return {name: int(figures.get(f"lines|{name}", 0)) for name in names}
+    return {name: int(metrics.get(f"lines|{name}", 0)) for name in names}

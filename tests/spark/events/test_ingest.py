@@ -42,14 +42,14 @@ def test_every_poison_line_is_accounted_for_among_good_ones(ingest: Ingest, tmp_
     write(tmp_path / "mixed.jsonl", mixed + wounded + poison[:3])
     write(tmp_path / "alone.jsonl", poison)
 
-    figures = ingest.run(web=lines_source(tmp_path / "*.jsonl"))
+    metrics = ingest.run(web=lines_source(tmp_path / "*.jsonl"))
 
     refused = Counter(code for _, code in REFUSED.values())
     repeated = Counter([code for _, code in REFUSED.values()][:3])
     expected = {code: 2 * n + repeated[code] for code, n in refused.items()}
     found = ingest.table("quarantine").groupBy("code").count().collect()
     assert {row["code"]: row["count"] for row in found} == expected
-    assert dispositions(figures) == {
+    assert dispositions(metrics) == {
         "accepted": len(poison) + len(wounded),
         "quarantined": 2 * len(poison) + 3,
         "suppressed": 0,
@@ -86,12 +86,12 @@ def test_whatever_comes_first_the_copy_received_first_counts(ingest: Ingest, tmp
     ingest.run(web=lines_source(tmp_path / "1.jsonl"))
     write(tmp_path / "2.jsonl", [early, line(messageId="x", userId="later", receivedAt=None)])
 
-    figures = ingest.run(web=lines_source(tmp_path / "*.jsonl"))
+    metrics = ingest.run(web=lines_source(tmp_path / "*.jsonl"))
 
     kept = ingest.table("events").where(F.col("message_id") == "x").collect()
     assert [row["identifiers"][0]["id_value"] for row in kept] == ["early"]
-    assert dispositions(figures) == {"accepted": 0, "quarantined": 0, "suppressed": 0, "duplicate": 2}
-    assert figures["message_conflicts"] == 2
+    assert dispositions(metrics) == {"accepted": 0, "quarantined": 0, "suppressed": 0, "duplicate": 2}
+    assert metrics["message_conflicts"] == 2
     links = ingest.table("event_identifiers").join(ingest.table("identifier_values"), "identifier_id")
     carried = {row["id_value"] for row in links.where(F.col("message_key") == F.lit(kept[0]["message_key"])).collect()}
     assert carried == {"early", "a1"}
@@ -103,9 +103,9 @@ def test_equal_rows_without_an_id_stay_separate_and_meet_their_replay(ingest: In
     ingest.run(web=lines_source(tmp_path / "1.jsonl"))
     write(tmp_path / "2.jsonl", [row, row, row, row])
 
-    figures = ingest.run(web=lines_source(tmp_path / "*.jsonl"))
+    metrics = ingest.run(web=lines_source(tmp_path / "*.jsonl"))
 
-    assert dispositions(figures) == {"accepted": 1, "quarantined": 0, "suppressed": 0, "duplicate": 3}
+    assert dispositions(metrics) == {"accepted": 1, "quarantined": 0, "suppressed": 0, "duplicate": 3}
     assert ingest.table("events").count() == 5
 
 
@@ -120,7 +120,7 @@ def test_files_are_read_in_every_compression_and_refused_one_by_one(ingest: Inge
     (tmp_path / "empty.jsonl").write_bytes(b"")
     (tmp_path / "utf16.jsonl").write_bytes(b"\n".join(good(3)).decode().encode("utf-16"))
 
-    figures = ingest.run(web=lines_source(tmp_path / "*.jsonl*"))
+    metrics = ingest.run(web=lines_source(tmp_path / "*.jsonl*"))
     again = ingest.run(web=lines_source(tmp_path / "*.jsonl*"))
 
     refused = ingest.table("quarantine").where("line IS NULL").collect()
@@ -130,7 +130,7 @@ def test_files_are_read_in_every_compression_and_refused_one_by_one(ingest: Inge
         "utf16.jsonl": "file.encoding",
     }
     assert all(len(row["sha256"]) == 64 for row in refused)
-    assert dispositions(figures) == {"accepted": 9, "quarantined": 0, "suppressed": 0, "duplicate": 0}
+    assert dispositions(metrics) == {"accepted": 9, "quarantined": 0, "suppressed": 0, "duplicate": 0}
     assert again["files_ingested"] == 0
     assert ingest.table("files").count() == 6
     files = {row["file"] for row in ingest.table("files").collect()}
@@ -178,11 +178,11 @@ def test_delimited_files_keep_every_row_and_refuse_those_that_do_not_fit(ingest:
         "properties": {"note": "note", "dotted": "a.b"},
     }
 
-    figures = ingest.run(shop={"path": f"{tmp_path}/*.csv", "format": "csv", "mapping": mapping})
+    metrics = ingest.run(shop={"path": f"{tmp_path}/*.csv", "format": "csv", "mapping": mapping})
 
     codes = Counter(row["code"] for row in ingest.table("quarantine").collect())
     assert codes == {"csv.syntax": 1, "csv.header": 1, "spec.no_identity": 1}
-    assert dispositions(figures)["accepted"] == 3
+    assert dispositions(metrics)["accepted"] == 3
     events = {row["identifiers"][0]["id_value"]: row for row in ingest.table("events").collect()}
     assert set(events) == {"007", "9", "10"}
     assert json.loads(events["007"]["properties"]) == {"note": 'two\nlines, "quoted"', "dotted": "x"}
@@ -194,23 +194,23 @@ def test_parquet_files_give_rows_and_a_torn_one_is_refused(ingest: Ingest, tmp_p
     (tmp_path / "b.parquet").write_bytes((tmp_path / "a.parquet").read_bytes()[:-9])
     mapping = {"type": {"const": "track"}, "event_time": "at", "identifiers": {"customer_id": "who"}}
 
-    figures = ingest.run(shop={"path": f"{tmp_path}/*.parquet", "format": "parquet", "mapping": mapping})
+    metrics = ingest.run(shop={"path": f"{tmp_path}/*.parquet", "format": "parquet", "mapping": mapping})
 
     codes = Counter(row["code"] for row in ingest.table("quarantine").collect())
     assert codes == {"file.truncated": 1, "spec.no_identity": 1}
-    assert dispositions(figures)["accepted"] == 1
+    assert dispositions(metrics)["accepted"] == 1
     assert ingest.table("identifier_values").collect()[0]["id_value"] == "13085"
 
 
 def test_the_messages_of_the_segment_specification_are_all_accounted_for(ingest: Ingest, shared_data: Path) -> None:
     path = shared_data / "segment-spec-messages" / "messages.jsonl"
 
-    figures = ingest.run(spec=lines_source(path, root="message"))
+    metrics = ingest.run(spec=lines_source(path, root="message"))
 
     classes = {row["code"]: row["count"] for row in ingest.table("quarantine").groupBy("code").count().collect()}
     assert classes == {"spec.no_type": 39, "spec.no_identity": 3, "time.missing": 27}
     # the documentation prints the same message id on several pages
-    assert dispositions(figures) == {"accepted": 3, "quarantined": 69, "suppressed": 0, "duplicate": 5}
+    assert dispositions(metrics) == {"accepted": 3, "quarantined": 69, "suppressed": 0, "duplicate": 5}
 
 
 def test_identifiers_get_dense_numbers_in_the_order_of_their_keys(ingest: Ingest, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Credits against a quadratic walk over random touches and conversions; the audit against planted damage."""
+"""Credits against a quadratic walk over random touches and conversions; the check against planted damage."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from oneuser.config import AttributionRules
 from oneuser.contracts.marts import ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY, CONVERSIONS, TOUCHES
 from oneuser.marts.attribution.credits import build_credits, build_summary, measure_conservation
 from oneuser.marts.attribution.models import WEIGHT_UNITS, ModelRules, deal_out, shares
-from oneuser.marts.provenance import Made
+from oneuser.marts.provenance import Provenance
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-MADE = Made(params_id="p", identity_run=3)
+MADE = Provenance(params_id="p", identity_run=3)
 RULES = ModelRules.of(AttributionRules())
 LOOKBACK = timedelta(days=30)
 MICROSECOND = timedelta(microseconds=1)
@@ -116,7 +116,7 @@ def inputs(spark: SparkSession) -> tuple[list[Touch], list[Conversion], DataFram
 def credited(inputs: tuple[list[Touch], list[Conversion], DataFrame, DataFrame]) -> DataFrame:
     _, _, touches, conversions = inputs
     return build_credits(
-        touches, conversions, rules=RULES, lookback_days=30, exclude_channels=[EXCLUDED], made=MADE
+        touches, conversions, rules=RULES, lookback_days=30, exclude_channels=[EXCLUDED], provenance=MADE
     ).persist()
 
 
@@ -151,7 +151,7 @@ def test_the_same_rows_in_other_partitions_give_the_same_credits(
         rules=RULES,
         lookback_days=30,
         exclude_channels=[EXCLUDED],
-        made=MADE,
+        provenance=MADE,
     )
 
     assert sorted(map(str, again.collect())) == sorted(map(str, credited.collect()))
@@ -206,7 +206,9 @@ def test_what_is_credited_is_what_there_was_and_damage_is_found(
 
 
 def test_without_conversions_nothing_is_credited(spark: SparkSession) -> None:
-    credited = build_credits(TOUCHES.empty(spark), CONVERSIONS.empty(spark), rules=RULES, lookback_days=30, made=MADE)
+    credited = build_credits(
+        TOUCHES.empty(spark), CONVERSIONS.empty(spark), rules=RULES, lookback_days=30, provenance=MADE
+    )
     measured = measure_conservation(credited, CONVERSIONS.empty(spark), models=RULES.models).collect()[0]
 
     assert credited.collect() == []

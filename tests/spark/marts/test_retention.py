@@ -17,11 +17,11 @@ from pyspark.sql import functions as F
 from oneuser.contracts.graph import FILES
 from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.marts import ACTIVITY, RETENTION
-from oneuser.marts.provenance import Made
+from oneuser.marts.provenance import Provenance
 from oneuser.marts.retention.activity import Calendar, build_activity
 from oneuser.marts.retention.cohorts import build_retention, find_watermark, wilson_interval
 
-MADE = Made(params_id="p", identity_run=3)
+MADE = Provenance(params_id="p", identity_run=3)
 BERLIN = "Europe/Berlin"
 
 Mode = Literal["on", "on_or_after"]
@@ -127,8 +127,8 @@ def test_activity_and_retention_are_those_of_the_definition(
     events, resolved = random_rows
     expected = activity_by_hand(events, calendar, start, back)
 
-    activity = build_activity(resolved, calendar=calendar, start=start, return_event=back, made=MADE).persist()
-    cells = build_retention(activity, calendar=calendar, mode=mode, watermark=watermark, made=MADE)
+    activity = build_activity(resolved, calendar=calendar, start=start, return_event=back, provenance=MADE).persist()
+    cells = build_retention(activity, calendar=calendar, mode=mode, watermark=watermark, provenance=MADE)
 
     assert activity.columns == ACTIVITY.columns
     assert cells.columns == RETENTION.columns
@@ -197,9 +197,9 @@ def test_the_watermark_is_the_earliest_of_the_last_receipts(spark: SparkSession)
 
 def test_without_events_there_are_no_cohorts(spark: SparkSession) -> None:
     calendar = Calendar("day", "UTC", "monday")
-    activity = build_activity(EVENTS_RESOLVED.empty(spark), calendar=calendar, made=MADE)
+    activity = build_activity(EVENTS_RESOLVED.empty(spark), calendar=calendar, provenance=MADE)
     cells = build_retention(
-        activity, calendar=calendar, mode="on", watermark=datetime(2026, 1, 1, tzinfo=UTC), made=MADE
+        activity, calendar=calendar, mode="on", watermark=datetime(2026, 1, 1, tzinfo=UTC), provenance=MADE
     )
 
     assert activity.collect() == []
@@ -221,10 +221,10 @@ def test_cohorts_of_the_online_retail_data_are_the_published_ones(spark: SparkSe
         F.lit("shop").alias("source"),
     )
     calendar = Calendar("month", "UTC", "monday")
-    activity = build_activity(resolved, calendar=calendar, made=MADE)
+    activity = build_activity(resolved, calendar=calendar, provenance=MADE)
 
     cells = build_retention(
-        activity, calendar=calendar, mode="on", watermark=datetime(2010, 12, 9, 20, 1, tzinfo=UTC), made=MADE
+        activity, calendar=calendar, mode="on", watermark=datetime(2010, 12, 9, 20, 1, tzinfo=UTC), provenance=MADE
     ).collect()
 
     assert {(f"{row.cohort:%Y-%m}", row.offset): row.retained for row in cells if row.retained} == published

@@ -14,14 +14,14 @@ from pyspark.sql import functions as F
 from oneuser.config import Conversion
 from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.marts import CONVERSIONS, SESSIONS, TOUCHES
-from oneuser.marts.provenance import Made
+from oneuser.marts.provenance import Provenance
 from oneuser.marts.sessions.channel_rules import default_rules
 from oneuser.marts.sessions.conversions import build_conversions
 from oneuser.marts.sessions.sessions import build_sessions
 from oneuser.marts.sessions.touches import build_touches
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-MADE = Made(params_id="p", identity_run=3)
+MADE = Provenance(params_id="p", identity_run=3)
 GAP = timedelta(minutes=30)
 SOURCE_OF_TOUCHES = "webinars"
 EVENTS = (
@@ -72,7 +72,7 @@ def test_sessions_and_touches_are_those_of_a_plain_walk(spark: SparkSession) -> 
     resolved = spark.createDataFrame(events, EVENTS_RESOLVED.schema)
     expected = sessions_by_hand(events)
 
-    sessions = build_sessions(resolved, gap_minutes=30, touch_sources=[SOURCE_OF_TOUCHES], made=MADE)
+    sessions = build_sessions(resolved, gap_minutes=30, touch_sources=[SOURCE_OF_TOUCHES], provenance=MADE)
     rows = sessions.collect()
 
     assert sessions.columns == SESSIONS.columns
@@ -94,7 +94,7 @@ def test_sessions_and_touches_are_those_of_a_plain_walk(spark: SparkSession) -> 
         spark.createDataFrame(known, EVENTS),
         rules=default_rules(),
         touch_sources=[SOURCE_OF_TOUCHES],
-        made=MADE,
+        provenance=MADE,
     )
     touched = touches.collect()
     alone = [event for event in events if event[6] == SOURCE_OF_TOUCHES and event[4] is not None]
@@ -114,7 +114,7 @@ def test_partitions_and_row_order_do_not_change_a_session(spark: SparkSession) -
     shuffled = random.Random(1).sample(events, len(events))
     one, other = (
         build_sessions(
-            spark.createDataFrame(rows, EVENTS_RESOLVED.schema).repartition(parts), gap_minutes=30, made=MADE
+            spark.createDataFrame(rows, EVENTS_RESOLVED.schema).repartition(parts), gap_minutes=30, provenance=MADE
         ).collect()
         for rows, parts in ((events, 1), (shuffled, 5))
     )
@@ -168,7 +168,7 @@ def converted(spark: SparkSession) -> dict[tuple[int, str], Row]:
         spark.createDataFrame(resolved, EVENTS_RESOLVED.schema),
         spark.createDataFrame(events, EVENTS),
         kinds=KINDS,
-        made=MADE,
+        provenance=MADE,
     )
     assert CONVERSIONS.conform(found).columns == CONVERSIONS.columns
     return {(int.from_bytes(row.message_key, "big"), row.conversion): row for row in found.collect()}
@@ -198,11 +198,11 @@ def test_a_conversion_of_nobody_is_kept(converted: dict[tuple[int, str], Row]) -
 
 def test_without_events_there_is_nothing(spark: SparkSession) -> None:
     resolved, events = EVENTS_RESOLVED.empty(spark), spark.createDataFrame([], EVENTS)
-    sessions = build_sessions(resolved, gap_minutes=30, made=MADE)
+    sessions = build_sessions(resolved, gap_minutes=30, provenance=MADE)
 
     empty: list[DataFrame] = [
         sessions,
-        build_touches(sessions, resolved, events, rules=default_rules(), touch_sources=["web"], made=MADE),
-        build_conversions(resolved, events, kinds=KINDS, made=MADE),
+        build_touches(sessions, resolved, events, rules=default_rules(), touch_sources=["web"], provenance=MADE),
+        build_conversions(resolved, events, kinds=KINDS, provenance=MADE),
     ]
     assert [rows.agg(F.count(F.lit(1)).alias("n")).collect()[0].n for rows in empty] == [0, 0, 0]

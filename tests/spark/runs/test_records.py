@@ -51,7 +51,7 @@ def test_the_end_records_what_still_waits(warehouse: Warehouse, log: RunLog) -> 
 
     (run,) = load_runs(warehouse)
 
-    assert (list(run.stages), run.state, run.stages["ingest"].figures) == (["ingest"], "failed", {"edges": 2.0})
+    assert (list(run.stages), run.state, run.stages["ingest"].metrics) == (["ingest"], "failed", {"edges": 2.0})
 
 
 def test_a_run_that_goes_on_has_the_time_it_began_with(warehouse: Warehouse, log: RunLog) -> None:

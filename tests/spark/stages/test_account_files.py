@@ -80,7 +80,7 @@ def test_every_record_of_every_file_counts_or_is_refused_with_a_reason(
     )
     ingest.accounts = declare(tmp_path, "accounts", "parents", "members")
 
-    figures = ingest.run(web=web)
+    metrics = ingest.run(web=web)
 
     profiles = {
         row.account_id: (row.name, {one.domain: one.problem for one in row.domains})
@@ -108,7 +108,7 @@ def test_every_record_of_every_file_counts_or_is_refused_with_a_reason(
         ("accounts.files.parents", "account.unknown", "parent_account_id", 1),
         ("accounts.files.parents", "reference.time", "valid_from", 1),
     ]
-    counts = {key: value for key, value in figures.items() if key.startswith("records_") and ":" not in key}
+    counts = {key: value for key, value in metrics.items() if key.startswith("records_") and ":" not in key}
     assert counts == {
         "records_in|accounts.files.accounts": 7,
         "records_in|accounts.files.parents": 5,
@@ -117,7 +117,7 @@ def test_every_record_of_every_file_counts_or_is_refused_with_a_reason(
         "records_rejected|accounts.files.parents": 3,
         "records_rejected|accounts.files.members": 2,
     }
-    assert figures["records_rejected|accounts.files.parents:account.own_parent"] == 1
+    assert metrics["records_rejected|accounts.files.parents:account.own_parent"] == 1
 
 
 def test_what_did_not_change_is_not_written_and_what_is_gone_is_withdrawn(
@@ -129,7 +129,7 @@ def test_what_did_not_change_is_not_written_and_what_is_gone_is_withdrawn(
     written = versions(ingest)
     assert set(written) == {"account_parents", "reference_inputs", "rejected_records"}
 
-    # the same again: nothing is written, and the figures are still there
+    # the same again: nothing is written, and the metrics are still there
     again = ingest.run(web=web)
     assert versions(ingest) == written
     for key in ("records_in|accounts.files.parents", "records_rejected|accounts.files.parents"):
@@ -165,9 +165,9 @@ def test_a_file_without_records_is_a_snapshot_of_nothing(ingest: Ingest, web: di
         write(tmp_path / f"{name}.csv", header)
     ingest.accounts = declare(tmp_path, "accounts", "parents", "members")
 
-    figures = ingest.run(web=web)
+    metrics = ingest.run(web=web)
 
-    assert figures["records_in|accounts.files.members"] == 0
+    assert metrics["records_in|accounts.files.members"] == 0
     for name in TABLES[:3]:
         assert rows_of(ingest, name, "account_id") == []
 
@@ -178,8 +178,8 @@ def test_too_much_damage_stops_the_run_and_contradictions_do_not(
     write(tmp_path / "parents.csv", "account_id,parent_account_id,valid_from", "a,b,", "b,a,", "c,c,", "d,c,")
     ingest.accounts = declare(tmp_path, "parents")
 
-    figures = ingest.run(web=web, max_share=0.05)
-    assert figures["records_rejected|accounts.files.parents"] == 3
+    metrics = ingest.run(web=web, max_share=0.05)
+    assert metrics["records_rejected|accounts.files.parents"] == 3
 
     write(tmp_path / "parents.csv", "account_id,parent_account_id,valid_from", "a,b,1.3.2026", "b,c,")
     with pytest.raises(

@@ -66,7 +66,7 @@ def test_links_share_numbers_with_events_and_every_record_is_accounted_for(
     )
     ingest.links = {"crm": CRM | {"path": str(path), "priority": 4, "where": {"Status": {"equals": "active"}}}}
 
-    figures = ingest.run(web=web)
+    metrics = ingest.run(web=web)
 
     # Ann's address has the number that the event gave it; nobody else's got one
     everyone = {row["identifier_id"]: row["id_value"] for row in ingest.table("identifier_values").collect()}
@@ -78,10 +78,10 @@ def test_links_share_numbers_with_events_and_every_record_is_accounted_for(
         ("crm", *ann_before_c1, None, 4, 1),
         ("crm", *ann_before_c1, MAY.replace(tzinfo=None), 4, 1),
     ]
-    assert figures["records_in|links.crm"] == 9
-    assert figures["links|crm"] == 2
-    assert figures["link_records_duplicate|crm"] == 1
-    assert figures["link_records_left_out|crm"] == 1
+    assert metrics["records_in|links.crm"] == 9
+    assert metrics["links|crm"] == 2
+    assert metrics["link_records_duplicate|crm"] == 1
+    assert metrics["link_records_left_out|crm"] == 1
     refused = {row["code"]: row["n_records"] for row in ingest.table("rejected_records").collect()}
     assert refused == {
         "id.email": 1, "id.blocked": 1, "links.missing": 1, "reference.time": 1, "reference.syntax": 1,
@@ -100,12 +100,12 @@ def test_every_format_and_shape_gives_the_same_links(ingest: Ingest, web: dict[s
         "columns": {"path": f"{tmp_path}/l.parquet", "format": "parquet", **typed},
     }
 
-    figures = ingest.run(web=web)
+    metrics = ingest.run(web=web)
 
     assert [row[:4] for row in links(ingest)] == [
         (name, "ann@example.com", "7", None) for name in ("columns", "lines", "tabs")
     ]
-    assert figures["records_rejected|links.columns"] == 1
+    assert metrics["records_rejected|links.columns"] == 1
 
 
 def test_what_is_gone_from_the_files_is_withdrawn_and_what_stays_keeps_its_run(

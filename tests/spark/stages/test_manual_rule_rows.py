@@ -40,7 +40,7 @@ def test_rules_between_seen_identifiers_have_their_numbers_and_others_no_effect(
         ("exclude", min(a1, email), max(a1, email), "shared tablet"),
         ("include", min(a1, u1), max(a1, u1), ""),
     ]
-    assert (context.figures["manual_rules"], context.figures["manual_rules_unmatched"]) == (4, 2)
+    assert (context.metrics["manual_rules"], context.metrics["manual_rules_unmatched"]) == (4, 2)
     plan = rows._jdf.queryExecution().toString()
     assert "canary" not in plan
     assert "shared tablet" not in plan

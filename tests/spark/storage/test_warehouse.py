@@ -69,14 +69,14 @@ def test_rows_at_hand_are_written_and_read_as_they_are(spark: SparkSession, ware
         "run_seq": 1, "attempt": 1, "record": "stage", "stage": "graph", "state": "done", "fence": 1,
         # a time without a zone is one of this machine, as Spark hands it out
         "recorded_at": NOON.astimezone().replace(tzinfo=None), "as_of": NOON, "config_hash": "c", "code_version": "0",
-        "tables": {"edges": 3}, "figures": {},
+        "tables": {"edges": 3}, "metrics": {},
     }  # fmt: skip
     version, n_rows = warehouse.append(RUNS, RUNS.frame(spark, [known]), TAG)
 
     (row,) = warehouse.read(RUNS, version).collect()
 
     assert n_rows == 1
-    assert (row["tables"], row["figures"], row["seconds"]) == ({"edges": 3}, {}, None)
+    assert (row["tables"], row["metrics"], row["seconds"]) == ({"edges": 3}, {}, None)
     assert [row[name].astimezone(UTC) for name in ("recorded_at", "as_of")] == [NOON, NOON]
 
 

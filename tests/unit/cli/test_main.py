@@ -9,7 +9,7 @@ import pytest
 from oneuser.cli import setting_up
 from oneuser.cli.main import main
 from oneuser.core.errors import (
-    AuditError,
+    CheckError,
     ConfigError,
     ConfigProblem,
     EnvironmentProblem,
@@ -65,7 +65,7 @@ def test_every_verb_has_the_common_options_and_examples(verb: list[str], capsys:
     ("problem", "code"),
     [
         (OneUserError(found="it failed"), 1),
-        (AuditError(found="lines do not add up"), 1),
+        (CheckError(found="lines do not add up"), 1),
         (RuntimeError("anything"), 1),
         (ConfigError.single("graph.engine", "no such engine"), 2),
         (GateError(found="too many merges"), 3),

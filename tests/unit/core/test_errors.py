@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from oneuser.core.errors import (
-    AuditError,
     CertificationError,
+    CheckError,
     ConfigError,
     ConfigProblem,
     ContractError,
@@ -19,7 +19,7 @@ from oneuser.core.errors import (
 
 ERRORS = (
     OneUserError(found="f", expected="e", where="w", next_step="n"),
-    AuditError(found="f"),
+    CheckError(found="f"),
     CertificationError(found="f"),
     ContractError("events", ["type is missing"]),
     ConfigError([ConfigProblem("graph.engine", "m", file="a.yaml", line=3)], next_step="n"),
@@ -33,7 +33,7 @@ ERRORS = (
     ("kind", "exit_code"),
     [
         (OneUserError, 1),
-        (AuditError, 1),
+        (CheckError, 1),
         (CertificationError, 1),
         (ContractError, 1),
         (ConfigError, 2),

@@ -42,7 +42,7 @@ def made_up_head(**changes: object) -> RunHead:
         "deployment": "acme", "run_seq": 7, "previous": 6, "is_rollback": False, "attempt": 1,
         "as_of": datetime(2026, 3, 1, 6, tzinfo=UTC), "published_at": datetime(2026, 3, 1, 6, 2, tzinfo=UTC),
         "config_hash": "5b0f9c2e7a41d6c3", "code_version": "0.1.0", "n_files": 12, "engine": "one_task",
-        "engine_reason": "41,380 edges, at most 50,000,000 go into one task", "audits_passed": 6, "audits": 6,
+        "engine_reason": "41,380 edges, at most 50,000,000 go into one task", "checks_passed": 6, "checks": 6,
         "certified_identifiers": 38_412,
     }  # fmt: skip
     return RunHead(**(facts | changes))  # type: ignore[arg-type]

@@ -130,9 +130,9 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 def source(spark: SparkSession) -> Source:
     first = Run(1, {"lines_quarantined|json.syntax": 4.0}, {"ingest": Stage()})
     stages = {"ingest": Stage(), "identity": Stage()}
-    figures = {"lines_quarantined|json.syntax": 1.0, "ids_kept": 20.0, "ids_minted": 5.0}
+    metrics = {"lines_quarantined|json.syntax": 1.0, "ids_kept": 20.0, "ids_minted": 5.0}
     protection = {"identifiers_contested": 2.0, "ids_residual": 2.0, "values_over_shared": 0.0}
-    second = Run(2, figures | protection, stages)
+    second = Run(2, metrics | protection, stages)
     return Source(spark, ROWS, [first, second])
 
 

@@ -23,7 +23,7 @@ class Stage:
 @dataclass
 class Run:
     run_seq: int
-    figures: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
     stages: dict[str, Stage] = field(default_factory=dict)
     state: str = "published"
     attempt: int = 1
@@ -81,12 +81,12 @@ def test_nothing_moves_in_a_run_whose_identity_stage_was_not_done_again() -> Non
 
 def test_the_head_says_how_the_run_was_made() -> None:
     graph = Stage(details={"engine": "one_task", "engine_reason": "it fits"})
-    runs = [Run(1), Run(3, {"audits|lines": 1.0, "audits|credits": 0.0}, {"graph": graph}, inputs=[{}, {}])]
+    runs = [Run(1), Run(3, {"checks|lines": 1.0, "checks|credits": 0.0}, {"graph": graph}, inputs=[{}, {}])]
 
     head = describe_run(runs, Shown(3, kind="rollback"), "acme")
 
     assert (head.run_seq, head.previous, head.is_rollback, head.n_files) == (3, 1, True, 2)
-    assert (head.engine, head.engine_reason, head.audits_passed, head.audits) == ("one_task", "it fits", 1, 2)
+    assert (head.engine, head.engine_reason, head.checks_passed, head.checks) == ("one_task", "it fits", 1, 2)
     assert head.certified_identifiers is None
 
 

@@ -1,7 +1,7 @@
 """Credits: each conversion dealt out over the touches before it, by every model.
 
 Reads   touches, conversions
-Yields  attribution_credits, attribution_summary, and the figures of the conservation audit
+Yields  attribution_credits, attribution_summary, and the metrics of the conservation check
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from oneuser.marts.attribution.models import ModelRules
-    from oneuser.marts.provenance import Made
+    from oneuser.marts.provenance import Provenance
 
 _MICROSECONDS_PER_DAY = 86_400_000_000
 _WEIGHT_UNIT = Decimal("0.000000000001")
@@ -35,7 +35,7 @@ def build_credits(
     rules: ModelRules,
     lookback_days: int,
     exclude_channels: Collection[str] = (),
-    made: Made,
+    provenance: Provenance,
 ) -> DataFrame:
     """Credit each conversion to the touches of its person in the closed window before it.
 
@@ -48,7 +48,7 @@ def build_credits(
         rules: The models.
         lookback_days: Length of the window in days of 24 hours.
         exclude_channels: Channels that get no credit; their touches are left out before anything is weighted.
-        made: How the rows are made.
+        provenance: How the rows are made.
 
     Returns:
         Rows of `attribution_credits`.
@@ -64,7 +64,7 @@ def build_credits(
             F.timestamp_micros("converted_us").alias("converted_at"),
             F.lit("person").alias("entity_level"),
             F.lit(lookback_days).alias("lookback_days"),
-            *made.columns(),
+            *provenance.columns(),
         )
     )
 
@@ -104,8 +104,8 @@ def build_summary(credits: DataFrame) -> DataFrame:  # noqa: A002 - the field's 
     Returns:
         Rows of `attribution_summary`. `credit_minor` is null where no conversion has a value.
     """
-    made = ("entity_level", "lookback_days", "params_id", "identity_run")
-    summed = credits.groupBy("model", "conversion", "channel", "currency", *made).agg(
+    provenance = ("entity_level", "lookback_days", "params_id", "identity_run")
+    summed = credits.groupBy("model", "conversion", "channel", "currency", *provenance).agg(
         F.sum("weight").cast("decimal(30,12)").alias("conversions"),
         F.sum("credit_minor").alias("credit_minor"),
         F.count("touch_id").alias("n_touches"),

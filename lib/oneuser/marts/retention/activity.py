@@ -17,7 +17,7 @@ from oneuser.marts.retention.calendar import Unit, WeekStart, first_day_of, inte
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-    from oneuser.marts.provenance import Made
+    from oneuser.marts.provenance import Provenance
 
 ANY = "any"
 
@@ -40,7 +40,7 @@ class Calendar:
 
 
 def build_activity(
-    events_resolved: DataFrame, *, calendar: Calendar, start: str = ANY, return_event: str = ANY, made: Made
+    events_resolved: DataFrame, *, calendar: Calendar, start: str = ANY, return_event: str = ANY, provenance: Provenance
 ) -> DataFrame:
     """Find each person's first start event, and the intervals with a return event after it.
 
@@ -49,7 +49,7 @@ def build_activity(
         calendar: The intervals.
         start: Name of the start event, or `any`.
         return_event: Name of the return event, or `any`.
-        made: How the rows are made.
+        provenance: How the rows are made.
 
     Returns:
         Rows of `activity`. Whoever has no start event has no row. Offset 0 is there where a return event follows the
@@ -87,7 +87,7 @@ def build_activity(
             F.col("first.started.event_time").alias("started_at"),
             calendar.first_day_of(F.col("first.interval")).alias("cohort"),
             _offsets().alias("offsets"),
-            *made.columns(),
+            *provenance.columns(),
         )
     )
 

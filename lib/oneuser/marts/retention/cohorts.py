@@ -18,7 +18,7 @@ from oneuser.marts.retention.calendar import start_of
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-    from oneuser.marts.provenance import Made
+    from oneuser.marts.provenance import Provenance
     from oneuser.marts.retention.activity import Calendar
 
 Mode = Literal["on", "on_or_after"]
@@ -40,7 +40,7 @@ def find_watermark(files: DataFrame) -> DataFrame:
 
 
 def build_retention(
-    activity: DataFrame, *, calendar: Calendar, mode: Mode, watermark: datetime, made: Made
+    activity: DataFrame, *, calendar: Calendar, mode: Mode, watermark: datetime, provenance: Provenance
 ) -> DataFrame:
     """Count, for each cohort and number of intervals later, who came back.
 
@@ -53,7 +53,7 @@ def build_retention(
         calendar: The intervals.
         mode: `on`, back in that interval, or `on_or_after`, back in that or a later one.
         watermark: Last instant up to which all sources are complete.
-        made: How the rows are made.
+        provenance: How the rows are made.
 
     Returns:
         Rows of `retention`.
@@ -79,7 +79,7 @@ def build_retention(
         # who came last in this interval or a later one
         later = W.partitionBy("interval").orderBy(F.desc("offset")).rowsBetween(W.unboundedPreceding, W.currentRow)
         counted = counted.withColumn("n", F.sum("n").over(later))
-    return RETENTION.conform(_with_rates(counted, calendar, mode, watermark, made))
+    return RETENTION.conform(_with_rates(counted, calendar, mode, watermark, provenance))
 
 
 def _count_on(per_person: DataFrame) -> DataFrame:
@@ -94,7 +94,9 @@ def _count_last(per_person: DataFrame, last: Column) -> DataFrame:
     return each.groupBy("interval", "offset").agg(F.count(F.lit(1)).alias("n"))
 
 
-def _with_rates(counted: DataFrame, calendar: Calendar, mode: Mode, watermark: datetime, made: Made) -> DataFrame:
+def _with_rates(
+    counted: DataFrame, calendar: Calendar, mode: Mode, watermark: datetime, provenance: Provenance
+) -> DataFrame:
     ends_at = start_of(
         F.col("interval") + F.col("offset") + F.lit(1),
         unit=calendar.unit,
@@ -119,7 +121,7 @@ def _with_rates(counted: DataFrame, calendar: Calendar, mode: Mode, watermark: d
         F.lit(calendar.week_start).alias("week_start"),
         F.lit(watermark).alias("watermark"),
         F.lit("person").alias("entity_level"),
-        *made.columns(),
+        *provenance.columns(),
     )
 
 

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     from oneuser.config import Conversion, PropertyFilter
-    from oneuser.marts.provenance import Made
+    from oneuser.marts.provenance import Provenance
 
 _NUMBER = "decimal(38,18)"
 
 
 def build_conversions(
-    events_resolved: DataFrame, events: DataFrame, *, kinds: Mapping[str, Conversion], made: Made
+    events_resolved: DataFrame, events: DataFrame, *, kinds: Mapping[str, Conversion], provenance: Provenance
 ) -> DataFrame:
     """Find the conversions of every declared kind in one pass. An event may be one of several kinds.
 
@@ -35,7 +35,7 @@ def build_conversions(
         events_resolved: Rows of `events_resolved`. An event of nobody is a conversion all the same.
         events: Rows of `events`; `event` and `properties` are read.
         kinds: Declared conversions by name.
-        made: How the rows are made.
+        provenance: How the rows are made.
 
     Returns:
         Rows of `conversions` and `is_value_invalid`: whether the event has a value that cannot be read, or one without
@@ -64,7 +64,7 @@ def build_conversions(
         "fact.value_minor",
         "fact.currency",
         "fact.is_value_invalid",
-        *made.columns(),
+        *provenance.columns(),
     )
 
 

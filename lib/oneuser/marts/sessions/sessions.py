@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame, WindowSpec
 
-    from oneuser.marts.provenance import Made
+    from oneuser.marts.provenance import Provenance
 
 _MICROSECONDS_PER_MINUTE = 60_000_000
 
 
 def build_sessions(
-    events_resolved: DataFrame, *, gap_minutes: int, touch_sources: Collection[str] = (), made: Made
+    events_resolved: DataFrame, *, gap_minutes: int, touch_sources: Collection[str] = (), provenance: Provenance
 ) -> DataFrame:
     """Cut each person's events, in total order, where `gap_minutes` or more pass between two of them.
 
@@ -37,7 +37,7 @@ def build_sessions(
         gap_minutes: A silence of this length, or longer, ends a session.
         touch_sources: Sources whose events are touches themselves (`touch: event`), such as imported campaign
             responses. They are no visits and in no session.
-        made: How the rows are made.
+        provenance: How the rows are made.
 
     Returns:
         Rows of `sessions`.
@@ -57,10 +57,10 @@ def build_sessions(
     gap = F.unix_micros("event_time") - F.unix_micros("previous_at")
     is_first = F.col("previous_at").isNull() | (gap >= F.lit(gap_minutes * _MICROSECONDS_PER_MINUTE))
     edges = placed.withColumn("is_first", is_first).where(F.col("is_first") | F.col("is_last"))
-    return SESSIONS.conform(_between_edges(edges, made))
+    return SESSIONS.conform(_between_edges(edges, provenance))
 
 
-def _between_edges(edges: DataFrame, made: Made) -> DataFrame:
+def _between_edges(edges: DataFrame, provenance: Provenance) -> DataFrame:
     """Sessions from the first event of each and the last event of each person."""
 
     def following(column: str) -> Column:
@@ -83,7 +83,7 @@ def _between_edges(edges: DataFrame, made: Made) -> DataFrame:
         "n_events",
         F.col("message_key").alias("first_message_key"),
         "source",
-        *made.columns(),
+        *provenance.columns(),
     )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-    from oneuser.marts.provenance import Made
+    from oneuser.marts.provenance import Provenance
     from oneuser.marts.sessions.channel_rules import Rule
 
 _KNOWN = (*ORIGIN, "campaign_content")
@@ -32,7 +32,7 @@ def build_touches(
     *,
     rules: Sequence[Rule],
     touch_sources: Collection[str] = (),
-    made: Made,
+    provenance: Provenance,
 ) -> DataFrame:
     """One touch per session, and one per event of the sources whose events are touches themselves.
 
@@ -42,7 +42,7 @@ def build_touches(
         events: Rows of `events`, for where the touch came from. A touch whose event is missing there has nothing known.
         rules: Channel rules in their order.
         touch_sources: Sources declared `touch: event`.
-        made: How the rows are made.
+        provenance: How the rows are made.
 
     Returns:
         Rows of `touches`.
@@ -65,4 +65,6 @@ def build_touches(
     is_known = F.coalesce(*_KNOWN).isNotNull()
     known = events.where(is_known).select("message_key", *_KNOWN)
     came_from = add_channel(moments.join(known, on="message_key", how="left"), rules=rules)
-    return TOUCHES.conform(came_from.select("*", stable_id("touch", "message_key").alias("touch_id"), *made.columns()))
+    return TOUCHES.conform(
+        came_from.select("*", stable_id("touch", "message_key").alias("touch_id"), *provenance.columns())
+    )

@@ -1,4 +1,4 @@
-"""Stage attribution: credits by every model, their summary, and the audit that they add up."""
+"""Stage attribution: credits by every model, their summary, and the check that they add up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from oneuser.contracts.marts import ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY, CO
 from oneuser.marts.attribution.credits import build_credits, build_summary, measure_conservation
 from oneuser.marts.attribution.models import ModelRules
 from oneuser.stages.declaration import Stage
-from oneuser.stages.parameters import credits_made
+from oneuser.stages.parameters import credits_provenance
 
 if TYPE_CHECKING:
     from oneuser.stages.context import RunContext
@@ -18,7 +18,7 @@ def attribution(ctx: RunContext) -> None:
     """Write credits and summary.
 
     Raises:
-        AuditError: where what was credited is not what there was to credit; nothing is published then.
+        CheckError: where what was credited is not what there was to credit; nothing is published then.
     """
     rules = ctx.config.attribution
     conversions = ctx.read(CONVERSIONS)
@@ -30,12 +30,12 @@ def attribution(ctx: RunContext) -> None:
             rules=ModelRules.of(rules),
             lookback_days=rules.lookback_days,
             exclude_channels=rules.exclude_channels,
-            made=credits_made(ctx),
+            provenance=credits_provenance(ctx),
         ),
     )
     _check_conservation(ctx)
     ctx.replace(ATTRIBUTION_SUMMARY, build_summary(ctx.read(ATTRIBUTION_CREDITS)))
-    ctx.figure("attribution_credits", n_rows)
+    ctx.metric("attribution_credits", n_rows)
 
 
 def _check_conservation(ctx: RunContext) -> None:
@@ -47,14 +47,14 @@ def _check_conservation(ctx: RunContext) -> None:
     value = measured["value"]
     totals = {model: measured[f"credit_{model}"] for model in models}
     unequal = {model: total for model, total in totals.items() if total != value}
-    ctx.audit(
+    ctx.check(
         "attribution_conservation",
         ok=not n_broken and not unequal,
         found=f"{n_broken} conversions by model do not add up"
         + "".join(f"; {model} credits {total} in all" for model, total in unequal.items()),
         expected=f"weights of 1 and credits of the value for each conversion and model, {value} in all",
     )
-    ctx.figure("longest_path", measured["longest_path"] or 0)
+    ctx.metric("longest_path", measured["longest_path"] or 0)
 
 
 ATTRIBUTION_STAGE = Stage(

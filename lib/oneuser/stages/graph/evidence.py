@@ -74,13 +74,13 @@ def gather_pairs(ctx: RunContext) -> Gathered:
     rows = _usable(ctx, blocked_ids) if has_aliases else _carried(ctx, blocked_ids)
     messages = find_linking_messages(ctx, rows)
     if values.person_bounds or (has_aliases and values.unique_priorities):
-        messages = ctx.cut(messages)
+        messages = ctx.checkpoint(messages)
     manual = manual_rule_rows(ctx)
     excluded = None if manual is None else manual.where("action = 'exclude'").select("src", "dst")
     classes = None
     if has_aliases and values.unique_priorities and values.aliases_join:
         renames = find_renames(messages, excluded, unique_priorities=values.unique_priorities)
-        classes = ctx.cut(connect_in_one_task(renames).withColumnRenamed("component_id", "value_class"))
+        classes = ctx.checkpoint(connect_in_one_task(renames).withColumnRenamed("component_id", "value_class"))
     voids = _find_voids(ctx, messages, classes, values)
     void_pairs = None
     linking = messages
@@ -96,7 +96,7 @@ def gather_pairs(ctx: RunContext) -> Gathered:
             pairs.append(link_pairs(links, ends))
         if manual is not None:
             pairs.append(included_pairs(manual, ends, run_seq=ctx.run_seq))
-    edges = ctx.cut(build_edges(*pairs))
+    edges = ctx.checkpoint(build_edges(*pairs))
     return Gathered(
         values=values,
         usable=rows,
@@ -148,7 +148,7 @@ def blocked(ctx: RunContext) -> DataFrame | None:
     patterns = {name: r.blocked_patterns for name, r in rules.items() if r.blocked_patterns}
     if not exact and not patterns:
         return None
-    return ctx.cut(find_blocked(ctx.read(IDENTIFIER_VALUES), exact=exact, patterns=patterns))
+    return ctx.checkpoint(find_blocked(ctx.read(IDENTIFIER_VALUES), exact=exact, patterns=patterns))
 
 
 def _normalised(values: Collection[str], spec: IdTypeSpec) -> frozenset[str]:
@@ -168,15 +168,15 @@ def _find_voids(
     """`identifier_id` of the values that too many people share; null where there is none."""
     if not values.person_bounds or not values.unique_priorities:
         return None
-    shared = ctx.cut(
+    shared = ctx.checkpoint(
         count_persons_per_value(
             messages, classes, bounds=values.person_bounds, unique_priorities=values.unique_priorities
         )
     )
     is_void = F.col("n_persons") > F.col("bound")
     counted = shared.agg(F.count(F.lit(1)).alias("n_near"), F.count_if(is_void).alias("n_void")).collect()[0]
-    ctx.figure("values_over_shared", counted["n_void"])
-    ctx.figure("values_nearly_over_shared", counted["n_near"] - counted["n_void"])
+    ctx.metric("values_over_shared", counted["n_void"])
+    ctx.metric("values_nearly_over_shared", counted["n_near"] - counted["n_void"])
     return shared.where(is_void).select("identifier_id") if counted["n_void"] else None
 
 

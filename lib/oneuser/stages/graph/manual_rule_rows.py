@@ -27,7 +27,7 @@ _KEYS_DDL = "id_type string, id_key binary"
 def manual_rule_rows(ctx: RunContext) -> DataFrame | None:
     """The rules by the numbers of their identifiers; null where no rule has an effect.
 
-    A pair one of whose identifiers was never seen, in an event or a link, has none: the figure `manual_rules_unmatched`
+    A pair one of whose identifiers was never seen, in an event or a link, has none: the metric `manual_rules_unmatched`
     counts them. Runs one job, over the keys of all identifiers. No value stands in a plan.
 
     Returns:
@@ -38,8 +38,8 @@ def manual_rule_rows(ctx: RunContext) -> DataFrame | None:
         return None
     numbers = _numbers(ctx, pairs)
     rows = sorted(_numbered(pairs, numbers))
-    ctx.figure("manual_rules", len(pairs))
-    ctx.figure("manual_rules_unmatched", len(pairs) - len(rows))
+    ctx.metric("manual_rules", len(pairs))
+    ctx.metric("manual_rules_unmatched", len(pairs) - len(rows))
     return ctx.spark.createDataFrame(rows, MANUAL_RULES_DDL) if rows else None
 
 

@@ -58,7 +58,7 @@ def resolve_components(ctx: RunContext, gathered: Gathered) -> ResolvedComponent
     started = time.monotonic()
     candidates = _candidates(ctx, gathered)
     components, replayed = _protect(ctx, gathered, candidates)
-    ctx.figure("components_seconds", round(time.monotonic() - started, 3))
+    ctx.metric("components_seconds", round(time.monotonic() - started, 3))
     return ResolvedComponents(components, _refused(gathered, replayed))
 
 
@@ -95,19 +95,19 @@ def _candidates(ctx: RunContext, gathered: Gathered) -> Candidates:
     )
     alone = F.coalesce("component_id", "identifier_id").alias("component_id")
     labelled = vertices.join(labels, on="identifier_id", how="left").withColumn("component_id", alone)
-    return Candidates(ctx.cut(labelled), edges, gathered.classes, gathered.excluded)
+    return Candidates(ctx.checkpoint(labelled), edges, gathered.classes, gathered.excluded)
 
 
 def _protect(ctx: RunContext, gathered: Gathered, candidates: Candidates) -> tuple[DataFrame, DataFrame | None]:
     """Rows of `components`; and `src`, `dst`, `rule` of what replay refused, null where nothing was replayed."""
     values = gathered.values
-    broken = ctx.cut(find_broken(candidates, values.bounds))
+    broken = ctx.checkpoint(find_broken(candidates, values.bounds))
     n_broken = broken.count()
-    ctx.figure("components_replayed", n_broken)
+    ctx.metric("components_replayed", n_broken)
     if not n_broken:
         return judged_components(candidates.vertices, None), None
     _check_sizes(ctx, candidates, broken)
-    decided = ctx.cut(
+    decided = ctx.checkpoint(
         replay_components(
             candidates,
             broken,

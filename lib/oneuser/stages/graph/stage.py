@@ -38,7 +38,7 @@ def build_graph(ctx: RunContext) -> None:
     if refusals is not None:
         writes.append((REFUSED_EDGES, refusals))
     ctx.write_together([(contract, rows, "replace") for contract, rows in writes])
-    ctx.figure("edges", gathered.n_edges)
+    ctx.metric("edges", gathered.n_edges)
     _certify(ctx, gathered)
     _count_refusals(ctx)
 
@@ -71,19 +71,19 @@ def _certify(ctx: RunContext, gathered: Gathered) -> None:
             where=f"run {ctx.run_seq}, engine {ctx.details['engine']}",
             next_step="nothing was published; try another graph.engine and report this with the run record",
         )
-    ctx.figure("certified_identifiers", certificate.n_vertices)
-    ctx.figure("components", certificate.n_components)
+    ctx.metric("certified_identifiers", certificate.n_vertices)
+    ctx.metric("components", certificate.n_components)
 
 
 def _count_refusals(ctx: RunContext) -> None:
     if REFUSED_EDGES.name not in ctx.tables:
-        ctx.figure("identifiers_contested", 0)
+        ctx.metric("identifiers_contested", 0)
         return
     is_open = F.col("closed_run").isNull()
     for row in ctx.read(REFUSED_EDGES).where(is_open).groupBy("rule").agg(F.count(F.lit(1)).alias("n")).collect():
-        ctx.figure("edges_refused", row["n"], row["rule"])
+        ctx.metric("edges_refused", row["n"], row["rule"])
     contested = ctx.read(COMPONENTS).agg(F.count_if("is_contested").alias("n")).collect()[0]
-    ctx.figure("identifiers_contested", contested["n"])
+    ctx.metric("identifiers_contested", contested["n"])
 
 
 GRAPH_STAGE = Stage(

@@ -53,14 +53,14 @@ def resolve_accounts(ctx: RunContext, owned: DataFrame, identifier_map: DataFram
         owned: One row per message, as `resolve_events` gives it; kept by the caller.
         identifier_map: Rows of `identifier_map` of this run.
     """
-    memberships = ctx.cut(_memberships(ctx, owned, identifier_map))
+    memberships = ctx.checkpoint(_memberships(ctx, owned, identifier_map))
     files = ctx.config.accounts.files
     messages = owned.select("user_id", F.col("group_id").alias("account_id"), "type", "event_time")
     profiles = ctx.read(ACCOUNT_PROFILES) if files.accounts else None
     rollup = None
     if files.parents:
         accounts = list_accounts(messages, memberships, profiles)
-        rollup = ctx.cut(build_account_rollup(ctx.read(ACCOUNT_PARENTS), accounts))
+        rollup = ctx.checkpoint(build_account_rollup(ctx.read(ACCOUNT_PARENTS), accounts))
     described = build_dim_account(messages, memberships, as_of=ctx.as_of, profiles=profiles, rollup=rollup)
     writes: list[tuple[TableContract, DataFrame, Mode]] = [
         (ACCOUNT_MEMBERSHIPS, memberships, "replace"),

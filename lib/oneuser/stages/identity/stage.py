@@ -29,7 +29,7 @@ from oneuser.identity.carry_over import (
 from oneuser.identity.history import record_ownership, record_users
 from oneuser.identity.invariants import count_violations, ledger_invariants
 from oneuser.identity.resolution import build_dim_user
-from oneuser.identity.stability import count_stability, stability_figures
+from oneuser.identity.stability import count_stability, stability_metrics
 from oneuser.stages.declaration import Stage
 from oneuser.stages.identity.resolve_accounts import resolve_accounts
 from oneuser.stages.identity.resolve_people import resolve_people
@@ -75,7 +75,7 @@ def _before(ctx: RunContext, contract: TableContract) -> DataFrame | None:
 
 
 def _count(ctx: RunContext, before: dict[str, DataFrame | None], owned: DataFrame) -> None:
-    """Stability figures."""
+    """Stability metrics."""
     counted = count_stability(
         lineage=ctx.read(LINEAGE).where(F.col("run_seq") == ctx.run_seq),
         map_now=ctx.read(IDENTIFIER_MAP),
@@ -83,8 +83,8 @@ def _count(ctx: RunContext, before: dict[str, DataFrame | None], owned: DataFram
         map_before=before[IDENTIFIER_MAP.name],
         events_before=before[EVENTS_RESOLVED.name],
     ).collect()
-    for metric, key, value in stability_figures(counted):
-        ctx.figure(metric, value, key)
+    for metric, key, value in stability_metrics(counted):
+        ctx.metric(metric, value, key)
 
 
 def _check_people(ctx: RunContext) -> None:
@@ -93,7 +93,7 @@ def _check_people(ctx: RunContext) -> None:
     found = {row["name"]: row["n"] for row in count_violations(invariants).collect()}
     for invariant in invariants:
         n = found.get(invariant.name, 0)
-        ctx.audit(invariant.name, ok=n == 0, found=f"{n} User IDs break it", expected=invariant.expected)
+        ctx.check(invariant.name, ok=n == 0, found=f"{n} User IDs break it", expected=invariant.expected)
 
 
 IDENTITY_STAGE = Stage(

@@ -40,7 +40,7 @@ class Kept:
     replaced: dict[str, int]
 
     def account(self, ctx: RunContext, read: Mapping[str, SourceTally]) -> None:
-        """Figures by disposition, and the audit that no line is lost. To be called after the events are written."""
+        """Metrics by disposition, and the check that no line is lost. To be called after the events are written."""
         written = self.observation.get
         totals = dict.fromkeys(("accepted", "quarantined", "suppressed", "duplicate"), 0)
         for place, (name, tally) in enumerate(sorted(read.items())):
@@ -55,14 +55,14 @@ class Kept:
             }
             for disposition, n in found.items():
                 totals[disposition] += n
-            ctx.audit(
+            ctx.check(
                 f"lines_accounted.{name}",
                 ok=sum(found.values()) == tally.n_lines,
                 found=" + ".join(f"{n} {disposition}" for disposition, n in found.items()),
                 expected=f"{tally.n_lines} lines in",
             )
         for disposition, n in totals.items():
-            ctx.figure("lines", n, disposition)
+            ctx.metric("lines", n, disposition)
 
 
 def keep_one_copy(
@@ -105,7 +105,7 @@ def keep_one_copy(
             giving_way = met.where("is_newer_first").select("message_key")
             for contract in (EVENTS, EVENT_IDENTIFIERS):
                 ctx.delete(contract, giving_way, ["message_key"])
-    ctx.figure("message_conflicts", n_conflicts)
+    ctx.metric("message_conflicts", n_conflicts)
     rows = EVENTS.conform(events.withColumn("run_seq", F.lit(ctx.run_seq).cast("bigint")))
     observation = Observation("accepted")
     observed = rows.observe(observation, *_accepted(sorted(sources)))

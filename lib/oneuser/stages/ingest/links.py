@@ -166,7 +166,7 @@ def _since_when(ctx: RunContext, pairs: DataFrame) -> DataFrame:
 
 
 def _report(ctx: RunContext, read: Mapping[str, DataFrame], pairs: DataFrame) -> None:
-    """Figures of what became of the records, and the audit that none is lost."""
+    """Metrics of what became of the records, and the check that none is lost."""
     counted = pairs.groupBy("source").agg(F.count(F.lit(1)).alias("n"), F.sum("n_records").alias("n_records"))
     of_pairs = {row["source"]: (row["n"], row["n_records"]) for row in counted.collect()}
     tagged = (
@@ -182,10 +182,10 @@ def _report(ctx: RunContext, read: Mapping[str, DataFrame], pairs: DataFrame) ->
         name = reference.removeprefix(f"{GROUP}.")
         n_pairs, n_paired = of_pairs.get(name, (0, 0))
         n_links, n_left_out = of_records.get(name, (0, 0))
-        ctx.figure("links", n_pairs, name)
-        ctx.figure("link_records_left_out", n_left_out, name)
-        ctx.figure("link_records_duplicate", n_paired - n_pairs, name)
-        ctx.audit(
+        ctx.metric("links", n_pairs, name)
+        ctx.metric("link_records_left_out", n_left_out, name)
+        ctx.metric("link_records_duplicate", n_paired - n_pairs, name)
+        ctx.check(
             f"links_accounted:{name}",
             ok=n_paired == n_links,
             found=f"{n_paired} of {n_links} records are links or repeat one",

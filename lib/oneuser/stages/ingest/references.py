@@ -106,8 +106,8 @@ def take_references(ctx: RunContext, groups: Sequence[ReferenceGroup]) -> None:
     if writes:
         ctx.write_together(writes)
     for one in inputs:
-        ctx.figure("records_in", one.n_records, one.reference)
-        ctx.figure("records_rejected", one.n_rejected, one.reference)
+        ctx.metric("records_in", one.n_records, one.reference)
+        ctx.metric("records_rejected", one.n_rejected, one.reference)
 
 
 def replaced(ctx: RunContext, contract: TableContract, rows: DataFrame | None) -> list[Write]:
@@ -160,7 +160,7 @@ def _judged(ctx: RunContext, group: ReferenceGroup, inputs: list[_Input], record
     by_code = _count_codes(kept)
     for one in inputs:
         counted = sum(n for (name, _), n in by_code.items() if name == one.reference)
-        ctx.audit(
+        ctx.check(
             f"records_accounted:{one.reference}",
             ok=counted == one.n_records,
             found=f"{counted} of {one.n_records} records are accepted or rejected",
@@ -170,7 +170,7 @@ def _judged(ctx: RunContext, group: ReferenceGroup, inputs: list[_Input], record
     rejected = {name: sum(n for (owner, code), n in by_code.items() if code and owner == name) for name in records}
     for (name, code), n in by_code.items():
         if code:
-            ctx.figure("records_rejected", n, f"{name}:{code}")
+            ctx.metric("records_rejected", n, f"{name}:{code}")
     stamped = [one._replace(n_rejected=rejected[one.reference], run_seq=ctx.run_seq) for one in inputs]
     return _Taken(stamped, True, judged.writes, [_refused(name, kept[name]) for name, n in rejected.items() if n])
 

@@ -272,25 +272,25 @@ def _short(digest: str) -> int:
 
 
 def _report(ctx: RunContext, intake: Intake) -> None:
-    """Figures of what was read."""
+    """Metrics of what was read."""
     codes: dict[str, int] = {}
     for name, tally in intake.by_source.items():
-        ctx.figure("lines_in", tally.n_lines, name)
-        ctx.figure("late_events", tally.n_late, name)
+        ctx.metric("lines_in", tally.n_lines, name)
+        ctx.metric("late_events", tally.n_late, name)
         for code, n in tally.quarantined.items():
             codes[code] = codes.get(code, 0) + n
     for one in intake.refused:
-        ctx.figure("files_refused", 1 + ctx.figures.get(f"files_refused|{one.code}", 0), one.code)
+        ctx.metric("files_refused", 1 + ctx.metrics.get(f"files_refused|{one.code}", 0), one.code)
         ctx.log.warning("file refused", file=one.file.path, code=one.code, sha256=one.digest)
     for code, n in codes.items():
-        ctx.figure("lines_quarantined", n, code)
-    ctx.figure("files_ingested", len(intake.files))
+        ctx.metric("lines_quarantined", n, code)
+    ctx.metric("files_ingested", len(intake.files))
 
 
 def _report_notes(ctx: RunContext, events: DataFrame) -> None:
     metrics = {"dropped": "identifiers_dropped", "unlinked": "external_ids_unlinked", "time": "event_times"}
     for row in count_notes(events).collect():
-        ctx.figure(metrics[row["kind"]], row["n"], row["name"])
+        ctx.metric(metrics[row["kind"]], row["n"], row["name"])
 
 
 INGEST_STAGE = Stage(

@@ -13,7 +13,7 @@ from oneuser.contracts.marts import ACTIVITY, RETENTION
 from oneuser.marts.retention.activity import Calendar, build_activity
 from oneuser.marts.retention.cohorts import build_retention, find_watermark
 from oneuser.stages.declaration import Stage
-from oneuser.stages.parameters import retention_made
+from oneuser.stages.parameters import retention_provenance
 
 if TYPE_CHECKING:
     from oneuser.stages.context import RunContext
@@ -23,21 +23,27 @@ def retention(ctx: RunContext) -> None:
     """Write activity and retention. Without any event there is no watermark, and both are empty."""
     rules = ctx.config.retention
     calendar = Calendar(rules.interval, rules.zone, rules.week_start)
-    made = retention_made(ctx)
+    provenance = retention_provenance(ctx)
     # read twice: kept, so that both tables are committed at the same time
     activity = ctx.persist(
         build_activity(
-            ctx.read(EVENTS_RESOLVED), calendar=calendar, start=rules.start, return_event=rules.return_event, made=made
+            ctx.read(EVENTS_RESOLVED),
+            calendar=calendar,
+            start=rules.start,
+            return_event=rules.return_event,
+            provenance=provenance,
         )
     )
     watermark = _watermark(ctx)
     if watermark is None:
         cells = RETENTION.empty(ctx.spark)
     else:
-        cells = build_retention(activity, calendar=calendar, mode=rules.mode, watermark=watermark, made=made)
-        ctx.figure("watermark", watermark.timestamp())
+        cells = build_retention(
+            activity, calendar=calendar, mode=rules.mode, watermark=watermark, provenance=provenance
+        )
+        ctx.metric("watermark", watermark.timestamp())
     written = ctx.write_together([(ACTIVITY, activity, "replace"), (RETENTION, cells, "replace")])
-    ctx.figure("people_in_cohorts", written[ACTIVITY.name])
+    ctx.metric("people_in_cohorts", written[ACTIVITY.name])
 
 
 def _watermark(ctx: RunContext) -> datetime | None:

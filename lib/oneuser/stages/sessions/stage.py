@@ -15,7 +15,7 @@ from oneuser.marts.sessions.conversions import build_conversions
 from oneuser.marts.sessions.sessions import build_sessions
 from oneuser.marts.sessions.touches import build_touches
 from oneuser.stages.declaration import Stage
-from oneuser.stages.parameters import conversions_made, sessions_made, touch_sources, touches_made
+from oneuser.stages.parameters import conversions_provenance, sessions_provenance, touch_sources, touches_provenance
 
 if TYPE_CHECKING:
     from oneuser.stages.context import RunContext
@@ -27,10 +27,15 @@ def sessions(ctx: RunContext) -> None:
     event_sources = touch_sources(config)
     resolved, events = ctx.read(EVENTS_RESOLVED), ctx.read(EVENTS)
     found = build_sessions(
-        resolved, gap_minutes=config.sessions.gap_minutes, touch_sources=event_sources, made=sessions_made(ctx)
+        resolved,
+        gap_minutes=config.sessions.gap_minutes,
+        touch_sources=event_sources,
+        provenance=sessions_provenance(ctx),
     )
     if config.conversions:
-        conversions = build_conversions(resolved, events, kinds=config.conversions, made=conversions_made(ctx))
+        conversions = build_conversions(
+            resolved, events, kinds=config.conversions, provenance=conversions_provenance(ctx)
+        )
     else:
         conversions = CONVERSIONS.empty(ctx.spark).withColumn("is_value_invalid", F.lit(False))
     seen = Observation("conversions_seen")
@@ -42,14 +47,19 @@ def sessions(ctx: RunContext) -> None:
     written = ctx.write_together([(SESSIONS, found, "replace"), (CONVERSIONS, observed, "replace")])
     rules = default_rules() if config.channels is None else declared_rules(config.channels)
     touches = build_touches(
-        ctx.read(SESSIONS), resolved, events, rules=rules, touch_sources=event_sources, made=touches_made(ctx)
+        ctx.read(SESSIONS),
+        resolved,
+        events,
+        rules=rules,
+        touch_sources=event_sources,
+        provenance=touches_provenance(ctx),
     )
     n_touches = ctx.replace(TOUCHES, touches)
-    ctx.figure("sessions", written[SESSIONS.name])
-    ctx.figure("conversions", written[CONVERSIONS.name])
-    ctx.figure("touches", n_touches)
+    ctx.metric("sessions", written[SESSIONS.name])
+    ctx.metric("conversions", written[CONVERSIONS.name])
+    ctx.metric("touches", n_touches)
     for metric, value in seen.get.items():
-        ctx.figure(metric, value or 0)
+        ctx.metric(metric, value or 0)
 
 
 SESSIONS_STAGE = Stage(
