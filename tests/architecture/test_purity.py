@@ -13,7 +13,7 @@ PURE = ("contracts", "events", "graph", "identity", "marts")
 EXEMPT = {
     "graph/components.py": "engines run jobs of their own and release what they persist",
     "graph/contraction.py": "it counts what a round has left, and keeps the rounds until their labels are joined",
-    "graph/numbering.py": "the numbering of identifiers is cached while it is counted",
+    "graph/surrogate_ids.py": "new identifiers are counted, and kept by the caller meanwhile",
 }
 ACTIONS = {
     "collect", "count", "show", "toPandas", "toArrow", "toLocalIterator", "cache", "persist", "checkpoint",

@@ -153,7 +153,7 @@ class RealDeployment:
     def wanted(self) -> dict[str, Any]:
         """The same by the oracle."""
         now, n_runs = self.outcomes[-1], len(self.outcomes)
-        seen = {i: [s.message.at for s in now.evidence.seen if i in s.carried] for i in now.users}
+        seen = {i: [s.message.at for s in now.evidence.seen if i in s.observed] for i in now.users}
         self.refused_since = {refusal: self.refused_since.get(refusal, n_runs) for refusal in now.refused}
         return {
             "components": now.components,

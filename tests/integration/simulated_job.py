@@ -14,10 +14,10 @@ from pyspark.sql import SparkSession
 
 from oneuser.config import Config, make_config
 from oneuser.runs.run import run_pipeline
+from oneuser.simulation.lines import Block, Event, Linked, Manual, Named, Setting, Statement, Unlinked
 from oneuser.simulation.play import Played
-from oneuser.simulation.reader import line_of
 from oneuser.simulation.rulebook import DEPLOYMENT, KEY_FILE, Rulebook, load_rules
-from oneuser.simulation.statements import Block, Event, Linked, Manual, Named, Setting, Statement, Unlinked
+from oneuser.simulation.statement_reader import line_of
 from tests.integration.published import published_versions, read_table
 
 MANUAL_COLUMNS = ("action", "id_type_a", "id_value_a", "id_type_b", "id_value_b", "reason")

@@ -11,10 +11,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from oneuser.runs.publication import roll_back
+from oneuser.simulation.lines import Rollback, Statement
 from oneuser.simulation.play import play
 from oneuser.simulation.rulebook import Rulebook, load_rules
-from oneuser.simulation.statements import Rollback, Statement
-from oneuser.simulation.text import read_text
+from oneuser.simulation.simulation_text import read_text
 from oneuser.storage.warehouse import Warehouse
 from tests.integration.simulated_job import Facts, Job, apart, published_facts, simulated_facts
 

@@ -2,7 +2,7 @@
 
 Written from the page alone, to be compared with the real thing. Where the page is silent: an alias links its own
 identifiers like any event and, besides, its new id with its previousId; a link or a manual rule brings its two ends
-into the graph, unless one of them is blocked or void.
+into the graph, unless one of them is blocked or over-shared.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Seen:
     message: Message
     at: Order
     own: set[Identifier]  # what the message itself names
-    carried: set[Identifier]  # that and the reading of previousId that holds
+    observed: set[Identifier]  # that and the reading of previousId that holds
     alias: Pair | None = None  # the edge of an alias
 
 
@@ -48,7 +48,7 @@ class Evidence:
     seen: list[Seen]
     linking: list[Seen]
     classes: dict[Identifier, Component]
-    voids: set[Identifier]
+    over_shared: set[Identifier]
     graph: set[Identifier]
     component: dict[Identifier, Component]
     refused: set[tuple[str, Pair]]
@@ -60,17 +60,19 @@ def gather(messages: Iterable[Message], rules: Rules, keys: Keys) -> Evidence:
     """Sections 1 and 2, in the order of the page."""
     seen = read(list(messages), rules, keys)
     consents = consent_for_linking(seen, rules)
-    linking = [s for s in seen if len(s.carried) > 1 and not has_two_of_a_unique_type(s, rules) and consents(s)]
+    linking = [s for s in seen if len(s.observed) > 1 and not has_two_of_a_unique_type(s, rules) and consents(s)]
     aliases = {s.alias for s in linking if s.alias is not None}
     classes = alias_classes(aliases, rules)
-    voids = {i for s in linking for i in s.carried if is_void(i, linking, classes, rules)}
-    named = {i for ends in imported(rules) if not set(ends) & (rules.blocked | voids) for i in ends}
-    graph = {i for s in seen for i in s.carried} - voids | named
+    over_shared = {i for s in linking for i in s.observed if is_over_shared(i, linking, classes, rules)}
+    named = {i for ends in imported(rules) if not set(ends) & (rules.blocked | over_shared) for i in ends}
+    graph = {i for s in seen for i in s.observed} - over_shared | named
 
     edges: dict[Pair, Edge] = {}
-    refused = {("over_shared", ends) for s in linking for ends in pairs_of(s, set(), rules, keys) if voids & set(ends)}
+    refused = {
+        ("over_shared", ends) for s in linking for ends in pairs_of(s, set(), rules, keys) if over_shared & set(ends)
+    }
     for s in linking:
-        for ends in pairs_of(s, voids, rules, keys):
+        for ends in pairs_of(s, over_shared, rules, keys):
             edge = edges.setdefault(ends, Edge())
             edge.first, edge.last = min(edge.first, s.at), max(edge.last, s.at)
             edge.weights.add(weight(ends, rules))
@@ -94,7 +96,7 @@ def gather(messages: Iterable[Message], rules: Rules, keys: Keys) -> Evidence:
         component |= {i: part for part in parts for i in part}
         replayed |= refusals
     return Evidence(
-        seen, linking, classes, voids, graph, component, refused | replayed,
+        seen, linking, classes, over_shared, graph, component, refused | replayed,
         contested={i for _, ends in replayed for i in contested_ends(ends, rules)},
         cut_off={i for rule, ends in replayed if rule in {"limit", "size"} for i in contested_ends(ends, rules)},
     )  # fmt: skip
@@ -120,7 +122,7 @@ def read(messages: list[Message], rules: Rules, keys: Keys) -> list[Seen]:
             auto = "anonymous_id" if m.previous in anonymous else "user_id"
             previous = (auto if rules.previous_id_type == "auto" else rules.previous_id_type, m.previous)
             if not blocked(previous, rules):
-                s.carried.add(previous)
+                s.observed.add(previous)
                 if m.new_id is not None and m.new_id in own and m.new_id != previous:
                     s.alias = pair(m.new_id, previous)
         found.append(s)
@@ -137,12 +139,12 @@ def consent_for_linking(seen: list[Seen], rules: Rules) -> Callable[[Seen], bool
     """Rule 1.6: the latest signal of each identifier holds for all events."""
     signals: dict[tuple[Identifier, str], bool] = {}
     for s in sorted(seen, key=lambda s: s.at):
-        known = {i for i in s.carried if rules.types[i[0]].known}
-        for identifier in known or s.carried:
+        known = {i for i in s.observed if rules.types[i[0]].known}
+        for identifier in known or s.observed:
             for purpose, granted in (s.message.consent or {}).items():
                 signals[identifier, purpose] = granted
     return lambda s: all(
-        (s.message.consent or {}).get(purpose, False) and all(signals.get((i, purpose), True) for i in s.carried)
+        (s.message.consent or {}).get(purpose, False) and all(signals.get((i, purpose), True) for i in s.observed)
         for purpose in rules.required_for_linking
     )
 
@@ -160,12 +162,16 @@ def alias_classes(aliases: set[Pair], rules: Rules) -> dict[Identifier, Componen
     return connect({i for ends in renames for i in ends}, renames)
 
 
-def is_void(identifier: Identifier, linking: list[Seen], classes: dict[Identifier, Component], rules: Rules) -> bool:
+def is_over_shared(
+    identifier: Identifier, linking: list[Seen], classes: dict[Identifier, Component], rules: Rules
+) -> bool:
     """Rule 2.2: too many values of one unique type in the events that carry it."""
     bound = rules.types[identifier[0]].max_persons_per_value
-    carried = {i for s in linking if identifier in s.carried for i in s.carried}
+    observed = {i for s in linking if identifier in s.observed for i in s.observed}
     return bound is not None and any(
-        len(values_of(id_type, carried, rules, classes)) > bound for id_type, rule in rules.types.items() if rule.unique
+        len(values_of(id_type, observed, rules, classes)) > bound
+        for id_type, rule in rules.types.items()
+        if rule.unique
     )
 
 
@@ -236,8 +242,8 @@ class Judge:
                 part |= dict.fromkeys(one | other, one | other)
             else:
                 refused.add((rule, ends))
-        standing = {(rule, ends) for rule, ends in refused if part[ends[0]] != part[ends[1]]}
-        return set(part.values()), standing
+        lasting = {(rule, ends) for rule, ends in refused if part[ends[0]] != part[ends[1]]}
+        return set(part.values()), lasting
 
     def broken(self, union: Component, *sides: Component, is_included: bool = False) -> str | None:
         """The first rule that a union breaks, more than its larger side does; what is included breaks exclude only."""

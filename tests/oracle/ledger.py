@@ -25,27 +25,29 @@ def carry_over(
 ) -> tuple[dict[str, Thing], dict[int, str]]:
     """One run: the new ledger, and the owner of each component."""
     ids = {name: dict(row, anchors=list(row["anchors"])) for name, row in ledger.items()}
-    standing = stand(graph, ids, previous)
+    anchor_of = take_anchors(graph, ids, previous)
     components = {row["component"] for row in graph.values()}
     owner: dict[int, str] = {}
     for component in components:
-        here = {name for name, anchor in standing.items() if seat(graph, anchor) == component}
+        here = {name for name, anchor in anchor_of.items() if home(graph, anchor) == component}
         if here:
-            owner[component] = min(here, key=lambda name: rule_3(graph, ids[name], standing[name], survivor))
-    settle(graph, ids, standing, owner)
+            owner[component] = min(here, key=lambda name: rule_3(graph, ids[name], anchor_of[name], survivor))
+    settle(graph, ids, anchor_of, owner)
     follow(ids)
     upgrades = {
         name: best["number"]
         for component, name in owner.items()
-        if (best := best_seated(graph, component)) is not None
+        if (best := best_at_home(graph, component)) is not None
         and best["known"]
         and all(
-            strength(best) < strength(graph[anchor]) for anchor in standing.values() if seat(graph, anchor) == component
+            strength(best) < strength(graph[anchor])
+            for anchor in anchor_of.values()
+            if home(graph, anchor) == component
         )
         and not any(best["number"] in [*row["anchors"], row["present"]] for row in ids.values())
     }
     for component in components - set(owner):
-        best = best_seated(graph, component)
+        best = best_at_home(graph, component)
         assert best is not None
         name = new_id(best["key"], run, deployment, secret)
         assert name not in ids
@@ -61,58 +63,58 @@ def carry_over(
     return ids, owner
 
 
-def stand(graph: dict[int, Thing], ids: dict[str, Thing], previous: dict[int, str]) -> dict[str, int]:
-    """Rule 1: who stands where, in the order in which they are seated."""
-    standing: dict[str, int] = {}
+def take_anchors(graph: dict[int, Thing], ids: dict[str, Thing], previous: dict[int, str]) -> dict[str, int]:
+    """Rule 1: which anchor each ID has, in the order in which they get it."""
+    anchor_of: dict[str, int] = {}
     able = {name: row for name, row in ids.items() if row["status"] != "erased"}
 
     def strongest_free(row: Thing) -> int | None:
-        free = [a for a in row["anchors"] if a in graph and a not in standing.values()]
+        free = [a for a in row["anchors"] if a in graph and a not in anchor_of.values()]
         return min(free, key=lambda a: (strength(graph[a]), row["anchors"].index(a)), default=None)
 
     while True:
-        stays = [n for n, row in able.items() if n not in standing and row["present"] is not None
+        stays = [n for n, row in able.items() if n not in anchor_of and row["present"] is not None
                  and strongest_free(row) == row["present"]]  # fmt: skip
         if not stays:
             break
-        standing.update({name: able[name]["present"] for name in stays})
+        anchor_of.update({name: able[name]["present"] for name in stays})
 
-    movers = sorted(set(able) - set(standing), key=lambda n: (able[n]["present"] not in graph, able[n]["order"]))
+    movers = sorted(set(able) - set(anchor_of), key=lambda n: (able[n]["present"] not in graph, able[n]["order"]))
     for name in movers:
         anchor = strongest_free(able[name])
         if anchor is None and able[name]["status"] == "live":
-            mine = [n for n, owner in previous.items() if owner == name and n in graph and n not in standing.values()]
+            mine = [n for n, owner in previous.items() if owner == name and n in graph and n not in anchor_of.values()]
             stronger = [
                 n
                 for n in mine
                 if all(
                     strength(graph[n]) < strength(graph[other])
-                    for other in standing.values()
-                    if seat(graph, other) == seat(graph, n)
+                    for other in anchor_of.values()
+                    if home(graph, other) == home(graph, n)
                 )
             ]
             anchor = min(stronger, key=lambda n: goodness(graph[n]), default=None)
         if anchor is not None:
-            standing[name] = anchor
-    return standing
+            anchor_of[name] = anchor
+    return anchor_of
 
 
-def settle(graph: dict[int, Thing], ids: dict[str, Thing], standing: dict[str, int], owner: dict[int, str]) -> None:
-    """Rules 3 and 4 as they show in the ledger; who stands nowhere counts as vacant until `follow`."""
+def settle(graph: dict[int, Thing], ids: dict[str, Thing], anchor_of: dict[str, int], owner: dict[int, str]) -> None:
+    """Rules 3 and 4 as they show in the ledger; who has no anchor counts as vacant until `follow`."""
     for name, row in ids.items():
         if row["status"] == "erased":
             continue
-        row["present"] = standing.get(name)
+        row["present"] = anchor_of.get(name)
         if name in owner.values():
             row["status"], row["target"] = "live", None
-        elif name in standing:
-            row["status"], row["target"] = "retired", owner[seat(graph, standing[name])]
+        elif name in anchor_of:
+            row["status"], row["target"] = "retired", owner[home(graph, anchor_of[name])]
         else:
             row["status"] = "vacant"
 
 
 def follow(ids: dict[str, Thing]) -> None:
-    """A retired ID that stands nowhere follows its target, to the end of the chain."""
+    """A retired ID without an anchor follows its target, to the end of the chain."""
     for row in ids.values():
         if row["status"] != "vacant" or row["target"] is None:
             continue
@@ -125,23 +127,23 @@ def follow(ids: dict[str, Thing]) -> None:
             row["status"] = "retired"
 
 
-def seat(graph: dict[int, Thing], number: int) -> int:
-    """Rule 2: the component where an anchor counts."""
+def home(graph: dict[int, Thing], number: int) -> int:
+    """Rule 2: the component in which an anchor counts."""
     component = graph[number]["component"]
     everybody = [n for n, row in graph.items() if row["component"] == component]
-    if all(literal_seat(graph[n]) != component for n in everybody):
+    if all(literal_home(graph[n]) != component for n in everybody):
         return component  # nothing else could carry the ID of this component
-    return literal_seat(graph[number])
+    return literal_home(graph[number])
 
 
-def literal_seat(row: Thing) -> int:
+def literal_home(row: Thing) -> int:
     if len(set(row["owners"])) >= 2 and row["component"] in row["owners"]:
         return row["owners"][0]
     return row["component"]
 
 
-def best_seated(graph: dict[int, Thing], component: int) -> Thing | None:
-    here = [n for n, row in graph.items() if row["component"] == component and seat(graph, n) == component]
+def best_at_home(graph: dict[int, Thing], component: int) -> Thing | None:
+    here = [n for n, row in graph.items() if row["component"] == component and home(graph, n) == component]
     best = min(here, key=lambda n: goodness(graph[n]), default=None)
     return None if best is None else dict(graph[best], number=best)
 

@@ -25,7 +25,7 @@ class Outcome:
     """What one run publishes. An owner is a User ID, or null where there is none."""
 
     components: set[Component]
-    voids: set[Identifier]
+    over_shared: set[Identifier]
     refused: set[tuple[str, Pair]]
     contested: set[Identifier]
     intervals: dict[Identifier, list[tuple[Order, str | None]]]  # starts, inclusive, and owners
@@ -44,7 +44,7 @@ def resolve(
     sliced = {i: intervals_of(i, evidence, rules, keys) for i in evidence.graph}
     first_seen: dict[Identifier, Order] = dict.fromkeys(evidence.graph, NEVER_FIRST)
     for s in evidence.seen:
-        first_seen |= {i: min(first_seen[i], s.at) for i in s.carried & evidence.graph}
+        first_seen |= {i: min(first_seen[i], s.at) for i in s.observed & evidence.graph}
     graph = {
         i: {
             "component": evidence.component[i],
@@ -67,7 +67,7 @@ def resolve(
     }
     return Outcome(
         components=set(evidence.component.values()),
-        voids=evidence.voids,
+        over_shared=evidence.over_shared,
         refused=evidence.refused,
         contested=evidence.contested,
         intervals=intervals,
@@ -91,8 +91,8 @@ def intervals_of(identifier: Identifier, evidence: Evidence, rules: Rules, keys:
 def claims(identifier: Identifier, evidence: Evidence, rules: Rules, keys: Keys) -> list[tuple[Order, Identifier]]:
     """The linking events that claim a contested identifier, in order, each with its claimant."""
     own = rules.types[identifier[0]]
-    events = [(s.at, best_first(s.carried - evidence.voids - {identifier}, rules, keys))
-              for s in evidence.linking if identifier in s.carried]  # fmt: skip
+    events = [(s.at, best_first(s.observed - evidence.over_shared - {identifier}, rules, keys))
+              for s in evidence.linking if identifier in s.observed]  # fmt: skip
     events = [(at, others) for at, others in events if others]
     by_known = [
         (at, others)
@@ -119,7 +119,7 @@ def owner_of(
     """Section 3: the user of an event's best identifier, known before anonymous, uncontested before contested."""
     if has_two_of_a_unique_type(s, rules):
         return None
-    candidates = best_first(s.own - evidence.voids, rules, keys)
+    candidates = best_first(s.own - evidence.over_shared, rules, keys)
     candidates.sort(key=lambda i: (not rules.types[i[0]].known, i in evidence.contested))
     return next((user for i in candidates[:1] for start, user in reversed(intervals[i]) if start <= s.at), None)
 

@@ -146,8 +146,8 @@ class Author:
         return change(rules)
 
     def change_block(self, rules: Rules) -> Rules:
-        carried = [i for message in self.written for i in message.ids]
-        return replace(rules, blocked=self.toggled(rules.blocked, self.chance.choice(carried or self.shared)))
+        observed = [i for message in self.written for i in message.ids]
+        return replace(rules, blocked=self.toggled(rules.blocked, self.chance.choice(observed or self.shared)))
 
     def change_limit(self, rules: Rules) -> Rules:
         return self.with_type(rules, self.chance.choice(list(rules.types)), limit=self.chance.choice((None, 1, 1, 2)))

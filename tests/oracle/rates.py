@@ -12,7 +12,7 @@ from random import Random
 
 from tests.oracle.evidence import blocked, consent_for_linking, has_two_of_a_unique_type, imported
 from tests.oracle.history import KEYS, History, Rules
-from tests.oracle.ledger import literal_seat
+from tests.oracle.ledger import literal_home
 from tests.oracle.people import Deployment, Outcome, carries, intervals_of
 from tests.oracle.random_histories import random_history
 
@@ -41,13 +41,13 @@ def in_the_graph(after: Outcome, rules: Rules) -> Iterator[str]:
         for rule, ends in after.refused
         if rule != "over_shared" and not set(ends) & after.contested
     )
-    yield from ("void" for _ in after.voids)
+    yield from ("over-shared" for _ in after.over_shared)
     yield from ("alias class" for _ in after.evidence.classes)
     yield from ("two values of a unique type" for s in after.evidence.seen if has_two_of_a_unique_type(s, rules))
     consents = consent_for_linking(after.evidence.seen, rules)
-    yield from ("consent withheld" for s in after.evidence.seen if len(s.carried) > 1 and not consents(s))
+    yield from ("consent withheld" for s in after.evidence.seen if len(s.observed) > 1 and not consents(s))
     yield from ("blocked" for s in after.evidence.seen if any(blocked(i, rules) for i in s.message.ids))
-    yield from (f"previousId read as {t}" for s in after.evidence.seen for t, _ in s.carried - s.own)
+    yield from (f"previousId read as {t}" for s in after.evidence.seen for t, _ in s.observed - s.own)
     yield from ("link or include" for ends in imported(rules) if set(ends) <= after.evidence.graph)
     yield from ("no message" for _ in [0] if not after.evidence.seen)
     yield from (f"kind: {kind}" for kind in after.kinds.values())
@@ -65,8 +65,8 @@ def in_ownership(after: Outcome, rules: Rules) -> Iterator[str]:
         if sliced[0][1] != component:
             yield "contested, first of another"
         row = {"component": component, "owners": [owner for _, owner in sliced]}
-        if literal_seat(row) != component:
-            yield "contested, seated elsewhere"
+        if literal_home(row) != component:
+            yield "contested, at home elsewhere"
 
 
 def in_the_ledger(before: Outcome, after: Outcome) -> Iterator[str]:

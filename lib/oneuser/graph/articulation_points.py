@@ -49,8 +49,8 @@ def find_suspects(
             not among the edges links nothing and is left out.
     """
     numbers = sorted(members)
-    place = {number: index for index, number in enumerate(numbers)}
-    neighbours = _neighbours(place, edges, messages)
+    index_of = {number: index for index, number in enumerate(numbers)}
+    neighbours = _neighbours(index_of, edges, messages)
     n_messages = len(neighbours) - len(numbers)
     weights = [(1, int(members[number])) for number in numbers] + [(0, 0)] * n_messages
     suspects = []
@@ -63,16 +63,16 @@ def find_suspects(
 
 
 def _neighbours(
-    place: Mapping[int, int], edges: Iterable[tuple[int, int]], messages: Iterable[Sequence[int]]
+    index_of: Mapping[int, int], edges: Iterable[tuple[int, int]], messages: Iterable[Sequence[int]]
 ) -> list[list[int]]:
-    """Neighbours by place: identifiers first, then a node for each message that links what it carries."""
-    pairs = {(place[min(pair)], place[max(pair)]) for pair in edges if pair[0] != pair[1]}
-    neighbours: list[list[int]] = [[] for _ in place]
+    """Neighbours by index: identifiers first, then a node for each message that links what it carries."""
+    pairs = {(index_of[min(pair)], index_of[max(pair)]) for pair in edges if pair[0] != pair[1]}
+    neighbours: list[list[int]] = [[] for _ in index_of]
     for one, other in sorted(pairs):
         neighbours[one].append(other)
         neighbours[other].append(one)
-    for carried in sorted({tuple(message) for message in messages}):
-        centre, *others = (place[number] for number in carried)
+    for observed in sorted({tuple(message) for message in messages}):
+        centre, *others = (index_of[number] for number in observed)
         if all((min(centre, other), max(centre, other)) in pairs for other in others):
             node = len(neighbours)
             neighbours.append([centre, *others])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from oneuser.graph.admission import Conflict
+    from oneuser.graph.admission_order import Conflict
 
 Rule = Literal["exclude", "unique", "limit", "size"]
 

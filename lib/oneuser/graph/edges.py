@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import EDGES
-from oneuser.graph.linking import CARRIED
+from oneuser.graph.linking_messages import OBSERVED
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
@@ -35,11 +35,11 @@ def find_pairs(messages: DataFrame) -> DataFrame:
         One row per message and pair that it asserts: `src`, `dst`, `source`, `event_time`, `message_key`, `priority`
         (null), `run_seq`. A message with one identifier yields none; a pair of equal ends yields none.
     """
-    carried = F.filter("members", lambda m: m["link"].isin(*CARRIED))
+    observed = F.filter("members", lambda m: m["link"].isin(*OBSERVED))
     new_ids = F.filter("members", lambda m: m["link"] == "alias")
-    old_ids = F.filter("members", lambda m: ~m["link"].isin(*CARRIED))
-    others = F.slice(carried, F.lit(2), F.size(carried))
-    by_event = _asserted(messages, carried[0], others, source="event", where=F.size(carried) > 1)
+    old_ids = F.filter("members", lambda m: ~m["link"].isin(*OBSERVED))
+    others = F.slice(observed, F.lit(2), F.size(observed))
+    by_event = _asserted(messages, observed[0], others, source="event", where=F.size(observed) > 1)
     is_rename = (F.size(new_ids) > 0) & (F.size(old_ids) > 0)
     return by_event.unionByName(_asserted(messages, new_ids[0], old_ids, source="alias", where=is_rename))
 
@@ -68,12 +68,12 @@ def _asserted(messages: DataFrame, centre: Column, others: Column, *, source: st
     )
 
 
-def link_pairs(links: DataFrame, usable_ends: DataFrame) -> DataFrame:
-    """Pairs of imported links, in the shape of `find_pairs`; those with an end that is not usable are left out.
+def link_pairs(links: DataFrame, eligible_ends: DataFrame) -> DataFrame:
+    """Pairs of imported links, in the shape of `find_pairs`; those with an end that may not link are left out.
 
     Args:
         links: Rows of `links`.
-        usable_ends: `identifier_id` of the identifiers that may link in this run.
+        eligible_ends: `identifier_id` of the identifiers that may link in this run.
     """
     pairs = links.select(
         *_ENDS,
@@ -83,10 +83,10 @@ def link_pairs(links: DataFrame, usable_ends: DataFrame) -> DataFrame:
         "priority",
         "run_seq",
     )
-    return between(pairs, usable_ends)
+    return between(pairs, eligible_ends)
 
 
-def included_pairs(manual_rules: DataFrame, usable_ends: DataFrame, *, run_seq: int) -> DataFrame:
+def included_pairs(manual_rules: DataFrame, eligible_ends: DataFrame, *, run_seq: int) -> DataFrame:
     """Pairs that a manual rule includes, in the shape of `find_pairs`. What another rule excludes is not included."""
     rules = manual_rules.select(*_ENDS, "action")
     excluded = rules.where(F.col("action") == "exclude").select(*_ENDS)
@@ -99,7 +99,7 @@ def included_pairs(manual_rules: DataFrame, usable_ends: DataFrame, *, run_seq: 
         F.lit(None).cast("int").alias("priority"),
         F.lit(run_seq).cast("bigint").alias("run_seq"),
     )
-    return between(pairs.distinct(), usable_ends)
+    return between(pairs.distinct(), eligible_ends)
 
 
 def between(pairs: DataFrame, ends: DataFrame) -> DataFrame:
@@ -153,19 +153,19 @@ def build_edges(*pairs: DataFrame) -> DataFrame:
     )
 
 
-def describe_vertices(usable: DataFrame, edges: DataFrame | None, identifiers: DataFrame) -> DataFrame:
+def describe_vertices(eligible: DataFrame, edges: DataFrame | None, identifiers: DataFrame) -> DataFrame:
     """One row per identifier that is in the graph: when it was seen, in how many messages, with type and key.
 
     Args:
-        usable: Rows of `usable_identifiers`, without those that are void.
-        edges: Rows of `edges`, where some of their ends may be carried by no message: those are in the graph too, never
-            seen. Null where every end is carried.
+        eligible: Rows of `eligible_identifiers`, without those that are over-shared.
+        edges: Rows of `edges`, where some of their ends may be in no message: those are in the graph too, never seen.
+            Null where every end is in one.
         identifiers: Rows of `identifiers`.
 
     Returns:
         The columns of `components` but for label and flags.
     """
-    seen = usable.groupBy("identifier_id").agg(
+    seen = eligible.groupBy("identifier_id").agg(
         F.min(F.struct("event_time", "message_key")).alias("first"),
         F.max("event_time").alias("last_seen_at"),
         F.count(F.lit(1)).alias("n_events"),

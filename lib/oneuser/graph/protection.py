@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 
 from oneuser.graph import replay_rows as shape
 from oneuser.graph.edges import MANUAL
-from oneuser.graph.linking import CARRIED
+from oneuser.graph.linking_messages import OBSERVED
 from oneuser.spark.clustering import cluster
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ def find_renames(messages: DataFrame, excluded: DataFrame | None, *, unique_prio
     """Aliases between two values of one unique type, as pairs `src`, `dst`: their ends count as one value.
 
     Args:
-        messages: Rows of `linking_messages`, before any value is void.
+        messages: Rows of `linking_messages`, before over-shared values are left out.
         excluded: `src`, `dst` that a manual rule keeps apart.
         unique_priorities: Priorities of the unique types.
     """
     new_ids = F.filter("members", lambda m: m["link"] == "alias")
-    old_ids = F.filter("members", lambda m: ~m["link"].isin(*CARRIED))
+    old_ids = F.filter("members", lambda m: ~m["link"].isin(*OBSERVED))
     ends = (
         messages.where((F.size(new_ids) > 0) & (F.size(old_ids) > 0))
         .select(new_ids[0].alias("new"), F.explode(old_ids).alias("old"))
@@ -91,7 +91,7 @@ def find_broken(candidates: Candidates, bounds: Bounds) -> DataFrame:
     )
     if candidates.excluded is None:
         return broken
-    apart = _placed(candidates.excluded, candidates.vertices).select("component_id")
+    apart = _inside_one(candidates.excluded, candidates.vertices).select("component_id")
     return broken.unionByName(apart).distinct()
 
 
@@ -107,7 +107,7 @@ def _with_class(vertices: DataFrame, classes: DataFrame | None) -> DataFrame:
     return joined.withColumn("value_class", F.coalesce("joined_class", "identifier_id")).drop("joined_class")
 
 
-def _placed(pairs: DataFrame, vertices: DataFrame) -> DataFrame:
+def _inside_one(pairs: DataFrame, vertices: DataFrame) -> DataFrame:
     """The pairs both of whose ends are in one candidate component, with `component_id`."""
     of_src = vertices.select(F.col("identifier_id").alias("src"), "component_id")
     of_dst = vertices.select(F.col("identifier_id").alias("dst"), "component_id")
@@ -116,8 +116,8 @@ def _placed(pairs: DataFrame, vertices: DataFrame) -> DataFrame:
 
 def count_group_edges(candidates: Candidates, broken: DataFrame) -> DataFrame:
     """`component_id`, `n_edges`: one row per candidate component that is to be replayed and has an edge."""
-    placed = _with_component(candidates.edges, candidates.vertices)
-    pairs = placed.join(broken, on="component_id", how="left_semi").select("component_id", "src", "dst").distinct()
+    labelled = _with_component(candidates.edges, candidates.vertices)
+    pairs = labelled.join(broken, on="component_id", how="left_semi").select("component_id", "src", "dst").distinct()
     return pairs.groupBy("component_id").agg(F.count(F.lit(1)).alias("n_edges"))
 
 
@@ -159,7 +159,7 @@ def replay_components(
     parts = [vertex_rows, _evidence_rows(candidates, broken, priorities)]
     if candidates.excluded is not None:
         parts.append(
-            _placed(candidates.excluded, candidates.vertices)
+            _inside_one(candidates.excluded, candidates.vertices)
             .join(broken, on="component_id", how="left_semi")
             .select(F.lit(shape.EXCLUDE_ROW).alias("row_kind"), F.col("component_id").alias("group_id"), "src", "dst")
         )
@@ -175,15 +175,15 @@ def replay_components(
 def _evidence_rows(candidates: Candidates, broken: DataFrame, priorities: Mapping[str, int]) -> DataFrame:
     """One row per pair of a broken component: all its sources together."""
     types = candidates.vertices.select("identifier_id", "id_type")
-    placed = _with_component(candidates.edges, candidates.vertices).join(broken, on="component_id", how="left_semi")
+    labelled = _with_component(candidates.edges, candidates.vertices).join(broken, on="component_id", how="left_semi")
     for end in ("src", "dst"):
-        placed = placed.join(
+        labelled = labelled.join(
             types.withColumnsRenamed({"identifier_id": end, "id_type": f"{end}_type"}), on=end, how="inner"
         )
     both = _rank(F.col("src_type"), priorities) + _rank(F.col("dst_type"), priorities)
     first = F.when(F.col("first_event_time").isNotNull(), F.struct("first_event_time", "first_message_key"))
     last = F.when(F.col("last_event_time").isNotNull(), F.struct("last_event_time", "last_message_key"))
-    pairs = placed.groupBy("component_id", "src", "dst").agg(
+    pairs = labelled.groupBy("component_id", "src", "dst").agg(
         F.min(F.coalesce("priority", both)).alias("priority"),
         F.min(first).alias("first"),
         F.max(last).alias("last"),
@@ -204,8 +204,8 @@ def _evidence_rows(candidates: Candidates, broken: DataFrame, priorities: Mappin
 
 
 def _with_component(edges: DataFrame, vertices: DataFrame) -> DataFrame:
-    places = vertices.select(F.col("identifier_id").alias("src"), "component_id")
-    return edges.join(places, on="src", how="inner")
+    labels = vertices.select(F.col("identifier_id").alias("src"), "component_id")
+    return edges.join(labels, on="src", how="inner")
 
 
 def _rank(id_type: Column, priorities: Mapping[str, int]) -> Column:

@@ -1,7 +1,7 @@
 """Constrained replay of one candidate component: which edges are admitted, and which of their ends are contested.
 
 Pure Python: a run calls it for each group of a partition, a simulation calls it as it is. Nothing depends on the order
-in which vertices and evidence are given, and nothing on the numbers of identifiers: ties are decided by keys.
+in which vertices and evidence are given, and nothing on surrogate ids: ties are decided by keys.
 
 A moment is (microseconds since 1970 UTC, message key); byte strings compare as unsigned bytes.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from oneuser.graph.admission import Conflict, EdgeColumns, moment_columns, order_edges, rank_keys
+from oneuser.graph.admission_order import Conflict, EdgeColumns, moment_columns, order_edges, rank_keys
 from oneuser.graph.bounded_sets import BoundedSets, Bounds, Rule, Vertex, watched_types
 
 if TYPE_CHECKING:
@@ -79,13 +79,13 @@ def breaks_bounds(vertices: Iterable[Vertex], excluded: Collection[tuple[int, in
 def admission_order(vertices: Mapping[int, Vertex], evidence: Iterable[Evidence], conflict: Conflict) -> list[Evidence]:
     """The edges of a candidate component in the order of `admission`, strongest first."""
     edges = list(evidence)
-    place = {number: n for n, number in enumerate(vertices)}
+    index = {number: n for n, number in enumerate(vertices)}
     moments = list(map(attrgetter("last" if conflict == "latest" else "first"), edges))
     known = [moment or _NO_MOMENT for moment in moments]
     columns = EdgeColumns(
         group=np.zeros(len(edges), np.int64),
-        src=np.array([place[edge.src] for edge in edges], np.int64),
-        dst=np.array([place[edge.dst] for edge in edges], np.int64),
+        src=np.array([index[edge.src] for edge in edges], np.int64),
+        dst=np.array([index[edge.dst] for edge in edges], np.int64),
         priority=np.array([edge.priority for edge in edges], np.int64),
         is_include=np.array([edge.is_include for edge in edges], bool),
         moment=moment_columns(
@@ -107,7 +107,7 @@ def replay(
 
     An edge is refused where the union would hold both ends of an excluded pair, or more values of a type than its bound
     and more than the larger side holds already, or more identifiers than one person may have. A manual include is
-    refused by an exclude alone. A refusal stands only if no later edge has joined the ends.
+    refused by an exclude alone. A refusal holds only if no later edge has joined the ends.
 
     Args:
         vertices: All identifiers of the component.
@@ -116,7 +116,7 @@ def replay(
         bounds: What one person may hold, and which edges are the strongest.
 
     Returns:
-        A label for every vertex, and the refusals that stand.
+        A label for every vertex, and the refusals that hold.
     """
     by_number = {vertex.identifier_id: vertex for vertex in vertices}
     ordered = admission_order(by_number, evidence, bounds.conflict)

@@ -1,7 +1,7 @@
 """Constrained replay over Arrow batches, one call per partition, and the shapes of the rows that go there and back.
 
 Rows to replay: vertices, edges and excluded pairs of a replay group, told apart by `row_kind`; a column that a kind of
-row lacks is null. A time may stand without a message key: no message asserts that edge, and it comes before those of
+row lacks is null. A time may come without a message key: no message asserts that edge, and it comes before those of
 the same time that one does.
 
 Decided rows: `kind` says what a row is, a label for each identifier or a refused edge; the columns of the other kind
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from oneuser.graph.admission import EdgeColumns, moment_columns, order_edges, rank_keys
+from oneuser.graph.admission_order import EdgeColumns, moment_columns, order_edges, rank_keys
 from oneuser.graph.bounded_sets import Vertex
 from oneuser.graph.replay import admit, contested, cut_off
 from oneuser.spark.arrow_batches import filled_batch, whole_groups
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from oneuser.graph.admission import Conflict
+    from oneuser.graph.admission_order import Conflict
     from oneuser.graph.bounded_sets import Bounds
 
 VERTEX_ROW, EDGE_ROW, EXCLUDE_ROW = 0, 1, 2
@@ -97,7 +97,7 @@ def replay_batches(batches: Iterable[pa.RecordBatch], bounds: Bounds) -> Iterato
         bounds: What one person may hold.
 
     Yields:
-        Rows of the shape `DECISIONS`: a label for each vertex, and the refusals that stand.
+        Rows of the shape `DECISIONS`: a label for each vertex, and the refusals that hold.
     """
     for rows in whole_groups(batches, by="group_id"):
         labels: dict[str, list[Any]] = {

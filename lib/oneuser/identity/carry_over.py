@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.identity import LINEAGE, USER_IDS, USER_REDIRECTS
 from oneuser.identity import carry_over_rows as shape
-from oneuser.identity.batches import SORTED_BY, decide_batches
+from oneuser.identity.carry_over_batches import SORTED_BY, decide_batches
 from oneuser.identity.minting import Mint
 from oneuser.identity.succession import Rules
 from oneuser.spark.clustering import cluster
@@ -44,7 +44,7 @@ def carry_over_user_ids(
     survivor: Survivor,
     keys: Keys,
     connect: Callable[[DataFrame], DataFrame],
-    seats: DataFrame | None = None,
+    owners_over_time: DataFrame | None = None,
     is_first_run: bool = False,
 ) -> DataFrame:
     """Decide the User ID of every component, and what becomes of every User ID.
@@ -59,17 +59,17 @@ def carry_over_user_ids(
         survivor: `strongest` or `oldest`.
         keys: Deployment and minting secret; they travel inside the pickled function alone.
         connect: Engine for connected components of `src`, `dst`, yielding `identifier_id`, `component_id`.
-        seats: `identifier_id`, `owners`: components that own a contested identifier over time; null where nothing is
-            contested.
+        owners_over_time: `identifier_id`, `owners`: components that own a contested identifier over time, from which
+            its home component follows; null where nothing is contested.
         is_first_run: Whether ledger and map are known to be empty; spares looking.
 
     Returns:
         Rows of the shape `carry_over_rows.DECISIONS`. Several tables are made from them: persist them.
     """
     identifiers = _identifiers(components, priorities, known_types)
-    if seats is not None:
-        identifiers = identifiers.join(seats, on="identifier_id", how="left")
-    if is_first_run and seats is None:
+    if owners_over_time is not None:
+        identifiers = identifiers.join(owners_over_time, on="identifier_id", how="left")
+    if is_first_run and owners_over_time is None:
         rows = identifiers.withColumns({"user_id": _null("string"), "group_id": F.col("component_id")})
         rows = rows.select(*_row_columns(rows))
     else:
@@ -99,8 +99,8 @@ def decided_user_ids(decided: DataFrame, ledger: DataFrame) -> DataFrame:
 def decided_redirects(user_ids: DataFrame) -> DataFrame:
     """One row per retired ID of the ledger.
 
-    `reason` is `merged` where it stands in the component of the live ID, `followed` where nothing of it is left and it
-    goes wherever its target goes.
+    `reason` is `merged` where its anchor is in the component of the live ID, `followed` where nothing of it is left and
+    it goes wherever its target goes.
     """
     reason = F.when(F.col("anchor_identifier_id").isNull(), F.lit("followed")).otherwise(F.lit("merged"))
     retired = user_ids.where(F.col("status") == "retired")
@@ -151,9 +151,9 @@ def _causes(caused: DataFrame, edges: DataFrame, previous_map: DataFrame | None)
         )
     )
     ends = edges.select("src", "dst", "first_run", "first_event_time", "first_message_key", both_ends.alias("end"))
-    places = anchored.unionByName(members)
+    concerned = anchored.unionByName(members)
     is_here = (F.col("end.identifier_id") == F.col("identifier_id")) & (F.col("first_run") == F.col("run_seq"))
-    here = ends.join(F.broadcast(places), on=is_here, how="inner")
+    here = ends.join(F.broadcast(concerned), on=is_here, how="inner")
     others = owned.select(F.col("identifier_id").alias("other_id"), F.col("user_id").alias("other_user"))
     across = here.withColumn("other_id", F.col("end.other_id")).join(others, on="other_id", how="left")
     leads_away = (F.col("change") == "anchored") | ~F.col("other_user").eqNullSafe(F.col("user_id"))
@@ -185,7 +185,7 @@ def _rows_with_ledger(
 ) -> DataFrame:
     """Members and users, each with its carry-over group."""
     members = identifiers.join(previous_map.select("identifier_id", "user_id"), on="identifier_id", how="left")
-    groups = connect(_links(members, ledger)).select(
+    groups = connect(_group_pairs(members, ledger)).select(
         F.col("identifier_id").alias("node"), F.col("component_id").alias("group")
     )
     users = ledger.withColumns(
@@ -196,17 +196,17 @@ def _rows_with_ledger(
             "id_key": F.col("minted_key"),
         }
     )
-    placed = []
+    grouped = []
     for rows, node in ((members, F.col("component_id")), (users, _node_of(F.col("user_id")))):
         with_group = rows.withColumn("node", node).join(groups, on="node", how="left")
-        # what nothing links is a group of its own
+        # what nothing joins is a group of its own
         with_group = with_group.withColumn("group_id", F.coalesce("group", "node"))
-        placed.append(with_group.select(*_row_columns(with_group)))
-    return reduce(DataFrame.unionByName, placed)
+        grouped.append(with_group.select(*_row_columns(with_group)))
+    return reduce(DataFrame.unionByName, grouped)
 
 
-def _links(members: DataFrame, ledger: DataFrame) -> DataFrame:
-    """What makes a carry-over group, as pairs of nodes: a previous member, an anchor, a redirect, a contested seat."""
+def _group_pairs(members: DataFrame, ledger: DataFrame) -> DataFrame:
+    """What makes a carry-over group, as pairs of nodes: a previous member, an anchor, a redirect, another owner."""
     user = _node_of(F.col("user_id"))
     by_member = members.where(F.col("user_id").isNotNull()).select(
         F.col("component_id").alias("src"), user.alias("dst")
@@ -218,11 +218,11 @@ def _links(members: DataFrame, ledger: DataFrame) -> DataFrame:
     by_redirect = ledger.where(F.col("redirect_to").isNotNull()).select(
         _node_of(F.col("redirect_to")).alias("src"), user.alias("dst")
     )
-    links = by_member.unionByName(by_anchor).unionByName(by_redirect)
+    pairs = by_member.unionByName(by_anchor).unionByName(by_redirect)
     if "owners" in members.columns:
         owners = members.select(F.col("component_id").alias("src"), F.explode("owners").alias("dst"))
-        links = links.unionByName(owners)
-    return links.distinct()
+        pairs = pairs.unionByName(owners)
+    return pairs.distinct()
 
 
 def _node_of(user_id: Column) -> Column:

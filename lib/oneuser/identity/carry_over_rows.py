@@ -4,7 +4,7 @@ Rows to decide: users and identifiers of a carry-over group, told apart by `row_
 
 * of a User ID: the row of `user_ids`; `id_key`, `first_seen_at` and `first_message_key` are those of its anchor when
   minted;
-* of an identifier: its place in a component; `user_id` is its user in the last `identifier_map`, `owners` are the
+* of an identifier: its component; `user_id` is its user in the last `identifier_map`, `owners` are the
   components that own its intervals, in order, where it is contested.
 
 Decided rows: `kind` says what a row is; its other columns are those of the table of that kind, null otherwise.

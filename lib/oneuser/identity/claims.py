@@ -17,7 +17,7 @@ Policy = Literal["time_sliced", "last_owner", "quarantine"]
 
 
 @dataclass(frozen=True, slots=True)
-class Carrier:
+class Companion:
     """What an event carries beside a contested identifier.
 
     `key_rank` is anything that orders identifiers of one type as their keys do, the smaller one first.
@@ -31,16 +31,16 @@ class Carrier:
 
     @property
     def rank(self) -> tuple[int, Any]:
-        """Place among the identifiers of an event: type priority, then key. The smallest is the best."""
+        """Rank among the identifiers of an event: type priority, then key. The smallest is the best."""
         return (self.priority, self.key_rank)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimEvent:
-    """A linking event that carries a contested identifier, with all else that it carries, blocks and voids apart."""
+    """A linking event that carries a contested identifier, with all else that it carries and that is in the graph."""
 
     at: Moment
-    others: tuple[Carrier, ...]
+    others: tuple[Companion, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def apply_policy(intervals: list[Interval], policy: Policy) -> list[Interval]:
     return intervals
 
 
-def _may_claim(other: Carrier, contested: Contested) -> bool:
+def _may_claim(other: Companion, contested: Contested) -> bool:
     return other.is_known and (not contested.is_known or other.priority < contested.priority)
 
 

@@ -4,8 +4,8 @@ Claims: one row per contested identifier, message and other identifier that the 
 linking message carries has one row, null in all columns of message and other.
 
 Intervals: one row per contested identifier and interval, from `valid_from` and its message, inclusive, until `valid_to`
-and its message, exclusive. Null is the beginning, and the end, of time. Interval 0 has in `seat_owners` the components
-that own the identifier over time, whatever the policy.
+and its message, exclusive. Null is the beginning, and the end, of time. Interval 0 has in `owners_over_time` the
+components that own the identifier over time, whatever the policy.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from oneuser.identity.claims import Carrier, ClaimEvent, Contested, apply_policy, divide
+from oneuser.identity.claims import ClaimEvent, Companion, Contested, apply_policy, divide
 from oneuser.spark.arrow_batches import filled_batch, plain_values, whole_groups
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ _INTERVAL_COLUMNS: list[tuple[str, pa.DataType]] = [
     ("valid_from_message_key", pa.binary()),
     ("valid_to", INSTANT),
     ("valid_to_message_key", pa.binary()),
-    ("seat_owners", pa.list_(pa.int64())),
+    ("owners_over_time", pa.list_(pa.int64())),
 ]
 INTERVALS = pa.schema(_INTERVAL_COLUMNS)
 INTERVALS_DDL = (
     "identifier_id bigint, interval int, owner_component bigint, valid_from timestamp, valid_from_message_key binary, "
-    "valid_to timestamp, valid_to_message_key binary, seat_owners array<bigint>"
+    "valid_to timestamp, valid_to_message_key binary, owners_over_time array<bigint>"
 )
 
 _CONTESTED = itemgetter(slice(0, 4))
@@ -94,22 +94,22 @@ def divide_batches(batches: Iterable[pa.RecordBatch], policy: Policy) -> Iterato
         for identity, group in groupby(zip(*columns, strict=True), key=_CONTESTED):
             contested = Contested(*identity)
             intervals = divide(contested, _events(group))
-            seats = [interval.owner for interval in intervals]
-            found += _interval_rows(contested, apply_policy(intervals, policy), seats)
+            owners = [interval.owner for interval in intervals]
+            found += _interval_rows(contested, apply_policy(intervals, policy), owners)
         yield filled_batch(
             INTERVALS, len(found), dict(zip(INTERVALS.names, map(list, zip(*found, strict=True)), strict=True))
         )
 
 
 def _events(rows: Iterable[_Row]) -> Iterator[ClaimEvent]:
-    for moment, carried in groupby(rows, key=_MOMENT):
-        others = tuple(Carrier(*other) for other in map(_OTHER, carried) if other[0] is not None)
+    for moment, observed in groupby(rows, key=_MOMENT):
+        others = tuple(Companion(*other) for other in map(_OTHER, observed) if other[0] is not None)
         if others:
             yield ClaimEvent(moment, others)
 
 
-def _interval_rows(contested: Contested, intervals: list[Interval], seats: list[int | None]) -> Iterator[_Row]:
+def _interval_rows(contested: Contested, intervals: list[Interval], owners: list[int | None]) -> Iterator[_Row]:
     starts = [interval.start or (None, None) for interval in intervals]
     ends = [*starts[1:], (None, None)]
     for number, (interval, start, end) in enumerate(zip(intervals, starts, ends, strict=True)):
-        yield (contested.identifier_id, number, interval.owner, *start, *end, seats if number == 0 else None)
+        yield (contested.identifier_id, number, interval.owner, *start, *end, owners if number == 0 else None)

@@ -65,8 +65,8 @@ def ownership_invariants(
     twice = identifier_map.groupBy("identifier_id").agg(F.count(F.lit(1)).alias("n")).where(F.col("n") > 1)
     live = ledger.where(F.col("status") == "live").select("user_id")
     dead_owners = ownership.where(F.col("user_id").isNotNull()).join(live, on="user_id", how="left_anti")
-    standing = ledger.where(F.col("anchor_identifier_id").isNotNull())
-    shared_anchors = standing.groupBy("anchor_identifier_id").agg(F.count(F.lit(1)).alias("n")).where(F.col("n") > 1)
+    anchored = ledger.where(F.col("anchor_identifier_id").isNotNull())
+    shared_anchors = anchored.groupBy("anchor_identifier_id").agg(F.count(F.lit(1)).alias("n")).where(F.col("n") > 1)
     lost = named_ids.distinct().join(ledger.select("user_id"), on="user_id", how="left_anti")
     user = F.col("user_id").alias("broken")
     anchor = F.col("anchor_identifier_id").cast("string").alias("broken")
@@ -87,23 +87,23 @@ def _uncovered(identifier_map: DataFrame, ownership: DataFrame) -> DataFrame:
     """`identifier_id` of the identifiers whose intervals do not cover all time, each moment once."""
     in_order = Window.partitionBy("identifier_id").orderBy("interval")
     previous_end = F.lag(F.struct("valid_to", "valid_to_message_key")).over(in_order)
-    placed = ownership.select(
+    numbered = ownership.select(
         "identifier_id",
         "interval",
         "valid_to",
-        (F.row_number().over(in_order) - 1).alias("place"),
+        (F.row_number().over(in_order) - 1).alias("index"),
         F.struct(
             F.col("valid_from").alias("valid_to"), F.col("valid_from_message_key").alias("valid_to_message_key")
         ).alias("start"),
         previous_end.alias("previous_end"),
         F.lead("interval").over(in_order).alias("next"),
     )
-    is_first, is_last = F.col("place") == 0, F.col("next").isNull()
+    is_first, is_last = F.col("index") == 0, F.col("next").isNull()
     begins = F.when(is_first, F.col("start.valid_to").isNull()).otherwise(
         F.col("start").eqNullSafe(F.col("previous_end")) & F.col("start.valid_to").isNotNull()
     )
-    holds = (F.col("interval") == F.col("place")) & begins & (is_last == F.col("valid_to").isNull())
-    broken = placed.where(~holds).select("identifier_id").distinct()
+    holds = (F.col("interval") == F.col("index")) & begins & (is_last == F.col("valid_to").isNull())
+    broken = numbered.where(~holds).select("identifier_id").distinct()
     without = identifier_map.select("identifier_id").join(
         ownership.select("identifier_id"), on="identifier_id", how="left_anti"
     )

@@ -17,6 +17,7 @@ Survivor = Literal["strongest", "oldest"]
 Change = Literal["minted", "merged", "split_from", "restored", "anchored", "vacated", "erased"]
 Moment = tuple[int, bytes]
 Published = tuple[int, int, bytes, bytes]
+Outcome = tuple[Status, str | None]  # status and redirect after a run
 
 ANONYMOUS_STRENGTH = 1 << 30  # all anonymous types count as one, weaker than every known one
 
@@ -45,7 +46,7 @@ class Member:
 
     @property
     def rank(self) -> tuple[bool, int, Moment, bytes]:
-        """Place among identifiers: known before anonymous, type priority, first seen, key. The smallest is the best."""
+        """Rank among identifiers: known before anonymous, type priority, first seen, key. The smallest is the best."""
         return (not self.is_known, self.priority, self.first_seen, self.key)
 
 
@@ -53,10 +54,10 @@ class Member:
 class UserId:
     """One User ID of the ledger.
 
-    `anchor` is the identifier on which it stands, None where it stands nowhere. `anchors` are all it ever stood on,
-    each with the run that took it, in the order taken. `published` is its place in the order of publication: minting
-    run, then first seen (time, message) and key of its anchor when minted. `redirect_to` is the live ID that a retired
-    one points at; a vacant one keeps there the ID that it followed, which is vacant too.
+    `anchor` is the identifier that it is tied to, None where there is none. `anchors` are all it ever had, each with
+    the run that took it, in the order taken. `published` is its rank in the order of publication: minting run, then
+    first seen (time, message) and key of its anchor when minted. `redirect_to` is the live ID that a retired one
+    points at; a vacant one keeps there the ID that it followed, which is vacant too.
     """
 
     user_id: str
@@ -79,7 +80,7 @@ class LineageRow:
     run_seq: int
 
     @property
-    def place(self) -> tuple[str, str, str, int]:
+    def sort_key(self) -> tuple[str, str, str, int]:
         """A total order of the rows of one run."""
         return (self.user_id, self.change, self.other_user_id or "", self.identifier_id or 0)
 
@@ -87,7 +88,7 @@ class LineageRow:
 def end_person(users: Iterable[UserId], user_id: str, *, run_seq: int) -> tuple[list[UserId], list[LineageRow]]:
     """Erase a person from the ledger: the live ID and every ID that redirects to it become `erased`, for ever.
 
-    They stand nowhere afterwards and keep their anchors, on which no other ID moves by an upgrade.
+    They have no anchor afterwards and keep their former ones, to which no other ID moves by an upgrade.
 
     Args:
         users: IDs of the ledger, at least all that redirect to the person's live ID.

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneuser.identity.ledger import LineageRow, Member, Status, UserId
+from oneuser.identity.ledger import LineageRow, Member, Outcome, UserId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 
-def describe_change(
-    old: UserId, new: UserId, fates: Mapping[str, tuple[Status, str | None]], run_seq: int
-) -> Iterator[LineageRow]:
+def describe_change(old: UserId, new: UserId, outcomes: Mapping[str, Outcome], run_seq: int) -> Iterator[LineageRow]:
     """Rows for one ID that existed before.
 
     `merged` names the survivor, `restored` the ID it redirected to, if any; `anchored` the new anchor, beside the other
@@ -22,16 +20,16 @@ def describe_change(
         yield LineageRow("restored", new.user_id, old.redirect_to, new.anchor, run_seq)
     if new.status == "vacant" and old.status != "vacant":
         yield LineageRow("vacated", new.user_id, None, old.anchor, run_seq)
-    if new.status == "retired" and _is_newly_merged(old, new, fates):
+    if new.status == "retired" and _is_newly_merged(old, new, outcomes):
         yield LineageRow("merged", new.user_id, new.redirect_to, new.anchor, run_seq)
     if new.anchor is not None and new.anchor != old.anchor:
         yield LineageRow("anchored", new.user_id, None, new.anchor, run_seq)
 
 
-def _is_newly_merged(old: UserId, new: UserId, fates: Mapping[str, tuple[Status, str | None]]) -> bool:
+def _is_newly_merged(old: UserId, new: UserId, outcomes: Mapping[str, Outcome]) -> bool:
     if old.status != "retired" or old.redirect_to is None:
         return True
-    target_went_to = fates[old.redirect_to][1] or old.redirect_to
+    target_went_to = outcomes[old.redirect_to][1] or old.redirect_to
     return new.redirect_to != target_went_to
 
 

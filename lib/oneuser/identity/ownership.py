@@ -37,7 +37,7 @@ _OWNED = (
 def build_claims(
     components: DataFrame, messages: DataFrame, *, priorities: Mapping[str, int], known_types: Collection[str]
 ) -> DataFrame:
-    """What each contested identifier was carried with.
+    """What each contested identifier was observed with.
 
     Args:
         components: Rows of `components`.
@@ -47,8 +47,8 @@ def build_claims(
 
     Returns:
         Rows of the shape `claims_rows.ROW_TYPES`: one per contested identifier, message and other identifier; one with
-        nulls for an identifier that no message carries with another. Void identifiers are in no component and claim
-        nothing.
+        nulls for an identifier that no message carries with another. Over-shared identifiers are in no component and
+        claim nothing.
     """
     rank = F.create_map(*[F.lit(part) for pair in sorted(priorities.items()) for part in pair])[F.col("id_type")]
     members = components.select(
@@ -59,9 +59,9 @@ def build_claims(
         "is_contested",
     )
     contested = members.where("is_contested").drop("is_contested")
-    carried = messages.select("message_key", "event_time", "members", F.explode("members.identifier_id").alias("mine"))
+    observed = messages.select("message_key", "event_time", "members", F.explode("members.identifier_id").alias("mine"))
     mine = contested.select(F.col("identifier_id").alias("mine"))
-    with_others = carried.join(F.broadcast(mine), on="mine", how="left_semi").select(
+    with_others = observed.join(F.broadcast(mine), on="mine", how="left_semi").select(
         F.col("mine").alias("identifier_id"), "message_key", "event_time", F.explode("members").alias("other")
     )
     others = members.select(
@@ -108,10 +108,10 @@ def divide_claims(
     return clustered.mapInArrow(divide_partition, shape.INTERVALS_DDL)
 
 
-def find_seats(intervals: DataFrame) -> DataFrame:
+def find_owners_over_time(intervals: DataFrame) -> DataFrame:
     """`identifier_id`, `owners`: the components that own a contested identifier over time, the first one first."""
-    return intervals.where(F.col("seat_owners").isNotNull()).select(
-        "identifier_id", F.col("seat_owners").alias("owners")
+    return intervals.where(F.col("owners_over_time").isNotNull()).select(
+        "identifier_id", F.col("owners_over_time").alias("owners")
     )
 
 

@@ -43,7 +43,7 @@ def build_identifier_map(
 
 def resolve_events(
     events: DataFrame,
-    carried: DataFrame,
+    observed: DataFrame,
     identifier_map: DataFrame,
     intervals: DataFrame | None = None,
     *,
@@ -54,7 +54,7 @@ def resolve_events(
 
     Args:
         events: Rows of `events`; only the columns of the result are read.
-        carried: Rows of `carried_identifiers` of the graph, with `priority`.
+        observed: Rows of `observed_identifiers` of the graph, with `priority`.
         identifier_map: Rows of `identifier_map`.
         intervals: Rows of `identifier_ownership` that hold, at least those of contested identifiers; null where nothing
             is contested.
@@ -66,15 +66,15 @@ def resolve_events(
         `unowned` (unique_in_event or quarantined) where a rule takes its owner away. `user_id` is null where the
         message carries no identifier that may own.
     """  # noqa: D205 - the rule is one sentence
-    owned = _owned_by(carried, identifier_map, intervals)
-    place = F.struct(
+    owned = _owned_by(observed, identifier_map, intervals)
+    rank = F.struct(
         F.when(F.col("is_known"), 0).otherwise(2) + F.col("is_contested").cast("int"),
         "priority",
         "type_rank",
         "identifier_id",
         "owner",
     )
-    candidate = F.when(F.col("is_known").isNotNull(), place)
+    candidate = F.when(F.col("is_known").isNotNull(), rank)
     # most messages carry one identifier: there is nothing to choose, and nothing to be moved for it
     lone = owned.where("n_links = 1").select("message_key", candidate.alias("best"), F.lit(False).alias("names_two"))
     several = (
@@ -94,13 +94,13 @@ def resolve_events(
     )
 
 
-def _owned_by(carried: DataFrame, identifier_map: DataFrame, intervals: DataFrame | None) -> DataFrame:
+def _owned_by(observed: DataFrame, identifier_map: DataFrame, intervals: DataFrame | None) -> DataFrame:
     """What each message carries, with the owner of each at that time; nulls for what is not in the graph."""
-    placed = carried.join(
+    with_person = observed.join(
         identifier_map.select("identifier_id", "user_id", "is_known", "is_contested"), on="identifier_id", how="left"
     )
     if intervals is None:
-        return placed.withColumn("owner", F.col("user_id"))
+        return with_person.withColumn("owner", F.col("user_id"))
     contested = identifier_map.where("is_contested").select("identifier_id")
     span = F.struct("interval", "valid_from", "valid_from_message_key", "user_id")
     spans = (
@@ -116,7 +116,7 @@ def _owned_by(carried: DataFrame, identifier_map: DataFrame, intervals: DataFram
         return span["valid_from"].isNull() | (span["valid_from"] < F.col("event_time")) | is_same_instant
 
     at_its_time = F.try_element_at(F.filter("spans", has_begun), F.lit(-1))["user_id"]
-    timed = placed.join(spans, on="identifier_id", how="left")
+    timed = with_person.join(spans, on="identifier_id", how="left")
     return timed.withColumn("owner", F.when(F.col("is_contested"), at_its_time).otherwise(F.col("user_id"))).drop(
         "spans"
     )

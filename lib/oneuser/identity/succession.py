@@ -8,15 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from oneuser.identity.ledger import LineageRow, Member, Status, Survivor, UserId
+from oneuser.identity.anchoring import Group, anchor_users, open_group
+from oneuser.identity.ledger import LineageRow, Member, Outcome, Survivor, UserId
 from oneuser.identity.lineage import describe_change, describe_minted
 from oneuser.identity.minting import Mint, mint_user_id, number_hasher
-from oneuser.identity.standing import Group, open_group, stand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
-
-Fate = tuple[Status, str | None]  # status and redirect
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class Decision:
     Attributes:
         owners: The live User ID of each component.
         changed: New rows of the ledger: minted IDs, and those with another status, redirect or anchor. By User ID.
-        lineage: What happened to them, in order of `LineageRow.place`.
+        lineage: What happened to them, in order of `LineageRow.sort_key`.
     """
 
     owners: dict[int, str]
@@ -65,54 +63,54 @@ def decide(
     """
     ledger = {user.user_id: user for user in users}
     group = open_group(members, ledger.values())
-    stand(group)
-    owners = {component: choose_owner(group, component, rules.survivor) for component in group.seated}
-    fates = retire(group, owners)
+    anchor_users(group)
+    owners = {component: choose_owner(group, component, rules.survivor) for component in group.users_of}
+    outcomes = retire(group, owners)
     minted = mint(group, ledger, rules.mint, hash_anchor or number_hasher(rules.mint))
     upgrade(group, owners, ledger.values())
 
     run_seq = rules.mint.run_seq
-    settled = [(user, _settled(group, user, fates[user.user_id], run_seq)) for user in group.users]
+    settled = [(user, _settled(group, user, outcomes[user.user_id], run_seq)) for user in group.users]
     changed = [(old, new) for old, new in settled if new is not old]
-    lineage = [row for old, new in changed for row in describe_change(old, new, fates, run_seq)]
+    lineage = [row for old, new in changed for row in describe_change(old, new, outcomes, run_seq)]
     lineage += describe_minted(minted, group.members.values(), ledger, run_seq)
     return Decision(
         owners={component: user.user_id for component, user in (owners | minted).items()},
         changed=sorted([*(new for _, new in changed), *minted.values()], key=lambda user: user.user_id),
-        lineage=sorted(lineage, key=lambda row: row.place),
+        lineage=sorted(lineage, key=lambda row: row.sort_key),
     )
 
 
 def choose_owner(group: Group, component: int, survivor: Survivor) -> UserId:
-    """Rule 3, Owner: of the IDs seated in a component the first by type of its anchor, then order of publication."""
-    seated = group.seated[component]
+    """Rule 3, Owner: of the IDs at home in a component the first by type of its anchor, then order of publication."""
+    users_of = group.users_of[component]
     if survivor == "oldest":
-        return min(seated, key=lambda user: user.published)
-    return min(seated, key=lambda user: (group.members[group.anchor_of[user.user_id]].strength, user.published))
+        return min(users_of, key=lambda user: user.published)
+    return min(users_of, key=lambda user: (group.members[group.anchor_of[user.user_id]].strength, user.published))
 
 
-def retire(group: Group, owners: dict[int, UserId]) -> dict[str, Fate]:
-    """Rule 4, Retire: every ID seated with an owner redirects to it, and those that stand nowhere are settled too.
+def retire(group: Group, owners: dict[int, UserId]) -> dict[str, Outcome]:
+    """Rule 4, Retire: every ID at home with an owner redirects to it, and those without an anchor are settled too.
 
-    A live ID that stands nowhere is vacant. A retired one follows its target: it redirects to the ID that its target
+    A live ID without an anchor is vacant. A retired one follows its target: it redirects to the ID that its target
     now redirects to, and is vacant for as long as its target is.
     """
-    fates: dict[str, Fate] = {}
-    for component, seated in group.seated.items():
+    outcomes: dict[str, Outcome] = {}
+    for component, users_of in group.users_of.items():
         owner = owners[component]
-        for user in seated:
-            fates[user.user_id] = ("live", None) if user is owner else ("retired", owner.user_id)
-    nowhere = [user for user in group.users if user.user_id not in fates]
-    for user in nowhere:
+        for user in users_of:
+            outcomes[user.user_id] = ("live", None) if user is owner else ("retired", owner.user_id)
+    without_anchor = [user for user in group.users if user.user_id not in outcomes]
+    for user in without_anchor:
         if user.redirect_to is None:
-            fates[user.user_id] = ("vacant", None)
-    # a target was live when it was pointed at, so its own fate is known by now
-    followers = {user.user_id: _follow(user, fates) for user in nowhere if user.redirect_to is not None}
-    return fates | followers
+            outcomes[user.user_id] = ("vacant", None)
+    # a target was live when it was pointed at, so its own outcome is known by now
+    followers = {user.user_id: _follow(user, outcomes) for user in without_anchor if user.redirect_to is not None}
+    return outcomes | followers
 
 
-def _follow(user: UserId, fates: dict[str, Fate]) -> Fate:
-    status, redirect_to = fates[user.redirect_to] if user.redirect_to is not None else ("vacant", None)
+def _follow(user: UserId, outcomes: dict[str, Outcome]) -> Outcome:
+    status, redirect_to = outcomes[user.redirect_to] if user.redirect_to is not None else ("vacant", None)
     if status == "live":
         return "retired", user.redirect_to
     return ("retired", redirect_to) if status == "retired" else ("vacant", user.redirect_to)
@@ -121,10 +119,10 @@ def _follow(user: UserId, fates: dict[str, Fate]) -> Fate:
 def mint(
     group: Group, existing: Collection[str], mint_from: Mint, hash_anchor: Callable[[bytes], bytes]
 ) -> dict[int, UserId]:
-    """Rule 5, Mint: a new ID for each component with no ID seated in it, on its best identifier seated there."""
+    """Rule 5, Mint: a new ID for each component with no ID at home in it, on its best identifier at home there."""
     minted: dict[int, UserId] = {}
     taken = set(existing)
-    for component in sorted(group.best.keys() - group.seated.keys()):
+    for component in sorted(group.best.keys() - group.users_of.keys()):
         anchor = group.best[component]
         user_id = mint_user_id(anchor.key, taken, hash_anchor)
         taken.add(user_id)
@@ -144,7 +142,7 @@ def mint(
 def upgrade(group: Group, owners: dict[int, UserId], users: Iterable[UserId]) -> None:
     """Rule 6, Upgrade: a live ID moves to the best known identifier of its component.
 
-    Only if that is of a stronger type than the anchor of every ID seated there, and no ID stands or has stood on it,
+    Only if that is of a stronger type than the anchor of every ID at home there, and it is and was no ID's anchor,
     erased ones included.
     """
     candidates = {
@@ -154,7 +152,7 @@ def upgrade(group: Group, owners: dict[int, UserId], users: Iterable[UserId]) ->
     }
     if not candidates:
         return
-    # an anchor that was taken just now is seated in its component, where nothing of its type can be stronger
+    # an anchor that was taken just now is at home in its component, where nothing of its type can be stronger
     stood_on = {number for user in users for number, _ in user.anchors}
     for component, best in candidates.items():
         if best.identifier_id not in stood_on:
@@ -163,9 +161,9 @@ def upgrade(group: Group, owners: dict[int, UserId], users: Iterable[UserId]) ->
             group.upgraded[user_id] = best.identifier_id
 
 
-def _settled(group: Group, user: UserId, fate: Fate, run_seq: int) -> UserId:
+def _settled(group: Group, user: UserId, outcome: Outcome, run_seq: int) -> UserId:
     """The ID's row after this run: the same object where nothing has changed."""
-    status, redirect_to = fate
+    status, redirect_to = outcome
     anchor = group.anchor_of.get(user.user_id)
     if (status, redirect_to, anchor) == (user.status, user.redirect_to, user.anchor):
         return user

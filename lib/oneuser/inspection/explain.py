@@ -20,7 +20,7 @@ from oneuser.inspection.explanation import (
     verdict_on_one,
     verdict_on_two,
 )
-from oneuser.inspection.lookup import USER_ID, Identity, find_owner, find_user, number_of, values_of
+from oneuser.inspection.lookup import USER_ID, Identity, find_owner, find_user, identifier_id_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -138,17 +138,17 @@ class Explainer:
 
     def _chain(self, starts: list[int], ends: list[int]) -> list[Step] | None:
         """Reads the edges of those components alone that a chain with the fewest refusals can pass."""
-        places = self.published.read(COMPONENTS).select("identifier_id", "component_id")
-        wanted = places.join(self._wanted([*starts, *ends], "identifier_id"), on="identifier_id", how="left_semi")
+        labelled = self.published.read(COMPONENTS).select("identifier_id", "component_id")
+        wanted = labelled.join(self._wanted([*starts, *ends], "identifier_id"), on="identifier_id", how="left_semi")
         labels = {row["identifier_id"]: row["component_id"] for row in wanted.collect()}
-        crossings = self._crossings(places).toArrow()
+        crossings = self._crossings(labelled).toArrow()
         pairs = zip(*(crossings.column(name).to_pylist() for name in crossings.column_names), strict=True)
-        # an identifier in no component, such as a void one, is a place of its own
-        from_places, to_places = ([labels.get(number, number) for number in numbers] for numbers in (starts, ends))
-        passed = between(pairs, from_places, to_places)
+        # an identifier in no component, such as an over-shared one, is a part of its own
+        from_parts, to_parts = ([labels.get(number, number) for number in numbers] for numbers in (starts, ends))
+        passed = between(pairs, from_parts, to_parts)
         if not passed:
             return None
-        inside = places.join(self._wanted(passed, "component_id"), on="component_id", how="left_semi")
+        inside = labelled.join(self._wanted(passed, "component_id"), on="component_id", how="left_semi")
         members = inside.select("identifier_id").unionByName(self._wanted(passed, "identifier_id")).distinct()
         edges, refusals = self.published.read(EDGES), self._open_refusals()
         for side in ("src", "dst"):
@@ -156,13 +156,13 @@ class Explainer:
             edges, refusals = (rows.join(end, on=side, how="left_semi") for rows in (edges, refusals))
         return find_chain(map(_evidence, edges.collect()), map(_refusal, refusals.collect()), starts, ends)
 
-    def _crossings(self, places: DataFrame) -> DataFrame:
-        """Pairs of places between which an edge is refused: components, or an identifier that is in none."""
+    def _crossings(self, labelled: DataFrame) -> DataFrame:
+        """Pairs of parts between which an edge is refused: components, or an identifier that is in none."""
         refused = self._open_refusals()
         for side in ("src", "dst"):
-            of_side = places.select(F.col("identifier_id").alias(side), F.col("component_id").alias(f"{side}_label"))
+            of_side = labelled.select(F.col("identifier_id").alias(side), F.col("component_id").alias(f"{side}_label"))
             refused = refused.join(of_side, on=side, how="left")
-        ends = [F.coalesce(f"{side}_label", side).alias(f"{side}_place") for side in ("src", "dst")]
+        ends = [F.coalesce(f"{side}_label", side).alias(f"{side}_part") for side in ("src", "dst")]
         return refused.select(*ends).distinct()
 
     # reading ------------------------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ class Explainer:
                 "explain", "give a User ID or an identifier as TYPE:VALUE, such as email:ann@example.com"
             )
         rules = self.rules.get(id_type)
-        number, spelling = number_of(self.published, self.keys(), id_type=id_type, value=value, rules=rules)
+        number, spelling = identifier_id_of(self.published, self.keys(), id_type=id_type, value=value, rules=rules)
         if number is None:
             raise OneUserError(
                 found=f"no {id_type} like this in the published tables",

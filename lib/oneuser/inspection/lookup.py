@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from oneuser.inspection.reading import Published
 
 USER_ID = re.compile(r"usr_[0-9A-Za-z]{26}")
-_WANTED = "id_type string, id_key binary, place int"
+_WANTED = "id_type string, id_key binary, rank int"
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def find_identifier(
     unmasked: bool = False,
 ) -> Identity:
     """The person who owns an identifier now."""
-    number, spelling = number_of(published, keys, id_type=id_type, value=value, rules=rules)
+    number, spelling = identifier_id_of(published, keys, id_type=id_type, value=value, rules=rules)
     return Identity("unknown") if number is None else find_owner(published, number, spelling, unmasked=unmasked)
 
 
@@ -119,17 +119,17 @@ def find_owner(published: Published, number: int, spelling: str, *, unmasked: bo
     return _describe(published, owner["user_id"], retired_id=None, asked={number: spelling}, unmasked=unmasked)
 
 
-def number_of(
+def identifier_id_of(
     published: Published, keys: Keys, *, id_type: str, value: str, rules: IdTypeSpec | None
 ) -> tuple[int | None, str]:
     """The `identifier_id` of a value with the spelling that is stored; null where it was never seen."""
     spellings = spellings_of(value, id_type, rules)
     hash_value = identifier_hasher(keys, id_type)
-    rows = [(id_type, bytearray(hash_value(text)), place) for place, text in enumerate(spellings)]
+    rows = [(id_type, bytearray(hash_value(text)), rank) for rank, text in enumerate(spellings)]
     wanted = published.warehouse.spark.createDataFrame(rows, _WANTED)
     found = published.read(IDENTIFIERS).join(F.broadcast(wanted), on=["id_type", "id_key"], how="inner")
-    best = found.orderBy("place", "identifier_id").select("identifier_id", "place").first()
-    return (None, value) if best is None else (int(best["identifier_id"]), spellings[best["place"]])
+    best = found.orderBy("rank", "identifier_id").select("identifier_id", "rank").first()
+    return (None, value) if best is None else (int(best["identifier_id"]), spellings[best["rank"]])
 
 
 def spellings_of(value: str, id_type: str, rules: IdTypeSpec | None) -> list[str]:

@@ -68,7 +68,7 @@ class PlannedRefusals:
 
 @dataclass(frozen=True)
 class OverShared:
-    """A value that would be void, because too many people share it, and how many edges are refused over it."""
+    """A value that too many people would share, and how many edges are refused over it."""
 
     identifier: str
     n_edges: int
@@ -89,7 +89,7 @@ class Plan:
         n_minted: New IDs.
         n_events_moved: Events that would get another owner.
         refusals: Refused edges by rule.
-        over_shared: Values that would be void, that with most edges first.
+        over_shared: Values that too many people would share, that with most edges first.
         gates: Each gate and whether it holds.
     """
 
@@ -146,9 +146,9 @@ class _Describer:
     def describe(self) -> Plan:
         merged, split = self._changes(self.before, "merged"), self._changes(self.after, "split_from", "restored")
         merges, splits = (rows.limit(self.limit).collect() for rows in (merged, split))
-        void = self._over_shared().limit(self.limit).collect()
+        over_shared = self._over_shared().limit(self.limit).collect()
         numbers = {row[end] for row in (*merges, *splits) for end in ("edge_src", "edge_dst") if row[end] is not None}
-        names = self._names(numbers | {row["identifier_id"] for row in void})
+        names = self._names(numbers | {row["identifier_id"] for row in over_shared})
         # a stage that was not done again has the metrics of the run that did it
         is_new = self.result.stages["identity"].state == "done"
         metrics = self.result.metrics if is_new else {}
@@ -168,7 +168,7 @@ class _Describer:
             n_minted=n.get("ids_minted", 0),
             n_events_moved=n.get("events_moved", 0),
             refusals=self._refusals(),
-            over_shared=[OverShared(names[row["identifier_id"]], row["n"]) for row in void],
+            over_shared=[OverShared(names[row["identifier_id"]], row["n"]) for row in over_shared],
             gates=check_gates(self.config.gates, metrics),
         )
 
@@ -215,10 +215,12 @@ class _Describer:
         return [PlannedRefusals(row["rule"], row["n_refused"], row["n_opened"], row["n_closed"]) for row in rows]
 
     def _over_shared(self) -> DataFrame:
-        """`identifier_id`, `n`: the void ends of refused edges; they are in no component."""
-        void = (F.col("rule") == "over_shared") & F.col("closed_run").isNull()
+        """`identifier_id`, `n`: the over-shared ends of refused edges; they are in no component."""
+        is_over_shared = (F.col("rule") == "over_shared") & F.col("closed_run").isNull()
         ends = (
-            self.after.read(REFUSED_EDGES).where(void).select(F.explode(F.array("src", "dst")).alias("identifier_id"))
+            self.after.read(REFUSED_EDGES)
+            .where(is_over_shared)
+            .select(F.explode(F.array("src", "dst")).alias("identifier_id"))
         )
         outside = ends.join(self.after.read(COMPONENTS), on="identifier_id", how="left_anti")
         return outside.groupBy("identifier_id").agg(F.count(F.lit(1)).alias("n")).orderBy(F.desc("n"), "identifier_id")

@@ -27,7 +27,7 @@ ROW_TYPES = {
     "is_known": "boolean",
     "src": "bigint",
     "dst": "bigint",
-    "carried": "array<bigint>",
+    "observed": "array<bigint>",
 }
 
 _FOUND_COLUMNS: list[tuple[str, pa.DataType]] = [
@@ -78,4 +78,4 @@ def _component(rows: pa.RecordBatch) -> tuple[dict[int, bool], list[tuple[int, i
     members, edges, messages = (rows.filter(pa.array(kind == one)) for one in (MEMBER_ROW, EDGE_ROW, MESSAGE_ROW))
     known = zip(plain_values(members.column("identifier_id")), plain_values(members.column("is_known")), strict=True)
     pairs = zip(plain_values(edges.column("src")), plain_values(edges.column("dst")), strict=True)
-    return dict(known), list(pairs), plain_values(messages.column("carried"))
+    return dict(known), list(pairs), plain_values(messages.column("observed"))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from oneuser.inspection.reading import Published
 
 # links of identifiers that their message carries; readings of a previousId are linked by an alias alone
-_CARRIED = ("event", "alias")
+_OBSERVED = ("event", "alias")
 _FEW = 2  # of three identifiers or more, two stay linked when one goes
 
 
@@ -70,7 +70,7 @@ def rank_suspects(
     parts = [
         members.withColumn("row_kind", F.lit(shape.MEMBER_ROW)),
         _edges_inside(edges, members).withColumn("row_kind", F.lit(shape.EDGE_ROW)),
-        _carried_together(event_identifiers, members).withColumn("row_kind", F.lit(shape.MESSAGE_ROW)),
+        _observed_together(event_identifiers, members).withColumn("row_kind", F.lit(shape.MESSAGE_ROW)),
     ]
     rows = reduce(DataFrame.unionByName, [part.select(*_row_columns(part)) for part in parts])
     clustered = cluster(rows, "component_id", *shape.SORTED_BY)
@@ -108,17 +108,19 @@ def _edges_inside(edges: DataFrame, members: DataFrame) -> DataFrame:
     return inside.join(of_src, on="src", how="inner").join(of_dst, on=["dst", "component_id"], how="inner")
 
 
-def _carried_together(event_identifiers: DataFrame, members: DataFrame) -> DataFrame:
+def _observed_together(event_identifiers: DataFrame, members: DataFrame) -> DataFrame:
     """What messages carry of a component, three identifiers or more, the best one first; each combination once."""
-    carried = event_identifiers.where(F.col("link").isin(*_CARRIED)).select("message_key", "identifier_id", "type_rank")
+    observed = event_identifiers.where(F.col("link").isin(*_OBSERVED)).select(
+        "message_key", "identifier_id", "type_rank"
+    )
     best_first = F.sort_array(F.collect_set(F.struct("strength", "type_rank", "identifier_id")))
     messages = (
-        carried.join(members, on="identifier_id", how="inner")
+        observed.join(members, on="identifier_id", how="inner")
         .groupBy("message_key", "component_id")
         .agg(best_first.alias("sorted"))
     )
-    numbers = F.array_distinct(F.col("sorted.identifier_id")).alias("carried")
-    return messages.select("component_id", numbers).where(F.size("carried") > _FEW).distinct()
+    numbers = F.array_distinct(F.col("sorted.identifier_id")).alias("observed")
+    return messages.select("component_id", numbers).where(F.size("observed") > _FEW).distinct()
 
 
 def _row_columns(rows: DataFrame) -> list[Column]:

@@ -19,7 +19,7 @@ _SHAPE = "categoryPreferences map<string,boolean>"
 
 
 def find_consenting(
-    events: DataFrame, usable: DataFrame, *, purposes: Collection[str], known_types: Collection[str]
+    events: DataFrame, eligible: DataFrame, *, purposes: Collection[str], known_types: Collection[str]
 ) -> DataFrame:
     """`message_key` of the messages that may link.
 
@@ -29,7 +29,7 @@ def find_consenting(
 
     Args:
         events: Rows of `events`.
-        usable: Rows of `usable_identifiers`.
+        eligible: Rows of `eligible_identifiers`.
         purposes: Purposes without which no message links; at least one.
         known_types: Id types that name a person: a signal belongs to the known identifiers of its message, or to the
             anonymous ones where it has no known one.
@@ -43,19 +43,19 @@ def find_consenting(
     agrees = F.forall(
         F.array(*[F.coalesce(F.col("preferences")[name], F.lit(False)) for name in sorted(purposes)]), lambda x: x
     )
-    refusing = _refusing(told, usable, purposes=purposes, known_types=known_types)
-    under_refusal = usable.join(refusing, on="identifier_id", how="left_semi").select("message_key").distinct()
+    refusing = _refusing(told, eligible, purposes=purposes, known_types=known_types)
+    under_refusal = eligible.join(refusing, on="identifier_id", how="left_semi").select("message_key").distinct()
     return told.where(agrees).select("message_key").join(under_refusal, on="message_key", how="left_anti")
 
 
 def _refusing(
-    told: DataFrame, usable: DataFrame, *, purposes: Collection[str], known_types: Collection[str]
+    told: DataFrame, eligible: DataFrame, *, purposes: Collection[str], known_types: Collection[str]
 ) -> DataFrame:
     """`identifier_id` of the identifiers whose latest signal about one of the purposes is a refusal."""
     named = F.array(*[F.struct(F.lit(p).alias("purpose"), F.col("preferences")[p].alias("granted")) for p in purposes])
     signals = told.select("message_key", F.explode(named).alias("signal")).where(F.col("signal.granted").isNotNull())
     is_known = F.col("id_type").isin(*sorted(known_types))
-    carriers = usable.select("message_key", "identifier_id", "event_time", is_known.alias("is_known"))
+    carriers = eligible.select("message_key", "identifier_id", "event_time", is_known.alias("is_known"))
     has_known = carriers.groupBy("message_key").agg(F.bool_or("is_known").alias("has_known"))
     belongs = (
         signals.join(has_known, on="message_key", how="inner")

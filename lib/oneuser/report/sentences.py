@@ -128,14 +128,14 @@ def _protection(data: ReportData) -> str:
 
 
 def _over_shared(data: ReportData) -> str:
-    void, nearly = data.protection.over_shared, data.protection.nearly_over_shared
-    if void is None or nearly is None:
+    over_shared, nearly = data.protection.over_shared, data.protection.nearly_over_shared
+    if over_shared is None or nearly is None:
         return ""
-    if not void and not nearly:
+    if not over_shared and not nearly:
         return "No value is shared by nearly as many people as its bound allows."
     return (
-        f"{void:,} values are shared by more people than their bound allows, and are nobody’s; {nearly:,} more have "
-        "reached 80 % of it."
+        f"{over_shared:,} values are shared by more people than their bound allows, and are nobody’s; {nearly:,} more "
+        "have reached 80 % of it."
     )
 
 

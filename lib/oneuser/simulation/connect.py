@@ -50,7 +50,7 @@ def decide_by_group(members: Collection[Member], users: Collection[UserId], rule
         whole.changed.extend(part.changed)
         whole.lineage.extend(part.lineage)
     whole.changed.sort(key=lambda user: user.user_id)
-    whole.lineage.sort(key=lambda row: row.place)
+    whole.lineage.sort(key=lambda row: row.sort_key)
     return whole
 
 

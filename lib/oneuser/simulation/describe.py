@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneuser.simulation.outcome import (
+from oneuser.simulation.results import (
     Change,
     Contested,
     Interval,
@@ -15,9 +15,9 @@ from oneuser.simulation.outcome import (
     Run,
     ShownIdentifier,
 )
-from oneuser.simulation.reader import line_of
-from oneuser.simulation.text import written_time
-from oneuser.simulation.world import CARRIED
+from oneuser.simulation.simulation_text import written_time
+from oneuser.simulation.statement_reader import line_of
+from oneuser.simulation.world import OBSERVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ def name_user_ids(runs: Iterable[Played]) -> dict[str, str]:
     """A short name for each User ID ever published: P1, P2 ... in the order of publication."""
     published = {user.user_id: user.published for run in runs for user in run.resolution.ledger_changes}
     ordered = sorted(published, key=lambda user_id: published[user_id])
-    return {user_id: f"P{place}" for place, user_id in enumerate(ordered, start=1)}
+    return {user_id: f"P{ordinal}" for ordinal, user_id in enumerate(ordered, start=1)}
 
 
 def describe_run(played: Played, names: Mapping[str, str], before: Run | None) -> Run:
@@ -52,7 +52,7 @@ def describe_run(played: Played, names: Mapping[str, str], before: Run | None) -
         refused=refused,
         admitted=tuple(edge for edge in (before.refused if before else ()) if edge not in still_refused),
         contested=described.contested(),
-        void=described.shown(played.resolution.identifiers[number] for number in played.resolution.voids),
+        over_shared=described.shown(played.resolution.identifiers[number] for number in played.resolution.over_shared),
         blocked=described.shown(played.world.blocked),
         events=described.events(),
         notes=played.notes,
@@ -81,7 +81,7 @@ class _Description:
             Person(self._names[user_id], user_id, kinds[user_id], self.shown(members), self.shown(members & contested))
             for user_id, members in resolution.people().items()
         ]
-        return tuple(sorted(people, key=lambda person: _place(person.name)))
+        return tuple(sorted(people, key=lambda person: _ordinal(person.name)))
 
     def user_ids(self) -> tuple[PublishedId, ...]:
         ids = [
@@ -94,7 +94,7 @@ class _Description:
             )
             for user in self._resolution.state.ledger.values()
         ]
-        return tuple(sorted(ids, key=lambda one: _place(one.name)))
+        return tuple(sorted(ids, key=lambda one: _ordinal(one.name)))
 
     def changes(self) -> tuple[Change, ...]:
         rows = [
@@ -106,7 +106,7 @@ class _Description:
             )
             for row in self._played.lineage
         ]
-        return tuple(sorted(rows, key=lambda row: (_place(row.name), row.change, row.other or "")))
+        return tuple(sorted(rows, key=lambda row: (_ordinal(row.name), row.change, row.other or "")))
 
     def refused(self) -> tuple[Refusal, ...]:
         edges = []
@@ -136,7 +136,7 @@ class _Description:
             OwnedEvent(
                 line_of(message.key),
                 written_time(message.at),
-                self.shown({link.identifier for link in message.links if link.link in CARRIED}),
+                self.shown({link.identifier for link in message.links if link.link in OBSERVED}),
                 None if (owner := owners[message.key]) is None else self._names[owner],
             )
             for message in sorted(self._played.world.messages, key=lambda message: message.moment)
@@ -149,7 +149,7 @@ class _Description:
         return ShownIdentifier(found.id_type, found.value)
 
 
-def _place(name: str) -> int:
+def _ordinal(name: str) -> int:
     return int(name[1:])
 
 

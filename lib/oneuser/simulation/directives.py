@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, Literal
 
 from oneuser.config.base import Place
-from oneuser.simulation.statements import (
+from oneuser.simulation.lines import (
     Block,
     Erase,
     Linked,

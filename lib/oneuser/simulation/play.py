@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 from oneuser.events.identifiers import Identifier
 from oneuser.identity.ledger import end_person
-from oneuser.simulation.reader import Note, StatementReader
-from oneuser.simulation.resolve import resolve
-from oneuser.simulation.rulebook import KEYS, Rulebook
-from oneuser.simulation.statements import (
+from oneuser.simulation.lines import (
     Block,
     Erase,
     Event,
@@ -22,6 +19,9 @@ from oneuser.simulation.statements import (
     Unlinked,
     Unsuppress,
 )
+from oneuser.simulation.resolve import resolve
+from oneuser.simulation.rulebook import KEYS, Rulebook
+from oneuser.simulation.statement_reader import Note, StatementReader
 from oneuser.simulation.world import (
     ImportedLink,
     ManualRule,
@@ -148,7 +148,7 @@ class _Deployment:
         last = self._last
         if found is None:
             return []
-        person = self._state.owners.get(self._state.numbers.get(found, 0))
+        person = self._state.owners.get(self._state.identifier_ids.get(found, 0))
         if last is None or person is None:
             reader.refuse(statement.line, "nobody has it: expected an identifier of somebody in the last run")
             return []
@@ -156,7 +156,7 @@ class _Deployment:
         self._suppressed |= {
             member
             for member in last.people()[person]
-            if types[member.id_type].known and self._state.numbers[member] not in last.contested
+            if types[member.id_type].known and self._state.identifier_ids[member] not in last.contested
         }
         self._messages = [
             message
@@ -170,13 +170,13 @@ class _Deployment:
         return lineage
 
     def _world(self) -> World:
-        carried = {link.identifier for message in self._messages for link in message.links}
+        observed = {link.identifier for message in self._messages for link in message.links}
         linked = {end for link in self._links for end in (link.a, link.b)}
         return World(
             messages=tuple(self._messages),
             links=tuple(self._links),
             manual=tuple(self._manual.values()),
-            blocked=self._rulebook.blocked_among(carried | linked),
+            blocked=self._rulebook.blocked_among(observed | linked),
         )
 
     def _roll_back(self, statement: Rollback, reader: StatementReader) -> Rollback:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from oneuser.simulation.describe import join_identifiers
-from oneuser.simulation.outcome import Change, Contested, OwnedEvent, RolledBack, Run
+from oneuser.simulation.results import Change, Contested, OwnedEvent, RolledBack, Run
 
 _INDENT = "  "
 _WORDS = {
     "merged": "{name} is merged into {other}",
     "restored": "{name} is back, no longer {other}",
-    "anchored": "{name} stands on {identifier}",
+    "anchored": "the anchor of {name} is {identifier}",
     "vacated": "{name} is vacant",
     "erased": "{name} is erased",
 }
@@ -53,7 +53,7 @@ def _run_lines(run: Run, *, events: bool) -> Iterator[str]:
     yield from _listed("refused", (f"{edge.a} | {edge.b} ({edge.rule})" for edge in run.refused))
     yield from _listed("no longer refused", (f"{edge.a} | {edge.b} ({edge.rule})" for edge in run.admitted))
     yield from _listed("contested", (_contested_text(found) for found in run.contested))
-    yield from _listed("over-shared", map(str, run.void))
+    yield from _listed("over-shared", map(str, run.over_shared))
     yield from _listed("blocked", map(str, run.blocked))
     yield from _listed("note", (f"line {note.line}: {note.text}" for note in run.notes))
     if events and run.events:

@@ -14,7 +14,8 @@ from oneuser.identity import claims
 from oneuser.identity.ledger import Member
 from oneuser.identity.minting import Mint
 from oneuser.identity.succession import Rules as LedgerRules
-from oneuser.simulation.admission import (
+from oneuser.simulation.connect import decide_by_group
+from oneuser.simulation.edge_admission import (
     Admission,
     Pairings,
     admit,
@@ -22,16 +23,15 @@ from oneuser.simulation.admission import (
     gather_pairings,
     over_shared_edges,
 )
-from oneuser.simulation.connect import decide_by_group
-from oneuser.simulation.linking import (
-    Carried,
+from oneuser.simulation.message_readings import (
+    Observed,
     Reading,
+    assign_identifier_ids,
     find_alias_classes,
-    find_voids,
-    number_identifiers,
+    find_over_shared,
     read_messages,
 )
-from oneuser.simulation.world import CARRIED, Kind, Resolution, Rules, State, World
+from oneuser.simulation.world import OBSERVED, Kind, Resolution, Rules, State, World
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -52,7 +52,7 @@ class _Graph:
     readings: list[Reading]
     identifiers: dict[int, Identifier]
     vertices: dict[int, Vertex]
-    voids: frozenset[int]
+    over_shared: frozenset[int]
     first_seen: dict[int, Moment]
     admission: Admission
 
@@ -69,9 +69,11 @@ def resolve(world: World, state: State, rules: Rules, run_seq: int) -> Resolutio
     Returns:
         The same for every order of what the world holds, but for the numbers of identifiers.
     """
-    numbers = number_identifiers(world, state.numbers)
-    world = replace(world, manual=tuple(rule for rule in world.manual if rule.a in numbers and rule.b in numbers))
-    graph = _build_graph(world, rules, numbers)
+    identifier_ids = assign_identifier_ids(world, state.identifier_ids)
+    world = replace(
+        world, manual=tuple(rule for rule in world.manual if rule.a in identifier_ids and rule.b in identifier_ids)
+    )
+    graph = _build_graph(world, rules, identifier_ids)
     admission = graph.admission
     intervals = _divide(graph)
     decision = _decide(graph, intervals, state, rules, run_seq)
@@ -84,7 +86,7 @@ def resolve(world: World, state: State, rules: Rules, run_seq: int) -> Resolutio
         components=components,
         users=decision.owners,
         kinds=_kinds(graph),
-        voids=graph.voids,
+        over_shared=graph.over_shared,
         refusals=tuple(sorted(admission.refusals, key=lambda edge: (edge.src, edge.dst, edge.rule))),
         contested=admission.contested,
         cut_off=admission.cut_off,
@@ -92,29 +94,29 @@ def resolve(world: World, state: State, rules: Rules, run_seq: int) -> Resolutio
         owners=_own_messages(graph, lasting, decision),
         ledger_changes=tuple(decision.changed),
         lineage=tuple(decision.lineage),
-        state=State(numbers, ledger, {number: decision.owners[label] for number, label in components.items()}),
+        state=State(identifier_ids, ledger, {number: decision.owners[label] for number, label in components.items()}),
     )
 
 
-def _build_graph(world: World, rules: Rules, numbers: Mapping[Identifier, int]) -> _Graph:
-    readings = read_messages(world, rules, numbers)
-    excluded = excluded_pairs(world, numbers)
+def _build_graph(world: World, rules: Rules, identifier_ids: Mapping[Identifier, int]) -> _Graph:
+    readings = read_messages(world, rules, identifier_ids)
+    excluded = excluded_pairs(world, identifier_ids)
     classes = find_alias_classes(readings, rules, excluded)
-    voids = frozenset(find_voids(readings, classes))
-    pairings = gather_pairings(readings, world, rules, numbers, voids=voids)
-    first_seen = _first_seen(readings, voids)
-    identifiers = {number: identifier for identifier, number in numbers.items()}
+    over_shared = frozenset(find_over_shared(readings, classes))
+    pairings = gather_pairings(readings, world, rules, identifier_ids, over_shared=over_shared)
+    first_seen = _first_seen(readings, over_shared)
+    identifiers = {number: identifier for identifier, number in identifier_ids.items()}
     vertices = _vertices(identifiers, first_seen, pairings, rules, classes)
     admission = admit(vertices, pairings, excluded, rules)
-    admission.refusals.extend(over_shared_edges(readings, voids))
-    return _Graph(readings, identifiers, vertices, voids, first_seen, admission)
+    admission.refusals.extend(over_shared_edges(readings, over_shared))
+    return _Graph(readings, identifiers, vertices, over_shared, first_seen, admission)
 
 
-def _first_seen(readings: Iterable[Reading], voids: Collection[int]) -> dict[int, Moment]:
-    """When each identifier in the graph was carried first."""
+def _first_seen(readings: Iterable[Reading], over_shared: Collection[int]) -> dict[int, Moment]:
+    """When each identifier in the graph was observed first."""
     first: dict[int, Moment] = {}
     for reading in readings:
-        for member in reading.without(voids):
+        for member in reading.without(over_shared):
             moment = reading.message.moment
             first[member.number] = min(first.get(member.number, moment), moment)
     return first
@@ -145,10 +147,10 @@ def _divide(graph: _Graph) -> dict[int, list[Interval]]:
     events: dict[int, list[ClaimEvent]] = defaultdict(list)
     for reading in graph.readings:
         if reading.is_linking:
-            members = reading.without(graph.voids)
+            members = reading.without(graph.over_shared)
             for member in members:
                 if member.number in graph.admission.contested:
-                    others = tuple(_carrier(m, graph) for m in members if m.number != member.number)
+                    others = tuple(_companion(m, graph) for m in members if m.number != member.number)
                     events[member.number].append(claims.ClaimEvent(reading.message.moment, others))
     intervals = {}
     for number in sorted(graph.admission.contested):
@@ -158,9 +160,9 @@ def _divide(graph: _Graph) -> dict[int, list[Interval]]:
     return intervals
 
 
-def _carrier(member: Carried, graph: _Graph) -> claims.Carrier:
+def _companion(member: Observed, graph: _Graph) -> claims.Companion:
     component = graph.admission.components[member.number]
-    return claims.Carrier(member.number, component, member.rules.priority, member.key, member.rules.is_known)
+    return claims.Companion(member.number, component, member.rules.priority, member.key, member.rules.is_known)
 
 
 def _decide(
@@ -189,11 +191,11 @@ def _kinds(graph: _Graph) -> dict[int, Kind]:
     for number, label in graph.admission.components.items():
         members[label].append(number)
     kinds: dict[int, Kind] = {}
-    for label, numbers in members.items():
-        if graph.admission.cut_off.issuperset(numbers):
+    for label, identifier_ids in members.items():
+        if graph.admission.cut_off.issuperset(identifier_ids):
             kinds[label] = "residual"
         else:
-            kinds[label] = "known" if any(graph.vertices[number].is_known for number in numbers) else "anonymous"
+            kinds[label] = "known" if any(graph.vertices[number].is_known for number in identifier_ids) else "anonymous"
     return kinds
 
 
@@ -204,10 +206,10 @@ def _own_messages(
     contested = graph.admission.contested
     owners: dict[bytes, str | None] = {}
     for reading in graph.readings:
-        carried = [member for member in reading.without(graph.voids) if member.link in CARRIED]
+        observed = [member for member in reading.without(graph.over_shared) if member.link in OBSERVED]
         owners[reading.message.key] = None
-        if carried and reading.owns:
-            best = min(carried, key=lambda m: (not m.rules.is_known, m.number in contested, m.rank))
+        if observed and reading.owns:
+            best = min(observed, key=lambda m: (not m.rules.is_known, m.number in contested, m.rank))
             component: int | None = graph.admission.components[best.number]
             if best.number in contested:
                 component = _owner_at(intervals[best.number], reading.message.moment)

@@ -22,7 +22,7 @@ from oneuser.events.identifiers import Identifier, IdentifierReader
 from oneuser.events.normalise import make_normaliser
 from oneuser.events.spec import id_type_specs
 from oneuser.privacy.keys import read_keys
-from oneuser.simulation.statements import Block, Setting
+from oneuser.simulation.lines import Block, Setting
 from oneuser.simulation.world import ManualRule
 from oneuser.stages.graph.manual_pairs import normalised_rules
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.simulation.describe import describe_run, name_user_ids
-from oneuser.simulation.outcome import RolledBack, Run
 from oneuser.simulation.play import Played, play
 from oneuser.simulation.render import render
+from oneuser.simulation.results import RolledBack, Run
 from oneuser.simulation.rulebook import Rulebook, RulesSource, load_rules
-from oneuser.simulation.text import read_text
+from oneuser.simulation.simulation_text import read_text
 
 if TYPE_CHECKING:
-    from oneuser.simulation.outcome import Change, Contested, OwnedEvent, Person, PublishedId, Refusal
+    from oneuser.simulation.results import Change, Contested, OwnedEvent, Person, PublishedId, Refusal
 
 
 @dataclass(frozen=True, repr=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from oneuser.simulation.statements import Named
+from oneuser.simulation.lines import Named
 
 _IDENTIFIER = re.compile(r"([A-Za-z_]\w*)\s*:\s*(.*)", re.DOTALL)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from oneuser.identity.claims import Interval
     from oneuser.identity.ledger import LineageRow, Moment, Survivor, UserId
 
-CARRIED = ("event", "alias")
+OBSERVED = ("event", "alias")
 Pair = tuple[int, int]  # identifier_ids, the smaller first
 Kind = Literal["known", "anonymous", "residual"]
 RefusalRule = Literal["unique", "limit", "size", "exclude", "over_shared"]
@@ -37,7 +37,7 @@ class Message:
 
     @property
     def moment(self) -> Moment:
-        """Its place in the order of events."""
+        """Its rank in the order of events."""
         return (self.at, self.key)
 
     @property
@@ -130,7 +130,7 @@ def declared_rules(identity: IdentityRules, consent: ConsentRules, keys: Keys) -
 class State:
     """What is kept from run to run: identifier numbers, the ledger, and the last `identifier_map`."""
 
-    numbers: Mapping[Identifier, int] = field(default_factory=dict)
+    identifier_ids: Mapping[Identifier, int] = field(default_factory=dict)
     ledger: Mapping[str, UserId] = field(default_factory=dict)
     owners: Mapping[int, str] = field(default_factory=dict)
 
@@ -155,7 +155,7 @@ class Resolution:
         components: Component of each identifier in the graph; the label is its smallest number.
         users: Live User ID of each component.
         kinds: Kind of each component.
-        voids: Over-shared identifiers; they are in no component.
+        over_shared: Over-shared identifiers; they are in no component.
         refusals: Refused edges, in order of their ends.
         contested: Contested identifiers.
         cut_off: Those that `limit` or `size` cut off.
@@ -171,7 +171,7 @@ class Resolution:
     components: Mapping[int, int]
     users: Mapping[int, str]
     kinds: Mapping[int, Kind]
-    voids: frozenset[int]
+    over_shared: frozenset[int]
     refusals: tuple[RefusedEdge, ...]
     contested: frozenset[int]
     cut_off: frozenset[int]

@@ -14,7 +14,7 @@ from oneuser.graph.blocked import find_blocked
 from oneuser.graph.certification import gather_evidence, judge
 from oneuser.graph.components import connect
 from oneuser.graph.edges import build_edges, find_pairs
-from oneuser.graph.linking import linking_messages, usable_identifiers
+from oneuser.graph.linking_messages import eligible_identifiers, linking_messages
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 TYPES = {"user_id": 1, "email": 2, "anonymous_id": 9}
@@ -33,8 +33,8 @@ def links(spark: SparkSession, *rows: Link) -> DataFrame:
 
 
 def edges_of(rows: DataFrame, blocked: DataFrame | None = None) -> DataFrame:
-    usable = usable_identifiers(rows, blocked, priorities=TYPES)
-    return build_edges(find_pairs(linking_messages(usable, unique_priorities=())))
+    eligible = eligible_identifiers(rows, blocked, priorities=TYPES)
+    return build_edges(find_pairs(linking_messages(eligible, unique_priorities=())))
 
 
 def pairs(edges: DataFrame) -> set[tuple[int, int, str, int]]:
@@ -69,9 +69,9 @@ def test_a_previous_id_is_a_cookie_if_a_message_carries_it_as_one_and_else_a_log
         ("m5", 1, "anonymous_id", 0, "previous_anonymous"),
         ("m5", 11, "user_id", 1, "previous_user"),
     ]
-    carried = [("m1", 1, "anonymous_id", 0, "event")]
+    observed = [("m1", 1, "anonymous_id", 0, "event")]
 
-    as_cookie = edges_of(links(spark, *alias, *carried))
+    as_cookie = edges_of(links(spark, *alias, *observed))
     as_login = edges_of(links(spark, *alias))
 
     assert pairs(as_cookie) == {(1, 10, "alias", 1)}

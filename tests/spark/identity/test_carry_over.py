@@ -22,7 +22,7 @@ from oneuser.identity.carry_over import (
     decided_user_ids,
 )
 from oneuser.identity.ledger import Member
-from tests.unit.identity.worlds import DEPLOYMENT, SECRET, TYPES, World, number_of
+from tests.unit.identity.worlds import DEPLOYMENT, SECRET, TYPES, World, identifier_id_of
 
 KEYS = Keys(DEPLOYMENT, "k1", b"i" * 32, b"m" * 32, SECRET)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,7 +76,7 @@ def carry_over(spark: SparkSession, world: World, members: list[Member], **more:
 def members_of(world: World, *components: str) -> list[Member]:
     """Labelled as components are: by the smallest identifier."""
     return [
-        world.member(name, min(map(number_of, text.split()))) for text in components for name in text.split()
+        world.member(name, min(map(identifier_id_of, text.split()))) for text in components for name in text.split()
     ]  # fmt: skip
 
 
@@ -137,10 +137,10 @@ def test_a_merge_names_the_new_edge_that_caused_it(spark: SparkSession) -> None:
         [
             (src, dst, "event", 1, at(time), bytes([time]), at(time), bytes([time]), None, run, run)
             for src, dst, time, run in (
-                (number_of("b1"), number_of("u1"), 1, 1),
-                (number_of("b2"), number_of("e2"), 2, 1),
-                (number_of("b1"), number_of("b2"), 4, 2),
-                (number_of("b1"), number_of("e2"), 5, 2),
+                (identifier_id_of("b1"), identifier_id_of("u1"), 1, 1),
+                (identifier_id_of("b2"), identifier_id_of("e2"), 2, 1),
+                (identifier_id_of("b1"), identifier_id_of("b2"), 4, 2),
+                (identifier_id_of("b1"), identifier_id_of("e2"), 5, 2),
             )
         ],
         EDGES.schema,
@@ -152,7 +152,15 @@ def test_a_merge_names_the_new_edge_that_caused_it(spark: SparkSession) -> None:
 
     # then
     assert [tuple(row) for row in rows] == [
-        (2, "merged", before["e2 b2"], before["u1 b1"], number_of("e2"), number_of("b1"), number_of("b2"))
+        (
+            2,
+            "merged",
+            before["e2 b2"],
+            before["u1 b1"],
+            identifier_id_of("e2"),
+            identifier_id_of("b1"),
+            identifier_id_of("b2"),
+        )
     ]
 
 

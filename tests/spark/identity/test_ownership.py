@@ -9,10 +9,10 @@ from pyspark.sql import DataFrame, SparkSession
 
 from oneuser.contracts.graph import COMPONENTS, EVENT_IDENTIFIERS
 from oneuser.contracts.identity import IDENTIFIER_MAP, IDENTIFIER_OWNERSHIP
-from oneuser.graph.linking import carried_identifiers, linking_messages, usable_identifiers
+from oneuser.graph.linking_messages import eligible_identifiers, linking_messages, observed_identifiers
 from oneuser.identity.claims_rows import divide_batches
 from oneuser.identity.history import as_of_run, record_ownership, record_users
-from oneuser.identity.ownership import build_claims, build_ownership, divide_claims, find_seats
+from oneuser.identity.ownership import build_claims, build_ownership, divide_claims, find_owners_over_time
 from oneuser.identity.resolution import resolve_events
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -35,7 +35,7 @@ def at(message: str) -> datetime:
     return MONDAY + timedelta(hours=int(message[1:]))
 
 
-def carried(spark: SparkSession) -> DataFrame:
+def observed(spark: SparkSession) -> DataFrame:
     kind = {number: id_type for number, id_type, _, _ in PLACES}
     rows = [
         (
@@ -60,8 +60,8 @@ def components(spark: SparkSession) -> DataFrame:
 
 
 def intervals(spark: SparkSession, policy: Any) -> DataFrame:
-    usable = usable_identifiers(carried(spark), None, priorities=TYPES)
-    messages = linking_messages(usable, unique_priorities=[1])
+    eligible = eligible_identifiers(observed(spark), None, priorities=TYPES)
+    messages = linking_messages(eligible, unique_priorities=[1])
     claims = build_claims(components(spark), messages, priorities=TYPES, known_types=KNOWN)
     return divide_claims(claims, policy=policy, divide=divide_batches)
 
@@ -87,7 +87,7 @@ def owned(spark: SparkSession, policy: str) -> dict[str, tuple[str | None, str |
     ownership = build_ownership(people, intervals(spark, policy), owners(spark))
     rows = resolve_events(
         events,
-        carried_identifiers(carried(spark), None, priorities=TYPES),
+        observed_identifiers(observed(spark), None, priorities=TYPES),
         people,
         ownership,
         unique_priorities=[1],
@@ -124,7 +124,7 @@ def test_a_contested_identifier_has_an_interval_for_each_owner_and_the_others_ha
     assert spans[3, 0] == ("usr_1", None, change)
     assert spans[3, 1] == ("usr_2", change, None)
     assert {key for key in spans if key[0] != 3} == {(1, 0), (2, 0), (4, 0), (5, 0)}
-    assert [list(row["owners"]) for row in find_seats(divided).collect()] == [[1, 2]]
+    assert [list(row["owners"]) for row in find_owners_over_time(divided).collect()] == [[1, 2]]
 
 
 def test_history_supersedes_what_changes_and_can_be_read_as_of_any_run(spark: SparkSession) -> None:

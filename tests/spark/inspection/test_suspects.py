@@ -33,7 +33,7 @@ def tables(spark: SparkSession) -> tuple[DataFrame, DataFrame, DataFrame, DataFr
     ]  # fmt: skip
     placed = [(n, c, t, bytes([n]), False, False, MONDAY, b"k", MONDAY, n) for c, n, t in PLACES]
     edges = [(a, b, "event", 1, MONDAY, b"k", MONDAY, b"k", None, 1, 1) for a, b in PAIRS]
-    carried = [
+    observed = [
         (message.encode(), n, kind[n], 0, MONDAY, "event", len(numbers), 1)
         for message, numbers in MESSAGES.items()
         for n in numbers
@@ -42,7 +42,7 @@ def tables(spark: SparkSession) -> tuple[DataFrame, DataFrame, DataFrame, DataFr
         spark.createDataFrame(mapped, IDENTIFIER_MAP.schema),
         spark.createDataFrame(placed, COMPONENTS.schema),
         spark.createDataFrame(edges, EDGES.schema),
-        spark.createDataFrame(carried, EVENT_IDENTIFIERS.schema),
+        spark.createDataFrame(observed, EVENT_IDENTIFIERS.schema),
     )
 
 

@@ -26,8 +26,8 @@ def replay_plainly(group: Group, bounds: Bounds) -> Replayed:
             one |= other
             sets.remove(other)
     labels = {number: min(members) for members in sets for number in members}
-    standing = [(edge, rule) for edge, rule in tried if labels[edge.src] != labels[edge.dst]]
-    return Replayed(labels, [Refusal(edge.src, edge.dst, rule) for edge, rule in standing])  # type: ignore[arg-type]
+    lasting = [(edge, rule) for edge, rule in tried if labels[edge.src] != labels[edge.dst]]
+    return Replayed(labels, [Refusal(edge.src, edge.dst, rule) for edge, rule in lasting])  # type: ignore[arg-type]
 
 
 def broken_rule(

@@ -127,7 +127,7 @@ def test_the_first_rule_that_is_broken_names_the_refusal(excluded: str, limits: 
     assert outcome(group, limits) == (["u1", "u2"], [f"{rule} u1 u2"])
 
 
-def test_a_refusal_does_not_stand_where_later_edges_join_its_ends() -> None:
+def test_a_refusal_does_not_hold_where_later_edges_join_its_ends() -> None:
     # given u3 renames u1 and u4 renames u2, when the pair of u1 and u2 takes both after they were kept apart
     group = Group.of("u1 u2 u3 u4", ("u3 u4", 9), ("u1 u3", 5), ("u2 u4", 4), aliases="u1=u3 u2=u4")
     assert outcome(group, bounds("u"))[1] == ["unique u3 u4"]

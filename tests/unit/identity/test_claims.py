@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from oneuser.identity import claims_rows as shape
-from oneuser.identity.claims import Carrier, ClaimEvent, Contested, Interval, Policy, apply_policy, divide
+from oneuser.identity.claims import ClaimEvent, Companion, Contested, Interval, Policy, apply_policy, divide
 from oneuser.identity.claims_rows import divide_batches
 
 # type by the first letter: priority, whether it is known
@@ -22,9 +22,9 @@ EMAIL = Contested(901, 90, 2, is_known=True)
 PHONE = Contested(902, 90, 3, is_known=True)
 
 
-def carrier(name: str) -> Carrier:
+def carrier(name: str) -> Companion:
     priority, is_known = TYPES[name[0]]
-    return Carrier(ord(name[0]) * 100 + int(name[1:]), int(name[1:]), priority, name, is_known)
+    return Companion(ord(name[0]) * 100 + int(name[1:]), int(name[1:]), priority, name, is_known)
 
 
 def event(at: int, names: str, message: bytes = b"m") -> ClaimEvent:
@@ -78,7 +78,7 @@ def test_without_any_claim_whatever_it_was_carried_with_counts() -> None:
 
 
 def test_an_anonymous_type_of_strong_priority_makes_no_claim_but_is_the_best_beside_a_known_one() -> None:
-    strong = Carrier(1, 1, 0, "x", is_known=False)
+    strong = Companion(1, 1, 0, "x", is_known=False)
 
     assert owners(DEVICE, ClaimEvent((1, b"m"), (strong,)), event(2, "u2")) == [(None, 2)]
     assert owners(DEVICE, ClaimEvent((1, b"m"), (strong, carrier("u2")))) == [(None, 1)]
@@ -203,7 +203,7 @@ def interval_rows(contested: Contested, events: list[ClaimEvent], policy: Policy
                 "identifier_id": contested.identifier_id, "interval": number, "owner_component": span.owner,
                 "valid_from": start[0], "valid_from_message_key": start[1],
                 "valid_to": end[0], "valid_to_message_key": end[1],
-                "seat_owners": [part.owner for part in slices] if number == 0 else None,
+                "owners_over_time": [part.owner for part in slices] if number == 0 else None,
             }
         )  # fmt: skip
     return rows
@@ -226,12 +226,12 @@ def test_identifiers_in_batches_cut_anywhere_are_divided_as_one_by_one(policy: P
         assert divided(as_batches(rows, cuts), policy) == expected, seed
 
 
-def test_the_seat_knows_all_owners_whatever_the_policy() -> None:
+def test_the_home_component_follows_from_all_owners_whatever_the_policy() -> None:
     rows = rows_of(DEVICE, [event(1, "u1"), event(2, "u2"), event(3, "u1")], Random(0))
 
     found = divided(as_batches(rows, []), "quarantine")
 
-    assert [(row["owner_component"], row["valid_from"], row["valid_to"], row["seat_owners"]) for row in found] == [
+    assert [(row["owner_component"], row["valid_from"], row["valid_to"], row["owners_over_time"]) for row in found] == [
         (None, None, None, [1, 2, 1])
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.identity.worlds import World, number_of
+from tests.unit.identity.worlds import World, identifier_id_of
 
 
 def test_nothing_new_changes_nothing() -> None:
@@ -18,7 +18,7 @@ def test_an_anonymous_visitor_who_logs_in_for_the_first_time_keeps_the_id_and_it
     visitor = world.run("b1")["b1"]
 
     assert world.run("b1 u1") == {"b1 u1": visitor}
-    assert world.anchor(visitor) == number_of("u1")
+    assert world.anchor(visitor) == identifier_id_of("u1")
     assert world.changes("anchored") == {(visitor, None)}
 
 
@@ -41,7 +41,7 @@ def test_a_known_user_on_a_new_device_keeps_the_id_and_the_devices_anonymous_id_
     assert world.run("u1 b1 d1") == {"u1 b1 d1": before["u1 b1"]}
     assert world.resolve(before["d1"]) == before["u1 b1"]
     assert world.changes("merged") == {(before["d1"], before["u1 b1"])}
-    assert world.users[before["d1"]].anchor == number_of("d1")
+    assert world.users[before["d1"]].anchor == identifier_id_of("d1")
 
 
 def test_of_two_published_known_ids_that_are_joined_the_stronger_anchor_type_survives() -> None:
@@ -52,7 +52,7 @@ def test_of_two_published_known_ids_that_are_joined_the_stronger_anchor_type_sur
     assert world.run("e1 u1") == {"e1 u1": younger}
     assert [user.user_id for user in world.changed] == [older]
     assert world.resolve(older) == younger
-    assert (world.anchor(older), world.anchor(younger)) == (number_of("e1"), number_of("u1"))
+    assert (world.anchor(older), world.anchor(younger)) == (identifier_id_of("e1"), identifier_id_of("u1"))
 
 
 def test_between_equal_anchor_types_the_older_survives() -> None:
@@ -91,7 +91,7 @@ def test_anonymous_data_alone_never_changes_a_known_users_id() -> None:
     for components in (["u1 b1", "d2"], ["u1 b1 d2"], ["u1 d2", "b1"], ["u1", "b1 d2"]):
         after = world.run(*components)
         assert after[next(text for text in components if "u1" in text)] == known
-        assert world.users[known].anchor == number_of("u1")
+        assert world.users[known].anchor == identifier_id_of("u1")
 
 
 def test_a_part_that_never_had_an_id_splits_off_with_a_new_one() -> None:
@@ -194,7 +194,7 @@ def test_a_live_id_whose_anchor_has_left_takes_its_best_previous_member() -> Non
     after = world.run("e3", "b1", "e2")
 
     assert after["e2"] == person
-    assert world.anchor(person) == number_of("e2")
+    assert world.anchor(person) == identifier_id_of("e2")
 
 
 def test_it_is_vacant_where_that_would_not_make_it_the_stronger_and_returns_with_its_anchor() -> None:
@@ -210,7 +210,7 @@ def test_it_is_vacant_where_that_would_not_make_it_the_stronger_and_returns_with
     assert world.changes("restored") == {(person, None)}
 
 
-def test_a_retired_id_that_stands_nowhere_follows_its_target_into_vacancy_and_back() -> None:
+def test_a_retired_id_without_an_anchor_follows_its_target_into_vacancy_and_back() -> None:
     world = World()
     before = world.run("u1 b1", "e1")
     world.run("u1 b1 e1")
@@ -226,12 +226,12 @@ def test_an_id_goes_back_to_a_stronger_anchor_that_returns() -> None:
     world = World()
     person = world.run("u1 e1")["u1 e1"]
     world.run("e1")
-    assert world.anchor(person) == number_of("e1")
+    assert world.anchor(person) == identifier_id_of("e1")
 
     after = world.run("u1", "e1")
 
     assert after["u1"] == person
-    assert world.anchor(person) == number_of("u1")
+    assert world.anchor(person) == identifier_id_of("u1")
     assert after["e1"] != person
 
 
@@ -256,7 +256,7 @@ def test_no_id_moves_to_an_identifier_on_which_another_has_stood() -> None:
     world.erase(before["u1"])
 
     assert world.run("b1 u1") == {"b1 u1": before["b1"]}
-    assert world.anchor(before["b1"]) == number_of("b1")
+    assert world.anchor(before["b1"]) == identifier_id_of("b1")
 
 
 def test_a_contested_anchor_counts_in_the_component_of_its_first_owner() -> None:

@@ -95,7 +95,7 @@ def check_owners(world: World, members: list[Member]) -> None:
 
 def check_ledger(world: World, before: dict[str, UserId]) -> None:
     anchors = [user.anchor for user in world.users.values() if user.anchor is not None]
-    assert len(set(anchors)) == len(anchors), "nobody stands where another stands"
+    assert len(set(anchors)) == len(anchors), "no two IDs have one anchor"
     for user in world.users.values():
         assert world.resolve(user.user_id) in world.users or world.resolve(user.user_id) in {"vacant", "erased"}
         if user.status == "retired":
@@ -122,7 +122,7 @@ def check_lineage(world: World, before: dict[str, UserId]) -> None:
         assert ("vacated" in changes) == (user.status != "vacant" and new.status == "vacant")
         if user.status == "live" and new.status == "retired":
             assert "merged" in changes
-    places = [row.place for row in world.lineage]
+    places = [row.sort_key for row in world.lineage]
     assert len(set(places)) == len(places), "the key of lineage is unique"
 
 
@@ -156,7 +156,9 @@ def test_the_order_of_rows_decides_nothing_and_a_retry_mints_the_same() -> None:
 
             assert again.owners == decision.owners
             assert sorted(again.changed, key=lambda u: u.user_id) == sorted(decision.changed, key=lambda u: u.user_id)
-            assert sorted(again.lineage, key=lambda row: row.place) == sorted(decision.lineage, key=lambda r: r.place)
+            assert sorted(again.lineage, key=lambda row: row.sort_key) == sorted(
+                decision.lineage, key=lambda r: r.sort_key
+            )
             world.keep(members, decision)
 
 

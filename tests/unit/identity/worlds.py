@@ -18,7 +18,7 @@ DEPLOYMENT = "test"
 TYPES = {"u": (1, True), "e": (2, True), "p": (3, True), "b": (4, False), "d": (5, False)}
 
 
-def number_of(name: str) -> int:
+def identifier_id_of(name: str) -> int:
     """`e2` and the like as identifier_id; numbers decide nothing."""
     return ord(name[0]) * 1_000_000 + int(name[1:] or 0)
 
@@ -59,7 +59,7 @@ class World:
 
     def member(self, name: str, component: int, owners: tuple[int, ...] = ()) -> Member:
         priority, is_known = TYPES[name[0]]
-        number = number_of(name)
+        number = identifier_id_of(name)
         seen = (self.seen.get(name, 0), key_of(name))
         return Member(number, component, key_of(name), priority, is_known, seen, self.map.get(number), owners)
 

@@ -110,7 +110,7 @@ def simulated(resolution: Resolution, messages: list[str], keys: plain.Keys) -> 
     }
     return {
         "components": {frozenset(component) for component in members.values()},
-        "voids": {name[n] for n in resolution.voids},
+        "over_shared": {name[n] for n in resolution.over_shared},
         "refused": {(edge.rule, plain.pair(name[edge.src], name[edge.dst])) for edge in resolution.refusals},
         "contested": {name[n] for n in resolution.contested},
         "intervals": intervals,
@@ -135,5 +135,5 @@ def as_plain(user: UserId, name: dict[int, plain.Identifier]) -> dict[str, Any]:
 
 def expected(outcome: Outcome) -> dict[str, Any]:
     """What the oracle publishes, name by name."""
-    names = ("components", "voids", "refused", "contested", "intervals", "users", "owners", "kinds", "ledger")
+    names = ("components", "over_shared", "refused", "contested", "intervals", "users", "owners", "kinds", "ledger")
     return {name: getattr(outcome, name) for name in names}

@@ -26,7 +26,7 @@ WANTED = {
     "redirect moved": 0.02,
     "anchor taken": 0.1,
     "anchor left": 0.05,
-    "void": 0.08,
+    "over-shared": 0.08,
     "refused: unique": 0.3,
     "refused: limit": 0.08,
     "refused: size": 0.1,
@@ -34,7 +34,7 @@ WANTED = {
     "refused: over_shared": 0.08,
     "contested, known": 0.1,
     "contested, several intervals": 0.3,
-    "contested, seated elsewhere": 0.2,
+    "contested, at home elsewhere": 0.2,
     "alias class": 0.1,
     "consent withheld": 0.2,
     "two values of a unique type": 0.2,
@@ -67,7 +67,7 @@ def people(outcome: Outcome) -> dict[str, Any]:
         members[outcome.users[next(iter(component))]] = component
     return {
         "components": outcome.components,
-        "voids": outcome.voids,
+        "over_shared": outcome.over_shared,
         "refused": outcome.refused,
         "contested": outcome.contested,
         "intervals": {i: [(at, members[user]) for at, user in parts] for i, parts in outcome.intervals.items()},

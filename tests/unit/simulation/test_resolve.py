@@ -94,11 +94,11 @@ def test_a_blocked_value_is_no_second_person() -> None:
     assert people(run(event(1, "u1 u2 b1"), blocked=frozenset([identifier("u2")]))) == {"b1 u1"}
 
 
-def test_a_value_that_too_many_people_carry_is_void() -> None:
+def test_a_value_that_too_many_people_carry_is_over_shared() -> None:
     found = run(*(event(n, f"u{n} e0") for n in (1, 2, 3)), event(4, "e0"))
 
     assert people(found) == {"u1", "u2", "u3"}
-    assert names(found, found.voids) == {"e0"}
+    assert names(found, found.over_shared) == {"e0"}
     assert refusals(found) == {("e0 u1", "over_shared"), ("e0 u2", "over_shared"), ("e0 u3", "over_shared")}
     assert whose(found, 4) is None
 
@@ -106,7 +106,7 @@ def test_a_value_that_too_many_people_carry_is_void() -> None:
 def test_an_alias_class_is_one_person_to_the_rule_of_over_shared_values() -> None:
     found = run(*(event(n, f"u{n} e0") for n in (1, 2, 3)), alias(4, "2", "3"))
 
-    assert found.voids == frozenset()
+    assert found.over_shared == frozenset()
 
 
 def test_an_alias_between_two_logins_is_a_rename_unless_it_may_not_join_unique_values() -> None:

@@ -1,7 +1,7 @@
 """What a run has to go by: who may link whom, under the rules of its configuration, before any edge is judged.
 
 Reads   event_identifiers, identifier_values, events (consent), links
-Yields  usable identifiers, linking messages, edges, void values, alias classes
+Yields  eligible identifiers, linking messages, edges, over-shared values, alias classes
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from oneuser.events.spec import id_type_specs
 from oneuser.graph.blocked import find_blocked
 from oneuser.graph.components import connect_in_one_task
 from oneuser.graph.edges import build_edges, find_pairs, included_pairs, link_pairs, touching
-from oneuser.graph.linking import (
-    CARRIED,
-    carried_identifiers,
+from oneuser.graph.linking_messages import (
+    OBSERVED,
+    eligible_identifiers,
     linking_messages,
-    usable_identifiers,
+    observed_identifiers,
     without_members,
 )
+from oneuser.graph.over_shared import count_persons_per_value
 from oneuser.graph.protection import find_renames
-from oneuser.graph.voids import count_persons_per_value
 from oneuser.privacy.consent import find_consenting
 from oneuser.stages.graph.manual_rule_rows import manual_rule_rows
 from oneuser.stages.identity_rules import IdentityValues, identity_values
@@ -47,23 +47,23 @@ class Gathered:
 
     Attributes:
         values: The rules it was gathered by.
-        usable: Rows of `event_identifiers` that are in the graph, with `priority`: neither blocked nor void.
+        eligible: Rows of `event_identifiers` that are in the graph, with `priority`: neither blocked nor over-shared.
         edges: Rows of `edges`, those that a manual rule excludes among them.
         n_edges: How many.
         has_other_ends: Whether links or manual rules may name identifiers that no message carries.
         classes: `identifier_id`, `value_class` of values that aliases join; null where none are.
         excluded: `src`, `dst` that a manual rule keeps apart; null where there is no such rule.
-        void_pairs: Edges that void values would have had; null where no value is void.
+        over_shared_pairs: Edges that over-shared values would have had; null where no value is over-shared.
     """
 
     values: IdentityValues
-    usable: DataFrame
+    eligible: DataFrame
     edges: DataFrame
     n_edges: int
     has_other_ends: bool
     classes: DataFrame | None
     excluded: DataFrame | None
-    void_pairs: DataFrame | None
+    over_shared_pairs: DataFrame | None
 
 
 def gather_pairs(ctx: RunContext) -> Gathered:
@@ -71,7 +71,7 @@ def gather_pairs(ctx: RunContext) -> Gathered:
     values = identity_values(ctx.config)
     has_aliases = _has_aliases(ctx)
     blocked_ids = blocked(ctx)
-    rows = _usable(ctx, blocked_ids) if has_aliases else _carried(ctx, blocked_ids)
+    rows = _eligible(ctx, blocked_ids) if has_aliases else _observed(ctx, blocked_ids)
     messages = find_linking_messages(ctx, rows)
     if values.person_bounds or (has_aliases and values.unique_priorities):
         messages = ctx.checkpoint(messages)
@@ -81,17 +81,17 @@ def gather_pairs(ctx: RunContext) -> Gathered:
     if has_aliases and values.unique_priorities and values.aliases_join:
         renames = find_renames(messages, excluded, unique_priorities=values.unique_priorities)
         classes = ctx.checkpoint(connect_in_one_task(renames).withColumnRenamed("component_id", "value_class"))
-    voids = _find_voids(ctx, messages, classes, values)
-    void_pairs = None
+    over_shared = _find_over_shared(ctx, messages, classes, values)
+    over_shared_pairs = None
     linking = messages
-    if voids is not None:
-        void_pairs = build_edges(touching(find_pairs(messages), voids))
-        linking = without_members(messages, voids)
-        rows = rows.join(F.broadcast(voids), on="identifier_id", how="left_anti")
+    if over_shared is not None:
+        over_shared_pairs = build_edges(touching(find_pairs(messages), over_shared))
+        linking = without_members(messages, over_shared)
+        rows = rows.join(F.broadcast(over_shared), on="identifier_id", how="left_anti")
     pairs = [find_pairs(linking)]
     links = ctx.read(LINKS) if LINKS.name in ctx.tables else None
     if links is not None or manual is not None:
-        ends = _usable_ends(ctx, values, [blocked_ids, voids])
+        ends = _eligible_ends(ctx, values, [blocked_ids, over_shared])
         if links is not None:
             pairs.append(link_pairs(links, ends))
         if manual is not None:
@@ -99,43 +99,43 @@ def gather_pairs(ctx: RunContext) -> Gathered:
     edges = ctx.checkpoint(build_edges(*pairs))
     return Gathered(
         values=values,
-        usable=rows,
+        eligible=rows,
         edges=edges,
         n_edges=edges.count(),
         has_other_ends=len(pairs) > 1,
         classes=classes,
         excluded=excluded,
-        void_pairs=void_pairs,
+        over_shared_pairs=over_shared_pairs,
     )
 
 
-def carried(ctx: RunContext) -> DataFrame:
+def observed(ctx: RunContext) -> DataFrame:
     """Rows of `event_identifiers` that may own their message under this run's rules, with `priority`."""
-    return _carried(ctx, blocked(ctx))
+    return _observed(ctx, blocked(ctx))
 
 
-def usable(ctx: RunContext) -> DataFrame:
+def eligible(ctx: RunContext) -> DataFrame:
     """Rows of `event_identifiers` that may link under this run's rules, with `priority`."""
-    return _usable(ctx, blocked(ctx))
+    return _eligible(ctx, blocked(ctx))
 
 
-def _carried(ctx: RunContext, blocked_ids: DataFrame | None) -> DataFrame:
+def _observed(ctx: RunContext, blocked_ids: DataFrame | None) -> DataFrame:
     priorities = identity_values(ctx.config).priorities
-    return carried_identifiers(ctx.read(EVENT_IDENTIFIERS), blocked_ids, priorities=priorities)
+    return observed_identifiers(ctx.read(EVENT_IDENTIFIERS), blocked_ids, priorities=priorities)
 
 
-def _usable(ctx: RunContext, blocked_ids: DataFrame | None) -> DataFrame:
+def _eligible(ctx: RunContext, blocked_ids: DataFrame | None) -> DataFrame:
     priorities = identity_values(ctx.config).priorities
-    return usable_identifiers(ctx.read(EVENT_IDENTIFIERS), blocked_ids, priorities=priorities)
+    return eligible_identifiers(ctx.read(EVENT_IDENTIFIERS), blocked_ids, priorities=priorities)
 
 
 def find_linking_messages(ctx: RunContext, rows: DataFrame) -> DataFrame:
-    """Linking messages among usable rows, be they all or those of some messages."""
+    """Linking messages among eligible rows, be they all or those of some messages."""
     values = identity_values(ctx.config)
     purposes = ctx.config.consent.required_for_linking
     may_link = None
     if purposes:
-        everyone = usable(ctx)
+        everyone = eligible(ctx)
         may_link = find_consenting(ctx.read(EVENTS), everyone, purposes=purposes, known_types=values.known_types)
     return linking_messages(rows, unique_priorities=values.unique_priorities, may_link=may_link)
 
@@ -159,10 +159,10 @@ def _normalised(values: Collection[str], spec: IdTypeSpec) -> frozenset[str]:
 
 
 def _has_aliases(ctx: RunContext) -> bool:
-    return not ctx.read(EVENT_IDENTIFIERS).where(~F.col("link").isin(*CARRIED)).isEmpty()
+    return not ctx.read(EVENT_IDENTIFIERS).where(~F.col("link").isin(*OBSERVED)).isEmpty()
 
 
-def _find_voids(
+def _find_over_shared(
     ctx: RunContext, messages: DataFrame, classes: DataFrame | None, values: IdentityValues
 ) -> DataFrame | None:
     """`identifier_id` of the values that too many people share; null where there is none."""
@@ -173,14 +173,16 @@ def _find_voids(
             messages, classes, bounds=values.person_bounds, unique_priorities=values.unique_priorities
         )
     )
-    is_void = F.col("n_persons") > F.col("bound")
-    counted = shared.agg(F.count(F.lit(1)).alias("n_near"), F.count_if(is_void).alias("n_void")).collect()[0]
-    ctx.metric("values_over_shared", counted["n_void"])
-    ctx.metric("values_nearly_over_shared", counted["n_near"] - counted["n_void"])
-    return shared.where(is_void).select("identifier_id") if counted["n_void"] else None
+    is_over_shared = F.col("n_persons") > F.col("bound")
+    counted = shared.agg(
+        F.count(F.lit(1)).alias("n_near"), F.count_if(is_over_shared).alias("n_over_shared")
+    ).collect()[0]
+    ctx.metric("values_over_shared", counted["n_over_shared"])
+    ctx.metric("values_nearly_over_shared", counted["n_near"] - counted["n_over_shared"])
+    return shared.where(is_over_shared).select("identifier_id") if counted["n_over_shared"] else None
 
 
-def _usable_ends(ctx: RunContext, values: IdentityValues, left_out: Sequence[DataFrame | None]) -> DataFrame:
+def _eligible_ends(ctx: RunContext, values: IdentityValues, left_out: Sequence[DataFrame | None]) -> DataFrame:
     """`identifier_id` of every identifier that a link or a manual rule may join."""
     ends = ctx.read(IDENTIFIERS).where(F.col("id_type").isin(*values.priorities)).select("identifier_id")
     for gone in left_out:

@@ -64,7 +64,7 @@ def resolve_components(ctx: RunContext, gathered: Gathered) -> ResolvedComponent
 
 def expected_vertices(gathered: Gathered) -> DataFrame:
     """`identifier_id` of every identifier that must be in a component, by another path than the components."""
-    vertices = gathered.usable.select("identifier_id")
+    vertices = gathered.eligible.select("identifier_id")
     if gathered.has_other_ends:
         vertices = vertices.unionByName(gathered.edges.select(F.explode(F.array("src", "dst")).alias("identifier_id")))
     return vertices.distinct()
@@ -91,7 +91,7 @@ def _candidates(ctx: RunContext, gathered: Gathered) -> Candidates:
         one_task_max_edges=rules.one_task_max_edges,
     )
     vertices = describe_vertices(
-        gathered.usable, gathered.edges if gathered.has_other_ends else None, ctx.read(IDENTIFIERS)
+        gathered.eligible, gathered.edges if gathered.has_other_ends else None, ctx.read(IDENTIFIERS)
     )
     alone = F.coalesce("component_id", "identifier_id").alias("component_id")
     labelled = vertices.join(labels, on="identifier_id", how="left").withColumn("component_id", alone)
@@ -159,7 +159,7 @@ def _refused(gathered: Gathered, replayed: DataFrame | None) -> DataFrame | None
     if gathered.excluded is not None:
         named = gathered.edges.join(F.broadcast(gathered.excluded), on=["src", "dst"], how="left_semi")
         parts.append(date_refusals(named.select("src", "dst", F.lit("exclude").alias("rule")).distinct(), named))
-    if gathered.void_pairs is not None:
-        pairs = gathered.void_pairs.select("src", "dst", F.lit("over_shared").alias("rule")).distinct()
-        parts.append(date_refusals(pairs, gathered.void_pairs))
+    if gathered.over_shared_pairs is not None:
+        pairs = gathered.over_shared_pairs.select("src", "dst", F.lit("over_shared").alias("rule")).distinct()
+        parts.append(date_refusals(pairs, gathered.over_shared_pairs))
     return reduce(DataFrame.unionByName, parts) if parts else None

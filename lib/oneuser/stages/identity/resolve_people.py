@@ -16,9 +16,9 @@ from oneuser.contracts.raw import EVENTS
 from oneuser.graph.components import connect_in_one_task
 from oneuser.identity.carry_over import carry_over_user_ids, decided_owners, decided_user_ids
 from oneuser.identity.claims_rows import divide_batches
-from oneuser.identity.ownership import build_claims, build_ownership, divide_claims, find_seats
+from oneuser.identity.ownership import build_claims, build_ownership, divide_claims, find_owners_over_time
 from oneuser.identity.resolution import build_identifier_map, resolve_events
-from oneuser.stages.graph.evidence import carried, find_linking_messages, usable
+from oneuser.stages.graph.evidence import eligible, find_linking_messages, observed
 from oneuser.stages.identity_rules import identity_values
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def resolve_people(ctx: RunContext, components: DataFrame) -> ResolvedPeople:
     owned = ctx.checkpoint(
         resolve_events(
             ctx.read(EVENTS),
-            carried(ctx),
+            observed(ctx),
             ctx.broadcast_if_few(identifier_map),
             None if intervals is None else ownership,
             unique_priorities=values.unique_priorities,
@@ -80,7 +80,7 @@ def _divide_contested(ctx: RunContext, components: DataFrame) -> DataFrame | Non
     if contested.isEmpty():
         return None
     values = identity_values(ctx.config)
-    rows = usable(ctx)
+    rows = eligible(ctx)
     touched = rows.join(F.broadcast(contested), on="identifier_id", how="left_semi").select("message_key").distinct()
     messages = find_linking_messages(ctx, rows.join(touched, on="message_key", how="left_semi"))
     claims = build_claims(components, messages, priorities=values.priorities, known_types=values.known_types)
@@ -101,7 +101,7 @@ def _decide(ctx: RunContext, components: DataFrame, intervals: DataFrame | None)
             survivor=ctx.config.identity.survivor,
             keys=ctx.keys,
             connect=connect_in_one_task,
-            seats=None if intervals is None else find_seats(intervals),
+            owners_over_time=None if intervals is None else find_owners_over_time(intervals),
             is_first_run=USER_IDS.name not in ctx.tables,
         )
     )

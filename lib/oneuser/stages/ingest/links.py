@@ -19,7 +19,7 @@ from oneuser.events.link_records import LEFT_OUT, LINK_TIME, LinkSpec, Part, Val
 from oneuser.events.spec import id_type_specs
 from oneuser.events.times import DAY, micros
 from oneuser.stages.ingest.references import Judged, ReferenceGroup, replaced
-from oneuser.stages.ingest.surrogate_ids import number_carried
+from oneuser.stages.ingest.surrogate_ids import assign_surrogate_ids
 from oneuser.storage.reference import Reference
 
 if TYPE_CHECKING:
@@ -119,10 +119,10 @@ def _judge(
     if not read:
         return Judged({}, replaced(ctx, LINKS, None))
     links = reduce(DataFrame.unionByName, read.values()).where(F.col("code").isNull())
-    numbered = number_carried(ctx, _ends(links))
-    pairs = ctx.persist(_count_pairs(links, numbered.everyone))
+    assigned = assign_surrogate_ids(ctx, _ends(links))
+    pairs = ctx.persist(_count_pairs(links, assigned.everyone))
     _report(ctx, read, pairs)
-    news = [] if numbered.new.isEmpty() else numbered.writes
+    news = [] if assigned.new.isEmpty() else assigned.writes
     writes = [*news, *replaced(ctx, LINKS, _since_when(ctx, pairs))]
     # what a test leaves out is neither a link nor refused
     is_refused = F.col("code") != LEFT_OUT

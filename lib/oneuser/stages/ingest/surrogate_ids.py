@@ -1,4 +1,4 @@
-"""Numbers for new identifiers, and who carries which, ready to be written."""
+"""Surrogate ids for new identifiers, and which message names which, ready to be written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from oneuser.contracts.graph import EVENT_IDENTIFIERS, IDENTIFIERS
 from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.events.links import link_events, spread_identifiers
-from oneuser.graph.numbering import find_new_identifiers, number_identifiers, sort_into_ranges
+from oneuser.graph.surrogate_ids import assign_identifier_ids, find_new_identifiers, sort_into_ranges
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from oneuser.stages.context import Mode, RunContext
 
 
-class Numbered(NamedTuple):
-    """New identifiers, how they are written, and the numbers of all there are: `id_type`, `id_key`, `identifier_id`."""
+class AssignedIds(NamedTuple):
+    """New identifiers, how they are written, and the ids of all there are: `id_type`, `id_key`, `identifier_id`."""
 
     new: DataFrame
     writes: list[tuple[TableContract, DataFrame, Mode]]
@@ -29,29 +29,29 @@ class Numbered(NamedTuple):
 def identifier_writes(ctx: RunContext, events: DataFrame) -> list[tuple[TableContract, DataFrame, Mode]]:
     """What to append to `identifiers`, `identifier_values` and `event_identifiers` for new events."""
     spread = spread_identifiers(events)
-    numbered = number_carried(ctx, spread)
-    links = link_events(spread, numbered.everyone, run_seq=ctx.run_seq)
-    return [*numbered.writes, (EVENT_IDENTIFIERS, links, "append")]
+    assigned = assign_surrogate_ids(ctx, spread)
+    links = link_events(spread, assigned.everyone, run_seq=ctx.run_seq)
+    return [*assigned.writes, (EVENT_IDENTIFIERS, links, "append")]
 
 
-def number_carried(ctx: RunContext, carried: DataFrame) -> Numbered:
-    """Number the identifiers that have no number yet. Runs two jobs.
+def assign_surrogate_ids(ctx: RunContext, observed: DataFrame) -> AssignedIds:
+    """Give an `identifier_id` to the identifiers that have none yet. Runs two jobs.
 
     Args:
         ctx: The stage's context.
-        carried: Identifiers in any number of copies: `id_type`, `id_key`, `id_value`.
+        observed: Identifiers in any number of copies: `id_type`, `id_key`, `id_value`.
     """
     stored = ctx.read(IDENTIFIERS)
     is_first = IDENTIFIERS.name not in ctx.tables
     last = 0 if is_first else stored.agg(F.max("identifier_id").alias("last")).collect()[0]["last"]
     # cutting ranges looks at everything once more before it moves it
-    ranges = ctx.persist(sort_into_ranges(ctx.persist(find_new_identifiers(carried, stored))))
-    new = number_identifiers(ranges, after=last or 0)
+    ranges = ctx.persist(sort_into_ranges(ctx.persist(find_new_identifiers(observed, stored))))
+    new = assign_identifier_ids(ranges, after=last or 0)
     stamped = new.withColumns({"key_id": F.lit(ctx.keys.key_id), "run_seq": F.lit(ctx.run_seq).cast("bigint")})
     everyone = stored.select("id_type", "id_key", "identifier_id").unionByName(
         new.select("id_type", "id_key", "identifier_id")
     )
-    return Numbered(
+    return AssignedIds(
         new,
         [
             (IDENTIFIERS, IDENTIFIERS.conform(stamped), "append"),

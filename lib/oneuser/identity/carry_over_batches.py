@@ -1,6 +1,6 @@
 """The carry-over of many groups at once, over Arrow batches: one call per partition.
 
-Rows come clustered by `group_id` and sorted by `SORTED_BY`, so that the users of a group stand before its members and
+Rows come clustered by `group_id` and sorted by `SORTED_BY`, so that the users of a group come before its members and
 the best member of each component is its first row. Most groups need no thought, and are decided by columns:
 
 * fresh: one component and no User ID, so that one is minted (rule 5);
@@ -113,10 +113,10 @@ class _Shape:
         numbers = np.append(anchors.values.field("identifier_id").to_numpy(), _NOWHERE)
         earliest = numbers[anchors.offsets.to_numpy()[self.starts]]
         strength = _strengths(rows)
-        standing = self._strength_of(rows, anchor, strength)
-        is_earliest_weaker = self._strength_of(rows, earliest, strength) > standing
+        present_strength = self._strength_of(rows, anchor, strength)
+        is_earliest_weaker = self._strength_of(rows, earliest, strength) > present_strength
         is_first_choice = (earliest == anchor) | ((n_anchors <= _TWO_ANCHORS) & is_earliest_weaker)
-        is_best = standing == strength[self.opening]
+        is_best = present_strength == strength[self.opening]
         return np.asarray(is_candidate & is_live & is_best & is_first_choice)
 
     def _strength_of(
@@ -151,9 +151,9 @@ def _strengths(rows: pa.RecordBatch) -> NDArray[np.int64]:
     return np.where(is_known, priority, ANONYMOUS_STRENGTH)
 
 
-def _rows_at(rows: pa.RecordBatch, places: NDArray[np.int64]) -> pa.RecordBatch:
+def _rows_at(rows: pa.RecordBatch, indices: NDArray[np.int64]) -> pa.RecordBatch:
     chosen = np.zeros(rows.num_rows, dtype=bool)
-    chosen[places] = True
+    chosen[indices] = True
     return rows.filter(pa.array(chosen))
 
 

@@ -36,8 +36,8 @@ def count_persons_per_value(
         unique_priorities: Priorities of the unique types.
 
     Returns:
-        `identifier_id`, `n_persons`, `bound`: one row per value with at least `WARN_SHARE` of its bound. Void are those
-        with more people than the bound.
+        `identifier_id`, `n_persons`, `bound`: one row per value with at least `WARN_SHARE` of its bound. Those with
+        more people than the bound are over-shared.
     """
     values = F.filter("members", lambda member: member["priority"].isin(*bounds))
     people = F.filter("members", lambda member: member["priority"].isin(*unique_priorities))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.events.capture import Link
 from oneuser.events.identifiers import Identifier
+from oneuser.simulation.lines import Event, Named
 from oneuser.simulation.rulebook import Rulebook, unknown_type
-from oneuser.simulation.statements import Event, Named
 from oneuser.simulation.world import Message
 
 _KEY_BYTES = 16
@@ -109,20 +109,20 @@ class StatementReader:
     def _links(self, event: Event) -> Iterator[Link]:
         """Identifiers of an event, each once; of an alias the first is the new id."""
         seen = set()
-        for place, named in enumerate(event.identifiers):
-            found = self._carried(named, event.line)
+        for index, named in enumerate(event.identifiers):
+            found = self._observed(named, event.line)
             if found is not None and found not in seen:
                 seen.add(found)
-                yield Link(found, "alias" if event.previous is not None and place == 0 else "event")
+                yield Link(found, "alias" if event.previous is not None and index == 0 else "event")
         if event.previous is not None:
             declared = self._rulebook.sections.identity.alias.previous_id_type
             for id_type, link in _PREVIOUS.items():
                 if declared in {"auto", id_type} and id_type in self._rulebook.id_types:
-                    found = self._carried(Named(id_type, event.previous), event.line)
+                    found = self._observed(Named(id_type, event.previous), event.line)
                     if found is not None:
                         yield Link(found, link if declared == "auto" else "previous")
 
-    def _carried(self, named: Named, line: int) -> Identifier | None:
+    def _observed(self, named: Named, line: int) -> Identifier | None:
         """An identifier that an event carries; null where its value is dropped, which is noted."""
         if not self._is_declared(named, line):
             return None

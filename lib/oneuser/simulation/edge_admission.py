@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from oneuser.graph.bounded_sets import Bounds, Vertex
 from oneuser.graph.replay import Evidence, breaks_bounds, contested, cut_off, replay
 from oneuser.simulation.connect import connect
-from oneuser.simulation.linking import Reading, alias_pairs, star_pairs
+from oneuser.simulation.message_readings import Reading, alias_pairs, star_pairs
 from oneuser.simulation.world import ImportedLink, ManualRule, Pair, RefusalRule, RefusedEdge, Rules, World
 
 if TYPE_CHECKING:
@@ -44,10 +44,10 @@ class Admission:
     cut_off: frozenset[int]
 
 
-def excluded_pairs(world: World, numbers: Mapping[Identifier, int]) -> frozenset[Pair]:
+def excluded_pairs(world: World, identifier_ids: Mapping[Identifier, int]) -> frozenset[Pair]:
     """Pairs that a manual rule excludes."""
     return frozenset(
-        _sorted(numbers[rule.a], numbers[rule.b])
+        _sorted(identifier_ids[rule.a], identifier_ids[rule.b])
         for rule in world.manual
         if rule.action == "exclude" and rule.a != rule.b
     )
@@ -57,29 +57,29 @@ def gather_pairings(
     readings: Iterable[Reading],
     world: World,
     rules: Rules,
-    numbers: Mapping[Identifier, int],
+    identifier_ids: Mapping[Identifier, int],
     *,
-    voids: Collection[int],
+    over_shared: Collection[int],
 ) -> Pairings:
-    """All evidence by pair, but for void identifiers."""
-    usable = {
+    """All evidence by pair, but for over-shared identifiers."""
+    eligible = {
         identifier: rules.id_types[identifier.id_type].priority
-        for identifier, number in numbers.items()
-        if identifier.id_type in rules.id_types and identifier not in world.blocked and number not in voids
+        for identifier, number in identifier_ids.items()
+        if identifier.id_type in rules.id_types and identifier not in world.blocked and number not in over_shared
     }
-    strength = {numbers[identifier]: priority for identifier, priority in usable.items()}
+    strength = {identifier_ids[identifier]: priority for identifier, priority in eligible.items()}
     found: Pairings = defaultdict(Pairing)
     for reading in readings:
         if reading.links:
-            members = reading.without(voids)
+            members = reading.without(over_shared)
             for pair in (*star_pairs(members), *alias_pairs(members)):
                 found[pair].moments.append(reading.message.moment)
                 found[pair].priorities.append(strength[pair[0]] + strength[pair[1]])
-    excluded = excluded_pairs(world, numbers)
+    excluded = excluded_pairs(world, identifier_ids)
     records: list[ImportedLink | ManualRule] = [*world.links, *world.manual]
     for record in records:
-        pair = _sorted(numbers[record.a], numbers[record.b])
-        if record.a in usable and record.b in usable and record.a != record.b:
+        pair = _sorted(identifier_ids[record.a], identifier_ids[record.b])
+        if record.a in eligible and record.b in eligible and record.a != record.b:
             sum_of_types = strength[pair[0]] + strength[pair[1]]
             if isinstance(record, ImportedLink):
                 found[pair].priorities.append(sum_of_types if record.priority is None else record.priority)
@@ -90,13 +90,13 @@ def gather_pairings(
     return dict(found)
 
 
-def over_shared_edges(readings: Iterable[Reading], voids: Collection[int]) -> list[RefusedEdge]:
-    """The edges that linking events would have had, were their void values not dropped."""
+def over_shared_edges(readings: Iterable[Reading], over_shared: Collection[int]) -> list[RefusedEdge]:
+    """The edges that linking events would have had, were their over-shared values not dropped."""
     moments: dict[Pair, list[Moment]] = defaultdict(list)
     for reading in readings:
-        if reading.links and any(member.number in voids for member in reading.members):
+        if reading.links and any(member.number in over_shared for member in reading.members):
             for pair in (*star_pairs(reading.members), *alias_pairs(reading.members)):
-                if pair[0] in voids or pair[1] in voids:
+                if pair[0] in over_shared or pair[1] in over_shared:
                     moments[pair].append(reading.message.moment)
     return [RefusedEdge(*pair, "over_shared", min(when), max(when)) for pair, when in moments.items()]
 

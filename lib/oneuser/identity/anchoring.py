@@ -1,4 +1,4 @@
-"""Rules 1 and 2 of the ledger: on which anchor each User ID stands, and in which component it is seated.
+"""Rules 1 and 2 of the ledger: which anchor each User ID has, and which component is that anchor's home.
 
 Both work on one carry-over group: components and User IDs joined by an anchor, a previous member or a redirect.
 Nothing here depends on the order in which members and users are given.
@@ -21,69 +21,69 @@ class Group:
 
     Attributes:
         members: Identifiers in the graph, by number.
-        users: IDs that may stand: all of the group but the erased ones.
-        seat_of: Component in which an anchor counts, by identifier (rule 2).
-        best: Best identifier of each component that is seated there.
-        holder: The ID that stands on an identifier.
-        anchor_of: The identifier on which an ID stands.
+        users: IDs that may have an anchor: all of the group but the erased ones.
+        home_of: Home component of an identifier: the one in which it counts as an anchor (rule 2).
+        best: Best identifier of each component of those whose home it is.
+        holder: The ID whose anchor an identifier is.
+        anchor_of: The anchor of an ID.
         taken: Anchor that an ID with none left took in this run (rule 1).
         upgraded: Stronger anchor that an ID moved to in this run (rule 6).
-        seated: IDs seated in each component.
-        strongest: Strength of the strongest anchor of the IDs seated in each component; smaller is stronger.
+        users_of: IDs whose anchor is at home in each component.
+        strongest: Strength of the strongest anchor at home in each component; smaller is stronger.
     """
 
     members: dict[int, Member]
     users: list[UserId]
-    seat_of: dict[int, int] = field(default_factory=dict)
+    home_of: dict[int, int] = field(default_factory=dict)
     best: dict[int, Member] = field(default_factory=dict)
     holder: dict[int, str] = field(default_factory=dict)
     anchor_of: dict[str, int] = field(default_factory=dict)
     taken: dict[str, int] = field(default_factory=dict)
     upgraded: dict[str, int] = field(default_factory=dict)
-    seated: dict[int, list[UserId]] = field(default_factory=dict)
+    users_of: dict[int, list[UserId]] = field(default_factory=dict)
     strongest: dict[int, int] = field(default_factory=dict)
 
 
 def open_group(members: Iterable[Member], users: Iterable[UserId]) -> Group:
-    """A group in which no ID stands yet."""
+    """A group in which no ID has an anchor yet."""
     group = Group({member.identifier_id: member for member in members}, [u for u in users if u.status != "erased"])
-    group.seat_of = seat_identifiers(group.members)
+    group.home_of = find_home_components(group.members)
     for member in group.members.values():
         component = member.component_id
-        if group.seat_of[member.identifier_id] == component:
+        if group.home_of[member.identifier_id] == component:
             best = group.best.get(component)
             if best is None or member.rank < best.rank:
                 group.best[component] = member
     return group
 
 
-def seat_identifiers(members: dict[int, Member]) -> dict[int, int]:
+def find_home_components(members: dict[int, Member]) -> dict[int, int]:
     """Rule 2, Seat: the component in which each identifier counts as an anchor.
 
     A component none of whose identifiers would count in it keeps its own: it must be able to carry a User ID.
     """
-    seats = {number: _seat(member) for number, member in members.items()}
+    homes = {number: _home_component(member) for number, member in members.items()}
     if any(member.owners for member in members.values()):
-        occupied = {member.component_id for number, member in members.items() if seats[number] == member.component_id}
+        occupied = {member.component_id for number, member in members.items() if homes[number] == member.component_id}
         for number, member in members.items():
             if member.component_id not in occupied:
-                seats[number] = member.component_id
-    return seats
+                homes[number] = member.component_id
+    return homes
 
 
-def _seat(member: Member) -> int:
+def _home_component(member: Member) -> int:
     has_several = len(set(member.owners)) > 1
     return member.owners[0] if has_several and member.component_id in member.owners else member.component_id
 
 
-def stand(group: Group) -> None:
-    """Rule 1, Stand: give each ID its anchor and seat it, first those that stay, then those that must move."""
+def anchor_users(group: Group) -> None:
+    """Rule 1, Stand: give each ID its anchor, first those that stay, then those that must move."""
     preferred = {user.user_id: _present_anchors(group, user) for user in group.users}
     staying = _staying(group.users, preferred)
     moving = []
     for user in group.users:
         if user.user_id in staying and user.anchor is not None:
-            _seat_on(group, user, user.anchor)
+            _anchor_to(group, user, user.anchor)
         else:
             moving.append(user)
     moving.sort(key=lambda user: (user.anchor not in group.members, user.published))
@@ -96,7 +96,7 @@ def stand(group: Group) -> None:
             if anchor is not None:
                 group.taken[user.user_id] = anchor
         if anchor is not None:
-            _seat_on(group, user, anchor)
+            _anchor_to(group, user, anchor)
 
 
 def _present_anchors(group: Group, user: UserId) -> list[int]:
@@ -107,7 +107,7 @@ def _present_anchors(group: Group, user: UserId) -> list[int]:
 
 
 def _staying(users: list[UserId], preferred: dict[str, list[int]]) -> set[str]:
-    """IDs whose present anchor is the strongest of theirs on which no other ID stands.
+    """IDs whose present anchor is the strongest of theirs that no other ID has.
 
     An ID that leaves frees its anchor, on which another may now have to move: repeated until nobody leaves. No ID that
     stays depends on one that moves, so a second run of the same input finds everybody staying.
@@ -132,10 +132,10 @@ def _staying(users: list[UserId], preferred: dict[str, list[int]]) -> set[str]:
 
 
 def _new_anchor(group: Group, candidates: Sequence[Member]) -> int | None:
-    """The best previous member on which no ID stands, where it makes the ID stronger than every ID seated there."""
+    """The best previous member that is no ID's anchor, where it is stronger than every anchor at home beside it."""
     for member in candidates:
-        seat = group.seat_of[member.identifier_id]
-        is_stronger = seat not in group.strongest or member.strength < group.strongest[seat]
+        home = group.home_of[member.identifier_id]
+        is_stronger = home not in group.strongest or member.strength < group.strongest[home]
         if is_stronger and member.identifier_id not in group.holder:
             return member.identifier_id
     return None
@@ -151,10 +151,10 @@ def _members_by_previous_user(group: Group) -> dict[str, list[Member]]:
     return found
 
 
-def _seat_on(group: Group, user: UserId, anchor: int) -> None:
-    seat = group.seat_of[anchor]
+def _anchor_to(group: Group, user: UserId, anchor: int) -> None:
+    home = group.home_of[anchor]
     group.holder[anchor] = user.user_id
     group.anchor_of[user.user_id] = anchor
-    group.seated.setdefault(seat, []).append(user)
+    group.users_of.setdefault(home, []).append(user)
     strength = group.members[anchor].strength
-    group.strongest[seat] = min(strength, group.strongest.get(seat, ANONYMOUS_STRENGTH))
+    group.strongest[home] = min(strength, group.strongest.get(home, ANONYMOUS_STRENGTH))

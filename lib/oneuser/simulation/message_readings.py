@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oneuser.simulation.connect import connect
-from oneuser.simulation.world import CARRIED, Message, Pair, Rules, TypeRules, World
+from oneuser.simulation.world import OBSERVED, Message, Pair, Rules, TypeRules, World
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class Observed:
     """One identifier of a message, and how it hangs on it."""
 
     number: int
@@ -31,7 +31,7 @@ class Carried:
 
     @property
     def rank(self) -> tuple[int, bytes]:
-        """Place among the identifiers of a message; the smallest is the best."""
+        """Rank among the identifiers of a message; the smallest is the best."""
         return (self.rules.priority, self.key)
 
 
@@ -44,7 +44,7 @@ class Reading:
     """
 
     message: Message
-    members: tuple[Carried, ...]
+    members: tuple[Observed, ...]
     owns: bool
     links: bool
 
@@ -53,30 +53,30 @@ class Reading:
         """Whether it is a linking event."""
         return self.links and len({member.number for member in self.members}) > 1
 
-    def without(self, gone: Collection[int]) -> tuple[Carried, ...]:
+    def without(self, gone: Collection[int]) -> tuple[Observed, ...]:
         """Its members but for some."""
         return tuple(member for member in self.members if member.number not in gone)
 
 
-def number_identifiers(world: World, known: Mapping[Identifier, int]) -> dict[Identifier, int]:
+def assign_identifier_ids(world: World, known: Mapping[Identifier, int]) -> dict[Identifier, int]:
     """Every identifier with its number; new ones get the next, in the order in which they come.
 
     A manual rule gives no number: it has no effect before a message or a link has named both of its identifiers.
     """
-    numbers = dict(known)
-    carried = [link.identifier for message in world.messages for link in message.links]
+    identifier_ids = dict(known)
+    observed = [link.identifier for message in world.messages for link in message.links]
     linked = [end for link in world.links for end in (link.a, link.b)]
-    for identifier in (*carried, *linked):
-        numbers.setdefault(identifier, len(numbers) + 1)
-    return numbers
+    for identifier in (*observed, *linked):
+        identifier_ids.setdefault(identifier, len(identifier_ids) + 1)
+    return identifier_ids
 
 
-def read_messages(world: World, rules: Rules, numbers: Mapping[Identifier, int]) -> list[Reading]:
+def read_messages(world: World, rules: Rules, identifier_ids: Mapping[Identifier, int]) -> list[Reading]:
     """Rules 1.1, 1.3, 1.5 (which reading of a previousId holds) and 1.6 on every message."""
-    seen = {link.identifier for message in world.messages for link in message.links if link.link in CARRIED}
+    seen = {link.identifier for message in world.messages for link in message.links if link.link in OBSERVED}
     readings = []
     for message in world.messages:
-        members = sorted(_members(message, world, rules, numbers, seen), key=lambda member: member.rank)
+        members = sorted(_members(message, world, rules, identifier_ids, seen), key=lambda member: member.rank)
         is_one = message.is_alias or not _names_two_people(members)
         readings.append(Reading(message, tuple(members), owns=is_one, links=is_one))
     if rules.required_purposes:
@@ -86,17 +86,17 @@ def read_messages(world: World, rules: Rules, numbers: Mapping[Identifier, int])
 
 
 def _members(
-    message: Message, world: World, rules: Rules, numbers: Mapping[Identifier, int], seen: Collection[Identifier]
-) -> Iterator[Carried]:
+    message: Message, world: World, rules: Rules, identifier_ids: Mapping[Identifier, int], seen: Collection[Identifier]
+) -> Iterator[Observed]:
     typed = [link for link in message.links if link.identifier.id_type in rules.id_types]
     is_cookie = any(link.link == "previous_anonymous" and link.identifier in seen for link in typed)
     for found, link in typed:
-        holds = link in CARRIED or link == "previous" or (link == "previous_anonymous") == is_cookie
+        holds = link in OBSERVED or link == "previous" or (link == "previous_anonymous") == is_cookie
         if holds and found not in world.blocked:
-            yield Carried(numbers[found], found.id_type, found.key, rules.id_types[found.id_type], link)
+            yield Observed(identifier_ids[found], found.id_type, found.key, rules.id_types[found.id_type], link)
 
 
-def _names_two_people(members: Iterable[Carried]) -> bool:
+def _names_two_people(members: Iterable[Observed]) -> bool:
     """Whether two values of a unique type are among them."""
     value: dict[str, int] = {}
     unique = (member for member in members if member.rules.is_unique)
@@ -127,19 +127,19 @@ def _with_consent(reading: Reading, purposes: Collection[str], withheld: Collect
     return Reading(reading.message, reading.members, reading.owns, links=reading.links and is_given and not is_refused)
 
 
-def star_pairs(members: Iterable[Carried]) -> Iterator[Pair]:
-    """Rule 1.2: each carried identifier with the best one."""
-    carried = [member for member in members if member.link in CARRIED]
-    for other in carried[1:]:
-        yield from _pair(carried[0].number, other.number)
+def star_pairs(members: Iterable[Observed]) -> Iterator[Pair]:
+    """Rule 1.2: each observed identifier with the best one."""
+    observed = [member for member in members if member.link in OBSERVED]
+    for other in observed[1:]:
+        yield from _pair(observed[0].number, other.number)
 
 
-def alias_pairs(members: Iterable[Carried]) -> Iterator[Pair]:
+def alias_pairs(members: Iterable[Observed]) -> Iterator[Pair]:
     """Rule 1.5: the new id of an alias with the old one."""
     ordered = list(members)
     new_id = next((member for member in ordered if member.link == "alias"), None)
     for member in ordered:
-        if new_id is not None and member.link not in CARRIED:
+        if new_id is not None and member.link not in OBSERVED:
             yield from _pair(new_id.number, member.number)
 
 
@@ -163,7 +163,7 @@ def find_alias_classes(readings: Iterable[Reading], rules: Rules, excluded: Coll
     return connect(joined)
 
 
-def find_voids(readings: Iterable[Reading], classes: Mapping[int, int]) -> set[int]:
+def find_over_shared(readings: Iterable[Reading], classes: Mapping[int, int]) -> set[int]:
     """Rule 2.2: values whose linking events carry more people than the bound of their type allows."""
     people: dict[tuple[int, str], set[int]] = defaultdict(set)
     bounds: dict[int, int] = {}

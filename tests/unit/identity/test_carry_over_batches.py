@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from oneuser.identity import batches
-from oneuser.identity.batches import decide_batches
+from oneuser.identity import carry_over_batches
+from oneuser.identity.carry_over_batches import decide_batches
 from oneuser.identity.carry_over_rows import DECISIONS, MEMBER_ROW, ROWS, USER_ROW
 from oneuser.identity.ledger import LineageRow, Member, UserId
 from oneuser.identity.succession import Decision, Rules
@@ -119,7 +119,7 @@ def test_columns_decide_what_the_rules_decide_for_each_group(block: int) -> None
 
             assert found.owners == expected.owners, seed
             assert sorted(found.changed, key=lambda u: u.user_id) == sorted(expected.changed, key=lambda u: u.user_id)
-            assert sorted(found.lineage, key=lambda r: r.place) == sorted(expected.lineage, key=lambda r: r.place)
+            assert sorted(found.lineage, key=lambda r: r.sort_key) == sorted(expected.lineage, key=lambda r: r.sort_key)
             world.keep(members, expected)
             previous = members
 
@@ -136,7 +136,7 @@ def test_most_groups_are_decided_without_the_rules(monkeypatch: pytest.MonkeyPat
     world.run_seq += 1
     expected = world.decide(day)
 
-    monkeypatch.setattr(batches, "decide", None)  # any call fails
+    monkeypatch.setattr(carry_over_batches, "decide", None)  # any call fails
 
     found, _ = decide_by_columns(world, day, chance)
     assert found.owners == expected.owners

@@ -19,7 +19,7 @@ from difflib import get_close_matches
 
 from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.simulation.directives import DIRECTIVES
-from oneuser.simulation.statements import Event, Named, Rollback, Statement
+from oneuser.simulation.lines import Event, Named, Rollback, Statement
 from oneuser.simulation.words import Misread, read_named, split_outside, unquoted
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
@@ -153,11 +153,11 @@ def _instant(at: int) -> datetime:
 def _without_comment(line: str) -> str:
     """The line up to a # at its beginning or after white space, outside quotes."""
     is_quoted = False
-    for place, char in enumerate(line):
+    for index, char in enumerate(line):
         if char == '"':
             is_quoted = not is_quoted
-        elif char == "#" and not is_quoted and (place == 0 or line[place - 1].isspace()):
-            return line[:place]
+        elif char == "#" and not is_quoted and (index == 0 or line[index - 1].isspace()):
+            return line[:index]
     return line
 
 

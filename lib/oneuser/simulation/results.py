@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from oneuser.simulation.reader import Note
+from oneuser.simulation.statement_reader import Note
 
 
 @dataclass(frozen=True, order=True)
@@ -32,13 +32,13 @@ class Person:
 
 @dataclass(frozen=True)
 class PublishedId:
-    """One User ID ever published. A retired one points at a live one; `stands_on` is null where it stands nowhere."""
+    """One User ID ever published. A retired one points at a live one; `anchor` is null where it has none."""
 
     name: str
     user_id: str
     status: str
     redirect_to: str | None
-    stands_on: ShownIdentifier | None
+    anchor: ShownIdentifier | None
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Run:
         refused: Pairs kept apart.
         admitted: Pairs that the last run kept apart and this one does not.
         contested: Contested identifiers.
-        void: Identifiers that too many people share.
+        over_shared: Identifiers that too many people share.
         blocked: Identifiers that are blocked.
         events: Accepted events, in order of time.
         notes: Values dropped and lines not accepted.
@@ -115,7 +115,7 @@ class Run:
     refused: tuple[Refusal, ...]
     admitted: tuple[Refusal, ...]
     contested: tuple[Contested, ...]
-    void: tuple[ShownIdentifier, ...]
+    over_shared: tuple[ShownIdentifier, ...]
     blocked: tuple[ShownIdentifier, ...]
     events: tuple[OwnedEvent, ...]
     notes: tuple[Note, ...]

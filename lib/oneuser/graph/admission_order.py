@@ -11,7 +11,7 @@ Strongest first:
 (f) the two keys, the smaller one of both first.
 
 `conflict: earliest` turns (c) and (e) round and compares first moments instead of last ones. An edge without a moment
-comes after all others either way. Numbers of identifiers decide nothing.
+comes after all others either way. Surrogate ids decide nothing.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class EdgeColumns:
 
     Attributes:
         group: Number of the group.
-        src: Place of one end among the vertices.
-        dst: Place of the other.
-        priority: Sum of the type priorities, or what stands in its place.
+        src: Index of one end among the vertices.
+        dst: Index of the other.
+        priority: Sum of the type priorities, or what is declared instead.
         is_include: Whether it is a manual include.
         moment: What `moment_columns` returns.
     """
@@ -55,7 +55,7 @@ class EdgeColumns:
 
 
 def order_edges(edges: EdgeColumns, is_known: NDArray[np.bool_], key_rank: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Places of the edges in admission order, group after group.
+    """Indices of the edges in admission order, group after group.
 
     Args:
         edges: Edges; no two of a group have the same ends.
@@ -75,11 +75,11 @@ def order_edges(edges: EdgeColumns, is_known: NDArray[np.bool_], key_rank: NDArr
     return by_moment[again]
 
 
-def _first_of_each(value: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether a place is the first in `places` that has its value; false for those that are not in `places`."""
+def _first_of_each(value: NDArray[np.int64], indices: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether an index is the first in `indices` that has its value; false for those that are not in `indices`."""
     is_first = np.zeros(len(value), dtype=bool)
-    _, first = np.unique(value[places], return_index=True)
-    is_first[places[first]] = True
+    _, first = np.unique(value[indices], return_index=True)
+    is_first[indices[first]] = True
     return is_first
 
 
@@ -101,7 +101,7 @@ def moment_columns(
 
 
 def rank_keys(keys: Sequence[bytes]) -> NDArray[np.int64]:
-    """Place of each key among all of them, as unsigned bytes. Keys differ."""
+    """Rank of each key among all of them, as unsigned bytes. Keys differ."""
     rank = np.empty(len(keys), dtype=np.int64)
     rank[np.lexsort(_key_columns(keys))] = np.arange(len(keys))
     return rank

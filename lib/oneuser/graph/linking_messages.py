@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame
 
-# how an identifier hangs on a message that carries it
-CARRIED = ("event", "alias")
+# kinds of link of an identifier that its message itself names
+OBSERVED = ("event", "alias")
 
 
-def carried_identifiers(
+def observed_identifiers(
     event_identifiers: DataFrame, blocked: DataFrame | None, *, priorities: Mapping[str, int]
 ) -> DataFrame:
     """What messages carry and may own them: of a configured type and not blocked; previousIds apart.
@@ -34,23 +34,23 @@ def carried_identifiers(
     Returns:
         Rows of `event_identifiers` with `priority`.
     """
-    return _without_blocked(_typed(event_identifiers, priorities).where(F.col("link").isin(*CARRIED)), blocked)
+    return _without_blocked(_typed(event_identifiers, priorities).where(F.col("link").isin(*OBSERVED)), blocked)
 
 
-def usable_identifiers(
+def eligible_identifiers(
     event_identifiers: DataFrame, blocked: DataFrame | None, *, priorities: Mapping[str, int]
 ) -> DataFrame:
     """The rows that may link: `carried_identifiers`, and of each previousId the one reading that holds.
 
     A previousId is an anonymous id if any stored message carries that value as one, blocked or not, else a user id. The
-    look-up of carried identifiers grows with the alias messages.
+    look-up of observed identifiers grows with the alias messages.
     """
     typed = _typed(event_identifiers, priorities)
-    carried = typed.where(F.col("link").isin(*CARRIED))
-    previous = typed.where(~F.col("link").isin(*CARRIED))
+    observed = typed.where(F.col("link").isin(*OBSERVED))
+    previous = typed.where(~F.col("link").isin(*OBSERVED))
     is_anonymous = F.col("link") == "previous_anonymous"
     seen = (
-        carried.select("identifier_id")
+        observed.select("identifier_id")
         .join(
             F.broadcast(previous.where(is_anonymous).select("identifier_id").distinct()),
             on="identifier_id",
@@ -64,7 +64,7 @@ def usable_identifiers(
     reads_as_anonymous = F.coalesce(F.bool_or(is_anonymous & F.col("is_seen")).over(whole_message), F.lit(False))
     holds = (F.col("link") == "previous") | (is_anonymous == F.col("reads_as_anonymous"))
     chosen = readings.withColumn("reads_as_anonymous", reads_as_anonymous).where(holds)
-    return _without_blocked(carried.unionByName(chosen.drop("is_seen", "reads_as_anonymous")), blocked)
+    return _without_blocked(observed.unionByName(chosen.drop("is_seen", "reads_as_anonymous")), blocked)
 
 
 def _typed(event_identifiers: DataFrame, priorities: Mapping[str, int]) -> DataFrame:
@@ -79,14 +79,14 @@ def _without_blocked(rows: DataFrame, blocked: DataFrame | None) -> DataFrame:
 
 
 def linking_messages(
-    usable: DataFrame, *, unique_priorities: Collection[int], may_link: DataFrame | None = None
+    eligible: DataFrame, *, unique_priorities: Collection[int], may_link: DataFrame | None = None
 ) -> DataFrame:
     """One row per message that may link its identifiers.
 
     A message, alias messages aside, with two values of a unique type links nothing, and so does one without consent.
 
     Args:
-        usable: Rows of `usable_identifiers`.
+        eligible: Rows of `eligible_identifiers`.
         unique_priorities: Priorities of the unique types; no two types share one.
         may_link: `message_key` of the messages that have consent; null where none is required.
 
@@ -98,7 +98,7 @@ def linking_messages(
     members = F.sort_array(F.collect_list(F.struct("priority", "type_rank", "identifier_id", "link")))
     messages = (
         # most messages carry one identifier, and need not be moved to find that out
-        usable.where("n_links > 1")
+        eligible.where("n_links > 1")
         .groupBy("message_key")
         .agg(
             members.alias("members"),
@@ -118,7 +118,7 @@ def _names_one_person(unique_priorities: Collection[int]) -> Column:
     """Whether a message carries at most one value of each unique type, or is an alias message; an aggregate."""
 
     def has_two(priority: int) -> Column:
-        is_one = (F.col("priority") == priority) & F.col("link").isin(*CARRIED)
+        is_one = (F.col("priority") == priority) & F.col("link").isin(*OBSERVED)
         value = F.when(is_one, F.col("identifier_id"))
         return F.coalesce(F.min(value) < F.max(value), F.lit(False))
 
@@ -133,9 +133,9 @@ def without_members(messages: DataFrame, left_out: DataFrame) -> DataFrame:
         messages: Rows of `linking_messages`.
         left_out: `identifier_id` of the identifiers that go; few enough to travel to every task.
     """
-    carried = messages.select("message_key", F.explode("members.identifier_id").alias("identifier_id"))
+    observed = messages.select("message_key", F.explode("members.identifier_id").alias("identifier_id"))
     gone = (
-        carried.join(F.broadcast(left_out.select("identifier_id")), on="identifier_id", how="left_semi")
+        observed.join(F.broadcast(left_out.select("identifier_id")), on="identifier_id", how="left_semi")
         .groupBy("message_key")
         .agg(F.collect_set("identifier_id").alias("gone"))
     )

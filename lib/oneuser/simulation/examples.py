@@ -1,6 +1,6 @@
 """One page of a folder of texts, each with its result.
 
-python -m oneuser.simulation.gallery conf/simulate > conf/simulate/README.md
+python -m oneuser.simulation.examples conf/simulate > conf/simulate/README.md
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Each file of this folder is a text for `oneuser simulate FILE`, and shows what b
 what follows from the rules of User IDs, the others protection, aliases and consent. Lines between two `---` arrive in one
 run. P1, P2 ... stand for User IDs, in the order of publication.
 
-This page is made by `python -m oneuser.simulation.gallery conf/simulate > conf/simulate/README.md`.
+This page is made by `python -m oneuser.simulation.examples conf/simulate > conf/simulate/README.md`.
 """  # noqa: E501 - the lines of a page
 _FILES = "*.txt"
 
 
-def gallery_page(folder: Path) -> str:
+def examples_page(folder: Path) -> str:
     """The page of all texts in a folder, by their names. The comment that opens a text is its heading."""
     return "\n".join([_HEAD, *("\n".join(_section(path)) for path in sorted(folder.glob(_FILES)))])
 
@@ -45,4 +45,4 @@ def _section(path: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(gallery_page(Path(sys.argv[1])))
+    sys.stdout.write(examples_page(Path(sys.argv[1])))

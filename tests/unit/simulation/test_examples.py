@@ -8,7 +8,7 @@ import pytest
 
 from oneuser import simulate
 from oneuser.simulation import Simulation
-from oneuser.simulation.gallery import gallery_page
+from oneuser.simulation.examples import examples_page
 
 FOLDER = Path(__file__).resolve().parents[3] / "conf" / "simulate"
 
@@ -36,8 +36,8 @@ def statuses(done: Simulation, run: int) -> dict[str, tuple[str, str | None]]:
 
 
 def test_the_page_is_what_the_tool_makes_of_the_texts() -> None:
-    # python -m oneuser.simulation.gallery conf/simulate > conf/simulate/README.md
-    assert (FOLDER / "README.md").read_text(encoding="utf-8") == gallery_page(FOLDER)
+    # python -m oneuser.simulation.examples conf/simulate > conf/simulate/README.md
+    assert (FOLDER / "README.md").read_text(encoding="utf-8") == examples_page(FOLDER)
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.txt")), ids=lambda path: path.stem)
@@ -58,7 +58,7 @@ def test_first_login() -> None:
     done = played("02-first-login")
 
     assert changes(done, 2) == {("anchored", "P1", None)}
-    assert str(done.user_ids()[0].stands_on) == "user_id: 1"
+    assert str(done.user_ids()[0].anchor) == "user_id: 1"
 
 
 def test_a_first_login_undone() -> None:
@@ -77,7 +77,7 @@ def test_a_new_device() -> None:
 def test_two_known_ids() -> None:
     done = played("05-two-known-ids")
 
-    # P3 is the younger and stands on the stronger type; between P2 and P4 the older survives
+    # P3 is the younger and has the stronger anchor; between P2 and P4 the older survives
     assert changes(done, 3) == {("merged", "P1", "P3"), ("merged", "P4", "P2")}
 
 
@@ -97,7 +97,7 @@ def test_anonymous_data_alone() -> None:
     done = played("07-anonymous-alone")
 
     assert all("user_id: 1" in people(done, run)["P1"] for run in (1, 2, 3))
-    assert all(str(done.user_ids(run)[0].stands_on) == "user_id: 1" for run in (1, 2, 3))
+    assert all(str(done.user_ids(run)[0].anchor) == "user_id: 1" for run in (1, 2, 3))
 
 
 def test_a_split() -> None:
@@ -177,7 +177,7 @@ def test_the_earliest_login() -> None:
 def test_an_over_shared_value() -> None:
     done = played("21-over-shared")
 
-    assert [len(done.run(run).void) for run in (1, 2, 3)] == [0, 1, 0]
+    assert [len(done.run(run).over_shared) for run in (1, 2, 3)] == [0, 1, 0]
     assert owners(done, 2)[7] is None
     assert {edge.rule for edge in done.refused(2)} == {"over_shared"}
 

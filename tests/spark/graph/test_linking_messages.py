@@ -12,10 +12,10 @@ from pyspark.sql import DataFrame, SparkSession
 from oneuser.contracts.graph import EVENT_IDENTIFIERS, REFUSED_EDGES
 from oneuser.contracts.reference import LINKS
 from oneuser.graph.edges import build_edges, find_pairs, included_pairs, link_pairs, touching
-from oneuser.graph.linking import linking_messages, usable_identifiers, without_members
+from oneuser.graph.linking_messages import eligible_identifiers, linking_messages, without_members
+from oneuser.graph.over_shared import count_persons_per_value
 from oneuser.graph.protection import find_renames
 from oneuser.graph.refusals import date_refusals, record_refusals
-from oneuser.graph.voids import count_persons_per_value
 from oneuser.privacy.consent import find_consenting
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -27,7 +27,7 @@ def number(name: str) -> int:
     return {"u": 100, "e": 200, "b": 300}[name[0]] + int(name[1:])
 
 
-def carried(spark: SparkSession, **messages: str) -> DataFrame:
+def observed(spark: SparkSession, **messages: str) -> DataFrame:
     """Rows of `event_identifiers` from `m3="u1 b1"`; `old=u1>u2` is an alias that renames u1 to u2."""
     rows = []
     for message, text in messages.items():
@@ -46,7 +46,7 @@ def carried(spark: SparkSession, **messages: str) -> DataFrame:
 
 
 def linking(rows: DataFrame, unique: Collection[int] = (1,)) -> DataFrame:
-    return linking_messages(usable_identifiers(rows, None, priorities=TYPES), unique_priorities=unique)
+    return linking_messages(eligible_identifiers(rows, None, priorities=TYPES), unique_priorities=unique)
 
 
 def keys(rows: DataFrame) -> set[str]:
@@ -63,7 +63,7 @@ def pair(one: str, other: str) -> tuple[int, int]:
 
 
 def test_a_message_with_two_values_of_a_unique_type_links_nothing_but_an_alias_may(spark: SparkSession) -> None:
-    rows = carried(spark, m1="u1 b1", m2="u1 u2 b2", m3="e1 e2 b3", m4="u1>u2", m5="b5")
+    rows = observed(spark, m1="u1 b1", m2="u1 u2 b2", m3="e1 e2 b3", m4="u1>u2", m5="b5")
 
     messages = linking(rows)
 
@@ -73,7 +73,7 @@ def test_a_message_with_two_values_of_a_unique_type_links_nothing_but_an_alias_m
 
 def test_a_value_is_near_its_bound_or_over_it_by_the_people_of_its_messages(spark: SparkSession) -> None:
     # given a browser of five people, one of four, and one of five of whom two are the same by an alias
-    rows = carried(
+    rows = observed(
         spark,
         **{f"m1{n}": f"u{n} b1" for n in range(5)},
         **{f"m2{n}": f"u{n} b2" for n in range(4)},
@@ -94,18 +94,18 @@ def test_a_value_is_near_its_bound_or_over_it_by_the_people_of_its_messages(spar
     }
 
 
-def test_a_void_value_is_taken_out_of_its_messages_and_its_edges_are_listed(spark: SparkSession) -> None:
-    messages = linking(carried(spark, m1="u1 e1 b1", m2="e1 b2", m3="u3 b3"))
-    void = spark.createDataFrame([(number("e1"),)], "identifier_id bigint")
+def test_an_over_shared_value_is_taken_out_of_its_messages_and_its_edges_are_listed(spark: SparkSession) -> None:
+    messages = linking(observed(spark, m1="u1 e1 b1", m2="e1 b2", m3="u3 b3"))
+    over_shared = spark.createDataFrame([(number("e1"),)], "identifier_id bigint")
 
-    left = without_members(messages, void)
+    left = without_members(messages, over_shared)
 
     assert ends(find_pairs(left)) == {pair("u1", "b1"), pair("u3", "b3")}
-    assert ends(touching(find_pairs(messages), void)) == {pair("u1", "e1"), pair("e1", "b2")}
+    assert ends(touching(find_pairs(messages), over_shared)) == {pair("u1", "e1"), pair("e1", "b2")}
 
 
 def test_an_alias_renames_only_within_a_unique_type_and_not_where_a_rule_excludes_it(spark: SparkSession) -> None:
-    messages = linking(carried(spark, m1="u1>u2", m2="u3>u4", m3="b1>u5"))
+    messages = linking(observed(spark, m1="u1>u2", m2="u3>u4", m3="b1>u5"))
     excluded = spark.createDataFrame([pair("u3", "u4")], "src bigint, dst bigint")
 
     renames = find_renames(messages, excluded, unique_priorities=[1])
@@ -122,12 +122,12 @@ def consents(spark: SparkSession, rows: DataFrame, told: Mapping[str, Any]) -> s
         ],
         "message_key binary, event_time timestamp, consent string",
     )
-    usable = usable_identifiers(rows, None, priorities=TYPES)
-    return keys(find_consenting(events, usable, purposes=["ads"], known_types={"user_id", "email"}))
+    eligible = eligible_identifiers(rows, None, priorities=TYPES)
+    return keys(find_consenting(events, eligible, purposes=["ads"], known_types={"user_id", "email"}))
 
 
 def test_only_messages_that_carry_every_purpose_link(spark: SparkSession) -> None:
-    rows = carried(spark, m1="u1 b1", m2="u2 b2", m3="u3 b3", m4="u4 b4")
+    rows = observed(spark, m1="u1 b1", m2="u2 b2", m3="u3 b3", m4="u4 b4")
     told = {
         "m1": {"categoryPreferences": {"ads": True, "other": False}},
         "m2": {"categoryPreferences": {"other": True}},
@@ -140,7 +140,7 @@ def test_only_messages_that_carry_every_purpose_link(spark: SparkSession) -> Non
 
 def test_a_refusal_holds_for_the_known_identifiers_of_its_message_before_and_after_it(spark: SparkSession) -> None:
     yes, no = {"categoryPreferences": {"ads": True}}, {"categoryPreferences": {"ads": False}}
-    rows = carried(spark, m1="u1 b1", m2="u1 b2", m3="b2 e3", m4="b4", m5="b4 e5", m6="u6 b6", m7="u6 b7")
+    rows = observed(spark, m1="u1 b1", m2="u1 b2", m3="b2 e3", m4="b4", m5="b4 e5", m6="u6 b6", m7="u6 b7")
     told = {"m1": yes, "m2": no, "m3": yes, "m4": no, "m5": yes, "m6": no, "m7": yes}
 
     # then u1 refused last, so m1 does not link; b2 is not under a refusal, which was u1's; b4 said so alone; u6 changed
@@ -165,9 +165,9 @@ def test_links_and_manual_rules_make_edges_of_their_own_source(spark: SparkSessi
         ],
         "action string, src bigint, dst bigint, reason string",
     )
-    usable = spark.createDataFrame([(number(n),) for n in ("u1", "u2", "u3", "e1")], "identifier_id bigint")
+    eligible = spark.createDataFrame([(number(n),) for n in ("u1", "u2", "u3", "e1")], "identifier_id bigint")
 
-    edges = build_edges(link_pairs(links, usable), included_pairs(rules, usable, run_seq=7)).collect()
+    edges = build_edges(link_pairs(links, eligible), included_pairs(rules, eligible, run_seq=7)).collect()
 
     found = {(r["src"], r["dst"], r["source"], r["n_events"], r["priority"], r["first_run"]) for r in edges}
     assert found == {(*pair("u1", "e1"), "crm", 2, 3, 1), (*pair("u1", "u2"), "manual", 1, None, 7)}
