@@ -280,7 +280,9 @@ class _Attempt:
             as_of=self.run.as_of,
             inputs=[InputFile(**file) for file in self.run.inputs],
             tables=dict(self.tables),
+            stage=stage.name,
             may_read=stage.may_read,
+            may_write=stage.may_write,
             log=_log.bind(step=stage.name, run_id=self.run.run_seq),
         )
 

@@ -37,7 +37,7 @@ class RunContext:
     """One stage's view of its run.
 
     `tables` holds the version of each table that this run sees: what an earlier stage left, else the last completed
-    run's. A write moves it. `may_read` names the tables that the stage has declared to read or write; null means all.
+    run's. A write moves it. `may_read` and `may_write` name the tables that the stage has declared; null means all.
     """
 
     spark: SparkSession
@@ -49,7 +49,9 @@ class RunContext:
     inputs: list[InputFile]
     tables: dict[str, int]
     log: Any
+    stage: str = ""
     may_read: frozenset[str] | None = None
+    may_write: frozenset[str] | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
@@ -74,7 +76,10 @@ class RunContext:
             ValueError: where the stage has not declared that it reads the table; others would not wait for it.
         """
         if self.may_read is not None and contract.name not in self.may_read:
-            raise ValueError(f"the stage reads {contract.name} and does not declare it")
+            raise ValueError(
+                f"stage {self.stage} reads table {contract.name}, which is not among the `reads` of its declaration: "
+                "add it there, or the run neither waits for the stage that writes it nor notices that it has changed"
+            )
         return self.warehouse.read(contract, self.tables.get(contract.name))
 
     def append(self, contract: TableContract, rows: DataFrame) -> int:
@@ -94,17 +99,26 @@ class RunContext:
 
     def delete(self, contract: TableContract, keys: DataFrame, on: list[str]) -> None:
         """Delete the rows that match one of `keys`, where the table exists."""
+        self._check_declared(contract)
         if contract.name not in self.tables:
             return
         self.tables[contract.name] = self.warehouse.delete_matching(contract, keys, on, self.tag)
 
     def _write(self, contract: TableContract, rows: DataFrame, mode: Mode) -> int:
+        self._check_declared(contract)
         write = self.warehouse.append if mode == "append" else self.warehouse.replace
         version, n_rows = write(TABLES[contract.name], rows, self.tag)
         self.tables[contract.name] = version
         self.written[contract.name] = n_rows
         self.log.info("table written", table=contract.name, rows=n_rows, version=version)
         return n_rows
+
+    def _check_declared(self, contract: TableContract) -> None:
+        if self.may_write is not None and contract.name not in self.may_write:
+            raise ValueError(
+                f"stage {self.stage} writes table {contract.name}, which is not among the `writes` of its declaration: "
+                "add it there, or what it writes is not published"
+            )
 
     # metrics and checks -------------------------------------------------------------------------------------------
 

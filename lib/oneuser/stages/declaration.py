@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,7 +29,12 @@ class Stage:
     @property
     def may_read(self) -> frozenset[str]:
         """Names of the tables that it may read."""
-        return frozenset(contract.name for contract in (*self.reads, *self.writes))
+        return self.may_write | frozenset(contract.name for contract in self.reads)
+
+    @property
+    def may_write(self) -> frozenset[str]:
+        """Names of the tables that it may write."""
+        return frozenset(contract.name for contract in self.writes)
 
 
 def stages_before(stage: Stage, stages: Iterable[Stage]) -> list[Stage]:
@@ -50,9 +54,19 @@ def in_order(stages: Sequence[Stage]) -> tuple[Stage, ...]:
         for contract in stage.writes:
             if writers.setdefault(contract.name, stage.name) != stage.name:
                 raise ValueError(f"table {contract.name} is written by {writers[contract.name]} and by {stage.name}")
-    by_name = {stage.name: stage for stage in stages}
-    waits_for = {stage.name: [one.name for one in stages_before(stage, stages)] for stage in stages}
-    try:
-        return tuple(by_name[name] for name in TopologicalSorter(waits_for).static_order())
-    except CycleError as problem:
-        raise ValueError(f"stages wait for each other: {' <- '.join(problem.args[1])}") from problem
+    placed: list[Stage] = []
+    left = list(stages)
+    while left:
+        # the first one given whose tables are there, so that nothing moves that need not
+        following = next((one for one in left if all(other in placed for other in stages_before(one, stages))), None)
+        if following is None:
+            raise ValueError(f"stages wait for each other: {', '.join(sorted(one.name for one in _in_circles(left)))}")
+        placed.append(following)
+        left.remove(following)
+    return tuple(placed)
+
+
+def _in_circles(stages: list[Stage]) -> list[Stage]:
+    """The stages that wait for each other, without those that only wait for one of them."""
+    needed = [one for one in stages if any(one in stages_before(other, stages) for other in stages)]
+    return needed if len(needed) == len(stages) else _in_circles(needed)
