@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from oneuser.report.text import minor_digits
+from oneuser.report.wording import minor_digits
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import Window as W
 
 from oneuser.contracts.raw import QUARANTINE
-from oneuser.events.batches import MAX_KEPT_BYTES
+from oneuser.events.parsing_pass import MAX_KEPT_BYTES
 from oneuser.events.syntax import FOREIGN
 
 if TYPE_CHECKING:

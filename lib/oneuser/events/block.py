@@ -23,7 +23,7 @@ _EMPTY: dict[str, Any] = {}
 class Block:
     """Some messages; null stands for one that could not be read the fast way.
 
-    `unusual` are the places of messages that need a closer look than a column can give. Few enough messages fit the
+    `unusual` are the indexes of messages that need a closer look than a column can give. Few enough messages fit the
     processor's cache, which makes everything done with them several times faster.
     """
 
@@ -37,7 +37,7 @@ class Block:
     def require(self, column: Sequence[Any]) -> None:
         """Take messages without a value in `column` for unusual."""
         if None in column:
-            self.unusual.update(place for place, value in enumerate(column) if value is None)
+            self.unusual.update(index for index, value in enumerate(column) if value is None)
 
     def values(self, keys: tuple[str, ...]) -> Column:
         """The column of a path."""

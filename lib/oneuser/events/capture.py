@@ -99,25 +99,25 @@ class IdentifierCapture:
         links: list[list[Link]] = [[] for _ in block.messages]
         dropped: list[list[str]] = [_NONE] * len(links)
         unlinked: list[list[str]] = [_NONE] * len(links)
-        closer = {place for place, ids in enumerate(self._external_ids_column(block)) if type(ids) is list}
+        closer = {index for index, ids in enumerate(self._external_ids_column(block)) if type(ids) is list}
         for event_links, read_column in self._columns:
-            for place, raw in enumerate(read_column(block)):
+            for index, raw in enumerate(read_column(block)):
                 if raw is None:
                     continue
                 link = event_links[raw] if type(raw) is str else None
                 if link is None:
-                    closer.add(place)
-                elif link not in links[place]:
-                    links[place].append(link)
+                    closer.add(index)
+                elif link not in links[index]:
+                    links[index].append(link)
         if self._derived:
             closer.update(range(len(links)))
-        for place in closer:
+        for index in closer:
             try:
-                found = self.capture(block.messages[place], is_alias=False)
+                found = self.capture(block.messages[index], is_alias=False)
             except RoundedInteger:
-                block.unusual.add(place)
+                block.unusual.add(index)
             else:
-                links[place], dropped[place], unlinked[place] = found
+                links[index], dropped[index], unlinked[index] = found
         return links, dropped, unlinked
 
     def _new_id_type(self, message: dict[str, Any]) -> str:
@@ -143,10 +143,10 @@ class IdentifierCapture:
                 unlinked.append("(other)")
 
     def _add_derived(self, links: list[Link], dropped: list[str]) -> None:
-        """Make identifiers of those that the message carries; a previousId is not carried."""
+        """Make identifiers of those that the message carries; a previousId is not one of them."""
         for from_type, transform, read in self._derived:
-            for carried in [link.identifier for link in links if link.identifier.id_type == from_type]:
-                _add(read(transform(carried.value)), "event", links, dropped)
+            for source in [link.identifier for link in links if link.identifier.id_type == from_type]:
+                _add(read(transform(source.value)), "event", links, dropped)
 
     def _add_previous(self, message: dict[str, Any], links: list[Link], dropped: list[str]) -> None:
         raw = self._previous_id(message)

@@ -1,7 +1,7 @@
-"""One event for each message, whatever number of copies arrived, in whatever order.
+"""One event for each message, whatever number of duplicates arrived, in whatever order.
 
-Of the copies of a message the one received first counts (without a receipt, last), then the smallest content hash. The
-comparison looks at keys alone; whole lines are moved only where a message has several copies.
+Of the duplicates of a message the one received first counts (without a receipt, last), then the smallest content hash.
+The comparison looks at keys alone; whole lines are moved only where a message has duplicates.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def separate_equal_rows(events: DataFrame, equal: DataFrame) -> DataFrame:
 
 
 def without_suppressed(events: DataFrame, suppressions: DataFrame) -> DataFrame:
-    """Rows of messages none of whose copies carries a suppressed identifier.
+    """Rows of messages none of whose duplicates carries a suppressed identifier.
 
     Args:
         events: Parsed events.
@@ -61,38 +61,38 @@ def suppressed_only(events: DataFrame, suppressions: DataFrame) -> DataFrame:
     return events.join(_suppressed_messages(events, suppressions), on="message_key", how="left_semi")
 
 
-def find_repeated(events: DataFrame) -> DataFrame:
-    """One row per message with several copies among `events`: `message_key`, `n_copies`, `is_conflict`."""
+def find_duplicated(events: DataFrame) -> DataFrame:
+    """One row per message with several rows among `events`: `message_key`, `n_rows`, `is_conflict`."""
     return (
         events.groupBy("message_key")
         .agg(
-            F.count(F.lit(1)).alias("n_copies"),
+            F.count(F.lit(1)).alias("n_rows"),
             F.min("content_hash").alias("low"),
             F.max("content_hash").alias("high"),
         )
-        .where(F.col("n_copies") > 1)
-        .select("message_key", "n_copies", (F.col("low") != F.col("high")).alias("is_conflict"))
+        .where(F.col("n_rows") > 1)
+        .select("message_key", "n_rows", (F.col("low") != F.col("high")).alias("is_conflict"))
     )
 
 
-def rank_copies(events: DataFrame, repeated: DataFrame) -> DataFrame:
-    """The rows of messages with several copies, with `copy`: 1 for the one that counts. To be persisted.
+def rank_duplicates(events: DataFrame, duplicated: DataFrame) -> DataFrame:
+    """The rows of messages with duplicates, with `rank`: 1 for the one that counts. To be persisted.
 
     Args:
         events: Parsed events.
-        repeated: The answer of `find_repeated` for the same events.
+        duplicated: The answer of `find_duplicated` for the same events.
     """
     order = W.partitionBy("message_key").orderBy(
         F.col("received_at").asc_nulls_last(), "content_hash", "source", "file", "line_hash", "raw"
     )
-    copy = F.row_number().over(order.rowsBetween(W.unboundedPreceding, W.currentRow))
-    copies = events.join(repeated.select("message_key"), on="message_key", how="left_semi")
-    return copies.withColumn("copy", copy)
+    rank = F.row_number().over(order.rowsBetween(W.unboundedPreceding, W.currentRow))
+    duplicates = events.join(duplicated.select("message_key"), on="message_key", how="left_semi")
+    return duplicates.withColumn("rank", rank)
 
 
-def keep_first_copies(events: DataFrame, ranked: DataFrame) -> DataFrame:
-    """One row per message: the copy that counts. `ranked` is the answer of `rank_copies` for the same events."""
-    firsts = ranked.where(F.col("copy") == 1)
+def keep_first(events: DataFrame, ranked: DataFrame) -> DataFrame:
+    """One row per message: the one that counts. `ranked` is the answer of `rank_duplicates` for the same events."""
+    firsts = ranked.where(F.col("rank") == 1)
     single = events.join(firsts.select("message_key"), on="message_key", how="left_anti")
     return single.unionByName(firsts.select(*single.columns))
 
@@ -105,7 +105,7 @@ def compare_with_stored(events: DataFrame, stored: DataFrame) -> DataFrame:
         stored: Rows of `events`, the table.
 
     Returns:
-        `is_newer_first` says that the new copy is the one that counts, and the stored one goes.
+        `is_newer_first` says that the new one counts, and the stored one goes.
     """
     new = events.select("message_key", "source", "received_at", "content_hash")
     old = stored.select(
@@ -125,8 +125,8 @@ def compare_with_stored(events: DataFrame, stored: DataFrame) -> DataFrame:
 
 
 def _suppressed_messages(events: DataFrame, suppressions: DataFrame) -> DataFrame:
-    carried = events.select("message_key", F.explode("identifiers").alias("carried")).select(
-        "message_key", F.col("carried.id_type").alias("id_type"), F.col("carried.id_key").alias("id_key")
+    observed = events.select("message_key", F.explode("identifiers").alias("observed")).select(
+        "message_key", F.col("observed.id_type").alias("id_type"), F.col("observed.id_key").alias("id_key")
     )
     keys = F.broadcast(suppressions.select("id_type", "id_key"))
-    return carried.join(keys, on=["id_type", "id_key"], how="left_semi").select("message_key").distinct()
+    return observed.join(keys, on=["id_type", "id_key"], how="left_semi").select("message_key").distinct()

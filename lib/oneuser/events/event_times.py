@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from oneuser.events.instants import DAY, make_time_reader, plain_instants
 from oneuser.events.spec import Expression, Mapping, Time
 from oneuser.events.syntax import RefusedLine
-from oneuser.events.times import DAY, make_time_reader, plain_instants
 from oneuser.events.values import make_getter
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from oneuser.events.times import Instant
+    from oneuser.events.instants import Instant
 
     Reader = Callable[[dict[str, Any]], Instant]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 
 from oneuser.events.identifiers import Identifier, IdentifierReader
-from oneuser.events.times import make_time_reader
+from oneuser.events.instants import make_time_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -111,12 +111,12 @@ class LinkReader:
             raise RefusedRecord("links.self", "both ends are the same identifier")
         return KeyedPair(a, b, self._time(record.get(LINK_TIME)))
 
-    def _end(self, record: Mapping[str, str | None], name: str, place: int) -> Identifier:
-        id_type = self._spec.types[place] if self._spec.types else record.get(f"type_{name}") or ""
+    def _end(self, record: Mapping[str, str | None], name: str, index: int) -> Identifier:
+        id_type = self._spec.types[index] if self._spec.types else record.get(f"type_{name}") or ""
         reader = self._readers.get(id_type)
         if reader is None:
             raise RefusedRecord("links.type", f"the type of end {name} is not declared")
-        pieces = [part.text if part.column is None else record.get(part.column) for part in self._spec.values[place]]
+        pieces = [part.text if part.column is None else record.get(part.column) for part in self._spec.values[index]]
         found = None if None in pieces else reader.read("".join(piece for piece in pieces if piece is not None))
         if not isinstance(found, Identifier):
             raise RefusedRecord(found or "links.missing", f"end {name}")

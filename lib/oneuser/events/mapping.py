@@ -55,23 +55,23 @@ def read_mapping(declared: Dict[str, Any], *, is_table: bool = False) -> Mapping
 
 def with_identifiers(mapping: Mapping, declared: Dict[str, Any], *, is_table: bool = False) -> Mapping:
     """A mapping with further identifiers, in the written form of `read_mapping`, after its own."""
-    places, derived = _read_identifiers(declared, is_table=is_table)
-    return replace(mapping, identifiers=mapping.identifiers + places, derived=mapping.derived + derived)
+    paths, derived = _read_identifiers(declared, is_table=is_table)
+    return replace(mapping, identifiers=mapping.identifiers + paths, derived=mapping.derived + derived)
 
 
 def _read_identifiers(
     declared: Dict[str, Any], *, is_table: bool
 ) -> tuple[tuple[tuple[str, Expression], ...], tuple[tuple[str, Derived], ...]]:
     """Where identifiers are, and which are made of others."""
-    places: list[tuple[str, Expression]] = []
+    paths: list[tuple[str, Expression]] = []
     derived: list[tuple[str, Derived]] = []
     for id_type, written in declared.items():
         for one in written if isinstance(written, list | tuple) else [written]:
             if isinstance(one, dict) and "derive" in one:
                 derived.append((id_type, Derived(one["derive"]["from"], one["derive"]["transform"])))
             else:
-                places.append((id_type, read_expression(one, is_table=is_table)))
-    return tuple(places), tuple(derived)
+                paths.append((id_type, read_expression(one, is_table=is_table)))
+    return tuple(paths), tuple(derived)
 
 
 def read_expression(written: Any, *, is_table: bool = False) -> Expression:
@@ -91,8 +91,8 @@ def read_expression(written: Any, *, is_table: bool = False) -> Expression:
             column = read_expression(written["column"], is_table=is_table)
             return Time(column, written.get("format"), written.get("zone"))
         if "url_param" in written:
-            place, name = written["url_param"]
-            return UrlParam(read_expression(place, is_table=is_table), name)
+            path, name = written["url_param"]
+            return UrlParam(read_expression(path, is_table=is_table), name)
         for name, operator in (("concat", Concat), ("product", Product)):
             if name in written:
                 return operator(tuple(read_expression(one, is_table=is_table) for one in written[name]))

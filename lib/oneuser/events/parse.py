@@ -43,7 +43,7 @@ class MessageParser:
     """Parses lines or rows of one source.
 
     `horizon` is the latest instant, in microseconds, that an event may claim. Parts without an underscore are shared
-    with the faster parser of ordinary lines.
+    with the fast path.
     """
 
     def __init__(self, spec: SourceSpec, keys: Keys, *, horizon: int) -> None:
@@ -63,7 +63,7 @@ class MessageParser:
         self._traits = object_getter(mapping.traits, is_table=is_table)
         self._properties = object_getter(mapping.properties, is_table=is_table)
         self._consent = make_getter(mapping.consent, is_table=is_table)
-        # a copy that arrives again differs in these and is no other message for it
+        # a duplicate differs in these and is no other message for it
         self.transport = tuple(_top_keys(mapping.received_at, mapping.sent_at))
 
     def parse_line(self, line: bytes, n_bytes: int) -> EventRow:

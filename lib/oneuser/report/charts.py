@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from oneuser.report import text
+from oneuser.report import wording
 from oneuser.report.palette import GREY, INK, MAIN, OTHER, PAPER, RULE, SECOND, SERIES, SOFT
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ def draw_funnel(funnel: Funnel) -> dict[str, Any]:
         ("events accepted", funnel.accepted, _of(funnel.accepted, funnel.lines, "lines")),
         ("events with a person", funnel.with_person, _of(funnel.with_person, funnel.accepted, "events")),
     ]
-    rows = [(name, n, f"{text.count(n)}{note}") for name, n, note in steps]
+    rows = [(name, n, f"{wording.count(n)}{note}") for name, n, note in steps]
     people = funnel.people
-    rows.append(("people", people, f"{text.people(people)}{_per_person(funnel)}"))
+    rows.append(("people", people, f"{wording.people(people)}{_per_person(funnel)}"))
     return _bars(rows, highlight="people")
 
 
 def _of(part: int | None, whole: int | None, what: str) -> str:
-    return f" · {text.share(part, whole)} of {what}" if part is not None and whole else ""
+    return f" · {wording.share(part, whole)} of {what}" if part is not None and whole else ""
 
 
 def _per_person(funnel: Funnel) -> str:
@@ -49,19 +49,19 @@ def _per_person(funnel: Funnel) -> str:
 
 def draw_reasons(reasons: Sequence[Disposition]) -> dict[str, Any]:
     """Bars of counts by reason, over all runs."""
-    return _bars([(reason.name, reason.all_runs, text.count(reason.all_runs)) for reason in reasons])
+    return _bars([(reason.name, reason.all_runs, wording.count(reason.all_runs)) for reason in reasons])
 
 
 def draw_refusals(rules: Sequence[RefusedBy]) -> dict[str, Any]:
     """Bars of refused edges by rule."""
-    return _bars([(text.words(rule.rule), rule.refused, text.count(rule.refused)) for rule in rules])
+    return _bars([(wording.words(rule.rule), rule.refused, wording.count(rule.refused)) for rule in rules])
 
 
 def draw_timings(stages: Sequence[StageTime]) -> dict[str, Any]:
     """Bars of seconds by stage."""
     return _bars(
         [
-            (stage.stage, stage.seconds, "unchanged" if stage.state == "unchanged" else text.seconds(stage.seconds))
+            (stage.stage, stage.seconds, "unchanged" if stage.state == "unchanged" else wording.seconds(stage.seconds))
             for stage in stages
         ]
     )
@@ -118,10 +118,10 @@ def draw_sizes(buckets: Sequence[SizeBucket]) -> dict[str, Any]:
 
 def _size_label(bucket: SizeBucket) -> str:
     if bucket.known is None and bucket.anonymous is None:
-        return text.HIDDEN
+        return wording.HIDDEN
     if bucket.known is None or bucket.anonymous is None:
         return "partly hidden"
-    return text.count(bucket.known + bucket.anonymous)
+    return wording.count(bucket.known + bucket.anonymous)
 
 
 def draw_attribution(shown: Attribution) -> dict[str, Any]:
@@ -148,13 +148,13 @@ def draw_attribution(shown: Attribution) -> dict[str, Any]:
 
 def _attribution_parts(shown: Attribution, colours: Mapping[str, str]) -> list[dict[str, Any]]:
     order = {name: place for place, name in enumerate(colours)}
-    digits = text.minor_digits(shown.currency) if shown.currency else 0
+    digits = wording.minor_digits(shown.currency) if shown.currency else 0
     parts: dict[tuple[str, str], float] = {}
     for credit in shown.credits:
         if credit.conversions is None:
             continue
         channel = credit.channel if credit.channel in colours else _OTHER_CHANNELS
-        key = (text.words(credit.model), channel)
+        key = (wording.words(credit.model), channel)
         parts[key] = parts.get(key, 0.0) + shown.amount(credit) / 10**digits
     return [
         {"model": model, "channel": channel, "amount": round(amount, 6), "order": order[channel]}

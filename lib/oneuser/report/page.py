@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from oneuser.report import charts, palette, text
+from oneuser.report import charts, palette, wording
 from oneuser.report.drawing import render_json, render_svg
 from oneuser.report.sentences import headline, summaries
 from oneuser.report.triangle import ALL_COHORTS, draw_retention, heat_level
@@ -30,16 +30,16 @@ def render_page(data: ReportData) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "count": text.count,
-        "people": text.people,
-        "moment": text.moment,
-        "seconds": text.seconds,
-        "words": text.words,
-        "money": text.money,
-        "explain": text.explain_code,
-        "rule": text.explain_rule,
-        "units": text.units,
-        "day": lambda value: "–" if value is None else text.moment(value)[:10],
+        "count": wording.count,
+        "people": wording.people,
+        "moment": wording.moment,
+        "seconds": wording.seconds,
+        "words": wording.words,
+        "money": wording.money,
+        "explain": wording.explain_code,
+        "rule": wording.explain_rule,
+        "units": wording.units,
+        "day": lambda value: "–" if value is None else wording.moment(value)[:10],
     }
     return environment.get_template(_TEMPLATE).render(
         data=data,
@@ -51,7 +51,7 @@ def render_page(data: ReportData) -> str:
         retention=_retention_table(data),
         heat=palette.HEAT,
         swatch=palette.variable,
-        share=text.share,
+        share=wording.share,
     )
 
 
@@ -82,7 +82,7 @@ def _pictures(data: ReportData) -> dict[str, dict[str, Markup]]:
         title = f"Stacked bars of credit for {shown.conversion}: one bar per model, one part per channel."
         drawn[f"attribution-{number}"] = (charts.draw_attribution(shown), title)
     if data.retention and data.retention.offsets:
-        title = f"Heat map of the share of each cohort that {text.mode(data.retention.mode)}."
+        title = f"Heat map of the share of each cohort that {wording.mode(data.retention.mode)}."
         drawn["retention"] = (draw_retention(data.retention), title)
     if data.timings:
         drawn["timings"] = (charts.draw_timings(data.timings), "Bars of seconds per stage.")
@@ -104,11 +104,11 @@ def _attribution_table(shown: Attribution) -> dict[str, Any]:
         for model in shown.models:
             credit = by_cell.get((channel, model))
             if credit is None:
-                cells.append((text.NOT_KNOWN, ""))
+                cells.append((wording.NOT_KNOWN, ""))
             elif credit.conversions is None:
-                cells.append((text.HIDDEN, ""))
+                cells.append((wording.HIDDEN, ""))
             elif shown.currency:
-                cells.append((text.money(credit.credit_minor, shown.currency), f"{credit.conversions:,.2f}"))
+                cells.append((wording.money(credit.credit_minor, shown.currency), f"{credit.conversions:,.2f}"))
             else:
                 cells.append((f"{credit.conversions:,.2f}", ""))
         rows.append((channel, cells))
@@ -120,20 +120,24 @@ def _retention_table(data: ReportData) -> dict[str, Any] | None:
     if shown is None:
         return None
     rows = [
-        (text.interval(cohort.starts, shown.unit), text.people(cohort.size), [_cell(cell) for cell in cohort.cells])
+        (
+            wording.interval(cohort.starts, shown.unit),
+            wording.people(cohort.size),
+            [_cell(cell) for cell in cohort.cells],
+        )
         for cohort in shown.cohorts
     ]
     pooled = (ALL_COHORTS, "", [_cell(cell) for cell in shown.pooled])
-    return {"shown": shown, "offsets": shown.offsets, "rows": [*rows, pooled], "mode": text.mode(shown.mode)}
+    return {"shown": shown, "offsets": shown.offsets, "rows": [*rows, pooled], "mode": wording.mode(shown.mode)}
 
 
 def _cell(cell: RetentionCell) -> dict[str, Any]:
     if cell.rate is None:
-        return {"state": cell.state, "text": text.HIDDEN if cell.state == "hidden" else "not observed", "note": ""}
-    note = f"{text.count(cell.retained)} of {text.count(cell.eligible)}"
+        return {"state": cell.state, "text": wording.HIDDEN if cell.state == "hidden" else "not observed", "note": ""}
+    note = f"{wording.count(cell.retained)} of {wording.count(cell.eligible)}"
     return {
         "state": cell.state,
-        "text": text.share(cell.retained, cell.eligible),
+        "text": wording.share(cell.retained, cell.eligible),
         "note": note,
         "level": heat_level(cell.rate),
     }

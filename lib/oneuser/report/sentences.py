@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oneuser.report import text
+from oneuser.report import wording
 
 if TYPE_CHECKING:
     from oneuser.report.data import ReportData
@@ -26,14 +26,14 @@ def headline(data: ReportData) -> list[Tile]:
     known = data.known_people
     kinds = "" if known is None or funnel.people is None else f"{known:,} known, {funnel.people - known:,} anonymous"
     tiles = [
-        Tile(text.people(funnel.people), "people", kinds),
-        Tile(text.count(funnel.accepted), "events accepted", f"of {text.count(funnel.lines)} lines in"),
+        Tile(wording.people(funnel.people), "people", kinds),
+        Tile(wording.count(funnel.accepted), "events accepted", f"of {wording.count(funnel.lines)} lines in"),
         Tile(
-            text.share(funnel.with_person, funnel.accepted), "of events have a person",
-            f"{text.count(funnel.with_person)} events",
+            wording.share(funnel.with_person, funnel.accepted), "of events have a person",
+            f"{wording.count(funnel.with_person)} events",
         ),
         Tile(*_kept(data)),
-        Tile(text.count(stability.identifiers), "identifiers owned", _moved(data)),
+        Tile(wording.count(stability.identifiers), "identifiers owned", _moved(data)),
     ]  # fmt: skip
     money = _money(data)
     return [*tiles, money] if money else tiles
@@ -42,26 +42,26 @@ def headline(data: ReportData) -> list[Tile]:
 def _kept(data: ReportData) -> tuple[str, str, str]:
     stability = data.stability
     if data.head.previous is None:
-        return text.count(stability.minted), "User IDs minted", "first run: there were none before"
-    return text.share(stability.kept, stability.before), "of User IDs kept", f"since run {data.head.previous}"
+        return wording.count(stability.minted), "User IDs minted", "first run: there were none before"
+    return wording.share(stability.kept, stability.before), "of User IDs kept", f"since run {data.head.previous}"
 
 
 def _moved(data: ReportData) -> str:
     stability = data.stability
     if stability.identifiers_moved is None:
         return ""
-    return f"{text.count(stability.identifiers_moved)} changed owner"
+    return f"{wording.count(stability.identifiers_moved)} changed owner"
 
 
 def _money(data: ReportData) -> Tile | None:
     """The value of the largest kind of conversion that has one."""
     for shown in data.attribution:
         if shown.currency and shown.total_minor is not None:
-            value = text.money_in_short(shown.total_minor, shown.currency)
+            value = wording.money_in_short(shown.total_minor, shown.currency)
             return Tile(
                 value,
-                f"from conversions: {text.words(shown.conversion)}",
-                f"{text.count(shown.total_conversions)} of them",
+                f"from conversions: {wording.words(shown.conversion)}",
+                f"{wording.count(shown.total_conversions)} of them",
             )
     return None
 
@@ -76,7 +76,7 @@ def summaries(data: ReportData) -> dict[str, str]:
         "protection": _protection(data),
         "over_shared": _over_shared(data),
         "quarantine": _quarantine(data),
-        "timings": f"{text.seconds(sum(stage.seconds for stage in data.timings))} in all stages together.",
+        "timings": f"{wording.seconds(sum(stage.seconds for stage in data.timings))} in all stages together.",
     }
 
 
@@ -93,7 +93,7 @@ def _funnel(data: ReportData) -> str:
 def _stability(data: ReportData) -> str:
     stability = data.stability
     if data.head.previous is None:
-        return f"This is the first published run: it minted {text.count(stability.minted)} User IDs."
+        return f"This is the first published run: it minted {wording.count(stability.minted)} User IDs."
     if stability.kept is None:
         return f"The record has no metrics on how User IDs came through since run {data.head.previous}."
     return (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import altair as alt
 
-from oneuser.report import text
+from oneuser.report import wording
 from oneuser.report.charts import FONT, WIDTH, room_beside
 from oneuser.report.palette import HEAT, HIDDEN_CELL, INK, ON_DARK_CELL, ON_LIGHT_CELL, PAPER, SOFT, UNOBSERVED
 
@@ -27,7 +27,7 @@ def heat_level(rate: float) -> int:
 
 def draw_retention(shown: Retention) -> dict[str, Any]:
     """Cohorts by interval. Unobserved cells get a colour of their own, which the page hatches."""
-    names = [text.interval(cohort.starts, shown.unit) for cohort in shown.cohorts]
+    names = [wording.interval(cohort.starts, shown.unit) for cohort in shown.cohorts]
     values = [_cell(name, cell) for name, cohort in zip(names, shown.cohorts, strict=True) for cell in cohort.cells] + [
         _cell(ALL_COHORTS, cell) for cell in shown.pooled
     ]
@@ -36,7 +36,7 @@ def draw_retention(shown: Retention) -> dict[str, Any]:
         y=alt.Y(
             "cohort:N", sort=[*names, ALL_COHORTS], title=None, axis=_axis("left", room_beside([*names, ALL_COHORTS]))
         ),
-        x=alt.X("offset:O", title=f"{text.units(shown.unit)} after the first", axis=_axis("top")),
+        x=alt.X("offset:O", title=f"{wording.units(shown.unit)} after the first", axis=_axis("top")),
     )
     cells = base.mark_rect(stroke=PAPER, strokeWidth=2).encode(fill=alt.Fill("colour:N", scale=None))
     label = "short:N" if narrow else "label:N"
@@ -58,7 +58,7 @@ def _cell(cohort: str, cell: RetentionCell) -> dict[str, Any]:
         "rate": round(cell.rate, 6),
         "colour": HEAT[level],
         "ink": ON_DARK_CELL if level >= _FIRST_DARK else ON_LIGHT_CELL,
-        "label": text.share(cell.retained, cell.eligible).replace(" %", "%"),
+        "label": wording.share(cell.retained, cell.eligible).replace(" %", "%"),
         "short": f"{cell.rate * 100:.0f}",
     }
 

@@ -43,7 +43,7 @@ def _reader(
         for batch in batches:
             lines = zip(batch.column("file").to_pylist(), batch.column("value").to_pylist(), strict=True)
             rows = [(file, *_read_line(line, names, lists)) for file, line in lines if line and line.strip()]
-            arrays = [pa.array([row[place] for row in rows], pa.string()) for place in range(len(columns))]
+            arrays = [pa.array([row[index] for row in rows], pa.string()) for index in range(len(columns))]
             yield pa.RecordBatch.from_arrays(arrays, names=columns)
 
     return read

@@ -4,9 +4,9 @@ from collections import Counter
 
 from pyspark.sql import DataFrame, SparkSession
 
-from oneuser.events.batches import parse_lines
 from oneuser.events.deduplicate import suppressed_only, without_suppressed
-from oneuser.events.links import spread_identifiers
+from oneuser.events.event_identifiers import explode_identifiers
+from oneuser.events.parsing_pass import parse_lines
 from tests.unit.events.parsing import HORIZON, KEYS, SEGMENT, line
 
 
@@ -15,7 +15,7 @@ def parsed(spark: SparkSession, lines: list[bytes]) -> DataFrame:
     return parse_lines(rows, spec=SEGMENT, keys=KEYS, horizon=HORIZON)
 
 
-def test_every_copy_of_a_message_with_a_suppressed_identifier_is_suppressed(spark: SparkSession) -> None:
+def test_every_duplicate_of_a_message_with_a_suppressed_identifier_is_suppressed(spark: SparkSession) -> None:
     events = parsed(
         spark,
         [
@@ -26,7 +26,7 @@ def test_every_copy_of_a_message_with_a_suppressed_identifier_is_suppressed(spar
         ],
     )
     is_gone = "id_type = 'user_id' AND id_value = 'gone'"
-    suppressions = spread_identifiers(events).where(is_gone).select("id_type", "id_key")
+    suppressions = explode_identifiers(events).where(is_gone).select("id_type", "id_key")
 
     left = {row["message_id"] for row in without_suppressed(events, suppressions).collect()}
 
@@ -37,7 +37,7 @@ def test_every_copy_of_a_message_with_a_suppressed_identifier_is_suppressed(spar
 def test_identifiers_of_a_type_are_ranked_by_key_within_their_message(spark: SparkSession) -> None:
     events = parsed(spark, [line(traits={"email": "a@x.com"}, context={"traits": {"email": "b@x.com"}})])
 
-    rows = spread_identifiers(events).collect()
+    rows = explode_identifiers(events).collect()
 
     emails = sorted((bytes(row["id_key"]), row["type_rank"]) for row in rows if row["id_type"] == "email")
     assert [rank for _, rank in emails] == [0, 1]
@@ -47,7 +47,7 @@ def test_identifiers_of_a_type_are_ranked_by_key_within_their_message(spark: Spa
 def test_each_identifier_knows_how_many_its_message_carries(spark: SparkSession) -> None:
     events = parsed(spark, [line(messageId="m1"), line(messageId="m2", traits={"email": "a@x.com"})])
 
-    rows = spread_identifiers(events).collect()
+    rows = explode_identifiers(events).collect()
 
     by_message = Counter(bytes(row["message_key"]) for row in rows)
     assert all(row["n_links"] == by_message[bytes(row["message_key"])] for row in rows)

@@ -45,8 +45,8 @@ def test_every_poison_line_is_accounted_for_among_good_ones(ingest: Ingest, tmp_
     metrics = ingest.run(web=lines_source(tmp_path / "*.jsonl"))
 
     refused = Counter(code for _, code in REFUSED.values())
-    repeated = Counter([code for _, code in REFUSED.values()][:3])
-    expected = {code: 2 * n + repeated[code] for code, n in refused.items()}
+    duplicated = Counter([code for _, code in REFUSED.values()][:3])
+    expected = {code: 2 * n + duplicated[code] for code, n in refused.items()}
     found = ingest.table("quarantine").groupBy("code").count().collect()
     assert {row["code"]: row["count"] for row in found} == expected
     assert dispositions(metrics) == {

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import TOUCHES
 from oneuser.marts.provenance import stable_id
-from oneuser.marts.sessions.channels import ORIGIN, add_channel
+from oneuser.marts.sessions.channel_names import ORIGIN, add_channel
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

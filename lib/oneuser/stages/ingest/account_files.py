@@ -23,7 +23,7 @@ from oneuser.marts.accounts.records import (
     refuse_unknown,
 )
 from oneuser.stages.ingest.references import Judged, ReferenceGroup, replaced
-from oneuser.storage.reference import Reference, with_period
+from oneuser.storage.reference_inputs import Reference, with_period
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,9 +12,9 @@ from oneuser.contracts.graph import EVENT_IDENTIFIERS
 from oneuser.contracts.raw import EVENTS
 from oneuser.events.deduplicate import (
     compare_with_stored,
-    find_repeated,
-    keep_first_copies,
-    rank_copies,
+    find_duplicated,
+    keep_first,
+    rank_duplicates,
     suppressed_only,
     without_suppressed,
 )
@@ -33,7 +33,7 @@ class Kept:
     """The events that are new, and what became of the other lines, by source."""
 
     events: DataFrame
-    observed: DataFrame
+    counted: DataFrame
     observation: Observation
     suppressed: dict[str, int]
     duplicates: dict[str, int]
@@ -43,10 +43,10 @@ class Kept:
         """Metrics by disposition, and the check that no line is lost. To be called after the events are written."""
         written = self.observation.get
         totals = dict.fromkeys(("accepted", "quarantined", "suppressed", "duplicate"), 0)
-        for place, (name, tally) in enumerate(sorted(read.items())):
-            # a stored copy that gives way to a new one turns into the duplicate
+        for index, (name, tally) in enumerate(sorted(read.items())):
+            # a stored event that gives way to a new one turns into the duplicate
             n_replaced = self.replaced.get(name, 0)
-            accepted = int(written[f"accepted_{place}"] or 0) - n_replaced
+            accepted = int(written[f"accepted_{index}"] or 0) - n_replaced
             found = {
                 "accepted": accepted,
                 "quarantined": tally.n_quarantined,
@@ -65,10 +65,10 @@ class Kept:
             ctx.metric("lines", n, disposition)
 
 
-def keep_one_copy(
+def drop_duplicates(
     ctx: RunContext, events: DataFrame, sources: Iterable[str], *, suppressions: DataFrame | None = None
 ) -> Kept:
-    """Choose the copy of each message that counts, among new lines and stored events.
+    """Choose which of a message's duplicates counts, among new lines and stored events.
 
     Stored events that give way are deleted here, before the new ones are appended.
 
@@ -82,14 +82,14 @@ def keep_one_copy(
     if suppressions is not None:
         suppressed = _by_source(suppressed_only(events, suppressions))
         events = without_suppressed(events, suppressions)
-    repeated = ctx.persist(find_repeated(events))
+    duplicated = ctx.persist(find_duplicated(events))
     duplicates: dict[str, int] = {}
-    found = repeated.agg(F.count(F.lit(1)).alias("n"), F.count_if("is_conflict").alias("n_conflicts")).collect()[0]
+    found = duplicated.agg(F.count(F.lit(1)).alias("n"), F.count_if("is_conflict").alias("n_conflicts")).collect()[0]
     n_conflicts = found["n_conflicts"]
     if found["n"]:
-        ranked = ctx.persist(rank_copies(events, repeated))
-        duplicates = _by_source(ranked.where(F.col("copy") > 1))
-        events = keep_first_copies(events, ranked)
+        ranked = ctx.persist(rank_duplicates(events, duplicated))
+        duplicates = _by_source(ranked.where(F.col("rank") > 1))
+        events = keep_first(events, ranked)
     replaced: dict[str, int] = {}
     if EVENTS.name in ctx.tables:
         met = ctx.persist(compare_with_stored(events, ctx.read(EVENTS)))
@@ -108,12 +108,12 @@ def keep_one_copy(
     ctx.metric("message_conflicts", n_conflicts)
     rows = EVENTS.conform(events.withColumn("run_seq", F.lit(ctx.run_seq).cast("bigint")))
     observation = Observation("accepted")
-    observed = rows.observe(observation, *_accepted(sorted(sources)))
-    return Kept(rows, observed, observation, suppressed, duplicates, replaced)
+    counted = rows.observe(observation, *_accepted(sorted(sources)))
+    return Kept(rows, counted, observation, suppressed, duplicates, replaced)
 
 
 def _accepted(sources: list[str]) -> list[Column]:
-    return [F.count_if(F.col("source") == name).alias(f"accepted_{place}") for place, name in enumerate(sources)]
+    return [F.count_if(F.col("source") == name).alias(f"accepted_{index}") for index, name in enumerate(sources)]
 
 
 def _by_source(events: DataFrame) -> dict[str, int]:

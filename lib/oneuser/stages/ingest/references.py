@@ -16,14 +16,14 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.reference import REFERENCE_INPUTS, REJECTED_RECORDS
 from oneuser.core.errors import GateError
-from oneuser.storage.reference import count_records, list_reference, listing_of, read_reference
+from oneuser.storage.reference_inputs import count_records, list_reference, listing_of, read_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from oneuser.contracts.table import TableContract
     from oneuser.stages.context import Mode, RunContext
-    from oneuser.storage.reference import Reference
+    from oneuser.storage.reference_inputs import Reference
 
     Write = tuple[TableContract, DataFrame, Mode]
 

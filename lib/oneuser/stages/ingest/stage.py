@@ -1,4 +1,4 @@
-"""Stage ingest: new files to events, quarantine, the ledger of files, and numbered identifiers; reference inputs."""
+"""Stage ingest: new files to events, quarantine, the ledger of files, identifiers and their ids; reference inputs."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from oneuser.events.accounting import (
 from oneuser.events.deduplicate import find_equal_rows, separate_equal_rows
 from oneuser.stages.declaration import Stage
 from oneuser.stages.ingest.account_files import account_group
-from oneuser.stages.ingest.duplicates import Kept, keep_one_copy
-from oneuser.stages.ingest.links import link_group
+from oneuser.stages.ingest.assigned_ids import identifier_writes
+from oneuser.stages.ingest.duplicates import Kept, drop_duplicates
+from oneuser.stages.ingest.link_tables import link_group
 from oneuser.stages.ingest.references import take_references
-from oneuser.stages.ingest.sources import parse_source
-from oneuser.stages.ingest.surrogate_ids import identifier_writes
+from oneuser.stages.ingest.source_parsing import parse_source
 from oneuser.storage.inputs import ChangedFileError, RefusedFile, find_broken, find_unreadable, refuse_encoding
 
 if TYPE_CHECKING:
@@ -226,8 +226,8 @@ def _write(
         if any(tally.n_keyless for tally in intake.by_source.values()):
             equal = ctx.persist(find_equal_rows(events))
             events = separate_equal_rows(events, equal) if equal.count() else events
-        kept = keep_one_copy(ctx, events, intake.by_source)
-        writes.append((EVENTS, kept.observed, "append"))
+        kept = drop_duplicates(ctx, events, intake.by_source)
+        writes.append((EVENTS, kept.counted, "append"))
         writes += identifier_writes(ctx, kept.events)
         if any(tally.n_notes for tally in intake.by_source.values()):
             _report_notes(ctx, events)

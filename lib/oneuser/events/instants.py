@@ -1,4 +1,4 @@
-"""Times of events: ISO 8601, epochs by magnitude, declared patterns and zones. All results are microseconds UTC.
+"""Texts and numbers to instants: ISO 8601, epochs by magnitude, declared patterns and zones. All are microseconds UTC.
 
 Local times that a change of clocks makes ambiguous mean the earlier instant; those that it skips are read with the
 offset from before the change, as Java does.

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from oneuser.config import ChannelRule
+from oneuser.marts.sessions.channel_names import ORIGIN, ChannelTable, name_channels
 from oneuser.marts.sessions.channel_rules import declared_rules, default_rules
-from oneuser.marts.sessions.channels import ORIGIN, ChannelTable, name_channels
 
 # source, medium, campaign, click id, referrer, landing host -> channel
 CHANNELS: list[tuple[tuple[str | None, ...], str]] = [

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from oneuser.report import text
+from oneuser.report import wording
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from oneuser.report import text
     ],
 )  # fmt: skip
 def test_shares_never_round_to_all_or_nothing(part: int | None, whole: int | None, expected: str) -> None:
-    assert text.share(part, whole) == expected
+    assert wording.share(part, whole) == expected
 
 
 @pytest.mark.parametrize(
@@ -30,24 +30,25 @@ def test_shares_never_round_to_all_or_nothing(part: int | None, whole: int | Non
 def test_money_is_in_major_units_with_the_currencys_own_decimals(
     minor: int | None, currency: str, expected: str
 ) -> None:
-    assert text.money(minor, currency) == expected
+    assert wording.money(minor, currency) == expected
 
 
 def test_missing_figures_are_dashes_and_hidden_people_say_so() -> None:
-    assert (text.count(None), text.count(1234.0), text.people(None), text.people(0)) == ("–", "1,234", "hidden", "0")
+    assert (wording.count(None), wording.count(1234.0)) == ("–", "1,234")
+    assert (wording.people(None), wording.people(0)) == ("hidden", "0")
 
 
 def test_times_are_utc_and_cohorts_are_named_by_their_interval() -> None:
-    assert text.moment(datetime(2026, 3, 1, 6, 5, tzinfo=UTC)) == "2026-03-01 06:05 UTC"
-    assert text.moment(None) == "–"
-    assert text.interval(date(2026, 3, 2), "month") == "2026-03"
-    assert text.interval(date(2026, 3, 2), "week") == "2026-03-02"
+    assert wording.moment(datetime(2026, 3, 1, 6, 5, tzinfo=UTC)) == "2026-03-01 06:05 UTC"
+    assert wording.moment(None) == "–"
+    assert wording.interval(date(2026, 3, 2), "month") == "2026-03"
+    assert wording.interval(date(2026, 3, 2), "week") == "2026-03-02"
 
 
 def test_durations_above_a_minute_are_in_minutes() -> None:
-    assert (text.seconds(9.84), text.seconds(75.2)) == ("9.8 s", "1 min 15 s")
+    assert (wording.seconds(9.84), wording.seconds(75.2)) == ("9.8 s", "1 min 15 s")
 
 
 def test_an_unknown_code_has_no_words() -> None:
-    assert text.explain_code("json.syntax")
-    assert text.explain_code("nobody.knows") == ""
+    assert wording.explain_code("json.syntax")
+    assert wording.explain_code("nobody.knows") == ""

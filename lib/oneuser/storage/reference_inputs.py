@@ -208,7 +208,7 @@ def _refuse(reference: Reference, files: Sequence[RefusedFile]) -> None:
 
 
 def _from_columns(reference: Reference, rows: DataFrame) -> DataFrame:
-    """Records from the rows of a table; its columns are taken by place, since their names may differ by case only."""
+    """Records from the rows of a table; its columns are taken by index, since their names may differ by case only."""
     names = rows.columns
     header = [name for name in names if name not in {_CORRUPT, _FILE}]
     absent = [
@@ -220,15 +220,15 @@ def _from_columns(reference: Reference, rows: DataFrame) -> DataFrame:
             f"the files have no column {', '.join(absent)}; they have {', '.join(header)}",
             next_step="say under `columns` what each column is called in the files",
         )
-    placed = rows.toDF(*(f"_{place}" for place in range(len(names))))
-    at = {name: F.col(f"_{place}") for place, name in enumerate(names)}
+    indexed = rows.toDF(*(f"_{index}" for index in range(len(names))))
+    at = {name: F.col(f"_{index}") for index, name in enumerate(names)}
     types = dict(zip(names, (field.dataType.typeName() for field in rows.schema), strict=True))
     is_corrupt = at[_CORRUPT].isNotNull() if _CORRUPT in at else F.lit(False)
     values = {
         ours: _as_text(at[theirs], types[theirs], is_list=ours in reference.lists) if theirs in at else F.lit(None)
         for ours, theirs in reference.columns.items()
     }
-    return placed.select(
+    return indexed.select(
         at[_FILE].alias("file"),
         F.to_json(F.struct(*(at[name].alias(name) for name in header))).alias("record"),
         F.when(is_corrupt, F.lit("reference.syntax")).alias("code"),

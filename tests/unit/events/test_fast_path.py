@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oneuser.events.ordinary import LineParser, OrdinaryLines
+from oneuser.events.fast_path import FastPath, LineParser
+from oneuser.events.instants import make_time_reader, plain_instants
 from oneuser.events.parse import EVENT_COLUMNS, NO_EVENT, MessageParser
 from oneuser.events.spec import Const, Derived, IdTypeSpec, Limits, Path, SourceSpec, Time, UrlParam
 from oneuser.events.syntax import RefusedLine
-from oneuser.events.times import make_time_reader, plain_instants
 from tests.unit.events.parsing import HORIZON, ID_TYPES, KEYS, SEGMENT, line, message
 from tests.unit.events.poison import REFUSED, WOUNDED
 
@@ -104,13 +104,13 @@ def test_lines_parsed_together_are_what_they_are_one_by_one(name: str, raws: lis
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_poison_among_ordinary_lines_spoils_none_of_them(name: str) -> None:
+def test_poison_among_usual_lines_spoils_none_of_them(name: str) -> None:
     raws = [raw for poison in POISON for raw in (poison, written(messageId="m2"))]
 
     assert together(raws, SPECS[name]) == one_by_one(raws, SPECS[name])
 
 
-def test_an_ordinary_line_is_parsed_the_fast_way() -> None:
+def test_a_line_of_the_usual_form_takes_the_fast_path() -> None:
     raws = [
         written(),
         written(type="group", groupId="acme"),
@@ -120,7 +120,7 @@ def test_an_ordinary_line_is_parsed_the_fast_way() -> None:
         line(messageId=None),
     ]
 
-    columns = OrdinaryLines(MessageParser(SEGMENT, KEYS, horizon=HORIZON), SEGMENT).parse(*batch(raws))
+    columns = FastPath(MessageParser(SEGMENT, KEYS, horizon=HORIZON), SEGMENT).parse(*batch(raws))
 
     assert [key is not None for key in columns["message_key"]] == [True, True, True, True, False, False]
 

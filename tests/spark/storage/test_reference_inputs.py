@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from oneuser.core.errors import ConfigError, EnvironmentProblem, GateError
-from oneuser.storage.reference import (
+from oneuser.storage.reference_inputs import (
     Reference,
     count_records,
     list_reference,

@@ -1,7 +1,7 @@
-"""Ordinary lines, a block at a time and column by column: several times faster than one by one.
+"""The fast path: lines of the usual form, a block at a time and column by column, several times faster than one by one.
 
-Ordinary is a line of well-formed JSON, no key twice, with a message that has a type, an identity, an id, and a time in
-the usual form. What is unusual about any other line is for `parse` to say, which is also what this must agree with.
+Usual is a line of well-formed JSON, no key twice, with a message that has a type, an identity, an id, and a time in
+the usual form. What is unusual about any other is for `parse` to say, which is also what this must agree with.
 """
 
 from __future__ import annotations
@@ -34,43 +34,43 @@ if TYPE_CHECKING:
 
 _BLOCK_SIZE = 128
 _N_NAMES = 10_000
-# an alias is never ordinary: its ids mean something else
-_ORDINARY_TYPES = {name: name for name in ("identify", "track", "page", "screen", "group")}
+# an alias never takes it: its ids mean something else
+_FAST_TYPES = {name: name for name in ("identify", "track", "page", "screen", "group")}
 _sorted_json = partial(orjson.dumps, option=orjson.OPT_SORT_KEYS)
 _HASHER = blake2b(digest_size=8)
 _CONSTANT = {"time_flag": None, "raw": None, "is_keyless": False}
 
 
 class LineParser:
-    """Parses lines of one source: ordinary ones together, others one by one."""
+    """Parses lines of one source: those of the usual form together, others one by one."""
 
     def __init__(self, spec: SourceSpec, keys: Keys, *, horizon: int) -> None:
         self._parser = MessageParser(spec, keys, horizon=horizon)
-        self._ordinary = OrdinaryLines(self._parser, spec)
-        self._is_ordinary = True
+        self._fast_path = FastPath(self._parser, spec)
+        self._takes_fast_path = True
 
     def parse(self, lines: pa.Array[Any], sizes: Sequence[int]) -> tuple[Columns, dict[int, RefusedLine]]:
-        """Columns of events, null in lines that are none, and the refusals of those by their places."""
-        if self._is_ordinary:
-            columns = self._ordinary.parse(lines, sizes)
+        """Columns of events, null in lines that are none, and the refusals of those by their index."""
+        if self._takes_fast_path:
+            columns = self._fast_path.parse(lines, sizes)
         else:
             columns = {name: [None] * len(lines) for name in EVENT_COLUMNS}
         refusals: dict[int, RefusedLine] = {}
-        unusual = [place for place, key in enumerate(columns["message_key"]) if key is None]
-        for place in unusual:
+        unusual = [index for index, key in enumerate(columns["message_key"]) if key is None]
+        for index in unusual:
             try:
-                row = self._parser.parse_line(lines[place].as_py(), sizes[place])
+                row = self._parser.parse_line(lines[index].as_py(), sizes[index])
             except RefusedLine as refusal:
-                row, refusals[place] = NO_EVENT, refusal
+                row, refusals[index] = NO_EVENT, refusal
             for name, value in zip(EVENT_COLUMNS, row, strict=True):
-                columns[name][place] = value
+                columns[name][index] = value
         # of a source that writes its lines in another way all are unusual
-        self._is_ordinary = self._is_ordinary and 2 * len(unusual) <= len(lines)
+        self._takes_fast_path = self._takes_fast_path and 2 * len(unusual) <= len(lines)
         return columns, refusals
 
 
-class OrdinaryLines:
-    """Parses the ordinary ones of the lines of one source, with the parts of its `parser`."""
+class FastPath:
+    """Parses lines of one source that have the usual form, with the parts of its `parser`."""
 
     def __init__(self, parser: MessageParser, spec: SourceSpec) -> None:
         mapping = spec.mapping
@@ -88,7 +88,7 @@ class OrdinaryLines:
         self._consent = make_column_reader(mapping.consent)
 
     def parse(self, lines: pa.Array[Any], sizes: Sequence[int]) -> Columns:
-        """Columns of events by the places of their lines; `message_key` is null for lines that are not ordinary."""
+        """Columns of events, one value per line; `message_key` is null for lines that are unusual."""
         columns: Columns = {name: [] for name in EVENT_COLUMNS}
         longest, read = self._limits.max_line_bytes, self._parser.read_plain
         for start in range(0, len(lines), _BLOCK_SIZE):
@@ -110,7 +110,7 @@ class OrdinaryLines:
     def _parse_block(self, block: Block) -> Columns:
         """Columns of a block, with times as they are written."""
         columns: Columns = {"event_time": self._event_time(block), "received_at": self._received_at(block)}
-        columns["type"] = [_ORDINARY_TYPES.get(kind) if type(kind) is str else None for kind in self._type(block)]
+        columns["type"] = [_FAST_TYPES.get(kind) if type(kind) is str else None for kind in self._type(block)]
         block.require(columns["type"])
         columns.update(self._read_identity(block, columns["type"]))
         names = self._names
@@ -128,28 +128,28 @@ class OrdinaryLines:
         columns["content_hash"] = self._hash_contents(block)
         hash_message, unusual = self._parser.hash_message, block.unusual
         columns["message_key"] = [
-            None if text is None or place in unusual else hash_message(text.encode())
-            for place, text in enumerate(message_ids)
+            None if text is None or index in unusual else hash_message(text.encode())
+            for index, text in enumerate(message_ids)
         ]
         return columns
 
     def _read_identity(self, block: Block, kinds: Sequence[str | None]) -> Columns:
         links, dropped, unlinked = self._parser.capture.capture_block(block)
         group_ids: list[str | None] = list(block.nothing)
-        for place, raw in enumerate(self._group_id(block)):
+        for index, raw in enumerate(self._group_id(block)):
             if raw is not None:
-                dropped[place] = [*dropped[place]]
-                group_ids[place] = self._parser.read_group(raw, dropped[place])
-        for place, (kind, carried, group_id) in enumerate(zip(kinds, links, group_ids, strict=True)):
-            if group_id is None and (not carried or kind == "group"):
-                block.unusual.add(place)
+                dropped[index] = [*dropped[index]]
+                group_ids[index] = self._parser.read_group(raw, dropped[index])
+        for index, (kind, observed, group_id) in enumerate(zip(kinds, links, group_ids, strict=True)):
+            if group_id is None and (not observed or kind == "group"):
+                block.unusual.add(index)
         return {"identifiers": links, "dropped": dropped, "unlinked": unlinked, "group_id": group_ids}
 
     def _read_objects(self, block: Block) -> Columns:
         traits, properties, consents = self._traits(block), self._properties(block), self._consent(block)
-        for place, value in enumerate(traits):
+        for index, value in enumerate(traits):
             if type(value) is dict and len(value) > self._limits.max_traits:
-                block.unusual.add(place)
+                block.unusual.add(index)
         # as text, since what is written is as large as a kilobyte at least until it is copied
         return {
             "traits": [_sorted_json(value).decode() if type(value) is dict and value else None for value in traits],

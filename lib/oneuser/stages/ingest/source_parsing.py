@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from oneuser.events.batches import parse_lines, parse_rows
+from oneuser.events.instants import DAY, micros
 from oneuser.events.mapping import load_preset, read_mapping, with_identifiers
+from oneuser.events.parsing_pass import parse_lines, parse_rows
 from oneuser.events.spec import Limits, SourceSpec, id_type_specs
-from oneuser.events.times import DAY, micros
 from oneuser.storage.inputs import read_delimited, read_lines, read_parquet
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from oneuser.events.times import make_time_reader, micros
+from oneuser.events.instants import make_time_reader, micros
 from tests.unit.events.parsing import line, parse, parse_row, table_spec
 
 MOMENT = datetime(2026, 5, 1, 10, 0, 0, 123456, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Surrogate ids for new identifiers, and which message names which, ready to be written."""
+"""Surrogate ids of new identifiers, and which message carries which, ready to be written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import EVENT_IDENTIFIERS, IDENTIFIERS
 from oneuser.contracts.raw import IDENTIFIER_VALUES
-from oneuser.events.links import link_events, spread_identifiers
+from oneuser.events.event_identifiers import build_event_identifiers, explode_identifiers
 from oneuser.graph.surrogate_ids import assign_identifier_ids, find_new_identifiers, sort_into_ranges
 
 if TYPE_CHECKING:
@@ -23,23 +23,23 @@ class AssignedIds(NamedTuple):
 
     new: DataFrame
     writes: list[tuple[TableContract, DataFrame, Mode]]
-    everyone: DataFrame
+    of_all: DataFrame
 
 
 def identifier_writes(ctx: RunContext, events: DataFrame) -> list[tuple[TableContract, DataFrame, Mode]]:
     """What to append to `identifiers`, `identifier_values` and `event_identifiers` for new events."""
-    spread = spread_identifiers(events)
-    assigned = assign_surrogate_ids(ctx, spread)
-    links = link_events(spread, assigned.everyone, run_seq=ctx.run_seq)
+    observed = explode_identifiers(events)
+    assigned = assign_surrogate_ids(ctx, observed)
+    links = build_event_identifiers(observed, assigned.of_all, run_seq=ctx.run_seq)
     return [*assigned.writes, (EVENT_IDENTIFIERS, links, "append")]
 
 
 def assign_surrogate_ids(ctx: RunContext, observed: DataFrame) -> AssignedIds:
-    """Give an `identifier_id` to the identifiers that have none yet. Runs two jobs.
+    """Give a surrogate id to identifiers that have none yet. Runs two jobs.
 
     Args:
         ctx: The stage's context.
-        observed: Identifiers in any number of copies: `id_type`, `id_key`, `id_value`.
+        observed: Identifiers, however often each: `id_type`, `id_key`, `id_value`.
     """
     stored = ctx.read(IDENTIFIERS)
     is_first = IDENTIFIERS.name not in ctx.tables
@@ -48,7 +48,7 @@ def assign_surrogate_ids(ctx: RunContext, observed: DataFrame) -> AssignedIds:
     ranges = ctx.persist(sort_into_ranges(ctx.persist(find_new_identifiers(observed, stored))))
     new = assign_identifier_ids(ranges, after=last or 0)
     stamped = new.withColumns({"key_id": F.lit(ctx.keys.key_id), "run_seq": F.lit(ctx.run_seq).cast("bigint")})
-    everyone = stored.select("id_type", "id_key", "identifier_id").unionByName(
+    of_all = stored.select("id_type", "id_key", "identifier_id").unionByName(
         new.select("id_type", "id_key", "identifier_id")
     )
     return AssignedIds(
@@ -57,5 +57,5 @@ def assign_surrogate_ids(ctx: RunContext, observed: DataFrame) -> AssignedIds:
             (IDENTIFIERS, IDENTIFIERS.conform(stamped), "append"),
             (IDENTIFIER_VALUES, IDENTIFIER_VALUES.conform(stamped), "append"),
         ],
-        everyone,
+        of_all,
     )

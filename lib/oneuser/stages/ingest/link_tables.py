@@ -1,4 +1,4 @@
-"""Imported links: from the files of link tables to numbered pairs, withdrawn where the files no longer hold them.
+"""Imported links: from the files of link tables to pairs of identifier ids, withdrawn where they are gone from them.
 
 Reads   the files of `links`, identifiers, links as they were
 Yields  links               one row per link table, pair of identifiers and time
@@ -15,12 +15,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.reference import LINKS
+from oneuser.events.instants import DAY, micros
 from oneuser.events.link_records import LEFT_OUT, LINK_TIME, LinkSpec, Part, ValueTest, read_links
 from oneuser.events.spec import id_type_specs
-from oneuser.events.times import DAY, micros
+from oneuser.stages.ingest.assigned_ids import assign_surrogate_ids
 from oneuser.stages.ingest.references import Judged, ReferenceGroup, replaced
-from oneuser.stages.ingest.surrogate_ids import assign_surrogate_ids
-from oneuser.storage.reference import Reference
+from oneuser.storage.reference_inputs import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,14 +50,14 @@ def link_group(ctx: RunContext) -> ReferenceGroup:
 
 def _reference(name: str, table: LinkTable) -> Reference:
     ends = {
-        _column(end, place): part
+        _column(end, index): part
         for end, parts in zip("ab", table.end_parts, strict=True)
-        for place, part in enumerate(parts)
+        for index, part in enumerate(parts)
         if isinstance(part, str)
     }
     typed = dict(zip(("type_a", "type_b"), table.type_columns or (), strict=False))
     timed = {LINK_TIME: table.time_column.column} if table.time_column else {}
-    tested = {f"{_TEST}{place}": column for place, column in enumerate(table.where)}
+    tested = {f"{_TEST}{index}": column for index, column in enumerate(table.where)}
     return Reference(
         name=f"{GROUP}.{name}",
         path=table.path,
@@ -69,27 +69,27 @@ def _reference(name: str, table: LinkTable) -> Reference:
     )
 
 
-def _column(end: str, place: int) -> str:
+def _column(end: str, index: int) -> str:
     """What we call the column of a piece of an end's value."""
-    return f"value_{end}_{place}"
+    return f"value_{end}_{index}"
 
 
 def _spec(ctx: RunContext, table: LinkTable) -> LinkSpec:
     time = table.time_column
     one, other = (
         tuple(
-            Part(_column(end, place)) if isinstance(part, str) else Part(None, str(part.const))
-            for place, part in enumerate(parts)
+            Part(_column(end, index)) if isinstance(part, str) else Part(None, str(part.const))
+            for index, part in enumerate(parts)
         )
         for end, parts in zip("ab", table.end_parts, strict=True)
     )
     tests = {
-        f"{_TEST}{place}": ValueTest(
+        f"{_TEST}{index}": ValueTest(
             at_least=test.at_least,
             at_most=test.at_most,
             one_of=test.one_of if test.equals is None else (test.equals,),
         )
-        for place, test in enumerate(table.where.values())
+        for index, test in enumerate(table.where.values())
     }
     return LinkSpec(
         id_types=id_type_specs(ctx.config.identity.id_types),
@@ -109,7 +109,7 @@ def _judge(
     specs: Mapping[str, LinkSpec],
     priorities: Mapping[str, int | None],
 ) -> Judged:
-    """Read the records, number what they name, and put the links in the place of those that were."""
+    """Read the records, give what they name surrogate ids, and put the links in the place of those that were."""
     read: dict[str, DataFrame] = {}
     for reference, rows in records.items():
         name = reference.removeprefix(f"{GROUP}.")
@@ -120,7 +120,7 @@ def _judge(
         return Judged({}, replaced(ctx, LINKS, None))
     links = reduce(DataFrame.unionByName, read.values()).where(F.col("code").isNull())
     assigned = assign_surrogate_ids(ctx, _ends(links))
-    pairs = ctx.persist(_count_pairs(links, assigned.everyone))
+    pairs = ctx.persist(_count_pairs(links, assigned.of_all))
     _report(ctx, read, pairs)
     news = [] if assigned.new.isEmpty() else assigned.writes
     writes = [*news, *replaced(ctx, LINKS, _since_when(ctx, pairs))]
@@ -143,15 +143,15 @@ def _ends(links: DataFrame) -> DataFrame:
     return ends[0].unionByName(ends[1])
 
 
-def _count_pairs(links: DataFrame, everyone: DataFrame) -> DataFrame:
+def _count_pairs(links: DataFrame, surrogate_ids: DataFrame) -> DataFrame:
     """One row per link table, pair and time: `source`, `src`, `dst`, `link_time`, `priority`, `n_records`."""
     for end in "ab":
-        numbers = everyone.select(
+        ids = surrogate_ids.select(
             F.col("id_type").alias(f"type_{end}"),
             F.col("id_key").alias(f"key_{end}"),
             F.col("identifier_id").alias(end),
         )
-        links = links.join(numbers, on=[f"type_{end}", f"key_{end}"], how="inner")
+        links = links.join(ids, on=[f"type_{end}", f"key_{end}"], how="inner")
     ordered = links.withColumns({"src": F.least("a", "b"), "dst": F.greatest("a", "b")})
     return ordered.groupBy(*_ON, LINK_TIME, "priority").agg(F.count(F.lit(1)).alias("n_records"))
 

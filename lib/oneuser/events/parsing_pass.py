@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
-from oneuser.events.ordinary import LineParser
+from oneuser.events.fast_path import LineParser
 from oneuser.events.parse import EVENT_COLUMNS, NO_EVENT, MessageParser, canonical_json
 from oneuser.events.syntax import RefusedLine
 
@@ -120,7 +120,7 @@ def parse_rows(rows: DataFrame, *, spec: SourceSpec, keys: Keys, horizon: int) -
             del parser  # and all that it remembers, before cycles are searched again
 
     # Spark looks columns up by name on the way to Python, and takes a dot in one for a path
-    return rows.toDF(*(f"c{place}" for place in range(len(columns)))).mapInArrow(parse_batches, PARSED)
+    return rows.toDF(*(f"c{index}" for index in range(len(columns)))).mapInArrow(parse_batches, PARSED)
 
 
 @contextmanager
@@ -138,9 +138,9 @@ def _parse_line_batch(parser: LineParser, batch: pa.RecordBatch) -> pa.RecordBat
     sizes: list[Any] = batch.column("n_bytes").to_pylist()
     events, refusals = parser.parse(values, sizes)
     columns: dict[str, Any] = {name: [None] * len(sizes) for name in ("code", "detail", "line")} | events
-    for place, refusal in refusals.items():
-        columns["code"][place], columns["detail"][place] = refusal.code, refusal.detail
-        columns["line"][place] = values[place].as_py()[:MAX_KEPT_BYTES]
+    for index, refusal in refusals.items():
+        columns["code"][index], columns["detail"][index] = refusal.code, refusal.detail
+        columns["line"][index] = values[index].as_py()[:MAX_KEPT_BYTES]
     columns["raw"] = _raw(columns["raw"], values)
     return _batch(batch.column("file"), batch.column("line_hash"), columns)
 
