@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from oneuser.report.wording import minor_digits
+from oneuser.core.money import exponent_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -83,5 +83,5 @@ def _top_channels(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def major_units(minor: int | None, currency: str) -> float:
     """An amount in whole units of its currency."""
-    digits: int = minor_digits(currency)
+    digits: int = exponent_of(currency)
     return float((minor or 0) / 10**digits)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
+from oneuser.core.money import exponent_of
 from oneuser.report import wording
 from oneuser.report.palette import GREY, INK, MAIN, OTHER, PAPER, RULE, SECOND, SERIES, SOFT
 
@@ -148,7 +149,7 @@ def draw_attribution(shown: Attribution) -> dict[str, Any]:
 
 def _attribution_parts(shown: Attribution, colours: Mapping[str, str]) -> list[dict[str, Any]]:
     order = {name: place for place, name in enumerate(colours)}
-    digits = wording.minor_digits(shown.currency) if shown.currency else 0
+    digits = exponent_of(shown.currency) if shown.currency else 0
     parts: dict[tuple[str, str], float] = {}
     for credit in shown.credits:
         if credit.conversions is None:

@@ -5,35 +5,13 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from oneuser.core.money import exponent_of
+
 if TYPE_CHECKING:
     from datetime import date, datetime
 
 NOT_KNOWN = "–"
 HIDDEN = "hidden"
-
-# ISO 4217 currencies whose minor unit is not a hundredth
-_MINOR_DIGITS = dict.fromkeys(
-    (
-        "BIF",
-        "CLP",
-        "DJF",
-        "GNF",
-        "ISK",
-        "JPY",
-        "KMF",
-        "KRW",
-        "PYG",
-        "RWF",
-        "UGX",
-        "UYI",
-        "VND",
-        "VUV",
-        "XAF",
-        "XOF",
-        "XPF",
-    ),
-    0,
-) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)
 
 _QUARANTINE_CODES = {
     "json.syntax": "not one valid JSON object",
@@ -110,16 +88,11 @@ def share(part: float | None, whole: float | None) -> str:
     return f"{ratio * 100:.1f} %".replace("100.0 %", "100 %")
 
 
-def minor_digits(currency: str) -> int:
-    """Decimal places of a currency."""
-    return _MINOR_DIGITS.get(currency, 2)
-
-
 def money(minor: int | None, currency: str) -> str:
     """An amount in major units with its currency's code and all its decimals."""
     if minor is None:
         return NOT_KNOWN
-    digits = minor_digits(currency)
+    digits = exponent_of(currency)
     sign, units = ("−", -minor) if minor < 0 else ("", minor)
     whole, rest = divmod(units, 10**digits)
     return f"{sign}{whole:,}{f'.{rest:0{digits}d}' if digits else ''} {currency}"
@@ -127,7 +100,7 @@ def money(minor: int | None, currency: str) -> str:
 
 def money_in_short(minor: int, currency: str) -> str:
     """An amount in whole major units."""
-    return f"{round(minor / 10 ** minor_digits(currency)):,} {currency}"
+    return f"{round(minor / 10 ** exponent_of(currency)):,} {currency}"
 
 
 def moment(value: datetime | None) -> str:

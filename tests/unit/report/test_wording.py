@@ -24,7 +24,7 @@ def test_shares_never_round_to_all_or_nothing(part: int | None, whole: int | Non
     ("minor", "currency", "expected"),
     [
         (123_456, "GBP", "1,234.56 GBP"), (5, "EUR", "0.05 EUR"), (-5, "EUR", "−0.05 EUR"), (1_234, "JPY", "1,234 JPY"),
-        (1_234_567, "KWD", "1,234.567 KWD"), (None, "EUR", "–"),
+        (1_234_567, "KWD", "1,234.567 KWD"), (1_234_567, "CLF", "123.4567 CLF"), (None, "EUR", "–"),
     ],
 )  # fmt: skip
 def test_money_is_in_major_units_with_the_currencys_own_decimals(

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from oneuser.core.money import exponent_of
 from oneuser.marts.provenance import stable_id
-from oneuser.marts.sessions.minor_units import currency_code, exponent_of, minor_units, minor_units_of
+from oneuser.marts.sessions.minor_units import currency_code, minor_units, minor_units_of
 from oneuser.marts.sessions.properties import property_text
 
 if TYPE_CHECKING:

@@ -6,26 +6,14 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from oneuser.core.money import EXPONENTS, USUAL_EXPONENT
 from oneuser.marts.sessions.properties import property_decimal
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
-# ISO 4217: digits after the point, where they are not 2
-EXPONENTS: dict[int, tuple[str, ...]] = {
-    0: ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF",
-        "XPF"),
-    3: ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"),
-    4: ("CLF", "UYW"),
-}  # fmt: skip
-_USUAL_EXPONENT = 2
 # ten to the sixteenth of the smallest unit: hundreds of such values still add up in 64 bits
 _DIGITS = 16
-
-
-def exponent_of(currency: str) -> int:
-    """Digits after the point of a currency."""
-    return next((exponent for exponent, codes in EXPONENTS.items() if currency in codes), _USUAL_EXPONENT)
 
 
 def currency_code(text: Column) -> Column:
@@ -45,7 +33,7 @@ def minor_units(path: str, text: Column, *, exponent: int) -> Column:
 
 def minor_units_of(path: str, text: Column, currency: Column) -> Column:
     """The same, where the currency differs by row. Null also where the currency is null."""
-    converted = minor_units(path, text, exponent=_USUAL_EXPONENT)
+    converted = minor_units(path, text, exponent=USUAL_EXPONENT)
     for exponent, codes in EXPONENTS.items():
         converted = F.when(currency.isin(*codes), minor_units(path, text, exponent=exponent)).otherwise(converted)
     return F.when(currency.isNotNull(), converted)
