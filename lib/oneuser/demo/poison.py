@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from oneuser.core.reasons import Reason
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -34,13 +36,13 @@ class Poison(NamedTuple):
 
     name: str
     make: Callable[[Sample], str]
-    code: str | None
-    flag: str | None = None
+    code: Reason | None
+    flag: Reason | None = None
 
     @property
     def is_damage(self) -> bool:
         """Whether such lines count towards `quarantine.max_share`."""
-        return self.code is not None and not self.code.startswith("spec.")
+        return self.code is not None and self.code.is_damage
 
 
 def _message(sample: Sample, **changes: Any) -> dict[str, Any]:
@@ -74,33 +76,33 @@ def _invalid_utf8(sample: Sample) -> str:
 
 
 POISONS = (
-    Poison("not_json", lambda _: "<html><body>502 Bad Gateway</body></html>", "json.syntax"),
-    Poison("truncated", lambda s: s.line[: len(s.line) * 3 // 5], "json.syntax"),
-    Poison("scalar", lambda s: str(s.milli), "json.syntax"),
-    Poison("array", lambda s: f"[{_line(s)}]", "json.syntax"),
-    Poison("two_objects", lambda s: _line(s) + _line(s, messageId=f"{s.message_id}-b"), "json.multi"),
-    Poison("trailing_garbage", lambda s: f"{_line(s)} /* end */", "json.syntax"),
-    Poison("duplicate_key", lambda s: f'{_line(s)[:-1]},"anonymousId":"another-browser"}}', "json.dup_key"),
-    Poison("oversize", lambda s: _line(s, properties={"html": "x" * _OVERSIZE}), "limit.line"),
-    Poison("nested", _nested, "limit.depth"),
-    Poison("no_time", lambda s: _line(s, timestamp=None, receivedAt=None), "time.missing"),
-    Poison("far_future", lambda s: _line(s, timestamp=_FAR_FUTURE, receivedAt=None), "time.future"),
-    Poison("unknown_type", lambda s: _line(s, type="purchase"), "spec.unknown_type"),
-    Poison("no_identity", lambda s: _line(s, anonymousId=None), "spec.no_identity"),
-    Poison("garbage_identity", lambda s: _line(s, anonymousId=None, userId="undefined"), "spec.no_identity"),
-    Poison("group_without_group", lambda s: _line(s, type="group"), "spec.group"),
-    Poison("alias_of_nothing", lambda s: _line(s, type="alias"), "spec.alias"),
-    Poison("user_id_null", lambda s: _line(s, userId="null"), None, "id.blocked"),
-    Poison("user_id_undefined", lambda s: _line(s, userId=" Undefined "), None, "id.blocked"),
-    Poison("user_id_object", lambda s: _line(s, userId={"id": 7}), None, "id.type"),
-    Poison("user_id_boolean", lambda s: _line(s, userId=True), None, "id.type"),
-    Poison("user_id_fraction", lambda s: _line(s, userId=7.5), None, "id.type"),
-    Poison("user_id_zero_width", lambda s: _line(s, userId="u7\u200b7"), None, "id.charset"),
-    Poison("user_id_not_utf8", _invalid_utf8, None, "id.charset"),
-    Poison("bad_email", lambda s: _line(s, type="identify", traits={"email": "ada(at)home"}), None, "id.email"),
-    Poison("epoch_time", lambda s: _line(s, timestamp=s.clock.epoch_millis(s.milli)), None, "time.epoch_ms"),
-    Poison("no_timestamp", lambda s: _line(s, timestamp=None), None, "time.missing"),
-    Poison("future_timestamp", lambda s: _line(s, timestamp=_FAR_FUTURE), None, "time.future"),
+    Poison("not_json", lambda _: "<html><body>502 Bad Gateway</body></html>", Reason.JSON_SYNTAX),
+    Poison("truncated", lambda s: s.line[: len(s.line) * 3 // 5], Reason.JSON_SYNTAX),
+    Poison("scalar", lambda s: str(s.milli), Reason.JSON_SYNTAX),
+    Poison("array", lambda s: f"[{_line(s)}]", Reason.JSON_SYNTAX),
+    Poison("two_objects", lambda s: _line(s) + _line(s, messageId=f"{s.message_id}-b"), Reason.JSON_MULTI),
+    Poison("trailing_garbage", lambda s: f"{_line(s)} /* end */", Reason.JSON_SYNTAX),
+    Poison("duplicate_key", lambda s: f'{_line(s)[:-1]},"anonymousId":"another-browser"}}', Reason.JSON_DUP_KEY),
+    Poison("oversize", lambda s: _line(s, properties={"html": "x" * _OVERSIZE}), Reason.LIMIT_LINE),
+    Poison("nested", _nested, Reason.LIMIT_DEPTH),
+    Poison("no_time", lambda s: _line(s, timestamp=None, receivedAt=None), Reason.TIME_MISSING),
+    Poison("far_future", lambda s: _line(s, timestamp=_FAR_FUTURE, receivedAt=None), Reason.TIME_FUTURE),
+    Poison("unknown_type", lambda s: _line(s, type="purchase"), Reason.SPEC_UNKNOWN_TYPE),
+    Poison("no_identity", lambda s: _line(s, anonymousId=None), Reason.SPEC_NO_IDENTITY),
+    Poison("garbage_identity", lambda s: _line(s, anonymousId=None, userId="undefined"), Reason.SPEC_NO_IDENTITY),
+    Poison("group_without_group", lambda s: _line(s, type="group"), Reason.SPEC_GROUP),
+    Poison("alias_of_nothing", lambda s: _line(s, type="alias"), Reason.SPEC_ALIAS),
+    Poison("user_id_null", lambda s: _line(s, userId="null"), None, Reason.ID_BLOCKED),
+    Poison("user_id_undefined", lambda s: _line(s, userId=" Undefined "), None, Reason.ID_BLOCKED),
+    Poison("user_id_object", lambda s: _line(s, userId={"id": 7}), None, Reason.ID_TYPE),
+    Poison("user_id_boolean", lambda s: _line(s, userId=True), None, Reason.ID_TYPE),
+    Poison("user_id_fraction", lambda s: _line(s, userId=7.5), None, Reason.ID_TYPE),
+    Poison("user_id_zero_width", lambda s: _line(s, userId="u7\u200b7"), None, Reason.ID_CHARSET),
+    Poison("user_id_not_utf8", _invalid_utf8, None, Reason.ID_CHARSET),
+    Poison("bad_email", lambda s: _line(s, type="identify", traits={"email": "ada(at)home"}), None, Reason.ID_EMAIL),
+    Poison("epoch_time", lambda s: _line(s, timestamp=s.clock.epoch_millis(s.milli)), None, Reason.TIME_EPOCH_MS),
+    Poison("no_timestamp", lambda s: _line(s, timestamp=None), None, Reason.TIME_MISSING),
+    Poison("future_timestamp", lambda s: _line(s, timestamp=_FAR_FUTURE), None, Reason.TIME_FUTURE),
 )
 DAMAGED = tuple(poison for poison in POISONS if poison.is_damage)
 ODD = tuple(poison for poison in POISONS if not poison.is_damage)

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import Window as W
 
 from oneuser.contracts.raw import QUARANTINE
+from oneuser.core.reasons import is_damage
 from oneuser.events.parsing_pass import MAX_KEPT_BYTES
 from oneuser.events.syntax import FOREIGN
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame
 
-# damage; lines without identity are the nature of a source, and no damage
-DAMAGE = frozenset(["json", "csv", "limit", "file", "time"])
 _LATE_SECONDS = 86_400
 # sums of 33 bits each stay within 63 for a thousand million lines
 _DIGEST_SHIFT = 31
@@ -58,8 +57,8 @@ class SourceTally:
 
     @property
     def n_damaged(self) -> int:
-        """Refused lines of the classes that count for the gate."""
-        return sum(n for code, n in self.quarantined.items() if code.partition(".")[0] in DAMAGE)
+        """Refused lines whose code counts for the gate."""
+        return sum(n for code, n in self.quarantined.items() if is_damage(code))
 
 
 def count_lines(parsed: DataFrame) -> DataFrame:

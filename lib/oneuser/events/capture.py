@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from oneuser.core.reasons import Reason
 from oneuser.events.block import make_column_reader
 from oneuser.events.derive import make_transform
 from oneuser.events.identifiers import MEMO_SIZE, Identifier, IdentifierReader, RoundedInteger
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 _TYPE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,63}")
 
 # shared by all messages of which nothing was dropped
-_NONE: list[str] = []
+_NONE: list[Reason] = []
+_NO_TYPES: list[str] = []
 
-Captured = tuple[list["Link"], list[str], list[str]]
+Captured = tuple[list["Link"], list[Reason], list[str]]
 
 
 class Link(NamedTuple):
@@ -78,7 +80,7 @@ class IdentifierCapture:
             RefusedLine: for an alias that does not name both ids.
         """
         links: list[Link] = []
-        dropped: list[str] = []
+        dropped: list[Reason] = []
         unlinked: list[str] = []
         new_id_type = self._new_id_type(message) if is_alias else None
         for id_type, read, getter in self._slots:
@@ -94,11 +96,11 @@ class IdentifierCapture:
             self._add_previous(message, links, dropped)
         return links, dropped, unlinked
 
-    def capture_block(self, block: Block) -> tuple[list[list[Link]], list[list[str]], list[list[str]]]:
+    def capture_block(self, block: Block) -> tuple[list[list[Link]], list[list[Reason]], list[list[str]]]:
         """What `capture` gives for each message of a block, in three columns; aliases and rounded integers apart."""
         links: list[list[Link]] = [[] for _ in block.messages]
-        dropped: list[list[str]] = [_NONE] * len(links)
-        unlinked: list[list[str]] = [_NONE] * len(links)
+        dropped: list[list[Reason]] = [_NONE] * len(links)
+        unlinked: list[list[str]] = [_NO_TYPES] * len(links)
         closer = {index for index, ids in enumerate(self._external_ids_column(block)) if type(ids) is list}
         for event_links, read_column in self._columns:
             for index, raw in enumerate(read_column(block)):
@@ -127,10 +129,10 @@ class IdentifierCapture:
                 return "user_id"
         return "anonymous_id"
 
-    def _add_external(self, entries: list[Any], links: list[Link], dropped: list[str], unlinked: list[str]) -> None:
+    def _add_external(self, entries: list[Any], links: list[Link], dropped: list[Reason], unlinked: list[str]) -> None:
         for entry in entries:
             if type(entry) is not dict:
-                dropped.append("id.type")
+                dropped.append(Reason.ID_TYPE)
                 continue
             id_type = entry.get("type")
             reader = self._readers.get(id_type) if type(id_type) is str else None
@@ -142,23 +144,23 @@ class IdentifierCapture:
                 # a type that is no name may be anything, a value too
                 unlinked.append("(other)")
 
-    def _add_derived(self, links: list[Link], dropped: list[str]) -> None:
+    def _add_derived(self, links: list[Link], dropped: list[Reason]) -> None:
         """Make identifiers of those that the message carries; a previousId is not one of them."""
         for from_type, transform, read in self._derived:
             for source in [link.identifier for link in links if link.identifier.id_type == from_type]:
                 _add(read(transform(source.value)), "event", links, dropped)
 
-    def _add_previous(self, message: dict[str, Any], links: list[Link], dropped: list[str]) -> None:
+    def _add_previous(self, message: dict[str, Any], links: list[Link], dropped: list[Reason]) -> None:
         raw = self._previous_id(message)
         found = [(read(raw), link) for read, link in self._previous]
-        if found and all(isinstance(result, str) for result, _ in found):
+        if found and all(isinstance(result, Reason) for result, _ in found):
             _add(found[0][0], "", links, dropped)
         for result, link in found:
             if isinstance(result, Identifier):
                 links.append(Link(result, link))
         kinds = {link.link for link in links}
         if "alias" not in kinds or not any(kind.startswith("previous") for kind in kinds):
-            raise RefusedLine("spec.alias", "alias without both ids")
+            raise RefusedLine(Reason.SPEC_ALIAS, "alias without both ids")
 
 
 def _linker(reader: IdentifierReader) -> Callable[[str], Link | None]:
@@ -171,8 +173,8 @@ def _linker(reader: IdentifierReader) -> Callable[[str], Link | None]:
     return link
 
 
-def _add(found: Identifier | str | None, link: str, links: list[Link], dropped: list[str]) -> None:
-    if type(found) is str:
+def _add(found: Identifier | Reason | None, link: str, links: list[Link], dropped: list[Reason]) -> None:
+    if type(found) is Reason:
         dropped.append(found)
     elif isinstance(found, Identifier):
         for other in links:

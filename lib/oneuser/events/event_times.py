@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from oneuser.core.reasons import Reason
 from oneuser.events.instants import DAY, make_time_reader, plain_instants
 from oneuser.events.spec import Expression, Mapping, Time
 from oneuser.events.syntax import RefusedLine
@@ -37,7 +38,7 @@ class EventTimes:
         declared = [part for part in (mapping.event_time, mapping.received_at) if isinstance(part, Time)]
         self._is_plain = not any(part.pattern or part.zone for part in declared)
 
-    def read(self, message: dict[str, Any]) -> tuple[int, int | None, str | None]:
+    def read(self, message: dict[str, Any]) -> tuple[int, int | None, Reason | None]:
         """Event time, receipt (null where there is none that can be), and how the first was found where not just read.
 
         Raises:
@@ -47,15 +48,15 @@ class EventTimes:
         if received_at is not None and not 0 <= received_at <= self._horizon:
             received_at = None
         event_time, flag = self._event_time(message)
-        if flag == "time.missing":
+        if flag == Reason.TIME_MISSING:
             event_time, flag = self._from_device_clock(message, received_at)
         latest = self._horizon if received_at is None else min(received_at + DAY, self._horizon)
         if event_time is None:
-            problem = flag or "time.missing"
+            problem = flag or Reason.TIME_MISSING
         elif event_time < 0:
-            problem = "time.before_1970"
+            problem = Reason.TIME_BEFORE_1970
         elif event_time > latest:
-            problem = "time.future"
+            problem = Reason.TIME_FUTURE
         else:
             return event_time, received_at, flag
         if received_at is None:
@@ -86,7 +87,7 @@ class EventTimes:
         sent_at, _ = self._sent_at(message)
         if original_time is None or sent_at is None or received_at is None:
             return original_time, flag
-        return original_time + received_at - sent_at, "time.skew"
+        return original_time + received_at - sent_at, Reason.TIME_SKEW
 
 
 def _or_null(instants: npt.NDArray[np.int64], is_valid: npt.NDArray[np.bool_]) -> list[int | None]:
@@ -100,7 +101,7 @@ def _or_null(instants: npt.NDArray[np.int64], is_valid: npt.NDArray[np.bool_]) -
 
 def _reader(expression: Expression | None, *, is_table: bool) -> Reader:
     if expression is None:
-        return lambda _: (None, "time.missing")
+        return lambda _: (None, Reason.TIME_MISSING)
     getter = make_getter(expression, is_table=is_table)
     declared = expression if isinstance(expression, Time) else Time(expression)
     read_time = make_time_reader(declared.pattern, declared.zone)

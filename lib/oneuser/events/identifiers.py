@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from oneuser.core.keyed import Keys, identifier_hasher
+from oneuser.core.reasons import Reason
 from oneuser.events.memo import Memo
 from oneuser.events.normalise import has_hidden_characters, is_garbage, is_plain, make_normaliser
 
@@ -32,7 +33,7 @@ class Identifier(NamedTuple):
 
 
 class IdentifierReader:
-    """Reads values of one type. The answer for a value is an `Identifier`, or the code that says why it is dropped.
+    """Reads values of one type. The answer for a value is an `Identifier`, or the reason why it is dropped.
 
     `is_exact` holds where integers come as they were written, however long.
     """
@@ -46,9 +47,9 @@ class IdentifierReader:
         self._keeps_plain = spec.normaliser in _PLAIN_NORMALISERS
         self._memo = Memo(self.judge, MEMO_SIZE)
         is_email, is_phone = spec.normaliser in _EMAIL_NORMALISERS, spec.normaliser == "phone"
-        self._invalid = "id.email" if is_email else "id.phone" if is_phone else "id.format"
+        self._invalid = Reason.ID_EMAIL if is_email else Reason.ID_PHONE if is_phone else Reason.ID_FORMAT
 
-    def read(self, raw: Any) -> Identifier | str | None:
+    def read(self, raw: Any) -> Identifier | Reason | None:
         """The identifier, the code of its refusal, or null where there is no value at all.
 
         Raises:
@@ -61,24 +62,24 @@ class IdentifierReader:
         value = raw if type(raw) is str else identifier_text(raw, is_table=self._is_table)
         if value is None:
             # an empty cell of a typed column is not a number, and no value
-            return None if self._is_table and raw != raw else "id.type"  # noqa: PLR0124 - NaN alone differs from itself
+            return None if self._is_table and raw != raw else Reason.ID_TYPE  # noqa: PLR0124 - NaN alone differs from itself
         return self._memo[value]
 
-    def judge(self, value: str) -> Identifier | str:
+    def judge(self, value: str) -> Identifier | Reason:
         """The same for a text, without remembering it."""
         if self._keeps_plain and is_plain(value):
             return Identifier(self.id_type, self._hash(value), value)
         if has_hidden_characters(value.strip()):
-            return "id.charset"
+            return Reason.ID_CHARSET
         if len(value) > _MAX_CHARACTERS:
-            return "id.length"
+            return Reason.ID_LENGTH
         if is_garbage(value):
-            return "id.blocked"
+            return Reason.ID_BLOCKED
         normalised = self._normalise(value)
         if normalised is None:
             return self._invalid
         if is_garbage(normalised):
-            return "id.blocked"
+            return Reason.ID_BLOCKED
         return Identifier(self.id_type, self._hash(normalised), normalised)
 
 

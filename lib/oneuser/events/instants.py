@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from oneuser.core.reasons import Reason
 from oneuser.core.time_patterns import python_pattern
 
 if TYPE_CHECKING:
@@ -31,13 +32,17 @@ _NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,12})?")
 _MAX_TEXT = 64
 _LEAST_WHOLE_TIME = len("2024-01-31T00:00:00Z")
 # up to the year 5138 in seconds; each further unit begins where the one before it ends
-_UNITS = ((10**11, _SECOND, 1, "time.epoch_s"), (10**14, 1000, 1, "time.epoch_ms"), (10**17, 1, 1, "time.epoch_us"))
+_UNITS = (
+    (10**11, _SECOND, 1, Reason.TIME_EPOCH_S),
+    (10**14, 1000, 1, Reason.TIME_EPOCH_MS),
+    (10**17, 1, 1, Reason.TIME_EPOCH_US),
+)
 _MEMO_SIZE = 50_000
 
 # of this form every parser reads the same; whether it is a day and an hour at all is not said
 _PLAIN = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$"
 
-Instant = tuple[int | None, str | None]
+Instant = tuple[int | None, Reason | None]
 
 
 def make_time_reader(pattern: str | None = None, zone: str | None = None) -> Callable[[Any], Instant]:
@@ -99,15 +104,15 @@ def micros(moment: datetime) -> int:
 def _read_text(text: str, directives: str | None, zone: tzinfo | None) -> Instant:
     text = text.strip()
     if not text:
-        return None, "time.missing"
+        return None, Reason.TIME_MISSING
     if len(text) > _MAX_TEXT:
-        return None, "time.invalid"
+        return None, Reason.TIME_INVALID
     try:
         moment = datetime.strptime(text, directives) if directives else datetime.fromisoformat(text)  # noqa: DTZ007
     except ValueError:
         if directives is None and _NUMBER.fullmatch(text):
             return _from_epoch(Decimal(text))
-        return None, "time.invalid"
+        return None, Reason.TIME_INVALID
     if directives is None and text.isdecimal() and len(text) != len("20240131"):
         return _from_epoch(Decimal(text))
     return _from_datetime(moment, zone)
@@ -115,13 +120,13 @@ def _read_text(text: str, directives: str | None, zone: tzinfo | None) -> Instan
 
 def _read_other(value: Any, zone: tzinfo | None) -> Instant:
     if value is None:
-        return None, "time.missing"
+        return None, Reason.TIME_MISSING
     if isinstance(value, datetime):
         return _from_datetime(value, zone)
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        return None, "time.invalid"
+        return None, Reason.TIME_INVALID
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-    return _from_epoch(number) if number.is_finite() else (None, "time.invalid")
+    return _from_epoch(number) if number.is_finite() else (None, Reason.TIME_INVALID)
 
 
 def _from_datetime(moment: datetime, zone: tzinfo | None) -> Instant:
@@ -131,18 +136,18 @@ def _from_datetime(moment: datetime, zone: tzinfo | None) -> Instant:
     try:
         return micros(moment), flag
     except OverflowError:
-        return None, "time.invalid"
+        return None, Reason.TIME_INVALID
 
 
-def _localised(moment: datetime, zone: tzinfo | None) -> tuple[datetime, str | None]:
+def _localised(moment: datetime, zone: tzinfo | None) -> tuple[datetime, Reason | None]:
     """A local time with its zone; without a declared zone it is taken for UTC, and the flag says so."""
     if zone is None:
-        return moment.replace(tzinfo=UTC), "time.no_zone"
+        return moment.replace(tzinfo=UTC), Reason.TIME_NO_ZONE
     first = moment.replace(tzinfo=zone, fold=0)
     before, after = first.utcoffset(), moment.replace(tzinfo=zone, fold=1).utcoffset()
     if before is None or after is None or before == after:
         return first, None
-    return first, "time.dst_gap" if before < after else "time.dst_overlap"
+    return first, Reason.TIME_DST_GAP if before < after else Reason.TIME_DST_OVERLAP
 
 
 def _from_epoch(number: Decimal) -> Instant:
@@ -151,5 +156,5 @@ def _from_epoch(number: Decimal) -> Instant:
         if size < bound:
             return int(number * factor / divisor), flag
     if size < 10**20:
-        return int(number / 1000), "time.epoch_ns"
-    return None, "time.invalid"
+        return int(number / 1000), Reason.TIME_EPOCH_NS
+    return None, Reason.TIME_INVALID

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
+from oneuser.core.reasons import Reason
 from oneuser.events.identifiers import Identifier, IdentifierReader
 from oneuser.events.instants import make_time_reader
 
@@ -70,9 +71,9 @@ class LinkSpec:
 
 
 class RefusedRecord(Exception):  # noqa: N818 - an outcome, not a fault of the program
-    """A record that is no link; `detail` says more without any value of the record."""
+    """A record that is no link; `code` is a reason or `LEFT_OUT`, `detail` says more without any of its values."""
 
-    def __init__(self, code: str, detail: str | None = None) -> None:
+    def __init__(self, code: Reason | str, detail: str | None = None) -> None:
         super().__init__(code)
         self.code = code
         self.detail = detail
@@ -108,18 +109,18 @@ class LinkReader:
                 raise RefusedRecord(LEFT_OUT)
         a, b = self._end(record, "a", 0), self._end(record, "b", 1)
         if a == b:
-            raise RefusedRecord("links.self", "both ends are the same identifier")
+            raise RefusedRecord(Reason.LINKS_SELF, "both ends are the same identifier")
         return KeyedPair(a, b, self._time(record.get(LINK_TIME)))
 
     def _end(self, record: Mapping[str, str | None], name: str, index: int) -> Identifier:
         id_type = self._spec.types[index] if self._spec.types else record.get(f"type_{name}") or ""
         reader = self._readers.get(id_type)
         if reader is None:
-            raise RefusedRecord("links.type", f"the type of end {name} is not declared")
+            raise RefusedRecord(Reason.LINKS_TYPE, f"the type of end {name} is not declared")
         pieces = [part.text if part.column is None else record.get(part.column) for part in self._spec.values[index]]
         found = None if None in pieces else reader.read("".join(piece for piece in pieces if piece is not None))
         if not isinstance(found, Identifier):
-            raise RefusedRecord(found or "links.missing", f"end {name}")
+            raise RefusedRecord(found or Reason.LINKS_MISSING, f"end {name}")
         return found
 
     def _time(self, text: str | None) -> int | None:
@@ -127,9 +128,9 @@ class LinkReader:
             return None
         at, _ = self._read_time(text)
         if at is None:
-            raise RefusedRecord("reference.time", "no time")
+            raise RefusedRecord(Reason.REFERENCE_TIME, "no time")
         if not 0 <= at <= self._spec.horizon:
-            raise RefusedRecord("reference.time", "before 1970" if at < 0 else "in the future")
+            raise RefusedRecord(Reason.REFERENCE_TIME, "before 1970" if at < 0 else "in the future")
         return at
 
 
@@ -145,7 +146,7 @@ def passes(text: str | None, test: ValueTest) -> bool:
         return any(_equals(text, value) for value in test.one_of)
     number = _number(text)
     if number is None:
-        raise RefusedRecord("reference.number", "a column that is compared holds no number")
+        raise RefusedRecord(Reason.REFERENCE_NUMBER, "a column that is compared holds no number")
     is_high = test.at_least is None or number >= Decimal(repr(test.at_least))
     return is_high and (test.at_most is None or number <= Decimal(repr(test.at_most)))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from oneuser.core.reasons import Reason
 from oneuser.events.identifiers import Identifier, IdentifierReader
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     Batches = Iterator[pa.RecordBatch]
 
-UNKNOWN_TYPE = "member.id_type"
 _COLUMNS = ("file", "record", "code", "detail", "id_type", "id_key", "account_id", "valid_from", "valid_to")
 _READ = (
     "file string, record string, code string, detail string, id_type string, id_key binary, account_id string, "
@@ -74,8 +74,8 @@ def _read_one(
     if code is not None:
         return code, detail, None
     if id_type not in readers:
-        return UNKNOWN_TYPE, "the type is not declared", None
+        return Reason.MEMBER_ID_TYPE, "the type is not declared", None
     found = readers[id_type].read(value)
     if not isinstance(found, Identifier):
-        return found or "reference.missing", "id_value", None
+        return found or Reason.REFERENCE_MISSING, "id_value", None
     return None, None, found.key

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from oneuser.core.keyed import Keys, message_hasher
+from oneuser.core.reasons import Reason
 from oneuser.events.capture import IdentifierCapture
 from oneuser.events.event_times import EventTimes
 from oneuser.events.identifiers import RoundedInteger, identifier_text
@@ -73,7 +74,7 @@ class MessageParser:
             RefusedLine: where the line cannot be an event.
         """
         if n_bytes > self._limits.max_line_bytes:
-            raise RefusedLine("limit.line", f"longer than {self._limits.max_line_bytes} bytes")
+            raise RefusedLine(Reason.LIMIT_LINE, f"longer than {self._limits.max_line_bytes} bytes")
         found, is_clean = self._lines.read(line)
         raw = None if is_clean and line[:1] == b"{" else canonical_json(found)
         try:
@@ -102,20 +103,20 @@ class MessageParser:
             return found
         message = self._root(found)
         if type(message) is not dict:
-            raise RefusedLine("spec.no_root", "no object where the message should sit")
+            raise RefusedLine(Reason.SPEC_NO_ROOT, "no object where the message should sit")
         return message
 
     def _parse(self, message: dict[str, Any], raw: bytes | None, capture: IdentifierCapture) -> EventRow:
         kind = self._read_type(message)
         traits = self._traits(message)
         if type(traits) is dict and len(traits) > self._limits.max_traits:
-            raise RefusedLine("limit.traits", f"more than {self._limits.max_traits} traits")
+            raise RefusedLine(Reason.LIMIT_TRAITS, f"more than {self._limits.max_traits} traits")
         identifiers, dropped, unlinked = capture.capture(message, is_alias=kind == "alias")
         group_id = self.read_group(self._group_id(message), dropped)
         if not identifiers and group_id is None:
-            raise RefusedLine("spec.no_identity")
+            raise RefusedLine(Reason.SPEC_NO_IDENTITY)
         if kind == "group" and group_id is None:
-            raise RefusedLine("spec.group", "group message without group id")
+            raise RefusedLine(Reason.SPEC_GROUP, "group message without group id")
         event_time, received_at, time_flag = self.times.read(message)
         event = self._event(message)
         touch = self.touches.read(message)
@@ -157,26 +158,26 @@ class MessageParser:
         known = _TYPES.get(kind) if type(kind) is str else None
         if known is None:
             if kind is None:
-                raise RefusedLine("spec.no_type")
+                raise RefusedLine(Reason.SPEC_NO_TYPE)
             known = _TYPES.get(kind.strip().lower()) if isinstance(kind, str) else None
             if known is None:
-                raise RefusedLine("spec.unknown_type")
+                raise RefusedLine(Reason.SPEC_UNKNOWN_TYPE)
         return known
 
     @staticmethod
-    def read_group(raw: Any, dropped: list[str]) -> str | None:
+    def read_group(raw: Any, dropped: list[Reason]) -> str | None:
         """The id of an account; null for what cannot be one, whose code is added to `dropped`."""
         if raw is None:
             return None
         text = identifier_text(raw, is_table=True)
         if text is None:
-            dropped.append("id.type")
+            dropped.append(Reason.ID_TYPE)
         elif has_hidden_characters(text.strip()):
-            dropped.append("id.charset")
+            dropped.append(Reason.ID_CHARSET)
         elif len(text) > _MAX_GROUP_CHARACTERS:
-            dropped.append("id.length")
+            dropped.append(Reason.ID_LENGTH)
         elif is_garbage(text):
-            dropped.append("id.blocked")
+            dropped.append(Reason.ID_BLOCKED)
         else:
             return text.strip()
         return None

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
+from oneuser.core.reasons import Reason
 from oneuser.events.fast_path import LineParser
 from oneuser.events.parse import EVENT_COLUMNS, NO_EVENT, MessageParser, canonical_json
 from oneuser.events.syntax import RefusedLine
@@ -166,9 +167,9 @@ def _parse_row_batch(parser: MessageParser, batch: pa.RecordBatch) -> pa.RecordB
 
 def _check_row(row: dict[str, Any], header: dict[str, str], damage: str | None) -> None:
     if damage is not None:
-        raise RefusedLine("csv.syntax", "number of fields differs from the header's")
+        raise RefusedLine(Reason.CSV_SYNTAX, "number of fields differs from the header's")
     if row == header:
-        raise RefusedLine("csv.header", "header line repeated")
+        raise RefusedLine(Reason.CSV_HEADER, "header line repeated")
 
 
 def _columns(parsed: list[tuple[Any, ...]]) -> dict[str, Any]:

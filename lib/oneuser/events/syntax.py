@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from oneuser.core.reasons import Reason
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -31,7 +33,7 @@ _TOO_DEEP = -(2**62)
 class RefusedLine(Exception):  # noqa: N818 - an outcome, not a fault of the program
     """A line that cannot be an event; `code` is its class, `detail` says more without any value of the line."""
 
-    def __init__(self, code: str, detail: str | None = None) -> None:
+    def __init__(self, code: Reason, detail: str | None = None) -> None:
         super().__init__(code)
         self.code = code
         self.detail = detail
@@ -63,10 +65,10 @@ class LineReader:
         except orjson.JSONDecodeError:
             found, is_clean = without_surrogates(self._read_slowly(line)), False
         if type(found) is not dict:
-            raise RefusedLine("json.syntax", "not an object")
+            raise RefusedLine(Reason.JSON_SYNTAX, "not an object")
         n_keys = _count_keys(found, self._max_depth)
         if n_keys < 0:
-            raise RefusedLine("limit.depth", f"nested deeper than {self._max_depth}")
+            raise RefusedLine(Reason.LIMIT_DEPTH, f"nested deeper than {self._max_depth}")
         if is_clean and _may_repeat(line, n_keys):
             # of two equal keys the fast parser takes the last in silence
             found = self._read_with_repeats(line.decode())
@@ -94,11 +96,11 @@ class LineReader:
 
     def _read_slowly(self, line: bytes) -> Any:
         if not line.strip():
-            raise RefusedLine("line.blank")
+            raise RefusedLine(Reason.LINE_BLANK)
         if line[:2] in _UTF16_MARKS or b"\0" in line[:2]:
-            raise RefusedLine("json.syntax", FOREIGN)
+            raise RefusedLine(Reason.JSON_SYNTAX, FOREIGN)
         if max_depth(line) > self._max_depth:
-            raise RefusedLine("limit.depth", f"nested deeper than {self._max_depth}")
+            raise RefusedLine(Reason.LIMIT_DEPTH, f"nested deeper than {self._max_depth}")
         text = line.decode("utf-8", errors="replace")
         return self._read_with_repeats(text)
 
@@ -120,12 +122,12 @@ class LineReader:
         try:
             found, end = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):
-            raise RefusedLine("json.syntax") from None
+            raise RefusedLine(Reason.JSON_SYNTAX) from None
         rest = text[end:].strip(" \t\r\n")
         if rest:
-            raise RefusedLine("json.multi" if rest[0] == "{" else "json.syntax", "text after the first value")
+            raise RefusedLine(Reason.JSON_MULTI if rest[0] == "{" else Reason.JSON_SYNTAX, "text after the first value")
         if repeats and isinstance(found, dict) and any(_repeats_on(found, path) for path in self._watched):
-            raise RefusedLine("json.dup_key", "an identifier, time or type stands twice")
+            raise RefusedLine(Reason.JSON_DUP_KEY, "an identifier, time or type stands twice")
         return _plain(found) if repeats else found
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from oneuser.core.reasons import explain_code
 from oneuser.report import charts, palette, wording
 from oneuser.report.drawing import render_json, render_svg
 from oneuser.report.sentences import headline, summaries
@@ -36,7 +37,7 @@ def render_page(data: ReportData) -> str:
         "seconds": wording.seconds,
         "words": wording.words,
         "money": wording.money,
-        "explain": wording.explain_code,
+        "explain": explain_code,
         "rule": wording.explain_rule,
         "units": wording.units,
         "day": lambda value: "–" if value is None else wording.moment(value)[:10],

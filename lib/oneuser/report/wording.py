@@ -13,35 +13,6 @@ if TYPE_CHECKING:
 NOT_KNOWN = "–"
 HIDDEN = "hidden"
 
-_QUARANTINE_CODES = {
-    "json.syntax": "not one valid JSON object",
-    "json.multi": "several objects on one line",
-    "json.dup_key": "an identifier, time or type given twice",
-    "json.root": "the event was not where the source says",
-    "limit.line": "line too long",
-    "limit.depth": "nested too deeply",
-    "limit.traits": "too many traits",
-    "spec.no_identity": "no identifier and no account",
-    "spec.no_type": "no type of event",
-    "spec.no_root": "no event where the source says it sits",
-    "spec.unknown_type": "unknown type of event",
-    "spec.alias": "an alias without both IDs",
-    "spec.group": "a group without a group ID",
-    "time.missing": "no time",
-    "time.invalid": "no readable time",
-    "time.future": "a time in the future",
-    "file.empty": "empty file",
-    "file.encoding": "file in another encoding",
-    "file.truncated": "file cut short",
-    "id.blocked": "a placeholder or blocked value",
-    "id.charset": "characters that no identifier has",
-    "id.email": "no e-mail address",
-    "id.phone": "no phone number",
-    "id.type": "not text and not a whole number",
-    "id.format": "not of its type's form",
-    "id.length": "too long",
-}
-
 _RULES = {
     "unique": "they would give one person two values of a type of which everybody has one",
     "limit": "they would give one person more values of a type than its limit",
@@ -54,11 +25,6 @@ _RULES = {
 
 _UNITS = {"day": "days", "week": "weeks", "month": "months"}
 _MODES = {"on": "came back in that very interval", "on_or_after": "came back in that interval or later"}
-
-
-def explain_code(code: str) -> str:
-    """A reason's code in words; empty for a code that is not known here."""
-    return _QUARANTINE_CODES.get(code, "")
 
 
 def explain_rule(rule: str) -> str:

@@ -18,6 +18,7 @@ from oneuser.config.document import Document, apply_overrides, child_of, read_do
 from oneuser.config.load import checked, read_file
 from oneuser.config.rules import RuleSections
 from oneuser.core.errors import ConfigError, ConfigProblem
+from oneuser.core.reasons import Reason
 from oneuser.events.identifiers import Identifier, IdentifierReader
 from oneuser.events.normalise import make_normaliser
 from oneuser.events.spec import id_type_specs
@@ -107,13 +108,13 @@ class Rulebook:
         """Declared types."""
         return list(self._readers)
 
-    def read(self, id_type: str, value: str) -> Identifier | str:
+    def read(self, id_type: str, value: str) -> Identifier | Reason:
         """An identifier, normalised, or the code that says why it is none.
 
         Raises:
             KeyError: for a type that is not declared.
         """
-        return self._readers[id_type].read(value) or "id.type"
+        return self._readers[id_type].read(value) or Reason.ID_TYPE
 
     def change(self, statements: Iterable[Setting | Block]) -> None:
         """Apply the rules of a run, in order.

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from oneuser.core.errors import ConfigError, ConfigProblem
+from oneuser.core.reasons import Reason
 from oneuser.events.capture import Link
 from oneuser.events.identifiers import Identifier
 from oneuser.simulation.lines import Event, Named
@@ -14,15 +15,6 @@ from oneuser.simulation.world import Message
 
 _KEY_BYTES = 16
 _PREVIOUS = {"anonymous_id": "previous_anonymous", "user_id": "previous_user"}
-_REASONS = {
-    "id.blocked": "a value such as null or 0 names nobody",
-    "id.email": "no e-mail address",
-    "id.phone": "no telephone number",
-    "id.format": "not of the form of its type",
-    "id.charset": "hidden or damaged characters",
-    "id.length": "longer than 1,024 characters",
-    "id.type": "no text",
-}
 _NEXT_STEP = "`oneuser simulate --help` shows what lines may say"
 
 
@@ -78,8 +70,8 @@ class StatementReader:
         if not self._is_declared(named, line):
             return None
         found = self._rulebook.read(named.id_type, named.value)
-        if isinstance(found, str):
-            self.refuse(line, f"cannot be a value of {named.id_type}: {_REASONS.get(found, found)}")
+        if isinstance(found, Reason):
+            self.refuse(line, f"cannot be a value of {named.id_type}: {found.explanation}")
             return None
         return found
 
@@ -127,8 +119,8 @@ class StatementReader:
         if not self._is_declared(named, line):
             return None
         found = self._rulebook.read(named.id_type, named.value)
-        if isinstance(found, str):
-            self._note(line, f"{named.id_type} dropped: {_REASONS.get(found, found)}")
+        if isinstance(found, Reason):
+            self._note(line, f"{named.id_type} dropped: {found.explanation}")
             return None
         return found
 

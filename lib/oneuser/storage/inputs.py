@@ -17,6 +17,7 @@ from pyspark.sql import types as T
 
 from oneuser.contracts.graph import FILES
 from oneuser.core.errors import EnvironmentProblem, OneUserError
+from oneuser.core.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,7 @@ class RefusedFile:
     """A file that is left out as a whole. `digest` is its sha256 in hexadecimal."""
 
     file: InputFile
-    code: str
+    code: Reason
     detail: str
     digest: str
 
@@ -153,9 +154,9 @@ def find_unreadable(spark: SparkSession, files: Sequence[InputFile], *, file_for
     refused = []
     for file in files:
         if file.n_bytes == 0:
-            refused.append(_refused(spark, file, "file.empty", "0 bytes"))
+            refused.append(_refused(spark, file, Reason.FILE_EMPTY, "0 bytes"))
         elif file_format == "parquet" and not _is_parquet(spark, file):
-            refused.append(_refused(spark, file, "file.truncated", "no Parquet marks at start and end"))
+            refused.append(_refused(spark, file, Reason.FILE_TRUNCATED, "no Parquet marks at start and end"))
         elif file_format in {"csv", "tsv"}:
             problem = _problem_of_head(spark, file)
             if problem:
@@ -166,7 +167,7 @@ def find_unreadable(spark: SparkSession, files: Sequence[InputFile], *, file_for
 def find_broken(spark: SparkSession, files: Sequence[InputFile], *, is_text: bool) -> list[RefusedFile]:
     """Files that cannot be read to the end. Reads each on its own: for when reading them together has failed."""
     return [
-        _refused(spark, file, "file.truncated", "cannot be read to its end")
+        _refused(spark, file, Reason.FILE_TRUNCATED, "cannot be read to its end")
         for file in files
         if not _is_readable(spark, file, is_text=is_text)
     ]
@@ -174,7 +175,7 @@ def find_broken(spark: SparkSession, files: Sequence[InputFile], *, is_text: boo
 
 def refuse_encoding(spark: SparkSession, file: InputFile) -> RefusedFile:
     """The refusal of a file none of whose lines is UTF-8."""
-    return _refused(spark, file, "file.encoding", "not UTF-8")
+    return _refused(spark, file, Reason.FILE_ENCODING, "not UTF-8")
 
 
 def files_frame(spark: SparkSession, files: Sequence[InputFile]) -> DataFrame:
@@ -228,14 +229,14 @@ def _read_alike(spark: SparkSession, files: Sequence[InputFile], header: tuple[s
     return rows.select("*", F.col("_metadata.file_path").alias("_file"))
 
 
-def _problem_of_head(spark: SparkSession, file: InputFile) -> tuple[str, str] | None:
+def _problem_of_head(spark: SparkSession, file: InputFile) -> tuple[Reason, str] | None:
     try:
         head = head_of(spark, file, 4096)
     except Py4JJavaError:
-        return "file.truncated", "cannot be read"
+        return Reason.FILE_TRUNCATED, "cannot be read"
     if head[:2] in _UTF16_MARKS or b"\0" in head[:4]:
-        return "file.encoding", "not UTF-8"
-    return None if head.strip() else ("file.empty", "no header")
+        return Reason.FILE_ENCODING, "not UTF-8"
+    return None if head.strip() else (Reason.FILE_EMPTY, "no header")
 
 
 def _is_parquet(spark: SparkSession, file: InputFile) -> bool:
@@ -261,7 +262,7 @@ def _is_readable(spark: SparkSession, file: InputFile, *, is_text: bool) -> bool
     return True
 
 
-def _refused(spark: SparkSession, file: InputFile, code: str, detail: str) -> RefusedFile:
+def _refused(spark: SparkSession, file: InputFile, code: Reason, detail: str) -> RefusedFile:
     return RefusedFile(file, code, detail, _sha256(spark, file))
 
 

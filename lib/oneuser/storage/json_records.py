@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from oneuser.core.reasons import Reason
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
@@ -56,18 +58,18 @@ def _read_line(line: bytes, names: Mapping[str, str], lists: frozenset[str]) -> 
     try:
         pairs = json.loads(text, object_pairs_hook=lambda found: found)
     except (ValueError, RecursionError):
-        return [text, "reference.syntax", "not JSON", *nothing]
+        return [text, Reason.REFERENCE_SYNTAX, "not JSON", *nothing]
     if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
-        return [text, "reference.syntax", "not an object", *nothing]
+        return [text, Reason.REFERENCE_SYNTAX, "not an object", *nothing]
     keys = [key for key, _ in pairs]
     twice = [ours for ours, theirs in names.items() if keys.count(theirs) > 1]
     if twice:
-        return [text, "reference.syntax", f"{', '.join(twice)} twice", *nothing]
+        return [text, Reason.REFERENCE_SYNTAX, f"{', '.join(twice)} twice", *nothing]
     values = dict(pairs)
     try:
         return [text, None, None, *(_text_of(values.get(names[ours]), is_list=ours in lists) for ours in names)]
     except TypeError:
-        return [text, "reference.type", "an object or a list where a value belongs", *nothing]
+        return [text, Reason.REFERENCE_TYPE, "an object or a list where a value belongs", *nothing]
 
 
 def _text_of(value: Any, *, is_list: bool = False) -> str | None:

@@ -22,6 +22,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.core.errors import ConfigError, GateError
+from oneuser.core.reasons import Reason
 from oneuser.storage.inputs import (
     find_broken,
     find_unreadable,
@@ -153,7 +154,7 @@ def with_time(records: DataFrame, column: str, *, pattern: str | None = None, zo
     else:
         moment = F.to_utc_timestamp(F.try_to_timestamp(text, F.lit(pattern)), zone)
     is_wrong = text.isNotNull() & moment.isNull()
-    return refuse(records, is_wrong, "reference.time", F.lit(column)).withColumn(column, moment)
+    return refuse(records, is_wrong, Reason.REFERENCE_TIME, F.lit(column)).withColumn(column, moment)
 
 
 def _as_spark_reads_it(text: Column) -> Column:
@@ -181,10 +182,10 @@ def with_period(records: DataFrame, *, pattern: str | None = None, zone: str = "
     is_open = F.col("valid_to") >= F.lit(_END_OF_TIME).cast("timestamp")
     ended = read.withColumn("valid_to", F.when(~is_open, F.col("valid_to")))
     is_empty = F.col("valid_to") <= F.col("valid_from")
-    return refuse(ended, is_empty, "reference.period", F.lit("valid_to is not after valid_from"))
+    return refuse(ended, is_empty, Reason.REFERENCE_PERIOD, F.lit("valid_to is not after valid_from"))
 
 
-def refuse(records: DataFrame, condition: Column, code: str, detail: Column) -> DataFrame:
+def refuse(records: DataFrame, condition: Column, code: Reason, detail: Column) -> DataFrame:
     """Mark the records of which a condition holds, unless they have a code already: the first one counts."""
     is_refused = F.col("code").isNull() & F.coalesce(condition, F.lit(False))
     return records.withColumns(
@@ -231,7 +232,7 @@ def _from_columns(reference: Reference, rows: DataFrame) -> DataFrame:
     return indexed.select(
         at[_FILE].alias("file"),
         F.to_json(F.struct(*(at[name].alias(name) for name in header))).alias("record"),
-        F.when(is_corrupt, F.lit("reference.syntax")).alias("code"),
+        F.when(is_corrupt, F.lit(Reason.REFERENCE_SYNTAX)).alias("code"),
         F.when(is_corrupt, F.lit("does not fit the header")).alias("detail"),
         *(value.cast("string").alias(name) for name, value in values.items()),
     )
@@ -258,8 +259,8 @@ def _judged(records: DataFrame, reference: Reference) -> DataFrame:
     values = {name: F.when(~text.isin(*_NO_VALUE), text) for name, text in trimmed.items()}
     tidy = records.withColumns(values)
     hidden = F.array_compact(F.array(*(F.when(F.col(n).rlike(_HIDDEN), F.lit(n)) for n in sorted(reference.columns))))
-    clean = refuse(tidy, F.size(hidden) > 0, "reference.charset", F.array_join(hidden, ", "))
+    clean = refuse(tidy, F.size(hidden) > 0, Reason.REFERENCE_CHARSET, F.array_join(hidden, ", "))
     if not reference.required:
         return clean
     missing = F.array_compact(F.array(*(F.when(F.col(n).isNull(), F.lit(n)) for n in sorted(reference.required))))
-    return refuse(clean, F.size(missing) > 0, "reference.missing", F.array_join(missing, ", "))
+    return refuse(clean, F.size(missing) > 0, Reason.REFERENCE_MISSING, F.array_join(missing, ", "))

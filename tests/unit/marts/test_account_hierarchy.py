@@ -7,14 +7,11 @@ from itertools import pairwise
 
 import pytest
 
+from oneuser.core.reasons import Reason
 from oneuser.marts.accounts import hierarchy
 from oneuser.marts.accounts.hierarchy import (
     BEGINNING,
-    CYCLE,
     END,
-    OWN_PARENT,
-    TOO_DEEP,
-    TWO_PARENTS,
     Ancestor,
     Parent,
     judge_parents,
@@ -67,10 +64,10 @@ def chain(account: str, rows: list[Parent], at: int) -> list[str]:
 
 def codes_by_hand(rows: list[Parent]) -> dict[Parent, str]:
     """Each rule as it is worded, instant by instant."""
-    refused = {row: OWN_PARENT for row in rows if row.account_id == row.parent_account_id}
+    refused = {row: Reason.ACCOUNT_OWN_PARENT for row in rows if row.account_id == row.parent_account_id}
     left = [row for row in rows if row not in refused]
     refused |= {
-        row: TWO_PARENTS
+        row: Reason.ACCOUNT_TWO_PARENTS
         for row in left
         for other in left
         if other.account_id == row.account_id
@@ -79,7 +76,7 @@ def codes_by_hand(rows: list[Parent]) -> dict[Parent, str]:
     }
     left = [row for row in left if row not in refused]
     refused |= {
-        row: CYCLE
+        row: Reason.ACCOUNT_CYCLE
         for row in left
         if any(holds(row, at) and row.account_id in chain(row.account_id, left, at) for at in INSTANTS)
     }
@@ -112,7 +109,7 @@ def test_random_rows_hold_every_kind_of_contradiction() -> None:
         for code in codes_by_hand(random_parents(seed=seed, n_accounts=4 + seed % 5, n_rows=4 + seed % 9)).values()
     }
 
-    assert found == {OWN_PARENT, TWO_PARENTS, CYCLE}
+    assert found == {Reason.ACCOUNT_OWN_PARENT, Reason.ACCOUNT_TWO_PARENTS, Reason.ACCOUNT_CYCLE}
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -144,7 +141,10 @@ def test_a_takeover_in_both_directions_one_after_the_other_is_no_cycle() -> None
 
     assert held == [before, after]
     assert refused == {}
-    assert codes(before, Parent("b", "a", 4, END)) == {("a", "b"): CYCLE, ("b", "a"): CYCLE}
+    assert codes(before, Parent("b", "a", 4, END)) == {
+        ("a", "b"): Reason.ACCOUNT_CYCLE,
+        ("b", "a"): Reason.ACCOUNT_CYCLE,
+    }
 
 
 def test_two_parents_refuse_each_other_and_a_third_period_stands() -> None:
@@ -152,7 +152,7 @@ def test_two_parents_refuse_each_other_and_a_third_period_stands() -> None:
 
     held, refused = judge_parents(rows)
 
-    assert refused == {rows[0]: TWO_PARENTS, rows[1]: TWO_PARENTS}
+    assert refused == {rows[0]: Reason.ACCOUNT_TWO_PARENTS, rows[1]: Reason.ACCOUNT_TWO_PARENTS}
     assert held == [rows[2], rows[3]]
 
 
@@ -164,10 +164,10 @@ def test_the_same_parent_twice_is_one_period() -> None:
 
 def test_of_a_cycle_with_a_tail_only_the_cycle_is_refused() -> None:
     assert codes(always("a", "b"), always("b", "c"), always("c", "a"), always("tail", "a"), always("d", "d")) == {
-        ("a", "b"): CYCLE,
-        ("b", "c"): CYCLE,
-        ("c", "a"): CYCLE,
-        ("d", "d"): OWN_PARENT,
+        ("a", "b"): Reason.ACCOUNT_CYCLE,
+        ("b", "c"): Reason.ACCOUNT_CYCLE,
+        ("c", "a"): Reason.ACCOUNT_CYCLE,
+        ("d", "d"): Reason.ACCOUNT_OWN_PARENT,
     }
 
 
@@ -180,7 +180,7 @@ def test_chains_end_at_the_bound_and_a_long_cycle_goes_with_them(monkeypatch: py
 
     # a3 has three accounts above it; what is below would have more, and is cut off
     assert held == row[3:]
-    assert refused == dict.fromkeys([*row[:3], *ring], TOO_DEEP)
+    assert refused == dict.fromkeys([*row[:3], *ring], Reason.ACCOUNT_TOO_DEEP)
     assert max(one.depth for one in roll_up(held)) == 3
 
 

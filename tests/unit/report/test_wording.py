@@ -47,8 +47,3 @@ def test_times_are_utc_and_cohorts_are_named_by_their_interval() -> None:
 
 def test_durations_above_a_minute_are_in_minutes() -> None:
     assert (wording.seconds(9.84), wording.seconds(75.2)) == ("9.8 s", "1 min 15 s")
-
-
-def test_an_unknown_code_has_no_words() -> None:
-    assert wording.explain_code("json.syntax")
-    assert wording.explain_code("nobody.knows") == ""

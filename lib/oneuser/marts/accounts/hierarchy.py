@@ -10,6 +10,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from oneuser.core.reasons import Reason
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
@@ -17,11 +19,6 @@ BEGINNING = -(2**63)
 END = 2**63 - 1
 # a longer chain is a mistake, and one of n accounts would roll up into n² rows
 MAX_LEVELS = 100
-
-OWN_PARENT = "account.own_parent"
-TWO_PARENTS = "account.two_parents"
-CYCLE = "account.cycle"
-TOO_DEEP = "account.too_deep"
 
 
 class Parent(NamedTuple):
@@ -47,7 +44,7 @@ class Ancestor(NamedTuple):
 Hierarchy = dict[str, list[tuple[int, int, str]]]
 
 
-def judge_parents(declared: Iterable[Parent]) -> tuple[list[Parent], dict[Parent, str]]:
+def judge_parents(declared: Iterable[Parent]) -> tuple[list[Parent], dict[Parent, Reason]]:
     """Tell declared parents that can hold from those that contradict each other.
 
     The order of the declared does not matter, and nobody is preferred: of rows that contradict each other every one is
@@ -60,10 +57,10 @@ def judge_parents(declared: Iterable[Parent]) -> tuple[list[Parent], dict[Parent
         is refused.
     """
     rows = sorted(set(declared))
-    refused = {row: OWN_PARENT for row in rows if row.account_id == row.parent_account_id}
+    refused = {row: Reason.ACCOUNT_OWN_PARENT for row in rows if row.account_id == row.parent_account_id}
     for account_rows in _by_account(row for row in rows if row not in refused):
-        refused |= dict.fromkeys(_with_two_parents(account_rows), TWO_PARENTS)
-    for code in (CYCLE, TOO_DEEP):
+        refused |= dict.fromkeys(_with_two_parents(account_rows), Reason.ACCOUNT_TWO_PARENTS)
+    for code in (Reason.ACCOUNT_CYCLE, Reason.ACCOUNT_TOO_DEEP):
         held = [row for row in rows if row not in refused]
         declared_so_far = _merged(held)
         if _is_ordered(declared_so_far):
@@ -205,7 +202,7 @@ def _bad_periods(hierarchy: Hierarchy, code: str) -> Mapping[str, list[tuple[int
             current, depth, start, end = pending.pop()
             is_cycle = depth > 0 and current == account
             if is_cycle or depth > MAX_LEVELS:
-                if is_cycle or code == TOO_DEEP:
+                if is_cycle or code == Reason.ACCOUNT_TOO_DEEP:
                     found.setdefault(account, []).append((start, end))
                 continue
             pending += [

@@ -12,22 +12,21 @@ from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
 from oneuser.contracts.reference import ACCOUNT_MEMBERS, ACCOUNT_PARENTS
+from oneuser.core.reasons import Reason
 from oneuser.marts.accounts.batches import PARENTS_DDL, parent_batches
-from oneuser.marts.accounts.hierarchy import CYCLE, MAX_LEVELS, OWN_PARENT, TOO_DEEP, TWO_PARENTS
+from oneuser.marts.accounts.hierarchy import MAX_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pyspark.sql import Column, DataFrame
 
-UNKNOWN = "account.unknown"
-TWO_NAMES = "account.two_names"
 _PARENT = ["account_id", "parent_account_id", "valid_from", "valid_to"]
 _DETAILS = {
-    OWN_PARENT: "an account cannot be its own parent",
-    TWO_PARENTS: "the account has another parent at the same time",
-    CYCLE: "the account would be above itself",
-    TOO_DEEP: f"more than {MAX_LEVELS} accounts would be above it",
+    Reason.ACCOUNT_OWN_PARENT: "an account cannot be its own parent",
+    Reason.ACCOUNT_TWO_PARENTS: "the account has another parent at the same time",
+    Reason.ACCOUNT_CYCLE: "the account would be above itself",
+    Reason.ACCOUNT_TOO_DEEP: f"more than {MAX_LEVELS} accounts would be above it",
 }
 
 
@@ -37,7 +36,7 @@ def judge_accounts(records: DataFrame) -> DataFrame:
     name = F.when(F.col("code").isNull(), F.col("name"))
     disagree = records.withColumn("disagree", F.min(name).over(of_account) < F.max(name).over(of_account))
     return _refuse(
-        disagree, F.col("disagree"), TWO_NAMES, F.lit("other records of the account have another name")
+        disagree, F.col("disagree"), Reason.ACCOUNT_TWO_NAMES, F.lit("other records of the account have another name")
     ).drop("disagree")
 
 
@@ -53,7 +52,7 @@ def refuse_unknown(records: DataFrame, accounts: DataFrame, columns: Sequence[st
     for column in columns:
         known = accounts.select(F.col("account_id").alias(column), F.lit(True).alias("is_known")).distinct()
         joined = judged.join(known, on=column, how="left")
-        judged = _refuse(joined, F.col("is_known").isNull(), UNKNOWN, F.lit(column)).drop("is_known")
+        judged = _refuse(joined, F.col("is_known").isNull(), Reason.ACCOUNT_UNKNOWN, F.lit(column)).drop("is_known")
     return judged
 
 
@@ -97,7 +96,7 @@ def build_account_members(records: DataFrame) -> DataFrame:
     return ACCOUNT_MEMBERS.conform(records.where(F.col("code").isNull())).distinct()
 
 
-def _refuse(records: DataFrame, condition: Column, code: str, detail: Column) -> DataFrame:
+def _refuse(records: DataFrame, condition: Column, code: Reason, detail: Column) -> DataFrame:
     is_refused = F.col("code").isNull() & F.coalesce(condition, F.lit(False))
     return records.withColumns(
         {

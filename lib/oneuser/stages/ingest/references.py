@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.reference import REFERENCE_INPUTS, REJECTED_RECORDS
 from oneuser.core.errors import GateError
+from oneuser.core.reasons import is_damage
 from oneuser.storage.reference_inputs import count_records, list_reference, listing_of, read_reference
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     Write = tuple[TableContract, DataFrame, Mode]
 
-# codes of damage, as opposed to records that contradict others or name what does not exist
-_DAMAGE = "reference."
 _MOST_KEPT = 64 * 1024
 
 
@@ -185,7 +184,7 @@ def _count_codes(records: Mapping[str, DataFrame]) -> dict[tuple[str, str | None
 
 
 def _check_share(ctx: RunContext, one: _Input, by_code: Mapping[str, int]) -> None:
-    n_damaged = sum(n for code, n in by_code.items() if code.startswith(_DAMAGE))
+    n_damaged = sum(n for code, n in by_code.items() if is_damage(code))
     share = n_damaged / one.n_records if one.n_records else 0.0
     if share > ctx.config.quarantine.max_share:
         codes = ", ".join(f"{code} {n}" for code, n in sorted(by_code.items()))

@@ -260,7 +260,17 @@ def _file_rows(
 
 def _refused_rows(ctx: RunContext, intake: Intake) -> DataFrame:
     rows = [
-        (one.file.source, one.file.path, _short(one.digest), 0, one.code, one.detail, None, one.digest, ctx.run_seq)
+        (
+            one.file.source,
+            one.file.path,
+            _short(one.digest),
+            0,
+            one.code.value,
+            one.detail,
+            None,
+            one.digest,
+            ctx.run_seq,
+        )
         for one in intake.refused
     ]
     return QUARANTINE.frame(ctx.spark, [dict(zip(QUARANTINE.columns, row, strict=True)) for row in rows])
