@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -12,11 +13,17 @@ JOBS = ROOT / "jobs"
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 SCRIPTS = sorted(JOBS.rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 
 def name_of(path: Path) -> str:
     """The path as rules and test ids name it: `graph/edges.py`, `jobs/run.py`."""
     return str(path.relative_to(PACKAGE if path.is_relative_to(PACKAGE) else ROOT))
+
+
+def plain_name(distribution: str) -> str:
+    """A distribution's name as the lock file spells it."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 @cache

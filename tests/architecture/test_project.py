@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 
-from tests.architecture.source import ROOT
+from tests.architecture.source import ROOT, plain_name
 
 TOP_LEVEL = {
     "pyproject.toml", "jobs", "lib", "conf", "notebooks", "tests", "Makefile", "README.md",
@@ -23,15 +23,10 @@ def tracked_files() -> list[str]:
     return answer.stdout.splitlines()
 
 
-def plain(name: str) -> str:
-    """A package's name as the lock file spells it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def locked_versions() -> dict[str, str]:
     lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     pins = (re.match(r"([A-Za-z0-9_.-]+)==([^\s;]+)", line) for line in lines)
-    return {plain(pin.group(1)): pin.group(2) for pin in pins if pin}
+    return {plain_name(pin.group(1)): pin.group(2) for pin in pins if pin}
 
 
 def test_the_top_level_is_the_agreed_one() -> None:
@@ -48,7 +43,7 @@ def test_every_folder_explains_itself() -> None:
 def test_every_dependency_is_locked_with_a_hash() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = [*project["dependencies"], *(dep for extra in project["optional-dependencies"].values() for dep in extra)]
-    names = {plain(re.split(r"[\[=<>!~ ]", dep)[0]) for dep in wanted} - {"oneuser"}
+    names = {plain_name(re.split(r"[\[=<>!~ ]", dep)[0]) for dep in wanted} - {"oneuser"}
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
     assert not names - set(locked_versions())
