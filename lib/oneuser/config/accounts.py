@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from oneuser.config.base import Flag, Name, Place, Section, Text, Zone, misplaced
-from oneuser.config.identity import IdType
+from oneuser.config.identity import IdType, undeclared
 from oneuser.config.reference import ReferenceFile
 from oneuser.config.sources import TimePattern
 
@@ -135,12 +135,12 @@ def account_problems(accounts: AccountRules, id_types: Mapping[str, IdType]) -> 
     members = accounts.files.members
     if members is not None and members.id_type is not None and members.id_type not in id_types:
         place: Place = ("accounts", "files", "members", "id_type")
-        yield place, f"identity.id_types declares no {members.id_type}"
+        yield place, undeclared(members.id_type, id_types)
     if accounts.domains is None:
         return
     for number, name in enumerate(accounts.domains.from_types):
         if name not in id_types:
-            yield ("accounts", "domains", "from", number), f"identity.id_types declares no {name}"
+            yield ("accounts", "domains", "from", number), undeclared(name, id_types)
         elif id_types[name].normaliser not in _ADDRESSES:
             yield ("accounts", "domains", "from", number), f"{name} holds no addresses: its normaliser is not email"
     if accounts.files.accounts is None and accounts.domains.unmapped == "ignore":

@@ -35,6 +35,13 @@ def misplaced(problems: Iterable[tuple[Place, str]]) -> None:
         raise PydanticCustomError(MISPLACED, "keys contradict each other", {"problems": found})
 
 
+def local_path(path: str) -> str | None:
+    """A path as this machine's file system takes it; null for one that only Hadoop can read, such as s3a://."""
+    if "://" not in path:
+        return path
+    return path.removeprefix("file://") if path.startswith("file://") else None
+
+
 def compile_pattern(text: str) -> re.Pattern[str]:
     """A regular expression from the configuration, bounded in length.
 

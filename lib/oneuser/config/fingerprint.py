@@ -10,7 +10,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from oneuser.config.model import Config
+from oneuser.config.model import Config, own_key_file
 from oneuser.config.not_yet import without_not_yet
 
 # Where and how fast a run goes; two configurations that differ in nothing else give the same tables.
@@ -71,6 +71,9 @@ def _facts(config: Config) -> dict[str, Any]:
         # order and repetition of blocked values mean nothing
         written["blocked"] = sorted(rules.blocked_values)
         written["blocked_patterns"] = sorted(set(rules.blocked_patterns))
+    if config.keys.identifiers == own_key_file(config.warehouse):
+        # it goes where the warehouse goes
+        del facts["keys"]
     # in which line a rule stands means nothing either
     facts["identity"]["manual_rules"] = sorted({astuple(rule)[1:] for rule in config.identity.manual_pairs})
     return facts

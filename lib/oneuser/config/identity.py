@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +21,7 @@ from oneuser.config.base import (
     compile_pattern,
     misplaced,
 )
+from oneuser.config.default_id_types import DEFAULT_ID_TYPES
 from oneuser.config.manual_rules import ManualRule, read_manual_rules
 
 Normaliser = Literal["none", "trim", "lower", "email", "uid2_email", "phone", "salesforce_id", "uuid"]
@@ -87,6 +89,22 @@ class IdType(Section):
         return self
 
 
+def default_id_types() -> dict[str, IdType]:
+    """The types of a configuration that declares none."""
+    return {name: IdType.model_validate(rules) for name, rules in DEFAULT_ID_TYPES.items()}
+
+
+def undeclared(id_type: str, id_types: Collection[str]) -> str:
+    """What to say of a type that nothing declares, and what to do about it."""
+    said = f"identity.id_types declares no {id_type}"
+    close = get_close_matches(id_type, id_types, n=1, cutoff=0.8)
+    if close:
+        return f"{said}; did you mean {close[0]}?"
+    if set(id_types) == set(DEFAULT_ID_TYPES):
+        return f"{said}: write an `id_types` with it; yours replaces the default types, see `oneuser config show`"
+    return f"{said}: declare it there, beside {', '.join(id_types)}"
+
+
 class AliasRules(Section):
     """How alias messages link.
 
@@ -101,11 +119,12 @@ class AliasRules(Section):
 class IdentityRules(Section):
     """How identifiers become people.
 
+    `id_types` replaces the default types whole; identifiers of types that it does not declare link nobody.
     `manual_rules` is a CSV of pairs that are, or are never, one person: action (include or exclude), id_type_a,
     id_value_a, id_type_b, id_value_b, reason.
     """
 
-    id_types: Annotated[Mapping[Name, IdType], Field(min_length=1)]
+    id_types: Mapping[Name, IdType] = Field(min_length=1, default_factory=default_id_types)
     survivor: Literal["strongest", "oldest"] = "strongest"
     conflict: Literal["latest", "earliest"] = "latest"
     shared_device: Literal["time_sliced", "last_owner", "quarantine"] = "time_sliced"

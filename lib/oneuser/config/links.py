@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from oneuser.config.base import FilePath, Name, Number, Place, Positive, Scalar, Section, Text, misplaced
+from oneuser.config.identity import undeclared
 from oneuser.config.reference import ReferenceFormat
 from oneuser.config.sources import Column, Const
 
@@ -147,4 +148,4 @@ def link_problems(links: Mapping[str, LinkTable], id_types: Mapping[str, object]
         for end, ends in (("a", table.a), ("b", table.b)):
             for id_type in ends or ():
                 if id_type not in id_types:
-                    yield ("links", name, end, id_type), f"identity.id_types declares no {id_type}"
+                    yield ("links", name, end, id_type), undeclared(id_type, id_types)

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from oneuser.config.base import Section
+from oneuser.config.default_id_types import DEFAULT_ID_TYPES
 from oneuser.config.document import Document, apply_overrides, read_document
+from oneuser.config.hashed_emails import with_hashes_of_emails
 from oneuser.config.model import Config
 from oneuser.config.not_yet import refused_keys
 from oneuser.config.problems import place_of, translate
@@ -34,7 +36,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: with every problem of the file and of the overrides, each with file and line.
     """
-    return checked(read_file(path, overrides), Config)
+    return with_hashes_of_emails(checked(read_file(path, overrides), Config))
 
 
 def make_config(values: Mapping[str, Any]) -> Config:
@@ -43,7 +45,7 @@ def make_config(values: Mapping[str, Any]) -> Config:
     Raises:
         ConfigError: with every problem.
     """
-    return checked(Document(copy.deepcopy(dict(values))), Config)
+    return with_hashes_of_emails(checked(read_values(values), Config))
 
 
 def read_file(path: str | Path, overrides: Sequence[str] = ()) -> Document:
@@ -54,8 +56,24 @@ def read_file(path: str | Path, overrides: Sequence[str] = ()) -> Document:
     """
     document = read_document(_text_of(Path(path)), file=str(path))
     if _is_readable(document):
+        _spell_out_id_types(document)
         apply_overrides(document, overrides)
     return document
+
+
+def read_values(values: Mapping[str, Any], overrides: Sequence[str] = ()) -> Document:
+    """What values from Python, in the shape of the file, and the overrides say, unchecked."""
+    document = Document(copy.deepcopy(dict(values)))
+    _spell_out_id_types(document)
+    apply_overrides(document, overrides)
+    return document
+
+
+def _spell_out_id_types(document: Document) -> None:
+    """Write the default types where none are declared: an override of one of them changes that one alone."""
+    identity = document.values.setdefault("identity", {})
+    if isinstance(identity, dict):
+        identity.setdefault("id_types", copy.deepcopy(DEFAULT_ID_TYPES))
 
 
 def checked(document: Document, model: type[Model]) -> Model:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from oneuser.config.accounts import AccountRules, account_problems
 from oneuser.config.analytics import (
@@ -16,12 +16,18 @@ from oneuser.config.analytics import (
     RetentionRules,
     SessionRules,
 )
-from oneuser.config.base import FilePath, Name, Place, Positive, Section, Share, Text, Whole, misplaced
+from oneuser.config.base import FilePath, Name, Place, Positive, Section, Share, Text, Whole, local_path, misplaced
 from oneuser.config.captures import capture_problems
 from oneuser.config.identity import IdentityRules
 from oneuser.config.links import LinkTable, link_problems
 from oneuser.config.sources import Source
 
+# below a warehouse on this machine's disk
+LOCAL_KEY_FILE = ".secrets/identifiers"
+_NO_KEY = (
+    "is missing: only a warehouse on this machine's disk makes a key file of its own; write "
+    "`keys: {identifiers: env:NAME}`, with 64 hexadecimal digits in that variable, or `file:PATH`"
+)
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.*[^\s/].*")
 _SECRET_KEY = re.compile(r"(?i)secret|passw|account\.key|access\.key|session\.token|api\.?key")
 _MOST_LINE_BYTES = 64 * 1024 * 1024
@@ -40,8 +46,17 @@ def _as_spark_writes_it(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
+def own_key_file(warehouse: str) -> str | None:
+    """The reference to the key file inside a warehouse; null for one that is not on this machine's disk."""
+    folder = local_path(warehouse)
+    return None if folder is None else f"file:{folder.rstrip('/')}/{LOCAL_KEY_FILE}"
+
+
 class KeyReferences(Section):
-    """Where secrets are. They are read when a run begins and stand in no file of ours."""
+    """Where secrets are. They are read when a run begins and stand in no file of ours.
+
+    Without `identifiers`, a warehouse on this machine's disk has a key file of its own, made on the first run.
+    """
 
     identifiers: Annotated[str, AfterValidator(_reference)]
 
@@ -134,12 +149,12 @@ class Config(Section):
     deployment: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
     warehouse: FilePath
     raw_root: FilePath | None = None
-    keys: KeyReferences
+    keys: Annotated[KeyReferences, Field(default_factory=dict, validate_default=True)]
     sources: Annotated[Mapping[Name, Source], Field(min_length=1)]
     links: Mapping[Name, LinkTable] = {}
     accounts: AccountRules = AccountRules()
     ingest: IngestLimits = IngestLimits()
-    identity: IdentityRules
+    identity: IdentityRules = IdentityRules()
     consent: ConsentRules = ConsentRules()
     graph: GraphRules = GraphRules()
     replay: ReplayRules = ReplayRules()
@@ -153,6 +168,17 @@ class Config(Section):
     lease: LeaseRules = LeaseRules()
     report: ReportRules = ReportRules()
     spark: SparkRules = SparkRules()
+
+    @field_validator("keys", mode="before")
+    @classmethod
+    def _a_local_warehouse_has_its_own(cls, keys: Any, info: ValidationInfo) -> Any:
+        if keys != {}:
+            return keys
+        # of a warehouse that is refused itself, nothing more is said
+        reference = own_key_file(info.data.get("warehouse", "."))
+        if reference is None:
+            misplaced([(("identifiers",), _NO_KEY)])
+        return {"identifiers": reference}
 
     @field_validator("channels")
     @classmethod

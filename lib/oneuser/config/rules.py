@@ -10,5 +10,5 @@ from oneuser.config.model import ConsentRules
 class RuleSections(Section):
     """Identity and consent."""
 
-    identity: IdentityRules
+    identity: IdentityRules = IdentityRules()
     consent: ConsentRules = ConsentRules()

@@ -13,7 +13,6 @@ def demo_config(folder: Path, warehouse: Path) -> dict[str, Any]:
     return {
         "deployment": "demo",
         "warehouse": str(warehouse),
-        "keys": {"identifiers": f"file:{warehouse / '.secrets' / 'identifiers'}"},
         "sources": {
             "web": {"path": f"{folder}/events/day=*/*.jsonl", "format": "jsonl", "preset": "segment"},
         },

@@ -11,10 +11,10 @@ import os
 import secrets
 from pathlib import Path
 
+from oneuser.config.model import LOCAL_KEY_FILE, own_key_file
 from oneuser.core.errors import ConfigError, EnvironmentProblem
 from oneuser.core.keyed import Keys
 
-LOCAL_KEY_FILE = ".secrets/identifiers"
 _MIN_BYTES = 32
 
 
@@ -24,11 +24,11 @@ def load_keys(reference: str, *, deployment: str, may_create: bool) -> Keys:
     Args:
         reference: Where the secret is; the secret itself is refused by the configuration.
         deployment: Part of every keyed hash.
-        may_create: Whether a missing file may be generated, with mode 0600. True on the first run of a warehouse only:
-            with a new secret, nothing that is stored could be recognised again.
+        may_create: Whether a missing file may be generated, with mode 0600 in a folder of mode 0700. True on the first
+            run of a warehouse only: with a new secret, nothing that is stored could be recognised again.
 
     Raises:
-        EnvironmentProblem: where the secret is missing or too short.
+        EnvironmentProblem: where the secret is missing or too short, or belongs into a warehouse that is not here.
     """
     kind, _, place = reference.partition(":")
     if kind == "env":
@@ -44,6 +44,12 @@ def load_keys(reference: str, *, deployment: str, may_create: bool) -> Keys:
                 raise _no_secret(
                     f"no key file at {place}",
                     "put the key file back; without it no stored identifier can be recognised",
+                )
+            if path.match(LOCAL_KEY_FILE) and not path.parent.parent.is_dir():
+                # Spark's own file system may be another one: a key on this disk would be lost with the machine
+                raise _no_secret(
+                    f"there is no warehouse {path.parent.parent} on this machine's disk to make a key file in",
+                    "write where the secret is: `keys: {identifiers: env:NAME}`, or `file:PATH` in a folder that stays",
                 )
             _generate(path)
         text = path.read_text(encoding="utf-8")
@@ -64,15 +70,15 @@ def load_reading_keys(root: str, deployment: str, reference: str | None) -> Keys
         EnvironmentProblem: where there is no secret.
     """
     if reference is None:
-        local = Path(root.removeprefix("file://")) / LOCAL_KEY_FILE
-        if not local.is_file():
+        local = own_key_file(root)
+        if local is None or not Path(local.removeprefix("file:")).is_file():
             raise EnvironmentProblem(
                 found="no secret: identifiers cannot be looked up without the key they were hashed with",
                 expected=f"a reference to it, or the file {LOCAL_KEY_FILE} in the warehouse",
                 where=root,
                 next_step="give the configuration of the warehouse (--config), or keys='env:NAME' from Python",
             )
-        reference = f"file:{local}"
+        reference = local
     return load_keys(reference, deployment=deployment, may_create=False)
 
 

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from oneuser.config.base import Section
 from oneuser.config.document import Document, apply_overrides, child_of, read_document
-from oneuser.config.load import checked, read_file
+from oneuser.config.load import checked, read_file, read_values
 from oneuser.config.rules import RuleSections
 from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.core.reasons import Reason
@@ -60,8 +60,7 @@ def load_rules(config: RulesSource | None, overrides: Sequence[str] = ()) -> Doc
         document = read_file(config, overrides)
     else:
         values = config.model_dump(mode="json", by_alias=True) if isinstance(config, Section) else dict(config)
-        document = Document(copy.deepcopy(values))
-        apply_overrides(document, overrides)
+        document = read_values(values, overrides)
     document.values = {name: value for name, value in document.values.items() if name in _SECTIONS}
     document.problems = [p for p in document.problems if not p.key or re.split(r"[.\[]", p.key)[0] in _SECTIONS]
     checked(document, RuleSections)

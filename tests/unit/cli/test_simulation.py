@@ -106,3 +106,14 @@ def test_the_verb_loads_nothing_of_spark(file: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
+
+
+def test_a_configuration_without_id_types_is_tried_by_the_default_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, text = tmp_path / "three.yaml", tmp_path / "mine.txt"
+    config.write_text("deployment: a\nwarehouse: ./wh\nsources: {}\n", encoding="utf-8")
+    text.write_text("rule email limit 1\nblock user_id: 7\nuser_id: 7, email: a@example.com, device_id: d\n", "utf-8")
+
+    assert main(["simulate", str(text), "--config", str(config)]) == 0
+    assert "P1  known  email: a@example.com, device_id: d" in capsys.readouterr().out

@@ -174,6 +174,6 @@ def test_the_schema_describes_the_file() -> None:
     schema = json.loads(json.dumps(config_json_schema()))
 
     assert set(schema["properties"]) == set(Config.model_fields)
-    assert set(schema["required"]) == {"deployment", "warehouse", "keys", "sources", "identity"}
+    assert set(schema["required"]) == {"deployment", "warehouse", "sources"}
     assert schema["additionalProperties"] is False
     assert "return" in schema["$defs"]["RetentionRules"]["properties"]

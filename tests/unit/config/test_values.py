@@ -189,7 +189,7 @@ def test_bad_values_are_refused_at_their_key(key: str, value: Any, at: str | Non
     assert text in found[0].message
 
 
-@pytest.mark.parametrize("missing", ["deployment", "warehouse", "keys", "sources", "identity"])
+@pytest.mark.parametrize("missing", ["deployment", "warehouse", "sources"])
 def test_what_has_no_default_must_be_there(missing: str) -> None:
     values = small()
     del values[missing]

@@ -167,7 +167,8 @@ def test_mistakes_in_a_configuration_are_told_with_their_lines(tmp_path: Path) -
     found = problems("login: 1", config=rules)
 
     assert found == [f"{rules}:3: identity.id_types.login.priority: must be greater than 0"]
-    assert problems("a: b", config={"sources": {}}) == ["identity: is missing"]
+    assert problems("a: b", config={"identity": {}, "sources": {}}) == problems("a: b", config={"sources": {}})
+    assert problems("a: b", config={"identity": 1}) == ["identity: expected keys and values, found a whole number"]
 
 
 @pytest.mark.parametrize(

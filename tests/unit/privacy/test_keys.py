@@ -1,0 +1,44 @@
+"""The key file that a first run makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from oneuser.core.errors import EnvironmentProblem
+from oneuser.privacy.keys import load_keys, load_reading_keys
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_a_key_file_is_made_for_its_owner_alone_and_read_again(tmp_path: Path) -> None:
+    file = tmp_path / ".secrets" / "identifiers"
+
+    made = load_keys(f"file:{file}", deployment="acme", may_create=True)
+
+    assert (mode(file), mode(file.parent)) == (0o600, 0o700)
+    assert load_keys(f"file:{file}", deployment="acme", may_create=False) == made
+    assert load_reading_keys(str(tmp_path), "acme", None) == made
+    assert load_reading_keys(f"file://{tmp_path}", "acme", None) == made
+
+
+def test_no_key_file_is_made_for_a_warehouse_that_is_not_on_this_disk(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentProblem, match=r"no warehouse .* on this machine's disk") as caught:
+        load_keys(f"file:{tmp_path}/elsewhere/.secrets/identifiers", deployment="acme", may_create=True)
+
+    assert "keys: {identifiers: env:NAME}" in caught.value.next_step
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_later_run_makes_no_key_file(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentProblem, match="no key file"):
+        load_keys(f"file:{tmp_path}/.secrets/identifiers", deployment="acme", may_create=False)
+
+
+@pytest.mark.parametrize("root", ["s3a://bucket/warehouse", "/nowhere"])
+def test_reading_without_a_key_says_how_to_give_one(root: str) -> None:
+    with pytest.raises(EnvironmentProblem, match="no secret"):
+        load_reading_keys(root, "acme", None)
