@@ -1,6 +1,7 @@
 """A YAML file as plain values, with the line of every key, and with overrides from the command line.
 
-Read by a safe loader. Duplicate keys and aliases are problems: the one hides a mistake, the other is inheritance.
+Composed into ruamel's nodes, whose marks are the lines (decision 0097), and walked once. Duplicate keys and aliases are
+problems: the one hides a mistake, the other is inheritance.
 """
 
 from __future__ import annotations

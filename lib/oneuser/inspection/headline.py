@@ -7,29 +7,31 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
+from oneuser.contracts.identity import DIM_ACCOUNT, DIM_USER, EVENTS_RESOLVED, IDENTIFIER_MAP, USER_IDS, USER_REDIRECTS
+from oneuser.contracts.marts import ATTRIBUTION_SUMMARY, SESSIONS
 from oneuser.core.money import exponent_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from oneuser.api import OpenWarehouse
+    from oneuser.inspection.reading import Published
 
 _COUNTED = {
-    "events": "events_resolved", "identifiers": "identifier_map", "user_ids_ever": "user_ids",
-    "user_ids_retired": "user_redirects", "accounts": "dim_account", "sessions": "sessions",
+    "events": EVENTS_RESOLVED, "identifiers": IDENTIFIER_MAP, "user_ids_ever": USER_IDS,
+    "user_ids_retired": USER_REDIRECTS, "accounts": DIM_ACCOUNT, "sessions": SESSIONS,
 }  # fmt: skip
 _CHANNELS_SHOWN = 5
 # credit by this model is shown where it was computed, else by the first in alphabetical order
 _MODEL = "linear"
 
 
-def headline(warehouse: OpenWarehouse) -> dict[str, Any]:
+def headline(published: Published) -> dict[str, Any]:
     """Counts of people and what belongs to them, revenue by currency, and the channels with most of it.
 
     Money is in whole units of its currency.
     """
-    counts = _counts(warehouse)
-    summary = [row.asDict() for row in warehouse.attribution().collect()]
+    counts = _counts(published)
+    summary = [row.asDict() for row in published.read(ATTRIBUTION_SUMMARY).collect()]
     models = sorted({row["model"] for row in summary})
     model = _MODEL if _MODEL in models else next(iter(models), None)
     of_model = [row for row in summary if row["model"] == model]
@@ -45,9 +47,9 @@ def headline(warehouse: OpenWarehouse) -> dict[str, Any]:
     }
 
 
-def _counts(warehouse: OpenWarehouse) -> dict[str, int]:
-    frames: list[DataFrame] = [_count(warehouse.table(table), name) for name, table in _COUNTED.items()]
-    by_kind = warehouse.users().groupBy(F.col("kind").alias("name")).agg(F.count(F.lit(1)).alias("n"))
+def _counts(published: Published) -> dict[str, int]:
+    frames: list[DataFrame] = [_count(published.read(table), name) for name, table in _COUNTED.items()]
+    by_kind = published.read(DIM_USER).groupBy(F.col("kind").alias("name")).agg(F.count(F.lit(1)).alias("n"))
     rows = reduce(lambda one, other: one.unionByName(other), [by_kind, *frames]).collect()
     return {"known": 0, "anonymous": 0} | {row["name"]: row["n"] for row in rows}
 
