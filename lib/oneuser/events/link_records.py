@@ -15,6 +15,7 @@ import pyarrow as pa
 from oneuser.core.reasons import Reason
 from oneuser.events.identifiers import Identifier, IdentifierReader
 from oneuser.events.instants import make_time_reader
+from oneuser.spark.row_shapes import RowShape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,13 +28,22 @@ if TYPE_CHECKING:
 LINK_TIME = "link_time"
 # a record that a test leaves out is no fault: it is counted and nothing else
 LEFT_OUT = "left_out"
-_TIME = pa.timestamp("us", tz="UTC")
-_ENDS = ("type_a", "key_a", "value_a", "type_b", "key_b", "value_b")
-_TYPES: dict[str, pa.DataType] = {"key_a": pa.binary(), "key_b": pa.binary(), LINK_TIME: _TIME}
-LINK_RECORDS_DDL = (
-    "file string, record string, code string, detail string, type_a string, key_a binary, value_a string, "
-    "type_b string, key_b binary, value_b string, link_time timestamp"
+LINK_RECORDS = RowShape(
+    {
+        "file": "string",
+        "record": "string",
+        "code": "string",
+        "detail": "string",
+        "type_a": "string",
+        "key_a": "binary",
+        "value_a": "string",
+        "type_b": "string",
+        "key_b": "binary",
+        "value_b": "string",
+        LINK_TIME: "timestamp",
+    }
 )
+_NO_ENDS = (None,) * 6
 
 
 @dataclass(frozen=True)
@@ -180,18 +190,14 @@ def read_links(records: DataFrame, *, spec: LinkSpec, keys: Keys) -> DataFrame:
         One row per record: `file`, `record` (null for a link), `code` (null for a link; `LEFT_OUT` among others),
         `detail`, the two ends by type, key and value, `link_time`.
     """
-    return records.mapInArrow(_reader(spec, keys), LINK_RECORDS_DDL)
+    return records.mapInArrow(_reader(spec, keys), LINK_RECORDS.ddl)
 
 
 def _reader(spec: LinkSpec, keys: Keys) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def read_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         reader = LinkReader(spec, keys)
-        names = ("file", "record", "code", "detail", *_ENDS, LINK_TIME)
         for batch in batches:
-            rows = [_read(record, reader) for record in batch.to_pylist()]
-            columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) if rows else [() for _ in names]
-            arrays = [pa.array(c, _TYPES.get(name, pa.string())) for name, c in zip(names, columns, strict=True)]
-            yield pa.RecordBatch.from_arrays(arrays, list(names))
+            yield LINK_RECORDS.batch_of(_read(record, reader) for record in batch.to_pylist())
 
     return read_batches
 
@@ -206,4 +212,4 @@ def _read(record: dict[str, Any], reader: LinkReader) -> tuple[Any, ...]:
         else:
             ends = (part for end in (link.a, link.b) for part in (end.id_type, end.key, end.value))
             return (record["file"], None, None, None, *ends, link.at)
-    return (record["file"], record["record"], code, detail, *(None for _ in _ENDS), None)
+    return (record["file"], record["record"], code, detail, *_NO_ENDS, None)

@@ -6,12 +6,13 @@ Yields  the same records with `id_key` in place of the value
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from oneuser.core.reasons import Reason
 from oneuser.events.identifiers import Identifier, IdentifierReader
+from oneuser.spark.row_shapes import RowShape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -23,11 +24,20 @@ if TYPE_CHECKING:
 
     Batches = Iterator[pa.RecordBatch]
 
-_COLUMNS = ("file", "record", "code", "detail", "id_type", "id_key", "account_id", "valid_from", "valid_to")
-_READ = (
-    "file string, record string, code string, detail string, id_type string, id_key binary, account_id string, "
-    "valid_from timestamp, valid_to timestamp"
+MEMBER_RECORDS = RowShape(
+    {
+        "file": "string",
+        "record": "string",
+        "code": "string",
+        "detail": "string",
+        "id_type": "string",
+        "id_key": "binary",
+        "account_id": "string",
+        "valid_from": "timestamp",
+        "valid_to": "timestamp",
+    }
 )
+_KEPT = ("file", "record", "id_type", "account_id", "valid_from", "valid_to")
 
 
 def read_members(records: DataFrame, *, id_types: Mapping[str, IdTypeSpec], keys: Keys) -> DataFrame:
@@ -43,7 +53,7 @@ def read_members(records: DataFrame, *, id_types: Mapping[str, IdTypeSpec], keys
         be one of its type has the code that ingest would give it, such as `id.email`.
     """
     columns = ("file", "record", "code", "detail", "id_type", "id_value", "account_id", "valid_from", "valid_to")
-    return records.select(*columns).mapInArrow(_reader(dict(id_types), keys), _READ)
+    return records.select(*columns).mapInArrow(_reader(dict(id_types), keys), MEMBER_RECORDS.ddl)
 
 
 def _reader(id_types: dict[str, IdTypeSpec], keys: Keys) -> Callable[[Batches], Batches]:
@@ -52,17 +62,9 @@ def _reader(id_types: dict[str, IdTypeSpec], keys: Keys) -> Callable[[Batches], 
         for batch in batches:
             columns = (batch.column(name).to_pylist() for name in ("code", "detail", "id_type", "id_value"))
             found = [_read_one(readers, *row) for row in zip(*columns, strict=True)]
-            codes, details, hashes = zip(*found, strict=True) if found else ((), (), ())
-            arrays: list[pa.Array[Any]] = [
-                batch.column("file"),
-                batch.column("record"),
-                pa.array(codes, pa.string()),
-                pa.array(details, pa.string()),
-                batch.column("id_type"),
-                pa.array(hashes, pa.binary()),
-                *(batch.column(name) for name in ("account_id", "valid_from", "valid_to")),
-            ]
-            yield pa.RecordBatch.from_arrays(arrays, names=list(_COLUMNS))
+            codes, details, hashes = map(list, zip(*found, strict=True)) if found else ([], [], [])
+            kept = {name: batch.column(name) for name in _KEPT}
+            yield MEMBER_RECORDS.batch(batch.num_rows, {**kept, "code": codes, "detail": details, "id_key": hashes})
 
     return read
 

@@ -21,6 +21,7 @@ from oneuser.core.reasons import Reason
 from oneuser.events.fast_path import LineParser
 from oneuser.events.parse import EVENT_COLUMNS, NO_EVENT, MessageParser, canonical_json
 from oneuser.events.syntax import RefusedLine
+from oneuser.spark.row_shapes import RowShape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,24 +34,8 @@ if TYPE_CHECKING:
 # a refused line is kept up to here
 MAX_KEPT_BYTES = 64 * 1024
 
-_TIME = pa.timestamp("us", tz="UTC")
-_LINK_FIELDS: list[Any] = [
-    pa.field("id_type", pa.string(), nullable=False),
-    pa.field("id_key", pa.binary(), nullable=False),
-    pa.field("id_value", pa.string(), nullable=False),
-    pa.field("link", pa.string(), nullable=False),
-]
-_ARROW_TYPES: dict[str, pa.DataType] = {
-    "message_key": pa.binary(),
-    "event_time": _TIME,
-    "received_at": _TIME,
-    "dropped": pa.list_(pa.string()),
-    "unlinked": pa.list_(pa.string()),
-    "content_hash": pa.int64(),
-    "is_keyless": pa.bool_(),
-}
 _LINK = "struct<id_type:string,id_key:binary,id_value:string,link:string>"
-_SPARK_TYPES = {
+_EVENT_TYPES = {
     "message_key": "binary",
     "event_time": "timestamp",
     "received_at": "timestamp",
@@ -60,15 +45,15 @@ _SPARK_TYPES = {
     "content_hash": "bigint",
     "is_keyless": "boolean",
 }
-PARSED = ", ".join(
-    [
-        "file string",
-        "line_hash bigint",
-        "code string",
-        "detail string",
-        "line binary",
-        *(f"{name} {_SPARK_TYPES.get(name, 'string')}" for name in EVENT_COLUMNS),
-    ]
+PARSED = RowShape(
+    {
+        "file": "string",
+        "line_hash": "bigint",
+        "code": "string",
+        "detail": "string",
+        "line": "binary",
+        **{name: _EVENT_TYPES.get(name, "string") for name in EVENT_COLUMNS},
+    }
 )
 _NO_CODE = (None, None, None)
 
@@ -99,7 +84,7 @@ def parse_lines(lines: DataFrame, *, spec: SourceSpec, keys: Keys, horizon: int)
                 yield _parse_line_batch(parser, batch)
             del parser  # and all that it remembers, before cycles are searched again
 
-    return bounded.mapInArrow(parse_batches, PARSED)
+    return bounded.mapInArrow(parse_batches, PARSED.ddl)
 
 
 def parse_rows(rows: DataFrame, *, spec: SourceSpec, keys: Keys, horizon: int) -> DataFrame:
@@ -121,7 +106,7 @@ def parse_rows(rows: DataFrame, *, spec: SourceSpec, keys: Keys, horizon: int) -
             del parser  # and all that it remembers, before cycles are searched again
 
     # Spark looks columns up by name on the way to Python, and takes a dot in one for a path
-    return rows.toDF(*(f"c{index}" for index in range(len(columns)))).mapInArrow(parse_batches, PARSED)
+    return rows.toDF(*(f"c{index}" for index in range(len(columns)))).mapInArrow(parse_batches, PARSED.ddl)
 
 
 @contextmanager
@@ -196,12 +181,10 @@ def _batch(files: pa.Array[Any], hashes: pa.Array[Any], columns: dict[str, Any])
             arrays[name] = _links(values)
         elif name == "content_hash":
             arrays[name] = _hashes(values)
-        elif name == "line":
-            arrays[name] = pa.array(values, pa.binary())
         elif name == "raw":
             arrays[name] = values
         else:
-            arrays[name] = pa.array(values, _ARROW_TYPES.get(name, pa.string()))
+            arrays[name] = pa.array(values, PARSED.arrow.field(name).type)
     return pa.RecordBatch.from_pydict(arrays)
 
 
@@ -217,10 +200,12 @@ def _links(rows: Sequence[list[Any] | None]) -> pa.Array[Any]:
     np.cumsum([len(links) if links else 0 for links in rows], out=offsets[1:])
     flat = chain.from_iterable(links for links in rows if links)
     identifiers, kinds = zip(*flat, strict=True) if offsets[-1] else ((), ())
-    columns = (*zip(*identifiers, strict=True), kinds) if identifiers else ((),) * len(_LINK_FIELDS)
-    arrays: list[Any] = [pa.array(values, part.type) for values, part in zip(columns, _LINK_FIELDS, strict=True)]
+    list_type: Any = PARSED.arrow.field("identifiers").type
+    parts = list(list_type.value_type)
+    columns = (*zip(*identifiers, strict=True), kinds) if identifiers else ((),) * len(parts)
+    arrays: list[Any] = [pa.array(values, part.type) for values, part in zip(columns, parts, strict=True)]
     is_null: Any = pa.array([links is None for links in rows], pa.bool_())
-    structs = pa.StructArray.from_arrays(arrays, fields=_LINK_FIELDS)
+    structs = pa.StructArray.from_arrays(arrays, fields=parts)
     starts: Any = pa.array(offsets)
     lists: pa.Array[Any] = pa.ListArray.from_arrays(starts, structs, mask=is_null)
     return lists

@@ -141,7 +141,7 @@ def replay_components(
         replay: `replay_rows.replay_batches`.
 
     Returns:
-        Rows of the shape `replay_rows.DECISIONS_DDL`: a label for each identifier of the broken components, and the
+        Rows of the shape `replay_rows.DECISIONS`: a label for each identifier of the broken components, and the
         refused edges. Several tables are made from them: persist them.
     """
     rank = _rank(F.col("id_type"), priorities)
@@ -163,13 +163,13 @@ def replay_components(
             .join(broken, on="component_id", how="left_semi")
             .select(F.lit(shape.EXCLUDE_ROW).alias("row_kind"), F.col("component_id").alias("group_id"), "src", "dst")
         )
-    rows = reduce(DataFrame.unionByName, [part.select(*_row_columns(part)) for part in parts])
+    rows = reduce(DataFrame.unionByName, map(shape.ROWS.select, parts))
     clustered = cluster(rows, "group_id", "group_id", "row_kind")
 
     def replay_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return replay(batches, bounds)
 
-    return clustered.mapInArrow(replay_partition, shape.DECISIONS_DDL)
+    return clustered.mapInArrow(replay_partition, shape.DECISIONS.ddl)
 
 
 def _evidence_rows(candidates: Candidates, broken: DataFrame, priorities: Mapping[str, int]) -> DataFrame:
@@ -210,11 +210,6 @@ def _with_component(edges: DataFrame, vertices: DataFrame) -> DataFrame:
 
 def _rank(id_type: Column, priorities: Mapping[str, int]) -> Column:
     return F.create_map(*[F.lit(part) for pair in sorted(priorities.items()) for part in pair])[id_type]
-
-
-def _row_columns(rows: DataFrame) -> list[Column]:
-    present = set(rows.columns)
-    return [F.col(n) if n in present else F.lit(None).cast(t).alias(n) for n, t in shape.ROW_TYPES.items()]
 
 
 def judged_components(vertices: DataFrame, decided: DataFrame | None) -> DataFrame:

@@ -19,7 +19,8 @@ import pyarrow as pa
 from oneuser.graph.admission_order import EdgeColumns, moment_columns, order_edges, rank_keys
 from oneuser.graph.bounded_sets import Vertex
 from oneuser.graph.replay import admit, contested, cut_off
-from oneuser.spark.arrow_batches import filled_batch, whole_groups
+from oneuser.spark.arrow_batches import whole_groups
+from oneuser.spark.row_shapes import RowShape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,58 +33,36 @@ if TYPE_CHECKING:
 VERTEX_ROW, EDGE_ROW, EXCLUDE_ROW = 0, 1, 2
 LABEL, REFUSED = "label", "refused"
 
-INSTANT: pa.DataType = pa.timestamp("us", tz="UTC")
-
-_ROW_COLUMNS: list[tuple[str, pa.DataType]] = [
-    ("group_id", pa.int64()),
-    ("row_kind", pa.int32()),
-    ("identifier_id", pa.int64()),
-    ("id_key", pa.binary()),
-    ("id_type", pa.string()),
-    ("priority", pa.int32()),
-    ("is_known", pa.bool_()),
-    ("value_class", pa.int64()),
-    ("src", pa.int64()),
-    ("dst", pa.int64()),
-    ("first_at", INSTANT),
-    ("first_key", pa.binary()),
-    ("last_at", INSTANT),
-    ("last_key", pa.binary()),
-    ("is_include", pa.bool_()),
-]
-ROWS = pa.schema(_ROW_COLUMNS)
-ROW_TYPES = {
-    "group_id": "bigint",
-    "row_kind": "int",
-    "identifier_id": "bigint",
-    "id_key": "binary",
-    "id_type": "string",
-    "priority": "int",
-    "is_known": "boolean",
-    "value_class": "bigint",
-    "src": "bigint",
-    "dst": "bigint",
-    "first_at": "timestamp",
-    "first_key": "binary",
-    "last_at": "timestamp",
-    "last_key": "binary",
-    "is_include": "boolean",
-}
-
-_DECISION_COLUMNS: list[tuple[str, pa.DataType]] = [
-    ("kind", pa.string()),
-    ("identifier_id", pa.int64()),
-    ("component_id", pa.int64()),
-    ("is_contested", pa.bool_()),
-    ("is_cut_off", pa.bool_()),
-    ("src", pa.int64()),
-    ("dst", pa.int64()),
-    ("rule", pa.string()),
-]
-DECISIONS = pa.schema(_DECISION_COLUMNS)
-DECISIONS_DDL = (
-    "kind string, identifier_id bigint, component_id bigint, is_contested boolean, is_cut_off boolean, "
-    "src bigint, dst bigint, rule string"
+ROWS = RowShape(
+    {
+        "group_id": "bigint",
+        "row_kind": "int",
+        "identifier_id": "bigint",
+        "id_key": "binary",
+        "id_type": "string",
+        "priority": "int",
+        "is_known": "boolean",
+        "value_class": "bigint",
+        "src": "bigint",
+        "dst": "bigint",
+        "first_at": "timestamp",
+        "first_key": "binary",
+        "last_at": "timestamp",
+        "last_key": "binary",
+        "is_include": "boolean",
+    }
+)
+DECISIONS = RowShape(
+    {
+        "kind": "string",
+        "identifier_id": "bigint",
+        "component_id": "bigint",
+        "is_contested": "boolean",
+        "is_cut_off": "boolean",
+        "src": "bigint",
+        "dst": "bigint",
+        "rule": "string",
+    }
 )
 
 _VERTEX_FIELDS = ("identifier_id", "id_key", "id_type", "priority", "is_known", "value_class")
@@ -114,8 +93,8 @@ def replay_batches(batches: Iterable[pa.RecordBatch], bounds: Bounds) -> Iterato
             refused["src"] += [refusal.src for refusal in replayed.refused]
             refused["dst"] += [refusal.dst for refusal in replayed.refused]
             refused["rule"] += [refusal.rule for refusal in replayed.refused]
-        yield filled_batch(DECISIONS, len(labels["identifier_id"]), {"kind": LABEL, **labels})
-        yield filled_batch(DECISIONS, len(refused["rule"]), {"kind": REFUSED, **refused})
+        yield DECISIONS.batch(len(labels["identifier_id"]), {"kind": LABEL, **labels})
+        yield DECISIONS.batch(len(refused["rule"]), {"kind": REFUSED, **refused})
 
 
 def _groups(

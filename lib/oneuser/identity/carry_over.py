@@ -70,8 +70,7 @@ def carry_over_user_ids(
     if owners_over_time is not None:
         identifiers = identifiers.join(owners_over_time, on="identifier_id", how="left")
     if is_first_run and owners_over_time is None:
-        rows = identifiers.withColumns({"user_id": _null("string"), "group_id": F.col("component_id")})
-        rows = rows.select(*_row_columns(rows))
+        rows = shape.ROWS.select(identifiers.withColumn("group_id", F.col("component_id")))
     else:
         rows = _rows_with_ledger(identifiers, ledger, previous_map, connect)
     order = [F.col(name).asc_nulls_first() if ascends else F.col(name).desc_nulls_last() for name, ascends in SORTED_BY]
@@ -81,7 +80,7 @@ def carry_over_user_ids(
     def decide_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return decide_batches(batches, rules)
 
-    return clustered.mapInArrow(decide_partition, shape.DECISIONS_DDL)
+    return clustered.mapInArrow(decide_partition, shape.DECISIONS.ddl)
 
 
 def decided_owners(decided: DataFrame) -> DataFrame:
@@ -201,7 +200,7 @@ def _rows_with_ledger(
         with_group = rows.withColumn("node", node).join(groups, on="node", how="left")
         # what nothing joins is a group of its own
         with_group = with_group.withColumn("group_id", F.coalesce("group", "node"))
-        grouped.append(with_group.select(*_row_columns(with_group)))
+        grouped.append(shape.ROWS.select(with_group))
     return reduce(DataFrame.unionByName, grouped)
 
 
@@ -228,13 +227,3 @@ def _group_pairs(members: DataFrame, ledger: DataFrame) -> DataFrame:
 def _node_of(user_id: Column) -> Column:
     # two IDs of one hash, or one that equals a component's number, only share a group, which is harmless
     return F.xxhash64(user_id)
-
-
-def _row_columns(rows: DataFrame) -> list[Column]:
-    """The columns of `carry_over_rows.ROWS`, null where a kind of row lacks one."""
-    present = set(rows.columns)
-    return [F.col(n) if n in present else _null(dtype).alias(n) for n, dtype in shape.ROW_TYPES.items()]
-
-
-def _null(dtype: str) -> Column:
-    return F.lit(None).cast(dtype)

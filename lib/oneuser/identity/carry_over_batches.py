@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from oneuser.identity.carry_over_rows import (
-    ANCHOR_FIELDS,
+    DECISIONS,
     LINEAGE,
     OWNER,
     USER,
@@ -166,7 +166,8 @@ def _mint_all(anchors: pa.RecordBatch, mint: Mint, hash_anchor: Callable[[bytes]
     user_ids = pa.StringArray.from_buffers(n, ends, pa.py_buffer(text))
     numbers = anchors.column("identifier_id")
     run = pa.repeat(pa.scalar(mint.run_seq, pa.int64()), n)
-    taken = pa.StructArray.from_arrays([numbers, run], fields=ANCHOR_FIELDS)
+    anchor_type: Any = DECISIONS.arrow.field("anchors").type
+    taken = pa.StructArray.from_arrays([numbers, run], fields=list(anchor_type.value_type))
     ledger_row = {
         "user_id": user_ids,
         "status": "live",

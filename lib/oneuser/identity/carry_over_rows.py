@@ -14,92 +14,66 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from oneuser.spark.arrow_batches import filled_batch
+from oneuser.spark.row_shapes import RowShape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    import pyarrow as pa
 
     from oneuser.identity.ledger import LineageRow, UserId
 
 USER_ROW, MEMBER_ROW = 0, 1
 USER, OWNER, LINEAGE = "user", "owner", "lineage"
 
-ANCHOR_FIELDS = [pa.field("identifier_id", pa.int64()), pa.field("run_seq", pa.int64())]
-ANCHORS: pa.DataType = pa.list_(pa.struct(ANCHOR_FIELDS))
-INSTANT: pa.DataType = pa.timestamp("us", tz="UTC")
+_ANCHORS = "array<struct<identifier_id:bigint,run_seq:bigint>>"
 
-_ROW_COLUMNS: list[tuple[str, pa.DataType]] = [
-    ("group_id", pa.int64()),
-    ("row_kind", pa.int32()),
-    ("user_id", pa.string()),
-    ("status", pa.string()),
-    ("redirect_to", pa.string()),
-    ("anchor_identifier_id", pa.int64()),
-    ("anchors", ANCHORS),
-    ("minted_run", pa.int64()),
-    ("status_run", pa.int64()),
-    ("component_id", pa.int64()),
-    ("identifier_id", pa.int64()),
-    ("is_known", pa.bool_()),
-    ("priority", pa.int32()),
-    ("first_seen_at", INSTANT),
-    ("first_message_key", pa.binary()),
-    ("id_key", pa.binary()),
-    ("owners", pa.list_(pa.int64())),
-]
-ROWS = pa.schema(_ROW_COLUMNS)
-ROW_TYPES = {
-    "group_id": "bigint",
-    "row_kind": "int",
-    "user_id": "string",
-    "status": "string",
-    "redirect_to": "string",
-    "anchor_identifier_id": "bigint",
-    "anchors": "array<struct<identifier_id:bigint,run_seq:bigint>>",
-    "minted_run": "bigint",
-    "status_run": "bigint",
-    "component_id": "bigint",
-    "identifier_id": "bigint",
-    "is_known": "boolean",
-    "priority": "int",
-    "first_seen_at": "timestamp",
-    "first_message_key": "binary",
-    "id_key": "binary",
-    "owners": "array<bigint>",
-}
-
-_DECISION_COLUMNS: list[tuple[str, pa.DataType]] = [
-    ("kind", pa.string()),
-    ("user_id", pa.string()),
-    ("component_id", pa.int64()),
-    ("status", pa.string()),
-    ("redirect_to", pa.string()),
-    ("anchor_identifier_id", pa.int64()),
-    ("anchors", ANCHORS),
-    ("minted_run", pa.int64()),
-    ("minted_first_seen_at", INSTANT),
-    ("minted_first_message_key", pa.binary()),
-    ("minted_key", pa.binary()),
-    ("status_run", pa.int64()),
-    ("run_seq", pa.int64()),
-    ("change", pa.string()),
-    ("other_user_id", pa.string()),
-    ("identifier_id", pa.int64()),
-]
-DECISIONS = pa.schema(_DECISION_COLUMNS)
-DECISIONS_DDL = (
-    "kind string, user_id string, component_id bigint, status string, redirect_to string, "
-    "anchor_identifier_id bigint, anchors array<struct<identifier_id:bigint,run_seq:bigint>>, minted_run bigint, "
-    "minted_first_seen_at timestamp, minted_first_message_key binary, minted_key binary, status_run bigint, "
-    "run_seq bigint, change string, other_user_id string, identifier_id bigint"
+ROWS = RowShape(
+    {
+        "group_id": "bigint",
+        "row_kind": "int",
+        "user_id": "string",
+        "status": "string",
+        "redirect_to": "string",
+        "anchor_identifier_id": "bigint",
+        "anchors": _ANCHORS,
+        "minted_run": "bigint",
+        "status_run": "bigint",
+        "component_id": "bigint",
+        "identifier_id": "bigint",
+        "is_known": "boolean",
+        "priority": "int",
+        "first_seen_at": "timestamp",
+        "first_message_key": "binary",
+        "id_key": "binary",
+        "owners": "array<bigint>",
+    }
+)
+DECISIONS = RowShape(
+    {
+        "kind": "string",
+        "user_id": "string",
+        "component_id": "bigint",
+        "status": "string",
+        "redirect_to": "string",
+        "anchor_identifier_id": "bigint",
+        "anchors": _ANCHORS,
+        "minted_run": "bigint",
+        "minted_first_seen_at": "timestamp",
+        "minted_first_message_key": "binary",
+        "minted_key": "binary",
+        "status_run": "bigint",
+        "run_seq": "bigint",
+        "change": "string",
+        "other_user_id": "string",
+        "identifier_id": "bigint",
+    }
 )
 
 
 def decided_batch(kind: str, n_rows: int, columns: Mapping[str, Any]) -> pa.RecordBatch:
     """Decided rows of one kind. Columns are Arrow arrays or lists; those that are not given are null."""
-    return filled_batch(DECISIONS, n_rows, {**columns, "kind": kind})
+    return DECISIONS.batch(n_rows, {**columns, "kind": kind})
 
 
 def user_rows(users: Iterable[UserId]) -> pa.RecordBatch:

@@ -14,60 +14,43 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from oneuser.identity.claims import ClaimEvent, Companion, Contested, apply_policy, divide
-from oneuser.spark.arrow_batches import filled_batch, plain_values, whole_groups
+from oneuser.spark.arrow_batches import plain_values, whole_groups
+from oneuser.spark.row_shapes import RowShape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    import pyarrow as pa
+
     from oneuser.identity.claims import Interval, Policy
 
-INSTANT: pa.DataType = pa.timestamp("us", tz="UTC")
-
-_ROW_COLUMNS: list[tuple[str, pa.DataType]] = [
-    ("identifier_id", pa.int64()),
-    ("component_id", pa.int64()),
-    ("priority", pa.int32()),
-    ("is_known", pa.bool_()),
-    ("event_time", INSTANT),
-    ("message_key", pa.binary()),
-    ("other_id", pa.int64()),
-    ("other_component", pa.int64()),
-    ("other_priority", pa.int32()),
-    ("other_rank", pa.int32()),
-    ("other_is_known", pa.bool_()),
-]
-ROWS = pa.schema(_ROW_COLUMNS)
-ROW_TYPES = {
-    "identifier_id": "bigint",
-    "component_id": "bigint",
-    "priority": "int",
-    "is_known": "boolean",
-    "event_time": "timestamp",
-    "message_key": "binary",
-    "other_id": "bigint",
-    "other_component": "bigint",
-    "other_priority": "int",
-    "other_rank": "int",
-    "other_is_known": "boolean",
-}
-
-_INTERVAL_COLUMNS: list[tuple[str, pa.DataType]] = [
-    ("identifier_id", pa.int64()),
-    ("interval", pa.int32()),
-    ("owner_component", pa.int64()),
-    ("valid_from", INSTANT),
-    ("valid_from_message_key", pa.binary()),
-    ("valid_to", INSTANT),
-    ("valid_to_message_key", pa.binary()),
-    ("owners_over_time", pa.list_(pa.int64())),
-]
-INTERVALS = pa.schema(_INTERVAL_COLUMNS)
-INTERVALS_DDL = (
-    "identifier_id bigint, interval int, owner_component bigint, valid_from timestamp, valid_from_message_key binary, "
-    "valid_to timestamp, valid_to_message_key binary, owners_over_time array<bigint>"
+ROWS = RowShape(
+    {
+        "identifier_id": "bigint",
+        "component_id": "bigint",
+        "priority": "int",
+        "is_known": "boolean",
+        "event_time": "timestamp",
+        "message_key": "binary",
+        "other_id": "bigint",
+        "other_component": "bigint",
+        "other_priority": "int",
+        "other_rank": "int",
+        "other_is_known": "boolean",
+    }
+)
+INTERVALS = RowShape(
+    {
+        "identifier_id": "bigint",
+        "interval": "int",
+        "owner_component": "bigint",
+        "valid_from": "timestamp",
+        "valid_from_message_key": "binary",
+        "valid_to": "timestamp",
+        "valid_to_message_key": "binary",
+        "owners_over_time": "array<bigint>",
+    }
 )
 
 _CONTESTED = itemgetter(slice(0, 4))
@@ -89,16 +72,14 @@ def divide_batches(batches: Iterable[pa.RecordBatch], policy: Policy) -> Iterato
         Rows of the shape `INTERVALS`.
     """
     for rows in whole_groups(batches, by="identifier_id"):
-        columns = [plain_values(rows.column(name)) for name in ROWS.names]
+        columns = [plain_values(rows.column(name)) for name in ROWS.columns]
         found: list[_Row] = []
         for identity, group in groupby(zip(*columns, strict=True), key=_CONTESTED):
             contested = Contested(*identity)
             intervals = divide(contested, _events(group))
             owners = [interval.owner for interval in intervals]
             found += _interval_rows(contested, apply_policy(intervals, policy), owners)
-        yield filled_batch(
-            INTERVALS, len(found), dict(zip(INTERVALS.names, map(list, zip(*found, strict=True)), strict=True))
-        )
+        yield INTERVALS.batch_of(found)
 
 
 def _events(rows: Iterable[_Row]) -> Iterator[ClaimEvent]:

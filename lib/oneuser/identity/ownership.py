@@ -46,7 +46,7 @@ def build_claims(
         known_types: Id types that name a person.
 
     Returns:
-        Rows of the shape `claims_rows.ROW_TYPES`: one per contested identifier, message and other identifier; one with
+        Rows of the shape `claims_rows.ROWS`: one per contested identifier, message and other identifier; one with
         nulls for an identifier that no message carries with another. Over-shared identifiers are in no component and
         claim nothing.
     """
@@ -81,7 +81,7 @@ def build_claims(
         .where(F.col("other_id") != F.col("identifier_id"))
         .join(others, on="other_id", how="inner")
     )
-    return contested.join(claims, on="identifier_id", how="left").select(*shape.ROW_TYPES)
+    return contested.join(claims, on="identifier_id", how="left").select(*shape.ROWS.columns)
 
 
 def divide_claims(
@@ -98,14 +98,14 @@ def divide_claims(
         divide: `claims_rows.divide_batches`.
 
     Returns:
-        Rows of the shape `claims_rows.INTERVALS_DDL`: one per identifier and interval, the owner as a component.
+        Rows of the shape `claims_rows.INTERVALS`: one per identifier and interval, the owner as a component.
     """
     clustered = cluster(claims, "identifier_id", "identifier_id", "event_time", "message_key")
 
     def divide_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return divide(batches, policy)
 
-    return clustered.mapInArrow(divide_partition, shape.INTERVALS_DDL)
+    return clustered.mapInArrow(divide_partition, shape.INTERVALS.ddl)
 
 
 def find_owners_over_time(intervals: DataFrame) -> DataFrame:

@@ -13,34 +13,34 @@ import numpy as np
 import pyarrow as pa
 
 from oneuser.graph.articulation_points import find_suspects
-from oneuser.spark.arrow_batches import filled_batch, plain_values, whole_groups
+from oneuser.spark.arrow_batches import plain_values, whole_groups
+from oneuser.spark.row_shapes import RowShape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 MEMBER_ROW, EDGE_ROW, MESSAGE_ROW = 0, 1, 2
 SORTED_BY = ("component_id", "row_kind")
-ROW_TYPES = {
-    "component_id": "bigint",
-    "row_kind": "int",
-    "identifier_id": "bigint",
-    "is_known": "boolean",
-    "src": "bigint",
-    "dst": "bigint",
-    "observed": "array<bigint>",
-}
-
-_FOUND_COLUMNS: list[tuple[str, pa.DataType]] = [
-    ("component_id", pa.int64()),
-    ("identifier_id", pa.int64()),
-    ("n_people", pa.int32()),
-    ("n_parts", pa.int32()),
-    ("n_parted", pa.int64()),
-    ("part_sizes", pa.list_(pa.int64())),
-]
-FOUND = pa.schema(_FOUND_COLUMNS)
-FOUND_DDL = (
-    "component_id bigint, identifier_id bigint, n_people int, n_parts int, n_parted bigint, part_sizes array<bigint>"
+ROWS = RowShape(
+    {
+        "component_id": "bigint",
+        "row_kind": "int",
+        "identifier_id": "bigint",
+        "is_known": "boolean",
+        "src": "bigint",
+        "dst": "bigint",
+        "observed": "array<bigint>",
+    }
+)
+FOUND = RowShape(
+    {
+        "component_id": "bigint",
+        "identifier_id": "bigint",
+        "n_people": "int",
+        "n_parts": "int",
+        "n_parted": "bigint",
+        "part_sizes": "array<bigint>",
+    }
 )
 # a value that thousands of people share leaves thousands of parts
 SIZES_SHOWN = 10
@@ -50,7 +50,7 @@ def find_in_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatc
     """The suspects of all components of a partition.
 
     Args:
-        batches: Rows of the columns `ROW_TYPES`, sorted by `SORTED_BY`; a component may span batches.
+        batches: Rows of the shape `ROWS`, sorted by `SORTED_BY`; a component may span batches.
 
     Yields:
         Rows of the shape `FOUND`. `n_parted` counts the identifiers outside the largest part; `part_sizes` has the
@@ -59,7 +59,7 @@ def find_in_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatc
     for rows in whole_groups(batches, by="component_id"):
         component = rows.column("component_id").to_numpy()
         starts = np.flatnonzero(np.append(True, component[1:] != component[:-1]))
-        found: dict[str, list[Any]] = {name: [] for name in FOUND.names}
+        found: dict[str, list[Any]] = {name: [] for name in FOUND.columns}
         bounds = [*starts.tolist(), rows.num_rows]
         for start, end in pairwise(bounds):
             for suspect in find_suspects(*_component(rows.slice(start, end - start))):
@@ -70,7 +70,7 @@ def find_in_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatc
                 found["n_parts"].append(len(sizes))
                 found["n_parted"].append(sum(sizes[1:]))
                 found["part_sizes"].append(list(sizes[:SIZES_SHOWN]))
-        yield filled_batch(FOUND, len(found["identifier_id"]), found)
+        yield FOUND.batch(len(found["identifier_id"]), found)
 
 
 def _component(rows: pa.RecordBatch) -> tuple[dict[int, bool], list[tuple[int, int]], list[list[int]]]:

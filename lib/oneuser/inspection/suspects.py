@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pyarrow as pa
-    from pyspark.sql import Column
 
     from oneuser.inspection.reading import Published
 
@@ -72,13 +71,13 @@ def rank_suspects(
         _edges_inside(edges, members).withColumn("row_kind", F.lit(shape.EDGE_ROW)),
         _observed_together(event_identifiers, members).withColumn("row_kind", F.lit(shape.MESSAGE_ROW)),
     ]
-    rows = reduce(DataFrame.unionByName, [part.select(*_row_columns(part)) for part in parts])
+    rows = reduce(DataFrame.unionByName, map(shape.ROWS.select, parts))
     clustered = cluster(rows, "component_id", *shape.SORTED_BY)
 
     def find_in_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return shape.find_in_batches(batches)
 
-    found = clustered.mapInArrow(find_in_partition, shape.FOUND_DDL)
+    found = clustered.mapInArrow(find_in_partition, shape.FOUND.ddl)
     described = identifier_map.select("identifier_id", "id_type", "user_id", "n_events")
     ranked = found.join(described, on="identifier_id", how="inner")
     effect = [F.desc("n_people"), F.desc("n_parted"), F.desc("n_events")]
@@ -121,8 +120,3 @@ def _observed_together(event_identifiers: DataFrame, members: DataFrame) -> Data
     )
     numbers = F.array_distinct(F.col("sorted.identifier_id")).alias("observed")
     return messages.select("component_id", numbers).where(F.size("observed") > _FEW).distinct()
-
-
-def _row_columns(rows: DataFrame) -> list[Column]:
-    present = set(rows.columns)
-    return [F.col(n) if n in present else F.lit(None).cast(t).alias(n) for n, t in shape.ROW_TYPES.items()]

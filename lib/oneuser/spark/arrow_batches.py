@@ -1,4 +1,4 @@
-"""Arrow batches of rows that belong together in groups: kept whole on the way in, filled up on the way out."""
+"""Arrow batches of rows that belong together in groups: kept whole on the way in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
 
 def whole_groups(batches: Iterable[pa.RecordBatch], *, by: str) -> Iterator[pa.RecordBatch]:
@@ -39,20 +39,6 @@ def _joined(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     if filled:
         columns = pa.Table.from_batches(filled).combine_chunks().columns
         yield pa.RecordBatch.from_arrays([column.chunk(0) for column in columns], schema=filled[0].schema)  # type: ignore[misc]
-
-
-def filled_batch(schema: pa.Schema, n_rows: int, columns: Mapping[str, Any]) -> pa.RecordBatch:
-    """A batch of some columns of a schema: Arrow arrays, lists, or one text for all rows. Other columns are null."""
-    arrays = []
-    for field in schema:
-        values = columns.get(field.name)
-        if values is None or isinstance(values, str):
-            arrays.append(pa.repeat(pa.scalar(values, field.type), n_rows))
-        elif isinstance(values, pa.Array):
-            arrays.append(values if values.type == field.type else values.cast(field.type))
-        else:
-            arrays.append(pa.array(values, field.type))
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def plain_values(column: pa.Array[Any]) -> list[Any]:

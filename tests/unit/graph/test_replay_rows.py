@@ -15,15 +15,6 @@ from oneuser.graph.replay import contested, cut_off, replay
 from oneuser.graph.replay_rows import replay_batches
 from tests.unit.graph.replay_groups import Group, bounds, random_bounds, random_group
 
-DDL_TYPES = {
-    "bigint": pa.int64(),
-    "int": pa.int32(),
-    "string": pa.string(),
-    "binary": pa.binary(),
-    "boolean": pa.bool_(),
-    "timestamp": shape.INSTANT,
-}
-
 
 def rows_of(group_id: int, group: Group) -> list[dict[str, Any]]:
     vertices = [
@@ -48,8 +39,8 @@ def rows_of(group_id: int, group: Group) -> list[dict[str, Any]]:
 
 
 def as_batches(rows: list[dict[str, Any]], cuts: list[int]) -> Iterator[pa.RecordBatch]:
-    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in shape.ROWS]
-    whole = pa.RecordBatch.from_arrays(columns, schema=shape.ROWS)
+    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in shape.ROWS.arrow]
+    whole = pa.RecordBatch.from_arrays(columns, schema=shape.ROWS.arrow)
     for start, stop in zip([0, *cuts], [*cuts, len(rows)], strict=True):
         yield whole.slice(start, stop - start)
 
@@ -57,7 +48,7 @@ def as_batches(rows: list[dict[str, Any]], cuts: list[int]) -> Iterator[pa.Recor
 def decided(rows: list[dict[str, Any]], limits: Bounds, cuts: list[int] | None = None) -> tuple[Any, Any]:
     """Labels with their flags by identifier, and refusals in the order of `src`, `dst`."""
     batches = list(replay_batches(as_batches(rows, cuts or []), limits))
-    assert all(batch.schema == shape.DECISIONS for batch in batches)
+    assert all(batch.schema == shape.DECISIONS.arrow for batch in batches)
     found = [row for batch in batches for row in batch.to_pylist()]
     labels = {
         row["identifier_id"]: (row["component_id"], row["is_contested"], row["is_cut_off"])
@@ -144,13 +135,3 @@ def test_an_edge_that_leads_out_of_its_group_is_an_error() -> None:
 
     with pytest.raises(LookupError):
         decided(rows, bounds("u"))
-
-
-def test_both_spellings_of_each_shape_agree() -> None:
-    def parsed(ddl: str) -> dict[str, pa.DataType]:
-        return {name: DDL_TYPES[kind] for name, kind in (part.split() for part in ddl.split(", "))}
-
-    assert parsed(", ".join(f"{name} {kind}" for name, kind in shape.ROW_TYPES.items())) == dict(
-        zip(shape.ROWS.names, shape.ROWS.types, strict=True)
-    )
-    assert parsed(shape.DECISIONS_DDL) == dict(zip(shape.DECISIONS.names, shape.DECISIONS.types, strict=True))

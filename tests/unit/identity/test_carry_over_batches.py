@@ -43,8 +43,8 @@ def sort_key(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def as_batches(rows: list[dict[str, Any]], cuts: list[int]) -> Iterator[pa.RecordBatch]:
-    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in ROWS]
-    table = pa.RecordBatch.from_arrays(columns, schema=ROWS)
+    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in ROWS.arrow]
+    table = pa.RecordBatch.from_arrays(columns, schema=ROWS.arrow)
     for start, stop in zip([0, *cuts], [*cuts, len(rows)], strict=True):
         yield table.slice(start, stop - start)
 
@@ -52,7 +52,7 @@ def as_batches(rows: list[dict[str, Any]], cuts: list[int]) -> Iterator[pa.Recor
 def as_decision(decided: list[pa.RecordBatch]) -> Decision:
     whole = Decision({}, [], [])
     for name in ("minted_first_seen_at",):
-        place = DECISIONS.get_field_index(name)
+        place = DECISIONS.arrow.get_field_index(name)
         decided = [batch.set_column(place, name, batch.column(place).cast(pa.int64())) for batch in decided]
     for row in (row for batch in decided for row in batch.to_pylist()):
         if row["kind"] == "owner":

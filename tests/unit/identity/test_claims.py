@@ -173,8 +173,8 @@ def rows_of(contested: Contested, events: list[ClaimEvent], chance: Random) -> l
 
 
 def as_batches(rows: list[dict[str, Any]], cuts: list[int]) -> Iterator[pa.RecordBatch]:
-    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in shape.ROWS]
-    whole = pa.RecordBatch.from_arrays(columns, schema=shape.ROWS)
+    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in shape.ROWS.arrow]
+    whole = pa.RecordBatch.from_arrays(columns, schema=shape.ROWS.arrow)
     for start, stop in zip([0, *cuts], [*cuts, len(rows)], strict=True):
         yield whole.slice(start, stop - start)
 
@@ -182,7 +182,7 @@ def as_batches(rows: list[dict[str, Any]], cuts: list[int]) -> Iterator[pa.Recor
 def divided(batches: Iterator[pa.RecordBatch], policy: Policy) -> list[dict[str, Any]]:
     found = []
     for batch in divide_batches(batches, policy):
-        assert batch.schema == shape.INTERVALS
+        assert batch.schema == shape.INTERVALS.arrow
         for name in ("valid_from", "valid_to"):
             place = batch.schema.get_field_index(name)
             batch = batch.set_column(place, name, batch.column(place).cast(pa.int64()))  # noqa: PLW2901
@@ -239,14 +239,3 @@ def test_the_home_component_follows_from_all_owners_whatever_the_policy() -> Non
 def test_no_rows_are_no_intervals() -> None:
     assert divided(iter([]), "time_sliced") == []
     assert divided(as_batches([], []), "time_sliced") == []
-
-
-def test_both_spellings_of_each_shape_agree() -> None:
-    kinds = {
-        "bigint": pa.int64(), "int": pa.int32(), "binary": pa.binary(), "boolean": pa.bool_(),
-        "timestamp": shape.INSTANT, "array<bigint>": pa.list_(pa.int64()),
-    }  # fmt: skip
-    ddl = dict(part.split() for part in shape.INTERVALS_DDL.split(", "))
-
-    for schema, types in ((shape.ROWS, shape.ROW_TYPES), (shape.INTERVALS, ddl)):
-        assert dict(zip(schema.names, schema.types, strict=True)) == {name: kinds[kind] for name, kind in types.items()}

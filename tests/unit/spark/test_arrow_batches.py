@@ -1,4 +1,4 @@
-"""Groups stay whole over batches cut anywhere; batches are filled up to their schema."""
+"""Groups stay whole over batches cut anywhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 import pyarrow as pa
 import pytest
 
-from oneuser.spark.arrow_batches import filled_batch, plain_values, whole_groups
+from oneuser.spark.arrow_batches import whole_groups
 
 
 def batches_of(*parts: list[int]) -> list[pa.RecordBatch]:
@@ -41,17 +41,3 @@ def test_a_group_longer_than_several_batches_is_kept_whole(parts: list[list[int]
 def test_no_rows_are_no_groups() -> None:
     assert list(whole_groups([], by="group")) == []
     assert list(whole_groups(batches_of([], []), by="group")) == []
-
-
-def test_a_batch_is_filled_with_nulls_texts_lists_and_arrays_of_the_schema_s_types() -> None:
-    schema = pa.schema(
-        [("kind", pa.string()), ("n", pa.int32()), ("at", pa.timestamp("us", tz="UTC")), ("no", pa.binary())]
-    )
-
-    batch = filled_batch(schema, 2, {"kind": "label", "n": pa.array([1, 2], pa.int64()), "at": [5, None]})
-
-    assert batch.schema == schema
-    assert batch.column("kind").to_pylist() == ["label", "label"]
-    assert batch.column("n").to_pylist() == [1, 2]
-    assert plain_values(batch.column("at")) == [5, None]
-    assert batch.column("no").to_pylist() == [None, None]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.contracts.identity import ACCOUNT_ROLLUP, DIM_ACCOUNT
-from oneuser.marts.accounts.batches import ANCESTORS_DDL, ancestor_batches
+from oneuser.marts.accounts.batches import ANCESTORS, ancestor_batches
 from oneuser.marts.accounts.memberships import holds_at
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def build_account_rollup(parents: DataFrame, accounts: DataFrame) -> DataFrame:
         Rows of `account_rollup`. At any time an account has one row for itself, one for each account above it, and one
         of them is the top.
     """
-    in_hierarchy = parents.repartition(1).mapInArrow(ancestor_batches, ANCESTORS_DDL)
+    in_hierarchy = parents.repartition(1).mapInArrow(ancestor_batches, ANCESTORS.ddl)
     named = parents.select("account_id").unionByName(parents.select(F.col("parent_account_id").alias("account_id")))
     alone = accounts.select("account_id").distinct().join(named, on="account_id", how="left_anti")
     none = F.lit(None).cast("timestamp")

@@ -5,7 +5,7 @@ Null is the beginning of time where something starts, and its end where somethin
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -14,52 +14,49 @@ import pyarrow as pa
 from oneuser.marts.accounts.hierarchy import BEGINNING, END, Parent, judge_parents, roll_up
 from oneuser.marts.accounts.timeline import MembershipRules, Statement, resolve_memberships
 from oneuser.spark.arrow_batches import plain_values
+from oneuser.spark.row_shapes import RowShape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     Batches = Iterator[pa.RecordBatch]
 
-_INSTANT = pa.timestamp("us", tz="UTC")
 _BATCH_ROWS = 10_000
 
-STRETCHES_DDL = (
-    "user_id string, account_id string, source string, is_primary boolean, valid_from timestamp, valid_to timestamp"
+STRETCHES = RowShape(
+    {
+        "user_id": "string",
+        "account_id": "string",
+        "source": "string",
+        "is_primary": "boolean",
+        "valid_from": "timestamp",
+        "valid_to": "timestamp",
+    }
 )
-_STRETCHES: list[tuple[str, pa.DataType]] = [
-    ("user_id", pa.string()),
-    ("account_id", pa.string()),
-    ("source", pa.string()),
-    ("is_primary", pa.bool_()),
-    ("valid_from", _INSTANT),
-    ("valid_to", _INSTANT),
-]
-
 # one row per declared parent that is refused, with its code, and per parent that holds, without one
-PARENTS_DDL = "account_id string, parent_account_id string, valid_from timestamp, valid_to timestamp, code string"
-_PARENTS: list[tuple[str, pa.DataType]] = [
-    ("account_id", pa.string()),
-    ("parent_account_id", pa.string()),
-    ("valid_from", _INSTANT),
-    ("valid_to", _INSTANT),
-    ("code", pa.string()),
-]
-
-ANCESTORS_DDL = (
-    "account_id string, ancestor_id string, depth int, is_top boolean, valid_from timestamp, valid_to timestamp"
+PARENTS = RowShape(
+    {
+        "account_id": "string",
+        "parent_account_id": "string",
+        "valid_from": "timestamp",
+        "valid_to": "timestamp",
+        "code": "string",
+    }
 )
-_ANCESTORS: list[tuple[str, pa.DataType]] = [
-    ("account_id", pa.string()),
-    ("ancestor_id", pa.string()),
-    ("depth", pa.int32()),
-    ("is_top", pa.bool_()),
-    ("valid_from", _INSTANT),
-    ("valid_to", _INSTANT),
-]
+ANCESTORS = RowShape(
+    {
+        "account_id": "string",
+        "ancestor_id": "string",
+        "depth": "int",
+        "is_top": "boolean",
+        "valid_from": "timestamp",
+        "valid_to": "timestamp",
+    }
+)
 
 
 def membership_batches(rules: MembershipRules) -> Callable[[Batches], Batches]:
-    """Resolves statements, clustered by `user_id`, into rows of `STRETCHES_DDL`, person by person."""
+    """Resolves statements, clustered by `user_id`, into rows of `STRETCHES`, person by person."""
 
     def resolve(batches: Batches) -> Batches:
         def stretches() -> Iterator[tuple[Any, ...]]:
@@ -69,26 +66,26 @@ def membership_batches(rules: MembershipRules) -> Callable[[Batches], Batches]:
                     account, source, is_primary, start, end = stretch
                     yield user_id, account, source, is_primary, *_period(start, end)
 
-        yield from _batches(stretches(), _STRETCHES)
+        yield from _batches(stretches(), STRETCHES)
 
     return resolve
 
 
 def parent_batches(batches: Batches) -> Batches:
-    """Judges all declared parents, which must be in one partition; rows of `PARENTS_DDL`."""
+    """Judges all declared parents, which must be in one partition; rows of `PARENTS`."""
     declared = [Parent(account, up, *_instants(start, end)) for account, up, start, end in _rows(batches)]
     held, refused = judge_parents(declared)
     rows = [(row, None) for row in held] + list(refused.items())
     yield from _batches(
         ((row.account_id, row.parent_account_id, *_period(row.valid_from, row.valid_to), code) for row, code in rows),
-        _PARENTS,
+        PARENTS,
     )
 
 
 def ancestor_batches(batches: Batches) -> Batches:
-    """Rolls up parents that hold, which must be in one partition; rows of `ANCESTORS_DDL`."""
+    """Rolls up parents that hold, which must be in one partition; rows of `ANCESTORS`."""
     parents = [Parent(account, up, *_instants(start, end)) for account, up, start, end in _rows(batches)]
-    yield from _batches((_ancestor_row(*row) for row in roll_up(parents)), _ANCESTORS)
+    yield from _batches((_ancestor_row(*row) for row in roll_up(parents)), ANCESTORS)
 
 
 def _ancestor_row(account: str, ancestor: str, depth: int, is_top: bool, start: int, end: int) -> tuple[Any, ...]:  # noqa: FBT001 - a row
@@ -115,18 +112,6 @@ def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Any, ...]]:
         yield from zip(*(plain_values(column) for column in batch.columns), strict=True)
 
 
-def _batches(rows: Iterator[tuple[Any, ...]], columns: Sequence[tuple[str, pa.DataType]]) -> Batches:
-    schema = pa.schema(columns)
-    pending: list[tuple[Any, ...]] = []
-    for row in rows:
-        pending.append(row)
-        if len(pending) == _BATCH_ROWS:
-            yield _batch(pending, schema)
-            pending = []
-    yield _batch(pending, schema)
-
-
-def _batch(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:
-    values: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) if rows else [() for _ in schema]
-    arrays = [pa.array(column, field.type) for column, field in zip(values, schema, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+def _batches(rows: Iterator[tuple[Any, ...]], shape: RowShape) -> Batches:
+    while some := list(islice(rows, _BATCH_ROWS)):
+        yield shape.batch_of(some)

@@ -12,7 +12,7 @@ from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
 from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS
-from oneuser.marts.accounts.batches import STRETCHES_DDL, membership_batches
+from oneuser.marts.accounts.batches import STRETCHES, membership_batches
 from oneuser.spark.clustering import cluster
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def resolve_statements(statements: DataFrame, rules: MembershipRules) -> DataFra
         Rows of `account_memberships`. At any time a person has one row at most for an account, and exactly one primary.
     """
     clustered = cluster(statements, "user_id", "user_id")
-    return ACCOUNT_MEMBERSHIPS.conform(clustered.mapInArrow(membership_batches(rules), STRETCHES_DDL))
+    return ACCOUNT_MEMBERSHIPS.conform(clustered.mapInArrow(membership_batches(rules), STRETCHES.ddl))
 
 
 def holds_at(valid_from: Column, valid_to: Column, moment: datetime | Column) -> Column:

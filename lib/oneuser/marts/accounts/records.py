@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.reference import ACCOUNT_MEMBERS, ACCOUNT_PARENTS
 from oneuser.core.reasons import Reason
-from oneuser.marts.accounts.batches import PARENTS_DDL, parent_batches
+from oneuser.marts.accounts.batches import PARENTS, parent_batches
 from oneuser.marts.accounts.hierarchy import MAX_LEVELS
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ def refuse_unknown(records: DataFrame, accounts: DataFrame, columns: Sequence[st
 
 
 def judge_parents(records: DataFrame) -> DataFrame:
-    """Judge all declared parents together, in one task: rows of `PARENTS_DDL`, refused ones with a code."""
+    """Judge all declared parents together, in one task: rows of `PARENTS`, refused ones with a code."""
     declared = records.where(F.col("code").isNull()).select(*_PARENT).distinct()
-    return declared.repartition(1).mapInArrow(parent_batches, PARENTS_DDL)
+    return declared.repartition(1).mapInArrow(parent_batches, PARENTS.ddl)
 
 
 def refuse_parents(records: DataFrame, judged: DataFrame) -> DataFrame:

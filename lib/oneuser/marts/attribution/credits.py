@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY
-from oneuser.marts.attribution.paths import CREDITS_DDL, STEPS, credit_conversions
+from oneuser.marts.attribution.paths import CREDITS, STEPS, credit_conversions
 from oneuser.spark.clustering import cluster
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def build_credits(
     """
     steps = _touches_of_converting(touches, conversions, exclude_channels).unionByName(_conversion_steps(conversions))
     credit = partial(credit_conversions, rules=rules, lookback=lookback_days * _MICROSECONDS_PER_DAY)
-    credits_in_units = cluster(steps, "entity", "entity", "at", "is_conversion", "id").mapInArrow(credit, CREDITS_DDL)
+    credits_in_units = cluster(steps, "entity", "entity", "at", "is_conversion", "id").mapInArrow(credit, CREDITS.ddl)
     return ATTRIBUTION_CREDITS.conform(
         credits_in_units.select(
             "*",
@@ -72,14 +72,15 @@ def build_credits(
 def _conversion_steps(conversions: DataFrame) -> DataFrame:
     # each conversion of nobody is an entity of its own: together they would be one huge one
     alone = F.concat(F.lit("conversion "), F.hex("conversion_id"))
-    return conversions.select(
-        F.coalesce("user_id", alone).alias("entity"),
-        F.unix_micros("converted_at").alias("at"),
-        F.lit(True).alias("is_conversion"),
-        F.col("conversion_id").alias("id"),
-        F.lit(None).cast("string").alias("channel"),
-        *STEPS[5:],
+    steps = conversions.withColumns(
+        {
+            "entity": F.coalesce("user_id", alone),
+            "at": F.unix_micros("converted_at"),
+            "is_conversion": F.lit(True),
+            "id": F.col("conversion_id"),
+        }
     )
+    return STEPS.select(steps)
 
 
 def _touches_of_converting(touches: DataFrame, conversions: DataFrame, exclude_channels: Collection[str]) -> DataFrame:
@@ -87,15 +88,14 @@ def _touches_of_converting(touches: DataFrame, conversions: DataFrame, exclude_c
     if exclude_channels:
         kept = kept.where(~F.col("channel").isin(*sorted(exclude_channels)))
     converting = conversions.where(F.col("user_id").isNotNull()).select("user_id")
-    absent = [F.lit(None).cast("bigint" if name == "value_minor" else "string").alias(name) for name in STEPS[5:]]
-    return kept.join(converting, on="user_id", how="left_semi").select(
+    steps = kept.join(converting, on="user_id", how="left_semi").select(
         F.col("user_id").alias("entity"),
         F.unix_micros("touched_at").alias("at"),
         F.lit(False).alias("is_conversion"),
         F.col("touch_id").alias("id"),
         "channel",
-        *absent,
     )
+    return STEPS.select(steps)
 
 
 def build_summary(credits: DataFrame) -> DataFrame:  # noqa: A002 - the field's word

@@ -9,25 +9,48 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from oneuser.marts.attribution.models import WEIGHT_UNITS, ModelRules, credit_path
+from oneuser.spark.row_shapes import RowShape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    import pyarrow as pa
+
 UNATTRIBUTED = "(unattributed)"
 
-STEPS = (
-    "entity", "at", "is_conversion", "id", "channel", "conversion", "user_id", "account_id", "value_minor", "currency",
-)  # fmt: skip
-CREDITS_DDL = (
-    "conversion_id binary, conversion string, model string, position int, path_length int, touch_id binary, "
-    "channel string, user_id string, account_id string, touched_us bigint, converted_us bigint, weight_units bigint, "
-    "credit_minor bigint, currency string"
+STEPS = RowShape(
+    {
+        "entity": "string",
+        "at": "bigint",
+        "is_conversion": "boolean",
+        "id": "binary",
+        "channel": "string",
+        "conversion": "string",
+        "user_id": "string",
+        "account_id": "string",
+        "value_minor": "bigint",
+        "currency": "string",
+    }
 )
-_ARROW: dict[str, pa.DataType] = {"binary": pa.binary(), "string": pa.string(), "int": pa.int32(), "bigint": pa.int64()}
-_CREDITS = pa.schema([(name, _ARROW[dtype]) for name, dtype in (field.split() for field in CREDITS_DDL.split(", "))])
+CREDITS = RowShape(
+    {
+        "conversion_id": "binary",
+        "conversion": "string",
+        "model": "string",
+        "position": "int",
+        "path_length": "int",
+        "touch_id": "binary",
+        "channel": "string",
+        "user_id": "string",
+        "account_id": "string",
+        "touched_us": "bigint",
+        "converted_us": "bigint",
+        "weight_units": "bigint",
+        "credit_minor": "bigint",
+        "currency": "string",
+    }
+)
 _ROWS_PER_BATCH = 50_000
 
 
@@ -37,18 +60,18 @@ def credit_conversions(
     """Credit the conversions of one partition, which holds all rows of each of its entities.
 
     Args:
-        batches: Columns `STEPS`, ordered by entity, time (microseconds), touches before conversions, and id.
+        batches: Rows of the shape `STEPS`, ordered by entity, time (microseconds), touches before conversions, and id.
         rules: The models.
         lookback: Length of the window in microseconds; closed on both sides.
 
     Yields:
-        Columns of `CREDITS_DDL`; one `(unattributed)` row per model where no touch is in the window.
+        Rows of the shape `CREDITS`; one `(unattributed)` row per model where no touch is in the window.
     """
     path: deque[tuple[int, bytes, str]] = deque()
     entity = None
     rows: list[tuple[Any, ...]] = []
     for batch in batches:
-        columns = [batch.column(name).to_pylist() for name in STEPS]
+        columns = [batch.column(name).to_pylist() for name in STEPS.columns]
         for whose, at, is_conversion, row_id, channel, *facts in zip(*columns, strict=True):
             if whose != entity:
                 entity = whose
@@ -60,9 +83,9 @@ def credit_conversions(
                 path.popleft()
             rows.extend(_credit(row_id, at, facts, list(path), rules))
             if len(rows) >= _ROWS_PER_BATCH:
-                yield _batch(rows)
+                yield CREDITS.batch_of(rows)
                 rows = []
-    yield _batch(rows)
+    yield CREDITS.batch_of(rows)
 
 
 def _credit(
@@ -87,9 +110,3 @@ def _credit(
             conversion_id, conversion, model, place, n, touch_id, channel, user_id, account_id, touched, at,
             weight, credit, currency,
         )  # fmt: skip
-
-
-def _batch(rows: Sequence[tuple[Any, ...]]) -> pa.RecordBatch:
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(_CREDITS)
-    arrays = [pa.array(column, type=field.type) for column, field in zip(columns, _CREDITS, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=_CREDITS)
