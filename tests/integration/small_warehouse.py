@@ -48,6 +48,7 @@ VALUES = [
 OWNED: list[tuple[int, str, str, str]] = [(n, t, v, u) for n, t, v, u in VALUES if u is not None]
 COMPONENT = {ANN: 1, BOB: 4, CARLA: 6}
 CONTESTED = 3
+PRIORITY = {"user_id": 1, "email": 2, "anonymous_id": 9}
 LINKS = [(1, 2, 3), (2, 3, 7), (4, 5, 1), (3, 4, 2), (6, 8, 2), (7, 8, 4)]
 REFUSED = [("unique", 3, 4), ("over_shared", 2, 9), ("over_shared", 4, 9)]
 RECORDED = {"recorded_run": 1, "recorded_at": TUESDAY, "superseded_run": None, "superseded_at": None}
@@ -60,7 +61,7 @@ ROWS: dict[TableContract, list[dict[str, Any]]] = {
             "n_events": n,
         }
         for n, t, _, u in OWNED
-        for s in [{"user_id": 1, "email": 2, "anonymous_id": 9}[t]]
+        for s in [PRIORITY[t]]
     ],
     EDGES: [
         {
@@ -126,10 +127,12 @@ def build(spark: SparkSession, root: Path) -> Warehouse:
     components = [
         {
             "identifier_id": n, "component_id": COMPONENT[u], "id_type": t, "id_key": KEY,
-            "is_contested": n == CONTESTED, "is_cut_off": False, "first_seen_at": MONDAY, "first_message_key": KEY,
+            "priority": s, "is_known": s < 9, "is_contested": n == CONTESTED, "is_cut_off": False,
+            "first_seen_at": MONDAY, "first_message_key": KEY,
             "last_seen_at": TUESDAY, "n_events": n,
         }
         for n, t, _, u in OWNED
+        for s in [PRIORITY[t]]
     ]  # fmt: skip
     publish(warehouse, 1, ROWS | {IDENTIFIERS: identifiers, COMPONENTS: components})
     return warehouse

@@ -118,6 +118,8 @@ COMPONENTS = TableContract(
         Field("component_id", "bigint", "smallest identifier_id of its component"),
         Field("id_type", "string", "type of the identifier"),
         Field("id_key", "binary", "its keyed hash"),
+        Field("priority", "int", "priority of its type; 1 is strongest"),
+        Field("is_known", "boolean", "whether its type names a person"),
         Field("is_contested", "boolean", "whether an edge from it into another component was refused over it"),
         Field("is_cut_off", "boolean", "whether it is contested by a limit or by the size of a person"),
         Field(

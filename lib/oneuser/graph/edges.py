@@ -13,9 +13,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import EDGES
+from oneuser.graph.id_types import priority_of
 from oneuser.graph.linking_messages import OBSERVED
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from pyspark.sql import Column
 
 MANUAL = "manual"
@@ -153,14 +156,25 @@ def build_edges(*pairs: DataFrame) -> DataFrame:
     )
 
 
-def describe_vertices(eligible: DataFrame, edges: DataFrame | None, identifiers: DataFrame) -> DataFrame:
+def describe_vertices(
+    eligible: DataFrame,
+    edges: DataFrame | None,
+    identifiers: DataFrame,
+    *,
+    priorities: Mapping[str, int],
+    known_types: Collection[str],
+) -> DataFrame:
     """One row per identifier that is in the graph: when it was seen, in how many messages, with type and key.
+
+    What is declared of its type is looked up here, once: everything after reads the columns.
 
     Args:
         eligible: Rows of `eligible_identifiers`, without those that are over-shared.
         edges: Rows of `edges`, where some of their ends may be in no message: those are in the graph too, never seen.
             Null where every end is in one.
         identifiers: Rows of `identifiers`.
+        priorities: Priority by id type.
+        known_types: Id types that name a person.
 
     Returns:
         The columns of `components` but for label and flags.
@@ -179,6 +193,8 @@ def describe_vertices(eligible: DataFrame, edges: DataFrame | None, identifiers:
         "identifier_id",
         "id_type",
         "id_key",
+        priority_of(F.col("id_type"), priorities).alias("priority"),
+        F.col("id_type").isin(*sorted(known_types)).alias("is_known"),
         F.col("first.event_time").alias("first_seen_at"),
         F.col("first.message_key").alias("first_message_key"),
         "last_seen_at",

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from oneuser.graph.id_types import priority_of
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -68,8 +70,8 @@ def eligible_identifiers(
 
 
 def _typed(event_identifiers: DataFrame, priorities: Mapping[str, int]) -> DataFrame:
-    ranked = F.create_map(*[F.lit(item) for pair in sorted(priorities.items()) for item in pair])
-    return event_identifiers.where(F.col("id_type").isin(*priorities)).withColumn("priority", ranked[F.col("id_type")])
+    declared = event_identifiers.where(F.col("id_type").isin(*priorities))
+    return declared.withColumn("priority", priority_of(F.col("id_type"), priorities))
 
 
 def _without_blocked(rows: DataFrame, blocked: DataFrame | None) -> DataFrame:

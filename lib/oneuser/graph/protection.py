@@ -21,10 +21,9 @@ from oneuser.graph.linking_messages import OBSERVED
 from oneuser.spark.clustering import cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator
 
     import pyarrow as pa
-    from pyspark.sql import Column
 
     from oneuser.graph.bounded_sets import Bounds
 
@@ -126,8 +125,6 @@ def replay_components(
     broken: DataFrame,
     bounds: Bounds,
     *,
-    priorities: Mapping[str, int],
-    known_types: Collection[str],
     replay: Callable[[Iterator[pa.RecordBatch], Bounds], Iterator[pa.RecordBatch]],
 ) -> DataFrame:
     """Replay the edges of the broken candidate components in the admission order.
@@ -136,15 +133,12 @@ def replay_components(
         candidates: All candidate components.
         broken: `component_id` of those that break a bound.
         bounds: The bounds.
-        priorities: Priority by id type.
-        known_types: Id types that name a person.
         replay: `replay_rows.replay_batches`.
 
     Returns:
         Rows of the shape `replay_rows.DECISIONS`: a label for each identifier of the broken components, and the
         refused edges. Several tables are made from them: persist them.
     """
-    rank = _rank(F.col("id_type"), priorities)
     members = _with_class(candidates.vertices.join(broken, on="component_id", how="left_semi"), candidates.classes)
     vertex_rows = members.select(
         F.lit(shape.VERTEX_ROW).alias("row_kind"),
@@ -152,11 +146,11 @@ def replay_components(
         "identifier_id",
         "id_key",
         "id_type",
-        rank.alias("priority"),
-        F.col("id_type").isin(*sorted(known_types)).alias("is_known"),
+        "priority",
+        "is_known",
         "value_class",
     )
-    parts = [vertex_rows, _evidence_rows(candidates, broken, priorities)]
+    parts = [vertex_rows, _evidence_rows(candidates, broken)]
     if candidates.excluded is not None:
         parts.append(
             _inside_one(candidates.excluded, candidates.vertices)
@@ -172,15 +166,14 @@ def replay_components(
     return clustered.mapInArrow(replay_partition, shape.DECISIONS.ddl)
 
 
-def _evidence_rows(candidates: Candidates, broken: DataFrame, priorities: Mapping[str, int]) -> DataFrame:
+def _evidence_rows(candidates: Candidates, broken: DataFrame) -> DataFrame:
     """One row per pair of a broken component: all its sources together."""
-    types = candidates.vertices.select("identifier_id", "id_type")
+    strength = candidates.vertices.select("identifier_id", "priority")
     labelled = _with_component(candidates.edges, candidates.vertices).join(broken, on="component_id", how="left_semi")
     for end in ("src", "dst"):
-        labelled = labelled.join(
-            types.withColumnsRenamed({"identifier_id": end, "id_type": f"{end}_type"}), on=end, how="inner"
-        )
-    both = _rank(F.col("src_type"), priorities) + _rank(F.col("dst_type"), priorities)
+        of_end = strength.withColumnsRenamed({"identifier_id": end, "priority": f"{end}_priority"})
+        labelled = labelled.join(of_end, on=end, how="inner")
+    both = F.col("src_priority") + F.col("dst_priority")
     first = F.when(F.col("first_event_time").isNotNull(), F.struct("first_event_time", "first_message_key"))
     last = F.when(F.col("last_event_time").isNotNull(), F.struct("last_event_time", "last_message_key"))
     pairs = labelled.groupBy("component_id", "src", "dst").agg(
@@ -206,10 +199,6 @@ def _evidence_rows(candidates: Candidates, broken: DataFrame, priorities: Mappin
 def _with_component(edges: DataFrame, vertices: DataFrame) -> DataFrame:
     labels = vertices.select(F.col("identifier_id").alias("src"), "component_id")
     return edges.join(labels, on="src", how="inner")
-
-
-def _rank(id_type: Column, priorities: Mapping[str, int]) -> Column:
-    return F.create_map(*[F.lit(part) for pair in sorted(priorities.items()) for part in pair])[id_type]
 
 
 def judged_components(vertices: DataFrame, decided: DataFrame | None) -> DataFrame:

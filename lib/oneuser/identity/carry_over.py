@@ -20,7 +20,7 @@ from oneuser.identity.succession import Rules
 from oneuser.spark.clustering import cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     import pyarrow as pa
     from pyspark.sql import Column
@@ -38,8 +38,6 @@ def carry_over_user_ids(
     ledger: DataFrame,
     previous_map: DataFrame,
     *,
-    priorities: Mapping[str, int],
-    known_types: Collection[str],
     run_seq: int,
     survivor: Survivor,
     keys: Keys,
@@ -53,8 +51,6 @@ def carry_over_user_ids(
         components: Rows of `components`.
         ledger: Rows of `user_ids` before this run.
         previous_map: Rows of `identifier_map` of the last run.
-        priorities: Priority by id type.
-        known_types: Id types that name a person.
         run_seq: Sequence number of this run.
         survivor: `strongest` or `oldest`.
         keys: Deployment and minting secret; they travel inside the pickled function alone.
@@ -66,7 +62,7 @@ def carry_over_user_ids(
     Returns:
         Rows of the shape `carry_over_rows.DECISIONS`. Several tables are made from them: persist them.
     """
-    identifiers = _identifiers(components, priorities, known_types)
+    identifiers = _identifiers(components)
     if owners_over_time is not None:
         identifiers = identifiers.join(owners_over_time, on="identifier_id", how="left")
     if is_first_run and owners_over_time is None:
@@ -163,15 +159,14 @@ def _causes(caused: DataFrame, edges: DataFrame, previous_map: DataFrame | None)
     )
 
 
-def _identifiers(components: DataFrame, priorities: Mapping[str, int], known_types: Collection[str]) -> DataFrame:
+def _identifiers(components: DataFrame) -> DataFrame:
     """Member rows but for group and previous user."""
-    by_type = F.create_map(*[F.lit(part) for pair in sorted(priorities.items()) for part in pair])
     return components.select(
         F.lit(shape.MEMBER_ROW).alias("row_kind"),
         "component_id",
         "identifier_id",
-        F.col("id_type").isin(*sorted(known_types)).alias("is_known"),
-        by_type[F.col("id_type")].alias("priority"),
+        "is_known",
+        "priority",
         # what no message carries was seen after everything else
         F.coalesce("first_seen_at", F.to_timestamp(F.lit(NEVER_SEEN))).alias("first_seen_at"),
         F.coalesce("first_message_key", F.lit(b"")).alias("first_message_key"),

@@ -16,7 +16,7 @@ from oneuser.identity import claims_rows as shape
 from oneuser.spark.clustering import cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     import pyarrow as pa
     from pyspark.sql import DataFrame
@@ -34,30 +34,19 @@ _OWNED = (
 )
 
 
-def build_claims(
-    components: DataFrame, messages: DataFrame, *, priorities: Mapping[str, int], known_types: Collection[str]
-) -> DataFrame:
+def build_claims(components: DataFrame, messages: DataFrame) -> DataFrame:
     """What each contested identifier was observed with.
 
     Args:
         components: Rows of `components`.
         messages: Rows of `linking_messages`, at least those that carry a contested identifier.
-        priorities: Priority by id type.
-        known_types: Id types that name a person.
 
     Returns:
         Rows of the shape `claims_rows.ROWS`: one per contested identifier, message and other identifier; one with
         nulls for an identifier that no message carries with another. Over-shared identifiers are in no component and
         claim nothing.
     """
-    rank = F.create_map(*[F.lit(part) for pair in sorted(priorities.items()) for part in pair])[F.col("id_type")]
-    members = components.select(
-        "identifier_id",
-        "component_id",
-        rank.alias("priority"),
-        F.col("id_type").isin(*sorted(known_types)).alias("is_known"),
-        "is_contested",
-    )
+    members = components.select("identifier_id", "component_id", "priority", "is_known", "is_contested")
     contested = members.where("is_contested").drop("is_contested")
     observed = messages.select("message_key", "event_time", "members", F.explode("members.identifier_id").alias("mine"))
     mine = contested.select(F.col("identifier_id").alias("mine"))

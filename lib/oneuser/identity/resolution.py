@@ -14,31 +14,24 @@ from pyspark.sql import functions as F
 from oneuser.contracts.identity import DIM_USER, IDENTIFIER_MAP
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
     from datetime import datetime
 
     from pyspark.sql import Column, DataFrame
 
 
-def build_identifier_map(
-    components: DataFrame, owners: DataFrame, *, priorities: Mapping[str, int], known_types: Collection[str]
-) -> DataFrame:
+def build_identifier_map(components: DataFrame, owners: DataFrame) -> DataFrame:
     """Give each identifier the User ID of its component.
 
     Args:
         components: Rows of `components`.
         owners: `component_id`, `user_id`: one row per component.
-        priorities: Priority by id type.
-        known_types: Id types that name a person.
 
     Returns:
         Rows of `identifier_map`.
     """
-    strength = F.create_map(*[F.lit(x) for pair in sorted(priorities.items()) for x in pair])[F.col("id_type")]
-    mapped = components.join(owners.select("component_id", "user_id"), on="component_id", how="inner").select(
-        "*", strength.alias("strength"), F.col("id_type").isin(*known_types).alias("is_known")
-    )
-    return IDENTIFIER_MAP.conform(mapped)
+    mapped = components.join(owners.select("component_id", "user_id"), on="component_id", how="inner")
+    return IDENTIFIER_MAP.conform(mapped.withColumnRenamed("priority", "strength"))
 
 
 def resolve_events(

@@ -29,18 +29,22 @@ ASSERTED: list[tuple[int, int, str, int | None, int | None]] = [
     (4, 6, "event", 1, 1), (5, 6, "crm", None, None),
     (7, 8, "alias", 1, 1), (7, 9, "event", 2, 2),
 ]  # fmt: skip
+VERTICES = "identifier_id bigint, component_id bigint, id_type string, id_key binary, priority int, is_known boolean"
 
 
 def candidates(spark: SparkSession) -> Candidates:
     def moment(hour: int | None) -> tuple[datetime | None, bytes | None]:
         return (None, None) if hour is None else (MONDAY + timedelta(hours=hour), b"m")
 
-    vertices = [(number, component, id_type, bytes([number])) for number, component, id_type in PLACES]
+    vertices = [(n, component, t, bytes([n]), TYPES[t], t in KNOWN) for n, component, t in PLACES]
     edges = [
         (src, dst, source, 1, *moment(first), *moment(last), None, 1, 1) for src, dst, source, first, last in ASSERTED
     ]
     return Candidates(
-        spark.createDataFrame(vertices, "identifier_id bigint, component_id bigint, id_type string, id_key binary"),
+        spark.createDataFrame(
+            vertices,
+            "identifier_id bigint, component_id bigint, id_type string, id_key binary, priority int, is_known boolean",
+        ),
         spark.createDataFrame(edges, EDGES.schema),
         spark.createDataFrame([(7, 7), (8, 7)], "identifier_id bigint, value_class bigint"),
         spark.createDataFrame([(4, 5), (5, 9)], "src bigint, dst bigint"),
@@ -49,7 +53,7 @@ def candidates(spark: SparkSession) -> Candidates:
 
 def replayed(given: Candidates, limits: Bounds) -> DataFrame:
     broken = find_broken(given, limits)
-    return replay_components(given, broken, limits, priorities=TYPES, known_types=KNOWN, replay=replay_batches)
+    return replay_components(given, broken, limits, replay=replay_batches)
 
 
 def test_components_that_cannot_be_one_person_are_broken(spark: SparkSession) -> None:

@@ -37,7 +37,7 @@ def at(microseconds: int) -> datetime:
 def component_rows(spark: SparkSession, members: list[Member]) -> DataFrame:
     type_of = {priority: name for name, priority in PRIORITIES.items()}
     rows = [
-        (m.identifier_id, m.component_id, type_of[m.priority], m.key, bool(m.owners), False,
+        (m.identifier_id, m.component_id, type_of[m.priority], m.key, m.priority, m.is_known, bool(m.owners), False,
          at(m.first_seen[0]), m.first_seen[1], at(9), 1)
         for m in members
     ]  # fmt: skip
@@ -63,8 +63,6 @@ def carry_over(spark: SparkSession, world: World, members: list[Member], **more:
         component_rows(spark, members),
         ledger_rows(spark, world),
         map_rows(spark, world),
-        priorities=PRIORITIES,
-        known_types=KNOWN,
         run_seq=world.run_seq,
         survivor=world.survivor,
         keys=KEYS,

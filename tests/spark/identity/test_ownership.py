@@ -55,14 +55,17 @@ def observed(spark: SparkSession) -> DataFrame:
 
 
 def components(spark: SparkSession) -> DataFrame:
-    rows = [(n, c, t, bytes([n]), contested, False, at("m1"), b"m1", at("m9"), 1) for n, t, c, contested in PLACES]
+    rows = [
+        (n, c, t, bytes([n]), TYPES[t], t in KNOWN, contested, False, at("m1"), b"m1", at("m9"), 1)
+        for n, t, c, contested in PLACES
+    ]
     return spark.createDataFrame(rows, COMPONENTS.schema)
 
 
 def intervals(spark: SparkSession, policy: Any) -> DataFrame:
     eligible = eligible_identifiers(observed(spark), None, priorities=TYPES)
     messages = linking_messages(eligible, unique_priorities=[1])
-    claims = build_claims(components(spark), messages, priorities=TYPES, known_types=KNOWN)
+    claims = build_claims(components(spark), messages)
     return divide_claims(claims, policy=policy, divide=divide_batches)
 
 

@@ -31,7 +31,9 @@ def tables(spark: SparkSession) -> tuple[DataFrame, DataFrame, DataFrame, DataFr
     mapped = [
         (n, t, f"usr_{c}", STRENGTH[t], t != "device", False, False, MONDAY, MONDAY, n) for c, n, t in PLACES
     ]  # fmt: skip
-    placed = [(n, c, t, bytes([n]), False, False, MONDAY, b"k", MONDAY, n) for c, n, t in PLACES]
+    placed = [
+        (n, c, t, bytes([n]), STRENGTH[t], t != "device", False, False, MONDAY, b"k", MONDAY, n) for c, n, t in PLACES
+    ]
     edges = [(a, b, "event", 1, MONDAY, b"k", MONDAY, b"k", None, 1, 1) for a, b in PAIRS]
     observed = [
         (message.encode(), n, kind[n], 0, MONDAY, "event", len(numbers), 1)

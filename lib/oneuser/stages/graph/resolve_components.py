@@ -91,7 +91,11 @@ def _candidates(ctx: RunContext, gathered: Gathered) -> Candidates:
         one_task_max_edges=rules.one_task_max_edges,
     )
     vertices = describe_vertices(
-        gathered.eligible, gathered.edges if gathered.has_other_ends else None, ctx.read(IDENTIFIERS)
+        gathered.eligible,
+        gathered.edges if gathered.has_other_ends else None,
+        ctx.read(IDENTIFIERS),
+        priorities=gathered.values.priorities,
+        known_types=gathered.values.known_types,
     )
     alone = F.coalesce("component_id", "identifier_id").alias("component_id")
     labelled = vertices.join(labels, on="identifier_id", how="left").withColumn("component_id", alone)
@@ -112,8 +116,6 @@ def _protect(ctx: RunContext, gathered: Gathered, candidates: Candidates) -> tup
             candidates,
             broken,
             values.bounds,
-            priorities=values.priorities,
-            known_types=values.known_types,
             replay=replay_batches,
         )
     )

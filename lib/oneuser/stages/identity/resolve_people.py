@@ -57,9 +57,7 @@ def resolve_people(ctx: RunContext, components: DataFrame) -> ResolvedPeople:
     intervals = _divide_contested(ctx, components)
     decided = _decide(ctx, components, intervals)
     owners = decided_owners(decided)
-    identifier_map = ctx.checkpoint(
-        build_identifier_map(components, owners, priorities=values.priorities, known_types=values.known_types)
-    )
+    identifier_map = ctx.checkpoint(build_identifier_map(components, owners))
     ownership = build_ownership(identifier_map, intervals, owners)
     owned = ctx.checkpoint(
         resolve_events(
@@ -79,24 +77,20 @@ def _divide_contested(ctx: RunContext, components: DataFrame) -> DataFrame | Non
     contested = components.where("is_contested").select("identifier_id")
     if contested.isEmpty():
         return None
-    values = identity_values(ctx.config)
     rows = eligible(ctx)
     touched = rows.join(F.broadcast(contested), on="identifier_id", how="left_semi").select("message_key").distinct()
     messages = find_linking_messages(ctx, rows.join(touched, on="message_key", how="left_semi"))
-    claims = build_claims(components, messages, priorities=values.priorities, known_types=values.known_types)
+    claims = build_claims(components, messages)
     return ctx.checkpoint(divide_claims(claims, policy=ctx.config.identity.shared_device, divide=divide_batches))
 
 
 def _decide(ctx: RunContext, components: DataFrame, intervals: DataFrame | None) -> DataFrame:
     """The ledger's decisions about all components, kept for the several tables they fill."""
-    values = identity_values(ctx.config)
     return ctx.checkpoint(
         carry_over_user_ids(
             components,
             ctx.read(USER_IDS),
             ctx.read(IDENTIFIER_MAP),
-            priorities=values.priorities,
-            known_types=values.known_types,
             run_seq=ctx.run_seq,
             survivor=ctx.config.identity.survivor,
             keys=ctx.keys,
