@@ -13,8 +13,9 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from oneuser.config import Config, make_config
+from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.runs.run import run_pipeline
-from oneuser.simulation.lines import Block, Event, Linked, Manual, Named, Setting, Statement, Unlinked
+from oneuser.simulation.lines import Block, Event, Linked, Manual, Setting, Statement, Unlinked
 from oneuser.simulation.play import Played
 from oneuser.simulation.rulebook import DEPLOYMENT, KEY_FILE, Rulebook, load_rules
 from oneuser.simulation.statement_reader import line_of
@@ -33,7 +34,7 @@ MAPPING = {
     "consent": "consent",
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-Pair = tuple[Named, Named]
+Pair = tuple[NamedIdentifier, NamedIdentifier]
 
 
 class Job:
@@ -47,7 +48,7 @@ class Job:
             (root / folder).mkdir()
         (root / "key").write_text(KEY_FILE)
         self._rulebook = Rulebook(load_rules(None), file=None)
-        self._manual: dict[frozenset[Named], Manual] = {}
+        self._manual: dict[frozenset[NamedIdentifier], Manual] = {}
         self._links: dict[str, list[Linked]] = {}
 
     def run(self, number: int, statements: Sequence[Statement]) -> None:
@@ -121,7 +122,7 @@ class Job:
         return {"path": str(path), "format": "csv", **({"priority": priorities.pop()} if priorities else {})}
 
 
-def _cells(a: Named, b: Named) -> tuple[str, str, str, str]:
+def _cells(a: NamedIdentifier, b: NamedIdentifier) -> tuple[str, str, str, str]:
     return (a.id_type, a.value, b.id_type, b.value)
 
 
@@ -133,11 +134,11 @@ def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> 
 def apart(runs: Sequence[Sequence[Statement]], number: int) -> list[list[Statement]]:
     """The statements of a text with lines, times and values that no other text has, so that several go together."""
 
-    def own(named: Named) -> Named:
+    def own(named: NamedIdentifier) -> NamedIdentifier:
         if named.id_type == "phone":
-            return Named("phone", f"{named.value[:-2]}{number:02d}")
+            return NamedIdentifier("phone", f"{named.value[:-2]}{number:02d}")
         mark = "." if named.id_type == "email" else "-"
-        return Named(named.id_type, f"{number}{mark}{named.value}")
+        return NamedIdentifier(named.id_type, f"{number}{mark}{named.value}")
 
     def own_statement(statement: Statement) -> Statement:
         line = statement.line + 1000 * number

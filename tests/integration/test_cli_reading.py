@@ -44,6 +44,37 @@ def test_a_person_is_found_by_any_spelling_of_an_address(warehouse: OpenWarehous
     assert (found.user_id, found.status, found.account_id) == (small.ANN, "live", "acme")
 
 
+def test_an_identifier_or_a_user_id_is_looked_up_as_it_is_explained(root: Path, warehouse: OpenWarehouse) -> None:
+    by_parts = warehouse.lookup(type="email", value="ann@example.com")
+
+    for text in ("email:ann@example.com", "email: Ann@Example.com ", 'email:"ann@example.com"'):
+        assert warehouse.lookup(text) == by_parts
+        assert warehouse.explain(text).a == by_parts
+    assert warehouse.lookup(small.ANN) == warehouse.lookup(user_id=small.ANN)
+    assert main(["lookup", "email:ann@example.com", "--warehouse", str(root), "--json"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["lookup", "--type", "emial", "--value", "zed@example.com"], "did you mean email?"),
+        (["lookup", "emial:zed@example.com"], "did you mean email?"),
+        (["explain", "emial: zed@example.com"], "did you mean email?"),
+        (["lookup", "zed@example.com"], "expected TYPE: VALUE, such as email: ann@example.com"),
+        (["explain", "email:"], "email has no value"),
+        (["lookup"], "give one of TYPE:VALUE, a User ID, or a type and a value"),
+        (["lookup", "email:zed@example.com", "--user-id", small.ANN], "give one of TYPE:VALUE"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_told_without_its_value(
+    root: Path, capsys: pytest.CaptureFixture[str], asked: list[str], said: str
+) -> None:
+    assert main([*asked, "--warehouse", str(root)]) == 2
+    shown = capsys.readouterr()
+    assert said in " ".join((shown.out + shown.err).split())
+    assert "zed@example.com" not in shown.out + shown.err
+
+
 def test_identifiers_are_masked_but_for_the_one_asked_for(warehouse: OpenWarehouse) -> None:
     by_email = warehouse.lookup(type="email", value="ann@example.com")
     by_id = warehouse.lookup(user_id=small.ANN)

@@ -12,11 +12,12 @@ from oneuser.api.tables import OpenTables
 from oneuser.config import Config
 from oneuser.contracts import identity
 from oneuser.core.errors import ConfigError
+from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.core.log import ensure_logging
 from oneuser.events.spec import id_type_specs
 from oneuser.inspection.explain import Explainer
 from oneuser.inspection.explanation import Explanation
-from oneuser.inspection.lookup import Identity, find_identifier, find_user, resolve, values_of
+from oneuser.inspection.lookup import Identity, find_identifier, find_user, read_question, resolve, values_of
 from oneuser.inspection.reading import read_as_of, require_warehouse
 from oneuser.inspection.run_diff import RunDiff, compare_runs
 from oneuser.inspection.status import RUN_COLUMNS, Status, find_run, list_runs, read_status
@@ -94,6 +95,7 @@ class OpenWarehouse(OpenTables):
 
     def lookup(
         self,
+        thing: str | None = None,
         *,
         type: str | None = None,  # noqa: A002 - the word that people use for it
         value: str | None = None,
@@ -102,15 +104,14 @@ class OpenWarehouse(OpenTables):
     ) -> Identity:
         """The person behind an identifier, or behind a User ID, be it retired.
 
+        Say which as `explain` takes it, a User ID or `type: value`, or by name: `type` and `value`, or `user_id`.
+
         Identifiers in the answer are masked, but for the one that was asked for, unless `unmasked`.
         """
-        if user_id is not None and type is None and value is None:
-            return find_user(self.published, user_id, unmasked=unmasked)
-        if type is None or value is None or user_id is not None:
-            raise ConfigError.single("lookup", "give either a type and a value, or a User ID")
-        return find_identifier(
-            self.published, self._keys(), id_type=type, value=value, rules=self._rules().get(type), unmasked=unmasked
-        )
+        asked = _asked(thing, type, value, user_id)
+        if isinstance(asked, str):
+            return find_user(self.published, asked, unmasked=unmasked)
+        return find_identifier(self.published, self._keys(), named=asked, rules=self._rules(), unmasked=unmasked)
 
     @overload
     def resolve_user_id(self, ids: str, column: str = ...) -> str: ...
@@ -202,3 +203,15 @@ class OpenWarehouse(OpenTables):
 
     def _rules(self) -> dict[str, Any]:
         return id_type_specs(self.config.identity.id_types) if self.config else {}
+
+
+def _asked(thing: str | None, id_type: str | None, value: str | None, user_id: str | None) -> NamedIdentifier | str:
+    """The one thing that is asked about, be it said as a text or by its parts."""
+    match thing, id_type, value, user_id:
+        case str(text), None, None, None:
+            return read_question(text, verb="lookup")
+        case None, None, None, str(text):
+            return text
+        case None, str(name), str(text), None:
+            return NamedIdentifier(name, text)
+    raise ConfigError.single("lookup", "give one of TYPE:VALUE, a User ID, or a type and a value")

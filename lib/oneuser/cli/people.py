@@ -18,7 +18,7 @@ Unmasked = Annotated[bool, typer.Option("--unmasked", help="Show identifiers as 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module."""
-    examples = ["oneuser lookup --type email --value ann@example.com", "oneuser lookup --user-id usr_... --json"]
+    examples = ["oneuser lookup email:ann@example.com", "oneuser lookup usr_... --json"]
     verb(app, "lookup", examples=examples, reads=True)(lookup)
     examples = ["oneuser explain usr_...", "oneuser explain email:ann@example.com user_id:1042"]
     verb(app, "explain", examples=examples, reads=True)(explain)
@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def lookup(
     call: Call,
+    thing: Annotated[str | None, typer.Argument(help="A User ID, or an identifier as TYPE:VALUE.")] = None,
     id_type: Annotated[str | None, typer.Option("--type", help="Type of the identifier, such as email.")] = None,
     value: Annotated[str | None, typer.Option(help="The identifier.")] = None,
     user_id: Annotated[str | None, typer.Option(help="A User ID, be it retired.")] = None,
@@ -33,10 +34,10 @@ def lookup(
 ) -> None:
     """Find the person behind an identifier or a User ID."""
     warehouse = call.open()
-    found = warehouse.lookup(type=id_type, value=value, user_id=user_id, unmasked=unmasked)
+    found = warehouse.lookup(thing, type=id_type, value=value, user_id=user_id, unmasked=unmasked)
     if found.status == "unknown":
         raise OneUserError(
-            found=f"nobody has this {id_type}",
+            found=f"nobody has this {id_type or (thing or '').partition(':')[0].strip()}",
             expected="an identifier that an accepted message carried",
             where=f"{warehouse.warehouse.root}, run {warehouse.published.publication.run_seq}",
             next_step="check type and spelling; `oneuser status` says what readers see",

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from oneuser.core.suggestions import did_you_mean
+
 COLUMNS = ("action", "id_type_a", "id_value_a", "id_type_b", "id_value_b", "reason")
 ACTIONS = ("include", "exclude")
 _REQUIRED = COLUMNS[:-1]
@@ -92,7 +94,8 @@ def _wrong_cells(cells: dict[str, str], id_types: Collection[str]) -> Iterator[s
         yield f"action is none of {', '.join(ACTIONS)}"
     for name in ("id_type_a", "id_type_b"):
         if cells.get(name) and cells[name] not in id_types:
-            yield f"{name} is none of the types in identity.id_types: {', '.join(id_types)}"
+            hint = did_you_mean(cells[name], id_types)  # a known type: never the cell itself
+            yield f"{name} is none of the types in identity.id_types: {', '.join(id_types)}{hint}"
 
 
 def _bounded(problems: list[tuple[int, str]]) -> tuple[tuple[int, str], ...]:

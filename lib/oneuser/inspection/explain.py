@@ -9,7 +9,8 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import COMPONENTS, EDGES, REFUSED_EDGES
 from oneuser.contracts.identity import IDENTIFIER_MAP, LINEAGE
-from oneuser.core.errors import ConfigError, OneUserError
+from oneuser.core.errors import OneUserError
+from oneuser.core.identifier_text import write_identifier
 from oneuser.graph.chains import Evidence, Refusal, Step, between, find_chain
 from oneuser.inspection.explanation import (
     Change,
@@ -20,7 +21,7 @@ from oneuser.inspection.explanation import (
     verdict_on_one,
     verdict_on_two,
 )
-from oneuser.inspection.lookup import USER_ID, Identity, find_owner, find_user, identifier_id_of, values_of
+from oneuser.inspection.lookup import Identity, find_owner, find_user, identifier_id_of, read_question, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -168,16 +169,12 @@ class Explainer:
     # reading ------------------------------------------------------------------------------------------------------
 
     def _end(self, thing: str) -> _End:
-        if USER_ID.fullmatch(thing):
-            identity = find_user(self.published, thing, unmasked=self.unmasked)
+        asked = read_question(thing, verb="explain")
+        if isinstance(asked, str):
+            identity = find_user(self.published, asked, unmasked=self.unmasked)
             return _End(identity, [known.identifier_id for known in identity.identifiers], {})
-        id_type, colon, value = thing.partition(":")
-        if not colon or not value:
-            raise ConfigError.single(
-                "explain", "give a User ID or an identifier as TYPE:VALUE, such as email:ann@example.com"
-            )
-        rules = self.rules.get(id_type)
-        number, spelling = identifier_id_of(self.published, self.keys(), id_type=id_type, value=value, rules=rules)
+        id_type = asked.id_type
+        number, spelling = identifier_id_of(self.published, self.keys(), named=asked, rules=self.rules)
         if number is None:
             raise OneUserError(
                 found=f"no {id_type} like this in the published tables",
@@ -201,7 +198,7 @@ class Explainer:
         names = {}
         for number in numbers:
             id_type, value = values.get(number, ("?", None))
-            names[number] = f"{id_type}: {value or f'#{number}'}"
+            names[number] = write_identifier(id_type, value or f"#{number}")
         return names
 
 

@@ -16,6 +16,7 @@ from oneuser.contracts.graph import IDENTIFIERS
 from oneuser.contracts.identity import DIM_USER, IDENTIFIER_MAP, USER_IDS
 from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.core.errors import ConfigError
+from oneuser.core.identifier_text import Misread, NamedIdentifier, no_such_type, read_identifier
 from oneuser.core.keyed import identifier_hasher
 from oneuser.core.masking import mask_identifier
 from oneuser.events.normalise import NORMALISER_VERSIONS, make_normaliser
@@ -81,6 +82,20 @@ def resolve(user_ids: DataFrame, rows: DataFrame, column: str) -> DataFrame:
     return joined.withColumn("resolved_user_id", F.coalesce("resolved_user_id", F.lit("vacant")))
 
 
+def read_question(text: str, *, verb: str) -> NamedIdentifier | str:
+    """What somebody asks about: a User ID as it is, or an identifier, written `type: value` or `type:value`.
+
+    Raises:
+        ConfigError: where it is neither.
+    """
+    if USER_ID.fullmatch(text):
+        return text
+    try:
+        return read_identifier(text)
+    except Misread as misread:
+        raise ConfigError.single(verb, f"give a User ID, or an identifier: {misread}") from None
+
+
 def find_user(published: Published, user_id: str, *, unmasked: bool = False) -> Identity:
     """The person behind a User ID, retired or not.
 
@@ -101,13 +116,16 @@ def find_identifier(
     published: Published,
     keys: Keys,
     *,
-    id_type: str,
-    value: str,
-    rules: IdTypeSpec | None = None,
+    named: NamedIdentifier,
+    rules: Mapping[str, IdTypeSpec],
     unmasked: bool = False,
 ) -> Identity:
-    """The person who owns an identifier now."""
-    number, spelling = identifier_id_of(published, keys, id_type=id_type, value=value, rules=rules)
+    """The person who owns an identifier now.
+
+    Raises:
+        ConfigError: for a type that is neither declared nor stored.
+    """
+    number, spelling = identifier_id_of(published, keys, named=named, rules=rules)
     return Identity("unknown") if number is None else find_owner(published, number, spelling, unmasked=unmasked)
 
 
@@ -120,16 +138,28 @@ def find_owner(published: Published, number: int, spelling: str, *, unmasked: bo
 
 
 def identifier_id_of(
-    published: Published, keys: Keys, *, id_type: str, value: str, rules: IdTypeSpec | None
+    published: Published, keys: Keys, *, named: NamedIdentifier, rules: Mapping[str, IdTypeSpec]
 ) -> tuple[int | None, str]:
-    """The `identifier_id` of a value with the spelling that is stored; null where it was never seen."""
-    spellings = spellings_of(value, id_type, rules)
+    """The `identifier_id` of an identifier with the spelling that is stored; null where it was never seen.
+
+    Raises:
+        ConfigError: for a type that is neither declared nor stored. Only then are all stored types looked at.
+    """
+    id_type = named.id_type
+    spellings = spellings_of(named.value, id_type, rules.get(id_type))
     hash_value = identifier_hasher(keys, id_type)
     rows = [(id_type, bytearray(hash_value(text)), rank) for rank, text in enumerate(spellings)]
     wanted = published.warehouse.spark.createDataFrame(rows, _WANTED)
-    found = published.read(IDENTIFIERS).join(F.broadcast(wanted), on=["id_type", "id_key"], how="inner")
+    identifiers = published.read(IDENTIFIERS)
+    found = identifiers.join(F.broadcast(wanted), on=["id_type", "id_key"], how="inner")
     best = found.orderBy("rank", "identifier_id").select("identifier_id", "rank").first()
-    return (None, value) if best is None else (int(best["identifier_id"]), spellings[best["rank"]])
+    if best is not None:
+        return int(best["identifier_id"]), spellings[best["rank"]]
+    if id_type not in rules:
+        stored = {row["id_type"] for row in identifiers.select("id_type").distinct().collect()}
+        if id_type not in stored:
+            raise ConfigError.single("type", no_such_type(id_type, sorted(stored | rules.keys())))
+    return None, named.value
 
 
 def spellings_of(value: str, id_type: str, rules: IdTypeSpec | None) -> list[str]:

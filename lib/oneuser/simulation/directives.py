@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, Literal
 
 from oneuser.config.base import Place
+from oneuser.core.identifier_text import Misread, read_identifier, read_pair
 from oneuser.simulation.lines import (
     Block,
     Erase,
@@ -29,7 +30,6 @@ from oneuser.simulation.lines import (
     Unlinked,
     Unsuppress,
 )
-from oneuser.simulation.words import Misread, read_named, read_pair
 
 _WITH_REASON = re.compile(r"(.*?)\s*\(([^()]*)\)")
 _LINK = re.compile(r"([A-Za-z_]\w*)(?:\s+priority\s+(\d{1,9}))?\s*:\s*(.*)")
@@ -54,7 +54,7 @@ _LISTS = ("required_for_linking",)
 
 
 def _block(rest: str, line: int, *, is_on: bool) -> Block:
-    return Block(line, read_named(rest), is_on)
+    return Block(line, read_identifier(rest), is_on)
 
 
 def _manual(rest: str, line: int, *, action: Literal["include", "exclude"], is_on: bool) -> Manual:
@@ -82,11 +82,11 @@ def _unlink(rest: str, line: int) -> Unlinked:
 
 
 def _erase(rest: str, line: int) -> Erase:
-    return Erase(line, read_named(rest))
+    return Erase(line, read_identifier(rest))
 
 
 def _unsuppress(rest: str, line: int) -> Unsuppress:
-    return Unsuppress(line, read_named(rest))
+    return Unsuppress(line, read_identifier(rest))
 
 
 def _rule(rest: str, line: int) -> Setting:

@@ -7,14 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from oneuser.config.base import Place
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """An identifier as it is written."""
-
-    id_type: str
-    value: str = field(repr=False)
+from oneuser.core.identifier_text import NamedIdentifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +19,7 @@ class Event:
 
     line: int
     at: int
-    identifiers: tuple[Named, ...]
+    identifiers: tuple[NamedIdentifier, ...]
     consent: Mapping[str, bool] | None = None
     previous: str | None = field(default=None, repr=False)
 
@@ -36,7 +29,7 @@ class Block:
     """`block` and `unblock`: whether a value, or after `re:` a pattern, names nobody from now on."""
 
     line: int
-    named: Named
+    named: NamedIdentifier
     is_on: bool
 
 
@@ -46,8 +39,8 @@ class Manual:
 
     line: int
     action: Literal["include", "exclude"]
-    a: Named
-    b: Named
+    a: NamedIdentifier
+    b: NamedIdentifier
     reason: str
     is_on: bool
 
@@ -58,8 +51,8 @@ class Linked:
 
     line: int
     source: str
-    a: Named
-    b: Named
+    a: NamedIdentifier
+    b: NamedIdentifier
     priority: int | None
 
 
@@ -69,7 +62,7 @@ class Unlinked:
 
     line: int
     source: str
-    ends: tuple[Named, Named] | None
+    ends: tuple[NamedIdentifier, NamedIdentifier] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +70,7 @@ class Erase:
     """`erase`: the person behind an identifier is erased before this run."""
 
     line: int
-    named: Named
+    named: NamedIdentifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +78,7 @@ class Unsuppress:
     """`unsuppress`: messages with an erased person's identifier are accepted again."""
 
     line: int
-    named: Named
+    named: NamedIdentifier
 
 
 @dataclass(frozen=True, slots=True)

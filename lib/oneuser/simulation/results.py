@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from oneuser.core.identifier_text import write_identifier
 from oneuser.simulation.statement_reader import Note
 
 
@@ -16,7 +17,7 @@ class ShownIdentifier:
     value: str
 
     def __str__(self) -> str:
-        return f"{self.type}: {self.value}"
+        return write_identifier(self.type, self.value)
 
 
 @dataclass(frozen=True)

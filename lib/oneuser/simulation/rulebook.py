@@ -18,6 +18,7 @@ from oneuser.config.document import Document, apply_overrides, child_of, read_do
 from oneuser.config.load import checked, read_file, read_values
 from oneuser.config.rules import RuleSections
 from oneuser.core.errors import ConfigError, ConfigProblem
+from oneuser.core.identifier_text import no_such_type
 from oneuser.core.reasons import Reason
 from oneuser.events.identifiers import Identifier, IdentifierReader
 from oneuser.events.normalise import make_normaliser
@@ -196,8 +197,7 @@ class Rulebook:
 
 def unknown_type(id_type: str, known: Collection[str], line: int, file: str | None) -> ConfigProblem:
     """The problem of a type that nothing declares."""
-    message = f"no identifier type {id_type[:40]}: expected one of {', '.join(known)}; `rule` declares others"
-    return ConfigProblem("", message, file=file, line=line)
+    return ConfigProblem("", f"{no_such_type(id_type, known)}; `rule` declares others", file=file, line=line)
 
 
 def _readers(sections: RuleSections) -> dict[str, IdentifierReader]:

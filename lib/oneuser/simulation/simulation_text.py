@@ -15,12 +15,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 
 from oneuser.core.errors import ConfigError, ConfigProblem
+from oneuser.core.identifier_text import Misread, NamedIdentifier, read_identifier, split_outside, unquoted
+from oneuser.core.suggestions import did_you_mean
 from oneuser.simulation.directives import DIRECTIVES
-from oneuser.simulation.lines import Event, Named, Rollback, Statement
-from oneuser.simulation.words import Misread, read_named, split_outside, unquoted
+from oneuser.simulation.lines import Event, Rollback, Statement
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 NEW_ID_TYPE = "user_id"
@@ -88,9 +88,7 @@ def _read_line(line: str, number: int, latest: int) -> Statement:
             raise Misread("a rule holds for a whole run and has no time: expected no @ before it")
         return DIRECTIVES[word](line[len(word) :].strip(), number)
     if not _EVENT.match(line):
-        close = get_close_matches(word, [*DIRECTIVES, "alias"], n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise Misread(f"{_EXPECTED} {', '.join(DIRECTIVES)}{hint}")
+        raise Misread(f"{_EXPECTED} {', '.join(DIRECTIVES)}{did_you_mean(word, [*DIRECTIVES, 'alias'])}")
     when = latest + _MINUTE if at is None else at
     alias = _ALIAS.fullmatch(line)
     return _alias(alias[1], number, when) if alias else _event(line, number, when)
@@ -107,18 +105,18 @@ def _alias(line: str, number: int, at: int) -> Event:
     if len(ends) != 2 or not all(ends):  # noqa: PLR2004 - old and new
         raise Misread("expected `alias: OLD -> NEW`, the value before and the user_id after")
     identifiers, consent = _items(items)
-    return Event(number, at, (Named(NEW_ID_TYPE, ends[1]), *identifiers), consent, previous=ends[0])
+    return Event(number, at, (NamedIdentifier(NEW_ID_TYPE, ends[1]), *identifiers), consent, previous=ends[0])
 
 
-def _items(items: list[str]) -> tuple[tuple[Named, ...], dict[str, bool] | None]:
-    identifiers: list[Named] = []
+def _items(items: list[str]) -> tuple[tuple[NamedIdentifier, ...], dict[str, bool] | None]:
+    identifiers: list[NamedIdentifier] = []
     consent: dict[str, bool] | None = None
     for item in items:
         signals = _CONSENT.fullmatch(item)
         if signals:
             consent = (consent or {}) | dict(_signals(signals[1]))
         else:
-            identifiers.append(read_named(item))
+            identifiers.append(read_identifier(item, where="between commas"))
     return tuple(identifiers), consent
 
 

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from oneuser.core.errors import ConfigError, ConfigProblem
+from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.core.reasons import Reason
 from oneuser.events.capture import Link
 from oneuser.events.identifiers import Identifier
-from oneuser.simulation.lines import Event, Named
+from oneuser.simulation.lines import Event
 from oneuser.simulation.rulebook import Rulebook, unknown_type
 from oneuser.simulation.world import Message
 
@@ -65,7 +66,7 @@ class StatementReader:
             return Message(line_key(event.line), event.at, links, event.consent)
         return None
 
-    def identifier(self, named: Named, line: int) -> Identifier | None:
+    def identifier(self, named: NamedIdentifier, line: int) -> Identifier | None:
         """An identifier that a rule names; null where it cannot be one, which is a problem."""
         if not self._is_declared(named, line):
             return None
@@ -75,7 +76,7 @@ class StatementReader:
             return None
         return found
 
-    def pair(self, a: Named, b: Named, line: int) -> tuple[Identifier, Identifier] | None:
+    def pair(self, a: NamedIdentifier, b: NamedIdentifier, line: int) -> tuple[Identifier, Identifier] | None:
         """Two identifiers that a rule names."""
         one, other = self.identifier(a, line), self.identifier(b, line)
         if one is None or other is None:
@@ -110,11 +111,11 @@ class StatementReader:
             declared = self._rulebook.sections.identity.alias.previous_id_type
             for id_type, link in _PREVIOUS.items():
                 if declared in {"auto", id_type} and id_type in self._rulebook.id_types:
-                    found = self._observed(Named(id_type, event.previous), event.line)
+                    found = self._observed(NamedIdentifier(id_type, event.previous), event.line)
                     if found is not None:
                         yield Link(found, link if declared == "auto" else "previous")
 
-    def _observed(self, named: Named, line: int) -> Identifier | None:
+    def _observed(self, named: NamedIdentifier, line: int) -> Identifier | None:
         """An identifier that an event carries; null where its value is dropped, which is noted."""
         if not self._is_declared(named, line):
             return None
@@ -124,7 +125,7 @@ class StatementReader:
             return None
         return found
 
-    def _is_declared(self, named: Named, line: int) -> bool:
+    def _is_declared(self, named: NamedIdentifier, line: int) -> bool:
         is_declared = named.id_type in self._rulebook.id_types
         if not is_declared:
             self.problems.append(unknown_type(named.id_type, self._rulebook.id_types, line, self._file))
