@@ -15,8 +15,6 @@ from pyspark.sql import functions as F
 from oneuser.contracts.identity import LINEAGE, USER_IDS, USER_REDIRECTS
 from oneuser.identity import carry_over_rows as shape
 from oneuser.identity.carry_over_batches import SORTED_BY, decide_batches
-from oneuser.identity.minting import Mint
-from oneuser.identity.succession import Rules
 from oneuser.spark.clustering import cluster
 
 if TYPE_CHECKING:
@@ -25,8 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import Column
 
-    from oneuser.core.keyed import Keys
-    from oneuser.identity.ledger import Survivor
+    from oneuser.identity.succession import Rules
 
 # first seen of what no message carries: after everything, and within what counts of nanoseconds reach, in which other
 # readers than Spark hold a time
@@ -38,9 +35,7 @@ def carry_over_user_ids(
     ledger: DataFrame,
     previous_map: DataFrame,
     *,
-    run_seq: int,
-    survivor: Survivor,
-    keys: Keys,
+    rules: Rules,
     connect: Callable[[DataFrame], DataFrame],
     owners_over_time: DataFrame | None = None,
     is_first_run: bool = False,
@@ -51,9 +46,7 @@ def carry_over_user_ids(
         components: Rows of `components`.
         ledger: Rows of `user_ids` before this run.
         previous_map: Rows of `identifier_map` of the last run.
-        run_seq: Sequence number of this run.
-        survivor: `strongest` or `oldest`.
-        keys: Deployment and minting secret; they travel inside the pickled function alone.
+        rules: Mint and survivor; the secret travels inside the pickled function alone.
         connect: Engine for connected components of `src`, `dst`, yielding `identifier_id`, `component_id`.
         owners_over_time: `identifier_id`, `owners`: components that own a contested identifier over time, from which
             its home component follows; null where nothing is contested.
@@ -71,7 +64,6 @@ def carry_over_user_ids(
         rows = _rows_with_ledger(identifiers, ledger, previous_map, connect)
     order = [F.col(name).asc_nulls_first() if ascends else F.col(name).desc_nulls_last() for name, ascends in SORTED_BY]
     clustered = cluster(rows, "group_id", *order)
-    rules = Rules(Mint(keys.deployment, run_seq, keys.minting), survivor)
 
     def decide_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return decide_batches(batches, rules)

@@ -15,7 +15,6 @@ from oneuser.contracts.identity import DIM_USER, IDENTIFIER_MAP
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from datetime import datetime
 
     from pyspark.sql import Column, DataFrame
 
@@ -126,13 +125,12 @@ def _names_two_people(unique_priorities: Collection[int]) -> Column:
     return any_type & ~F.bool_or(F.col("link") == "alias")
 
 
-def build_dim_user(identifier_map: DataFrame, memberships: DataFrame, *, as_of: datetime) -> DataFrame:
+def build_dim_user(identifier_map: DataFrame, current_accounts: DataFrame) -> DataFrame:
     """One row per live User ID, with its identifiers counted by type and its present accounts.
 
     Args:
         identifier_map: Rows of `identifier_map`.
-        memberships: Rows of `account_memberships`.
-        as_of: What "present" means: the run's own time.
+        current_accounts: `user_id`, `account_id`, `account_ids`: one row per person who is a member of anything now.
 
     Returns:
         Rows of `dim_user`. `account_id` is the primary one of `account_ids`.
@@ -152,16 +150,7 @@ def build_dim_user(identifier_map: DataFrame, memberships: DataFrame, *, as_of: 
         F.sum("n").alias("n_identifiers"),
         F.map_from_entries(F.array_sort(F.collect_list(F.struct("id_type", "n")))).alias("identifiers_by_type"),
     )
-    has_begun = F.col("valid_from").isNull() | (F.col("valid_from") <= F.lit(as_of))
-    has_not_ended = F.col("valid_to").isNull() | (F.lit(as_of) < F.col("valid_to"))
-    present = (
-        memberships.where(has_begun & has_not_ended)
-        .groupBy("user_id")
-        .agg(
-            F.max(F.when(F.col("is_primary"), F.col("account_id"))).alias("account_id"),
-            F.array_sort(F.collect_set("account_id")).alias("present_ids"),
-        )
-    )
+    present = current_accounts.withColumnRenamed("account_ids", "present_ids")
     described = people.join(present, on="user_id", how="left")
     nowhere = F.array().cast("array<string>")
     return DIM_USER.conform(described.withColumn("account_ids", F.coalesce("present_ids", nowhere)))

@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from oneuser.graph.bounded_sets import Bounds, Vertex
+from oneuser.graph.bounded_sets import Vertex
 from oneuser.graph.replay import Evidence, breaks_bounds, contested, cut_off, replay
 from oneuser.simulation.connect import connect
 from oneuser.simulation.message_readings import Reading, alias_pairs, star_pairs
@@ -112,12 +112,7 @@ def admit(vertices: Mapping[int, Vertex], pairings: Pairings, excluded: frozense
     """
     refusals = [_refused(pair, "exclude", pairings) for pair in pairings if pair in excluded]
     allowed = {pair: pairing for pair, pairing in pairings.items() if pair not in excluded}
-    bounds = Bounds(
-        unique=rules.unique_types,
-        limits={name: r.limit for name, r in rules.id_types.items() if r.limit is not None},
-        max_identifiers=rules.max_identifiers,
-        conflict=rules.conflict,
-    )
+    bounds = rules.bounds
     components: dict[int, int] = {}
     is_contested: set[int] = set()
     is_cut_off: set[int] = set()

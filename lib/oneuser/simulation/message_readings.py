@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oneuser.simulation.connect import connect
-from oneuser.simulation.world import OBSERVED, Message, Pair, Rules, TypeRules, World
+from oneuser.simulation.world import OBSERVED, Message, Pair, Rules, World
+from oneuser.stages.identity_rules import TypeRules
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

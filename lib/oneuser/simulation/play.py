@@ -94,7 +94,7 @@ class _Deployment:
         self._messages += [message for message in arrived if message is not None]
         sections = self._rulebook.sections
         world = self._world()
-        rules = declared_rules(sections.identity, sections.consent, KEYS)
+        rules = declared_rules(sections, KEYS)
         self._last = resolve(world, self._state, rules, self._run_seq)
         self._state = self._last.state
         return Played(self._last, world, sections, (*erased, *self._last.lineage), tuple(reader.notes))

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 from oneuser.graph.bounded_sets import Vertex
 from oneuser.identity import claims
 from oneuser.identity.ledger import Member
-from oneuser.identity.minting import Mint
-from oneuser.identity.succession import Rules as LedgerRules
 from oneuser.simulation.connect import decide_by_group
 from oneuser.simulation.edge_admission import (
     Admission,
@@ -182,8 +180,8 @@ def _decide(
         )
         for number, vertex in graph.vertices.items()
     ]
-    mint = Mint(rules.deployment, run_seq, rules.minting)
-    return decide_by_group(members, state.ledger.values(), LedgerRules(mint, rules.survivor))
+    how = rules.carry_over_rules(rules.deployment, rules.minting, run_seq)
+    return decide_by_group(members, state.ledger.values(), how)
 
 
 def _kinds(graph: _Graph) -> dict[int, Kind]:

@@ -27,6 +27,7 @@ from oneuser.privacy.keys import read_keys
 from oneuser.simulation.lines import Block, Setting
 from oneuser.simulation.world import ManualRule
 from oneuser.stages.graph.manual_pairs import normalised_rules
+from oneuser.stages.identity_rules import blocked_patterns, blocked_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,9 +152,9 @@ class Rulebook:
 
     def blocked_among(self, identifiers: Iterable[Identifier]) -> frozenset[Identifier]:
         """Those whose value is blocked."""
-        rules, specs = self.sections.identity.id_types, id_type_specs(self.sections.identity.id_types)
-        exact = {name: _forms(r.blocked_values, make_normaliser(specs[name])) for name, r in rules.items()}
-        patterns = {name: [re.compile(text) for text in r.blocked_patterns] for name, r in rules.items()}
+        id_types = self.sections.identity.id_types
+        exact = blocked_values(id_types)
+        patterns = {name: list(map(re.compile, texts)) for name, texts in blocked_patterns(id_types).items()}
         return frozenset(
             found
             for found in identifiers
@@ -205,8 +206,3 @@ def _readers(sections: RuleSections) -> dict[str, IdentifierReader]:
         name: IdentifierReader(spec, KEYS, is_table=False)
         for name, spec in id_type_specs(sections.identity.id_types).items()
     }
-
-
-def _forms(values: Iterable[str], normalise: Any) -> frozenset[str]:
-    forms = (normalise(value) for value in values)
-    return frozenset(form for form in forms if form is not None)

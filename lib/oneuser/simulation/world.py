@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Literal
 
 from oneuser.events.identifiers import Identifier
+from oneuser.stages.identity_rules import IdentityValues, identity_values
 
 if TYPE_CHECKING:
-    from oneuser.config import ConsentRules, IdentityRules
+    from oneuser.config.rules import RuleSections
     from oneuser.core.keyed import Keys
     from oneuser.events.capture import Link
     from oneuser.identity.claims import Interval
-    from oneuser.identity.ledger import LineageRow, Moment, Survivor, UserId
+    from oneuser.identity.ledger import LineageRow, Moment, UserId
 
 OBSERVED = ("event", "alias")
 Pair = tuple[int, int]  # identifier_ids, the smaller first
@@ -77,53 +78,19 @@ class World:
     blocked: frozenset[Identifier] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class TypeRules:
-    """The rules of one identifier type, as the configuration declares them."""
-
-    priority: int
-    is_known: bool
-    is_unique: bool = False
-    limit: int | None = None
-    max_persons_per_value: int | None = None
-
-
 @dataclass(frozen=True)
-class Rules:
-    """How identifiers become people."""
+class Rules(IdentityValues):
+    """How identifiers become people, and what their User IDs are made from."""
 
-    id_types: Mapping[str, TypeRules]
-    survivor: Survivor = "strongest"
-    conflict: Literal["latest", "earliest"] = "latest"
-    shared_device: Literal["time_sliced", "last_owner", "quarantine"] = "time_sliced"
-    max_identifiers: int = 1000
-    may_join_unique: bool = True
-    required_purposes: tuple[str, ...] = ()
     deployment: str = "simulate"
     minting: bytes = field(default=b"made-up secret", repr=False)
 
-    @property
-    def unique_types(self) -> frozenset[str]:
-        """Types of which a person has one value at most."""
-        return frozenset(name for name, rules in self.id_types.items() if rules.is_unique)
 
-
-def declared_rules(identity: IdentityRules, consent: ConsentRules, keys: Keys) -> Rules:
+def declared_rules(sections: RuleSections, keys: Keys) -> Rules:
     """The rules of a configuration."""
-    return Rules(
-        id_types={
-            name: TypeRules(r.priority, r.known, r.unique, r.limit, r.max_persons_per_value)
-            for name, r in identity.id_types.items()
-        },
-        survivor=identity.survivor,
-        conflict=identity.conflict,
-        shared_device=identity.shared_device,
-        max_identifiers=identity.max_identifiers_per_user,
-        may_join_unique=identity.alias.may_join_unique,
-        required_purposes=tuple(consent.required_for_linking),
-        deployment=keys.deployment,
-        minting=keys.minting,
-    )
+    values = identity_values(sections)
+    declared = {part.name: getattr(values, part.name) for part in fields(values)}
+    return Rules(**declared, deployment=keys.deployment, minting=keys.minting)
 
 
 @dataclass(frozen=True)

@@ -63,9 +63,7 @@ def carry_over(spark: SparkSession, world: World, members: list[Member], **more:
         component_rows(spark, members),
         ledger_rows(spark, world),
         map_rows(spark, world),
-        run_seq=world.run_seq,
-        survivor=world.survivor,
-        keys=KEYS,
+        rules=world.rules(),
         connect=connect_in_one_task,
         **more,
     )

@@ -9,7 +9,12 @@ from pyspark.sql import DataFrame, SparkSession
 from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, IDENTIFIER_MAP
 from oneuser.identity.resolution import build_dim_user
 from oneuser.marts.accounts.accounts import build_dim_account
-from oneuser.marts.accounts.memberships import add_account_at, build_account_memberships, resolve_statements
+from oneuser.marts.accounts.memberships import (
+    add_account_at,
+    build_account_memberships,
+    current_accounts,
+    resolve_statements,
+)
 from oneuser.marts.accounts.statements import state_domains, state_members, state_mentions, state_messages
 from oneuser.marts.accounts.timeline import MembershipRules
 
@@ -238,7 +243,7 @@ def test_a_person_has_one_primary_account_now_and_all_are_listed(spark: SparkSes
     memberships = spark.createDataFrame(stretches, ACCOUNT_MEMBERSHIPS.schema)
 
     def present(as_of: datetime) -> dict[str, tuple[str | None, list[str]]]:
-        rows = build_dim_user(people, memberships, as_of=as_of).collect()
+        rows = build_dim_user(people, current_accounts(memberships, as_of=as_of)).collect()
         return {row.user_id: (row.account_id, row.account_ids) for row in rows}
 
     assert present(at(5)) == {"ann": ("b", ["a", "b"]), "bob": (None, []), "eve": (None, [])}

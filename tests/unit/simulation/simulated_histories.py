@@ -16,10 +16,10 @@ from oneuser.simulation.world import (
     Message,
     Resolution,
     State,
-    TypeRules,
     World,
 )
 from oneuser.simulation.world import Rules as SimulatedRules
+from oneuser.stages.identity_rules import TypeRules
 from tests.oracle import history as plain
 from tests.oracle.evidence import NEVER_FIRST
 from tests.oracle.people import BEGINNING, Deployment, Outcome

@@ -17,9 +17,9 @@ from oneuser.simulation.world import (
     Resolution,
     Rules,
     State,
-    TypeRules,
     World,
 )
+from oneuser.stages.identity_rules import TypeRules
 
 RULES = Rules(
     {

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.identity import ACCOUNT_ROLLUP, DIM_ACCOUNT
 from oneuser.marts.accounts.batches import ANCESTORS, ancestor_batches
-from oneuser.marts.accounts.memberships import holds_at
+from oneuser.marts.accounts.memberships import current_memberships, holds_at
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -85,7 +85,7 @@ def build_dim_account(
         F.count_if("is_member").alias("n_users"),
     )
     # at any time a person has one row at most for an account
-    now = memberships.where(holds_at(F.col("valid_from"), F.col("valid_to"), as_of))
+    now = current_memberships(memberships, as_of=as_of)
     current = now.groupBy("account_id").agg(F.count("user_id").alias("n_current_users"))
     accounts = counted.join(current, on="account_id", how="left")
     if profiles is None:

@@ -80,6 +80,27 @@ def holds_at(valid_from: Column, valid_to: Column, moment: datetime | Column) ->
     return (valid_from.isNull() | (valid_from <= moment)) & (valid_to.isNull() | (moment < valid_to))
 
 
+def current_memberships(memberships: DataFrame, *, as_of: datetime) -> DataFrame:
+    """The rows of `account_memberships` that hold at a time: who is a member of what then."""
+    return memberships.where(holds_at(F.col("valid_from"), F.col("valid_to"), as_of))
+
+
+def current_accounts(memberships: DataFrame, *, as_of: datetime) -> DataFrame:
+    """One row per person who is a member of anything at a time.
+
+    Returns:
+        `user_id`, `account_id` (the primary one), `account_ids` (all of them, in order).
+    """
+    return (
+        current_memberships(memberships, as_of=as_of)
+        .groupBy("user_id")
+        .agg(
+            F.max(F.when(F.col("is_primary"), F.col("account_id"))).alias("account_id"),
+            F.array_sort(F.collect_set("account_id")).alias("account_ids"),
+        )
+    )
+
+
 def add_account_at(
     rows: DataFrame, memberships: DataFrame, *, user: str = "user_id", at: str = "event_time", own: str | None = None
 ) -> DataFrame:

@@ -14,8 +14,6 @@ from pyspark.sql import functions as F
 from oneuser.contracts.graph import EVENT_IDENTIFIERS, IDENTIFIERS
 from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES
 from oneuser.contracts.reference import LINKS
-from oneuser.events.normalise import make_normaliser
-from oneuser.events.spec import id_type_specs
 from oneuser.graph.blocked import find_blocked
 from oneuser.graph.components import connect_in_one_task
 from oneuser.graph.edges import build_edges, find_pairs, included_pairs, link_pairs, touching
@@ -30,14 +28,13 @@ from oneuser.graph.over_shared import count_persons_per_value
 from oneuser.graph.protection import find_renames
 from oneuser.privacy.consent import find_consenting
 from oneuser.stages.graph.manual_rule_rows import manual_rule_rows
-from oneuser.stages.identity_rules import IdentityValues, identity_values
+from oneuser.stages.identity_rules import IdentityValues, blocked_patterns, blocked_values, identity_values
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from pyspark.sql import DataFrame
 
-    from oneuser.events.spec import IdTypeSpec
     from oneuser.stages.context import RunContext
 
 
@@ -78,7 +75,7 @@ def gather_pairs(ctx: RunContext) -> Gathered:
     manual = manual_rule_rows(ctx)
     excluded = None if manual is None else manual.where("action = 'exclude'").select("src", "dst")
     classes = None
-    if has_aliases and values.unique_priorities and values.aliases_join:
+    if has_aliases and values.unique_priorities and values.may_join_unique:
         renames = find_renames(messages, excluded, unique_priorities=values.unique_priorities)
         classes = ctx.checkpoint(connect_in_one_task(renames).withColumnRenamed("component_id", "value_class"))
     over_shared = _find_over_shared(ctx, messages, classes, values)
@@ -132,7 +129,7 @@ def _eligible(ctx: RunContext, blocked_ids: DataFrame | None) -> DataFrame:
 def find_linking_messages(ctx: RunContext, rows: DataFrame) -> DataFrame:
     """Linking messages among eligible rows, be they all or those of some messages."""
     values = identity_values(ctx.config)
-    purposes = ctx.config.consent.required_for_linking
+    purposes = values.required_purposes
     may_link = None
     if purposes:
         everyone = eligible(ctx)
@@ -143,19 +140,10 @@ def find_linking_messages(ctx: RunContext, rows: DataFrame) -> DataFrame:
 def blocked(ctx: RunContext) -> DataFrame | None:
     """One row per identifier that the configuration blocks; null where it blocks none."""
     rules = ctx.config.identity.id_types
-    specs = id_type_specs(rules)
-    exact = {name: _normalised(r.blocked_values, specs[name]) for name, r in rules.items() if r.blocked_values}
-    patterns = {name: r.blocked_patterns for name, r in rules.items() if r.blocked_patterns}
+    exact, patterns = blocked_values(rules), blocked_patterns(rules)
     if not exact and not patterns:
         return None
     return ctx.checkpoint(find_blocked(ctx.read(IDENTIFIER_VALUES), exact=exact, patterns=patterns))
-
-
-def _normalised(values: Collection[str], spec: IdTypeSpec) -> frozenset[str]:
-    """Blocked values in the form that values of the type are brought to; one that cannot be one blocks nothing."""
-    normalise = make_normaliser(spec)
-    forms = (normalise(value) for value in values)
-    return frozenset(form for form in forms if form is not None)
 
 
 def _has_aliases(ctx: RunContext) -> bool:

@@ -19,7 +19,12 @@ from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.contracts.reference import ACCOUNT_MEMBERS, ACCOUNT_PARENTS, ACCOUNT_PROFILES
 from oneuser.marts.accounts.accounts import build_account_rollup, build_dim_account, list_accounts
 from oneuser.marts.accounts.domains import find_domain_accounts
-from oneuser.marts.accounts.memberships import add_account_at, build_account_memberships, resolve_statements
+from oneuser.marts.accounts.memberships import (
+    add_account_at,
+    build_account_memberships,
+    current_accounts,
+    resolve_statements,
+)
 from oneuser.marts.accounts.statements import state_domains, state_members, state_mentions, state_messages
 from oneuser.marts.accounts.timeline import MembershipRules
 from oneuser.stages.ingest.account_files import excluded, free_mail
@@ -37,11 +42,11 @@ class ResolvedAccounts:
     """Everything about accounts that the identity stage writes.
 
     Attributes:
-        memberships: Rows of `account_memberships`, kept, for `dim_user`.
+        current: Whose member each person is at the run's own time, as `current_accounts` gives it.
         writes: All tables of it, to be written together with the stage's others.
     """
 
-    memberships: DataFrame
+    current: DataFrame
     writes: Sequence[tuple[TableContract, DataFrame, Mode]]
 
 
@@ -72,7 +77,7 @@ def resolve_accounts(ctx: RunContext, owned: DataFrame, identifier_map: DataFram
     elif ACCOUNT_ROLLUP.name in ctx.tables and not ctx.read(ACCOUNT_ROLLUP).isEmpty():
         # there were parents, and now there are none
         writes.append((ACCOUNT_ROLLUP, ACCOUNT_ROLLUP.empty(ctx.spark), "replace"))
-    return ResolvedAccounts(memberships, writes)
+    return ResolvedAccounts(current_accounts(memberships, as_of=ctx.as_of), writes)
 
 
 def _memberships(ctx: RunContext, owned: DataFrame, identifier_map: DataFrame) -> DataFrame:

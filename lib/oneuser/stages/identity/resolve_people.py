@@ -81,7 +81,9 @@ def _divide_contested(ctx: RunContext, components: DataFrame) -> DataFrame | Non
     touched = rows.join(F.broadcast(contested), on="identifier_id", how="left_semi").select("message_key").distinct()
     messages = find_linking_messages(ctx, rows.join(touched, on="message_key", how="left_semi"))
     claims = build_claims(components, messages)
-    return ctx.checkpoint(divide_claims(claims, policy=ctx.config.identity.shared_device, divide=divide_batches))
+    return ctx.checkpoint(
+        divide_claims(claims, policy=identity_values(ctx.config).shared_device, divide=divide_batches)
+    )
 
 
 def _decide(ctx: RunContext, components: DataFrame, intervals: DataFrame | None) -> DataFrame:
@@ -91,9 +93,7 @@ def _decide(ctx: RunContext, components: DataFrame, intervals: DataFrame | None)
             components,
             ctx.read(USER_IDS),
             ctx.read(IDENTIFIER_MAP),
-            run_seq=ctx.run_seq,
-            survivor=ctx.config.identity.survivor,
-            keys=ctx.keys,
+            rules=identity_values(ctx.config).carry_over_rules(ctx.keys.deployment, ctx.keys.minting, ctx.run_seq),
             connect=connect_in_one_task,
             owners_over_time=None if intervals is None else find_owners_over_time(intervals),
             is_first_run=USER_IDS.name not in ctx.tables,

@@ -62,7 +62,7 @@ def identity(ctx: RunContext) -> None:
             (LINEAGE, decided_lineage(people.decided, ctx.read(EDGES), before[IDENTIFIER_MAP.name]), "append"),
             (USER_REDIRECTS, decided_redirects(people.user_ids), "replace"),
             *accounts.writes,
-            (DIM_USER, build_dim_user(people.identifier_map, accounts.memberships, as_of=ctx.as_of), "replace"),
+            (DIM_USER, build_dim_user(people.identifier_map, accounts.current), "replace"),
         ]
     )
     _count(ctx, before, owned)
