@@ -11,7 +11,7 @@ import numpy as np
 from oneuser.demo.poison import DAMAGED, MAX_OVERSIZE, ODD, Poison, Sample
 
 if TYPE_CHECKING:
-    from oneuser.demo.lines import Line
+    from oneuser.demo.message_lines import Line
     from oneuser.demo.times import Clock
 
 _MILLIS = 1000

@@ -18,7 +18,7 @@ import orjson
 
 from oneuser.core.errors import OneUserError
 from oneuser.demo.delivery import Delivery, Quota
-from oneuser.demo.lines import LineWriter, Tally
+from oneuser.demo.message_lines import LineWriter, Tally
 from oneuser.demo.names import name_all
 from oneuser.demo.poison import POISONS
 from oneuser.demo.times import Clock
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from oneuser.demo.names import Names
-    from oneuser.demo.people import People
+    from oneuser.demo.population import People
     from oneuser.demo.visits import Visits
 
 MIN_EVENTS = 1_000

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from oneuser.demo import visits as v
-from oneuser.demo.people import MEMBER
+from oneuser.demo.population import MEMBER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from oneuser.demo.names import Names
-    from oneuser.demo.people import People
+    from oneuser.demo.population import People
 
 HEADER = ("id_type", "id_value", "person", "kind")
 OWN, UNLINKED, SHARED, PLACEHOLDER = "own", "unlinked", "shared", "placeholder"

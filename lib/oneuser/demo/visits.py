@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from oneuser.demo.channels import EMAIL_ORIGINS, ORIGINS
-from oneuser.demo.people import ANONYMOUS, DEVICES_PER_PERSON, MEMBER, NEVER, SUBSCRIBER, People, draw_people
+from oneuser.demo.population import ANONYMOUS, DEVICES_PER_PERSON, MEMBER, NEVER, SUBSCRIBER, People, draw_people
 from oneuser.demo.vocabulary import DEVICES
 
 if TYPE_CHECKING:
