@@ -11,7 +11,7 @@ import typer
 
 from oneuser.cli.doctor import examine
 from oneuser.cli.verbs import STARTER, Call, verb
-from oneuser.core.errors import ConfigError, ConfigProblem, EnvironmentProblem
+from oneuser.core.errors import ConfigError, EnvironmentProblem
 
 if TYPE_CHECKING:
     from oneuser.config import Config
@@ -54,6 +54,7 @@ def init(call: Call, to: Annotated[Path, typer.Option(help="The file to write.")
 
 def validate(call: Call) -> None:
     """Check the configuration and that everything it reads is there. Starts no Spark; names every mistake at once."""
+    from oneuser.config.load import read_file
     from oneuser.stages.graph.manual_pairs import check_manual_rules
 
     config = call.config
@@ -62,12 +63,10 @@ def validate(call: Call) -> None:
     paths |= {("links", name): table.path for name, table in config.links.items()}
     paths |= {("accounts.files", name): file.path for name, file in config.accounts.files.declared.items()}
     inputs = {place: find_inputs(path) for place, path in paths.items()}
-    missing = [
-        ConfigProblem(f"{section}.{name}.path", f"no file matches {paths[section, name]}", code="config.value")
-        for (section, name), files in inputs.items()
-        if files is not None and not files
-    ]
-    if missing:
+    without = [(*section.split("."), name, "path") for (section, name), files in inputs.items() if files == []]
+    if without:
+        written = read_file(call.find_config(), call.overrides)
+        missing = [written.problem(place, f"no file matches {written.value_at(place)}") for place in without]
         raise ConfigError(
             missing, next_step="put the files there or mend the path; relative paths start at this folder"
         )
@@ -79,8 +78,13 @@ def validate(call: Call) -> None:
     call.output.document({"config": call.find_config(), "valid": True, **document})
     call.output.text(f"{call.find_config()} is valid")
     for (section, name), count in counts.items():
-        found = "not looked at: the path is not a local one" if count is None else f"{count:,} files"
-        call.output.text(f"  {_INPUTS[section]} {name}: {found}")
+        call.output.text(f"  {_INPUTS[section]} {name}: {_count_in_words(count)}")
+
+
+def _count_in_words(count: int | None) -> str:
+    if count is None:
+        return "not looked at: the path is not a local one"
+    return "1 file" if count == 1 else f"{count:,} files"
 
 
 def find_inputs(path: str) -> list[str] | None:

@@ -19,6 +19,21 @@ from oneuser.core.errors import ConfigProblem
 
 _MAX_DEPTH = 50
 _PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+# what the parser's words come from
+_SYNTAX = {
+    "expected <block end>": "is the line indented like those beside it?",
+    "but got '<stream end>'": "is the bracket closed?",
+    "expected ',' or": "is the bracket closed in the line before, and a comma between the parts?",
+    "end of stream": "is the quote closed?",
+    "mapping values are not allowed": (
+        "is it indented like the lines beside it, with a space after each key's `:` and a value with a `:` in quotes?"
+    ),
+    "could not find expected ':'": "is there a `:` and a space after the key?",
+    "found character '\\t'": "indent by spaces",
+    "found character": "put a value that begins with this character into quotes",
+    "undefined alias": "put a value that begins with * into quotes",
+    "expected the node content": "put a value that begins with this character into quotes",
+}
 # keys of these mappings have dots of their own: what follows is one key
 _DOTTED = (("spark", "conf"),)
 
@@ -196,7 +211,10 @@ def _set(document: Document, parts: list[str], value: Any, option: str) -> None:
 
 def _syntax(problem: YAMLError, file: str) -> ConfigProblem:
     """The parser's complaint without its excerpt of the file, which may show anything."""
-    mark = getattr(problem, "problem_mark", None) or getattr(problem, "context_mark", None)
     said = problem.problem if isinstance(problem, MarkedYAMLError) and problem.problem else "cannot be read"
+    begins, ends = getattr(problem, "context_mark", None), getattr(problem, "problem_mark", None)
+    # what is never closed is noticed at the end of the file, and mended where it begins
+    mark = begins if "end" in said and "stream" in said and begins is not None else ends or begins
     line = mark.line + 1 if mark is not None else None
-    return ConfigProblem("", f"not YAML: {said}", file=file, line=line, code="config.yaml")
+    meaning = next((f" ({text})" for sign, text in _SYNTAX.items() if sign in said), "")
+    return ConfigProblem("", f"not YAML: {said}{meaning}", file=file, line=line, code="config.yaml")

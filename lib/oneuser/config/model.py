@@ -169,6 +169,14 @@ class Config(Section):
     report: ReportRules = ReportRules()
     spark: SparkRules = SparkRules()
 
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _each_source_has_a_name(cls, sources: Any) -> Any:
+        is_one = isinstance(sources, Mapping) and isinstance(sources.get("path"), str)
+        if is_one or isinstance(sources, list):
+            misplaced([((), "each source stands below a name of its own: `sources: {web: {path: ..., format: ...}}`")])
+        return sources
+
     @field_validator("keys", mode="before")
     @classmethod
     def _a_local_warehouse_has_its_own(cls, keys: Any, info: ValidationInfo) -> Any:

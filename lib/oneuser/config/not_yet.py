@@ -51,7 +51,7 @@ NOT_YET = (
     NotYet("conversions.*.milestone", "milestones are not implemented in this version"),
     NotYet(
         "attribution.models.*",
-        "this model is not implemented in this version",
+        "this model is not implemented in this version; there are first, last, linear, position, time_decay",
         refused=(
             "last_non_x", "first_non_x", "w_shaped", "full_path", "custom", "participation", "markov_global",
             "markov_path", "counterfactual", "set_shapley", "rate_shapley",
@@ -59,10 +59,14 @@ NOT_YET = (
     ),
     NotYet("attribution.first_per_entity", "not implemented in this version", allowed=(False,)),
     NotYet("attribution.reset_at_conversion", "not implemented in this version", allowed=(False,)),
-    NotYet("retention.interval", "this interval is not implemented in this version", refused=("hour", "quarter")),
+    NotYet(
+        "retention.interval",
+        "this interval is not implemented in this version; there are day, week, month",
+        refused=("hour", "quarter"),
+    ),
     NotYet(
         "retention.mode",
-        "this mode is not implemented in this version",
+        "this mode is not implemented in this version; there are on, on_or_after",
         refused=("on_or_before", "streak", "bracket", "before"),
     ),
     NotYet("retention.membership", "only first_ever is implemented in this version", allowed=("first_ever",)),

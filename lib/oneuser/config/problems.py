@@ -14,7 +14,7 @@ from pydantic import BaseModel, Tag
 from pydantic.fields import FieldInfo
 
 from oneuser.config.base import MISPLACED, Place
-from oneuser.config.document import Document, child_of
+from oneuser.config.document import Document, child_of, key_of
 from oneuser.config.not_yet import refused_words
 from oneuser.core.errors import ConfigProblem
 
@@ -88,9 +88,10 @@ def _said(error: Mapping[str, Any], model: type[BaseModel], document: Document) 
         for below, message in error["ctx"]["problems"]:
             yield (*place, *below), message, "config.value"
     elif kind == "extra_forbidden":
-        yield place, _unknown(str(location[-1]), _keys_at(model, location[:-1])), "config.unknown_key"
+        key, known = str(location[-1]), _keys_at(model, location[:-1])
+        yield place, _unknown(key, known, _elsewhere(key, model)), "config.unknown_key"
     elif kind == "missing":
-        yield place, "is missing", "config.missing"
+        yield place, f"is missing{_meant_section(place, document)}", "config.missing"
     elif kind.startswith("union_tag"):
         noun = next((text for name, text in _UNIONS if name in error["ctx"]["discriminator"]), _EXPRESSION)
         yield place, _expected(noun, error["input"]), "config.type"
@@ -117,11 +118,36 @@ def _bad_value(error: Mapping[str, Any], place: Place) -> str:
     return str(error["msg"])
 
 
-def _unknown(key: str, known: Sequence[str]) -> str:
-    close = get_close_matches(key, known, n=1, cutoff=0.6)
+def _unknown(key: str, known: Sequence[str], elsewhere: str | None) -> str:
+    close = get_close_matches(key, known, n=1, cutoff=0.6 if elsewhere is None else 0.8)
+    if elsewhere is not None and not close:
+        close = [elsewhere]
     if close:
         return f"unknown key; did you mean `{close[0]}`?"
     return f"unknown key; known are {', '.join(known)}" if known else "unknown key"
+
+
+def _elsewhere(key: str, model: type[BaseModel], above: str = "") -> str | None:
+    """Another section's key of the same name, from the top: it may only stand in the wrong place."""
+    for name, field in model.model_fields.items():
+        written = field.alias or name
+        if written == key and above:
+            return f"{above}{key}"
+        section = next((kind for kind in _members(field.annotation) if _is_section(kind)), None)
+        found = _elsewhere(key, section, f"{above}{written}.") if section else None
+        if found is not None:
+            return found
+    return None
+
+
+def _meant_section(place: Place, document: Document) -> str:
+    """The section that an override may have meant where it made a new one, which lacks all its other keys."""
+    section = place[:-1]
+    if section not in document.overridden:
+        return ""
+    siblings = [str(name) for name in document.value_at(section[:-1]) or () if name != section[-1]]
+    close = get_close_matches(str(section[-1]), siblings, n=1, cutoff=0.6)
+    return f"; did you mean {key_of((*section[:-1], close[0]))}?" if close else ""
 
 
 def _no_such_word(value: Any, expected: str, place: Place) -> str:
@@ -131,13 +157,18 @@ def _no_such_word(value: Any, expected: str, place: Place) -> str:
     found = f", found {value!r}" if may_show else ""
     close = get_close_matches(value, words, n=1, cutoff=0.6) if isinstance(value, str) else []
     hint = f"; did you mean {close[0]}?" if close else ""
-    return f"expected one of {', '.join(words)}{found}{hint}"
+    return f"expected {'one of ' if len(words) > 1 else ''}{', '.join(words)}{found}{hint}"
 
 
 def _expected(noun: str, value: Any) -> str:
     if noun == _NOUNS["bool_type"] and value in ("yes", "no", "on", "off"):
         return f"expected {noun}, found {value}"
-    return f"expected {noun}, found {_noun_of(value)}"
+    said = f"expected {noun}, found {_noun_of(value)}"
+    if noun == "keys and values" and value is None:
+        return f"{said}; leave the key out to take its defaults"
+    if noun == "a number" and isinstance(value, str) and value.endswith("%"):
+        return f"{said}; a share is written as a number, such as 0.05"
+    return said
 
 
 def _noun_of(value: Any) -> str:

@@ -163,7 +163,8 @@ def test_validate_names_every_source_without_input(elsewhere: Path, capsys: pyte
     capsys.readouterr()
 
     assert main(["validate"]) == 2
-    assert "sources.web.path" in capsys.readouterr().err
+    path_at = next(n for n, line in enumerate(Path("oneuser.yaml").read_text().splitlines(), 1) if "    path:" in line)
+    assert f"oneuser.yaml:{path_at}: sources.web.path: no file matches ./demo-events" in capsys.readouterr().err
 
     Path("demo-events").mkdir()
     Path("demo-events/day.jsonl").touch()
@@ -179,7 +180,7 @@ def test_validate_names_every_source_without_input(elsewhere: Path, capsys: pyte
     assert "accounts.files.parents.path" in capsys.readouterr().err
     Path("parents.csv").touch()
     assert main(["validate", "--set", parents]) == 0
-    assert "account file parents: 1 files" in capsys.readouterr().out
+    assert "account file parents: 1 file\n" in capsys.readouterr().out
 
 
 def test_validate_names_the_lines_of_manual_rules_that_contradict_each_other(

@@ -84,6 +84,52 @@ def test_what_is_no_yaml_is_refused_with_its_line(file: Path, text: str, line: s
     assert found[0].startswith(line)
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "hint"),
+    [
+        ("sources:\n  web:\n    path: a\n   format: b\n", 4, "indented like those beside it?"),
+        ("sources:\n  web: {path: a, format: b\n\n\n", 2, "is the bracket closed?"),
+        ('sources:\n  web: {path: "a, format: b}\n\n', 2, "is the quote closed?"),
+        ("sessions: gap: 3\n", 1, "a value with a `:` in quotes?"),
+        ("sessions:\n  zone:UTC\n  gap: 1\n", 3, "a space after each key's `:`"),
+        ("sessions:\n\tgap: 1\n", 2, "indent by spaces"),
+        ("zone: @utc\n", 1, "begins with this character into quotes"),
+        ("path: *.jsonl\n", 1, "begins with * into quotes"),
+    ],
+)
+def test_the_parsers_words_come_with_what_they_mean_where_it_is_mended(
+    file: Path, text: str, line: int, hint: str
+) -> None:
+    (found,) = lines_of(file, text)
+
+    assert found.startswith(f"my.yaml:{line}: not YAML: ")
+    assert hint in found
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("alias: {}\n", "alias: unknown key; did you mean `identity.alias`?"),
+        ("max_share: 1\n", "max_share: unknown key; did you mean `quarantine.max_share`?"),
+        ("sessions:\n", "sessions: expected keys and values, found nothing; leave the key out to take its defaults"),
+        ("quarantine: {max_share: 5%}\n", "a text; a share is written as a number, such as 0.05"),
+        ("retention: {mode: streak}\n", "is not implemented in this version; there are on, on_or_after"),
+    ],
+)
+def test_a_mistake_says_what_to_write_instead(file: Path, text: str, said: str) -> None:
+    (found,) = lines_of(file, SMALL + text)
+
+    assert found.startswith("my.yaml:17: ")
+    assert found.endswith(said)
+
+
+@pytest.mark.parametrize("written", ["  path: x.csv\n  format: csv\n", "  - {path: x.csv, format: csv}\n"])
+def test_a_source_without_a_name_is_told_once(file: Path, written: str) -> None:
+    (found,) = lines_of(file, f"deployment: a\nwarehouse: ./wh\nsources:\n{written}")
+
+    assert found.startswith("my.yaml:3: sources: each source stands below a name of its own")
+
+
 def test_yaml_cannot_make_python_objects(file: Path) -> None:
     text = SMALL + "report: !!python/object/apply:os.system ['true']\nlease: {ttl_minutes: !!python/name:os.nice ''}\n"
 
@@ -191,6 +237,12 @@ def test_problems_of_overrides_name_the_override(file: Path, override: str, line
 
     assert len(found) == 1
     assert found[0].startswith(line)
+
+
+def test_an_override_below_a_misspelt_section_is_told_which_one_is_there(file: Path) -> None:
+    (found,) = lines_of(file, SMALL, ("identity.id_types.usr_id.priority=3",))
+
+    assert found.endswith("usr_id.known: is missing; did you mean identity.id_types.user_id?")
 
 
 def test_an_override_outside_a_list_is_refused(file: Path) -> None:
