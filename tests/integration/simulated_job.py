@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from oneuser.config import Config, make_config
 from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.runs.run import run_pipeline
-from oneuser.simulation.lines import Block, Event, Linked, Manual, Setting, Statement, Unlinked
+from oneuser.simulation.line_statements import Block, Event, Linked, Manual, Setting, Statement, Unlinked
 from oneuser.simulation.play import Played
 from oneuser.simulation.rulebook import DEPLOYMENT, KEY_FILE, Rulebook, load_rules
 from oneuser.simulation.statement_reader import line_of

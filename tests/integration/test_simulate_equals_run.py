@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from oneuser.runs.publication import roll_back
-from oneuser.simulation.lines import Rollback, Statement
+from oneuser.simulation.line_statements import Rollback, Statement
 from oneuser.simulation.play import play
 from oneuser.simulation.rulebook import Rulebook, load_rules
 from oneuser.simulation.simulation_text import read_text

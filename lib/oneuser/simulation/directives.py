@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from oneuser.config.base import Place
 from oneuser.core.identifier_text import Misread, read_identifier, read_pair
-from oneuser.simulation.lines import (
+from oneuser.simulation.line_statements import (
     Block,
     Erase,
     Linked,

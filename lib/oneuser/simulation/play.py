@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from oneuser.events.identifiers import Identifier
 from oneuser.identity.ledger import end_person
-from oneuser.simulation.lines import (
+from oneuser.simulation.line_statements import (
     Block,
     Erase,
     Event,

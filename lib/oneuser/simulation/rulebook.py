@@ -24,7 +24,7 @@ from oneuser.events.identifiers import Identifier, IdentifierReader
 from oneuser.events.normalise import make_normaliser
 from oneuser.events.spec import id_type_specs
 from oneuser.privacy.keys import read_keys
-from oneuser.simulation.lines import Block, Setting
+from oneuser.simulation.line_statements import Block, Setting
 from oneuser.simulation.world import ManualRule
 from oneuser.stages.graph.manual_pairs import normalised_rules
 from oneuser.stages.identity_rules import blocked_patterns, blocked_values

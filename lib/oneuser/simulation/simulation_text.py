@@ -20,7 +20,7 @@ from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.core.identifier_text import Misread, NamedIdentifier, read_identifier, split_outside, unquoted
 from oneuser.core.suggestions import did_you_mean
 from oneuser.simulation.directives import DIRECTIVES
-from oneuser.simulation.lines import Event, Rollback, Statement
+from oneuser.simulation.line_statements import Event, Rollback, Statement
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 NEW_ID_TYPE = "user_id"

@@ -10,7 +10,7 @@ from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.core.reasons import Reason
 from oneuser.events.capture import Link
 from oneuser.events.identifiers import Identifier
-from oneuser.simulation.lines import Event
+from oneuser.simulation.line_statements import Event
 from oneuser.simulation.rulebook import Rulebook, unknown_type
 from oneuser.simulation.world import Message
 
