@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -17,13 +18,30 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 
 def name_of(path: Path) -> str:
-    """The path as rules and test ids name it: `graph/edges.py`, `jobs/run.py`."""
+    """The path as rules name it: `graph/edges.py`, `jobs/run.py`."""
     return str(path.relative_to(PACKAGE if path.is_relative_to(PACKAGE) else ROOT))
+
+
+def dotted_name(path: Path) -> str:
+    """A module as it is imported: `oneuser.graph.edges`, a package for its `__init__`."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
 
 
 def plain_name(distribution: str) -> str:
     """A distribution's name as the lock file spells it."""
     return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def room_of(path: Path) -> str:
+    """The folder a module lives in, as rooms are counted: each subfolder of `marts/` is one of its own."""
+    parts = path.relative_to(PACKAGE).parts[:-1]
+    return "/".join(parts[:2] if parts[:1] == ("marts",) else parts[:1]) or "the top"
+
+
+def offences(paths: Iterable[Path], rule: Callable[[Path], Iterable[str]]) -> list[str]:
+    """All that a rule finds in files, each with its file: one test of a rule shows every offender."""
+    return [f"{name_of(path)}: {found}" for path in paths for found in rule(path)]
 
 
 @cache
@@ -32,13 +50,20 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
+@cache
+def nodes_of(path: Path) -> list[ast.AST]:
+    """Every node of the module."""
+    return list(ast.walk(tree_of(path)))
+
+
+@cache
 def imports_of(path: Path) -> list[tuple[int, str]]:
     """Line and dotted name of everything a module imports, type-checking imports included.
 
     `from oneuser.core import errors` yields `oneuser.core.errors`: what counts is the module that is reached.
     """
     found: list[tuple[int, str]] = []
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

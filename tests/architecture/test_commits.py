@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
-import pytest
-
-from tests.architecture.source import MODULES, name_of, tree_of
+from tests.architecture.source import MODULES, name_of, offences, tree_of
 
 # what makes a commit, in the words of Spark's writer and Delta's tables
 COMMITTING = {
@@ -53,14 +50,17 @@ def frame_writers(tree: ast.AST) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if name_of(path).startswith("storage/")], ids=name_of)
-def test_every_commit_of_storage_is_told_of(path: Path) -> None:
-    assert not untold(tree_of(path))
+STORAGE = [path for path in MODULES if name_of(path).startswith("storage/")]
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if not name_of(path).startswith("storage/")], ids=name_of)
-def test_nothing_but_storage_writes_frames(path: Path) -> None:
-    assert not frame_writers(tree_of(path))
+def test_every_commit_of_storage_is_told_of() -> None:
+    assert not offences(STORAGE, lambda path: untold(tree_of(path)))
+
+
+def test_nothing_but_storage_writes_frames() -> None:
+    others = [path for path in MODULES if path not in STORAGE]
+
+    assert not offences(others, lambda path: frame_writers(tree_of(path)))
 
 
 def test_the_warehouse_commits_and_the_rule_sees_it() -> None:

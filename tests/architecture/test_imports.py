@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-import pytest
-
-from tests.architecture.source import MODULES, SCRIPTS, imports_of, name_of
+from tests.architecture.source import MODULES, PACKAGE, SCRIPTS, dotted_name, imports_of, name_of, offences
 
 FLOW = ("events", "graph", "identity", "marts")
 
@@ -75,22 +75,60 @@ def forbidden_imports(path: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", [*MODULES, *SCRIPTS], ids=name_of)
-def test_imports_point_one_way(path: Path) -> None:
-    assert part_of(path) in MAY_IMPORT, f"{part_of(path)} has no place in the order of packages: give it one here"
-
-    assert not forbidden_imports(path)
-
-
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_wrapped_packages_are_imported_only_by_their_wrapper(path: Path) -> None:
-    found = [
+def wrapped_imports(path: Path) -> list[str]:
+    return [
         f"line {line}: {dotted}"
         for line, dotted in imports_of(path)
         if (owners := WRAPPED.get(dotted.split(".")[0])) is not None and part_of(path) not in owners
     ]
 
-    assert not found
+
+def circle(imports: dict[str, list[str]]) -> list[str]:
+    """Modules that import each other in a circle, the first again at the end; nothing where there is none.
+
+    Args:
+        imports: For each module the dotted names it imports: modules, packages, or what is in them.
+    """
+    graph = {module: reached(module, names, imports) for module, names in imports.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def reached(module: str, names: list[str], modules: Collection[str]) -> set[str]:
+    """The modules that these names are or come from, and the package whose `__init__` leads there."""
+    found = set()
+    for dotted in names:
+        parent = dotted.rpartition(".")[0]
+        found |= {one for one in (dotted, parent) if one in modules and one != module}
+    return found
+
+
+def test_imports_point_one_way() -> None:
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+
+    assert rooms - {"decisions"} == set(MAY_IMPORT) - {"__init__", "jobs"}, "every room has its place in the order"
+    assert not offences([*MODULES, *SCRIPTS], forbidden_imports)
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    """Those of a package's `__init__` and those for the type check count as any other."""
+    imports = {dotted_name(path): [dotted for _, dotted in imports_of(path)] for path in MODULES}
+
+    assert not circle(imports)
+
+
+def test_the_rule_finds_circles_through_a_package_too() -> None:
+    straight = {"p": ["p.a.thing"], "p.a": ["p.b.thing"], "p.b": ["os.path"]}
+
+    assert circle(straight) == []
+    assert set(circle({**straight, "p.b": ["p.name"]})) == {"p", "p.a", "p.b"}
+
+
+def test_wrapped_packages_are_imported_only_by_their_wrapper() -> None:
+    assert not offences(MODULES, wrapped_imports)
 
 
 def test_flow_packages_may_not_import_each_other_or_storage() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.source import MODULES, imports_of, name_of, tree_of
+from tests.architecture.source import MODULES, imports_of, name_of, offences, tree_of
 
 PURE = ("contracts", "events", "graph", "identity", "marts")
 EXEMPT = {
@@ -71,28 +71,30 @@ def live_at_import(tree: ast.Module) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", PURE_MODULES, ids=name_of)
-def test_transforms_run_no_job_and_hide_no_clock(path: Path) -> None:
-    if name_of(path) in EXEMPT:
-        pytest.skip(f"declared exception: {EXEMPT[name_of(path)]}")
-
-    assert not impurities(tree_of(path))
-
-
-@pytest.mark.parametrize("path", PURE_MODULES, ids=name_of)
-def test_transforms_import_no_source_of_chance(path: Path) -> None:
-    found = [
+def chances(path: Path) -> list[str]:
+    return [
         f"line {line}: {dotted}"
         for line, dotted in imports_of(path)
         if dotted.split(".")[0] in IMPURE_MODULES or dotted in IMPURE_NAMES
     ]
 
-    assert not found
+
+def test_transforms_run_no_job_and_hide_no_clock() -> None:
+    bound = [path for path in PURE_MODULES if name_of(path) not in EXEMPT]
+
+    assert not offences(bound, lambda path: impurities(tree_of(path)))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_no_column_or_window_is_built_on_import(path: Path) -> None:
-    assert not live_at_import(tree_of(path))
+def test_every_exception_needs_to_be_one() -> None:
+    assert {name_of(path) for path in PURE_MODULES if impurities(tree_of(path))} == set(EXEMPT)
+
+
+def test_transforms_import_no_source_of_chance() -> None:
+    assert not offences(PURE_MODULES, chances)
+
+
+def test_no_column_or_window_is_built_on_import() -> None:
+    assert not offences(MODULES, lambda path: live_at_import(tree_of(path)))
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,8 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
-
 from oneuser.core.reasons import Reason
-from tests.architecture.source import MODULES, name_of, tree_of
+from tests.architecture.source import MODULES, name_of, nodes_of, offences
 
 HOME = "core/reasons.py"
 OTHERS = [path for path in MODULES if name_of(path) != HOME]
@@ -18,17 +16,18 @@ CODES = {reason.value for reason in Reason}
 SHAPE = re.compile(r"(json|csv|line|limit|spec|time|file|id|reference|links)\.[a-z0-9_]+")
 
 
-@pytest.mark.parametrize("path", OTHERS, ids=name_of)
-def test_no_code_stands_outside_the_enum(path: Path) -> None:
-    found = [
+def codes(path: Path) -> list[str]:
+    return [
         f"line {node.lineno}: {node.value}"
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and (node.value in CODES or SHAPE.fullmatch(node.value))
     ]
 
-    assert not found
+
+def test_no_code_stands_outside_the_enum() -> None:
+    assert not offences(OTHERS, codes)
 
 
 def test_every_reason_is_written_somewhere() -> None:
@@ -37,7 +36,7 @@ def test_every_reason_is_written_somewhere() -> None:
     written = {
         node.attr
         for path in writers
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Reason"
     }
 

@@ -6,14 +6,11 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
+from tests.architecture.source import MODULES, ROOT, SCRIPTS, name_of, nodes_of, offences
 
-from tests.architecture.source import MODULES, ROOT, SCRIPTS, name_of, tree_of
-
-# Where anything may arrive and becomes an exit code or a line in a run record.
+# Where anything may arrive and becomes an exit code.
 CATCH_ALL = {
     "cli/main.py": "the boundary of the command line",
-    "runs/boundary.py": "the boundary of a job",
 }
 
 VAGUE_NAMES = {"utils.py", "helpers.py", "common.py", "misc.py"}
@@ -27,47 +24,28 @@ TEXTS = sorted(
 ) + [ROOT / name for name in ("README.md", "CHANGELOG.md", "Makefile", "pyproject.toml", "requirements.lock")]
 
 
-@pytest.mark.parametrize("path", OURS, ids=name_of)
-def test_nothing_prints(path: Path) -> None:
-    found = [
+def prints(path: Path) -> list[str]:
+    return [
         f"line {node.lineno}"
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"print", "pprint"}
     ]
 
-    assert not found
 
-
-@pytest.mark.parametrize("path", OURS, ids=name_of)
-def test_python_over_groups_clusters_them_by_cluster(path: Path) -> None:
-    """Spark leaves out a `repartition` by a column when it thinks that the rows lie so already, and tears groups."""
-    # one partition holds every group; contraction, which spreads pairs by an expression, is right however they lie
-    torn = re.compile(r"\.repartition\((?!1\)|F\.when)[^)]*\)[\s\\]*\.(sortWithinPartitions|mapInArrow|mapInPandas)")
-
-    assert not torn.findall(path.read_text(encoding="utf-8"))
-
-
-@pytest.mark.parametrize("path", OURS, ids=name_of)
-def test_only_the_boundary_catches_everything(path: Path) -> None:
-    if name_of(path) in CATCH_ALL:
-        pytest.skip(CATCH_ALL[name_of(path)])
-
-    found = [
+def catch_alls(path: Path) -> list[str]:
+    return [
         f"line {node.lineno}"
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or {"Exception", "BaseException"} & set(re.findall(r"\w+", ast.unparse(node.type))))
     ]
 
-    assert not found
 
-
-@pytest.mark.parametrize("path", OURS, ids=name_of)
-def test_every_join_says_how(path: Path) -> None:
+def bare_joins(path: Path) -> list[str]:
     """A frame's join is told from a string's by its arguments: a string's takes one, a frame's two or more."""
-    found = [
+    return [
         f"line {node.lineno}"
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "join"
@@ -76,29 +54,51 @@ def test_every_join_says_how(path: Path) -> None:
         and not (isinstance(node.func.value, ast.Attribute) and node.func.value.attr == "path")
     ]
 
-    assert not found
+
+def test_nothing_prints() -> None:
+    assert not offences(OURS, prints)
 
 
-@pytest.mark.parametrize("path", OURS, ids=name_of)
-def test_module_names_say_what_is_inside(path: Path) -> None:
-    assert path.name not in VAGUE_NAMES
+def test_python_over_groups_clusters_them_by_cluster() -> None:
+    """Spark leaves out a `repartition` by a column when it thinks that the rows lie so already, and tears groups."""
+    # one partition holds every group; contraction, which spreads pairs by an expression, is right however they lie
+    torn = re.compile(r"\.repartition\((?!1\)|F\.when)[^)]*\)[\s\\]*\.(sortWithinPartitions|mapInArrow|mapInPandas)")
+
+    assert not offences(OURS, lambda path: torn.findall(path.read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("path", [path for path in OURS if path.name != "__init__.py"], ids=name_of)
-def test_annotations_are_not_evaluated(path: Path) -> None:
-    assert "from __future__ import annotations" in path.read_text(encoding="utf-8")
+def test_only_the_boundary_catches_everything() -> None:
+    assert {name_of(path) for path in OURS if catch_alls(path)} == set(CATCH_ALL)
 
 
-@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_file_names_a_machine_or_a_package_registry(path: Path) -> None:
+def test_every_join_says_how() -> None:
+    assert not offences(OURS, bare_joins)
+
+
+def test_module_names_say_what_is_inside() -> None:
+    assert not [path for path in OURS if path.name in VAGUE_NAMES]
+
+
+def test_annotations_are_not_evaluated() -> None:
+    statement = "from __future__ import annotations"
+
+    assert not [path for path in OURS if path.name != "__init__.py" and statement not in path.read_text("utf-8")]
+
+
+def test_no_file_names_a_machine_or_a_package_registry() -> None:
     # spelled in pieces, or this file would be the first to break the rule
     machine = "|".join(re.escape(place) + r"/" for place in ("/" + "work", "/" + "tmp/s", "/" + "root"))
     registry = "|".join(
         re.escape(host)
         for host in ("pypi" + ".org", "python" + "hosted.org", "repo1" + ".maven", "spark-packages" + ".org")
     )
-
     # not inside an address or a relative path: https://host/work/ and ../root/ are nobody's machine
-    found = re.findall(rf"(?<![\w./])(?:{machine})|{registry}", path.read_text(encoding="utf-8", errors="replace"))
+    named = re.compile(rf"(?<![\w./])(?:{machine})|{registry}")
+
+    found = {
+        str(path.relative_to(ROOT)): names
+        for path in TEXTS
+        if (names := named.findall(path.read_text(encoding="utf-8", errors="replace")))
+    }
 
     assert not found
