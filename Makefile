@@ -63,8 +63,9 @@ type: setup ## Strict types of lib and jobs
 	$(BIN)/mypy
 
 .PHONY: rules
-rules: setup ## Import rules, purity, sizes: tests/architecture
-	$(BIN)/python -m pytest -q -n $(JOBS) tests/architecture
+rules: setup ## Import rules, purity, dependencies: tests/architecture; what is long, as advice
+	$(BIN)/python -m pytest -q tests/architecture
+	@$(BIN)/python -m tests.architecture.advice
 
 .PHONY: fmt
 fmt: setup ## Format the code and apply the safe fixes
