@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import tomllib
+from fnmatch import fnmatch
 
 import pytest
 
-from tests.architecture.source import ROOT, plain_name
+from tests.architecture.source import MODULES, PACKAGE, ROOT, plain_name
 
 TOP_LEVEL = {
     "pyproject.toml", "jobs", "lib", "conf", "notebooks", "tests", "Makefile", "README.md",
@@ -62,3 +63,18 @@ def test_numbered_decisions_are_in_the_index() -> None:
     index = (folder / "README.md").read_text(encoding="utf-8")
 
     assert not [path.name for path in folder.glob("[0-9]*.md") if path.name not in index]
+
+
+def test_every_module_is_in_the_readme_of_its_folder() -> None:
+    """Of its folder or of the room: those of one stage stand in the README of all stages. `*` stands for several."""
+    unnamed = []
+    for path in MODULES:
+        folder = path.parent
+        if path.name == "__init__.py" or folder == PACKAGE:
+            continue
+        readme = next(one for one in (folder / "README.md", folder.parent / "README.md") if one.is_file())
+        named = re.findall(r"`([^`\s]+)`", readme.read_text(encoding="utf-8"))
+        if not any(fnmatch(path.name, name) for name in named):
+            unnamed.append(f"{readme.relative_to(ROOT)}: {path.name}")
+
+    assert not unnamed
