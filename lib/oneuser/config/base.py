@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import date, datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -94,6 +95,15 @@ def _scalar_kind(value: Any) -> str | None:
     return {str: "<text>", int: "<whole>", float: "<number>"}.get(type(value))
 
 
+def _day(value: Any) -> Any:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise ValueError("expected a day such as 2000-01-01") from None
+
+
 def _path(text: str) -> str:
     if not text.strip() or "\0" in text:
         raise ValueError("expected a path, found nothing")
@@ -109,6 +119,7 @@ Text = Annotated[str, Field(min_length=1, max_length=1000)]
 DigitsOrText = Annotated[Text, BeforeValidator(_as_text)]
 Name = Annotated[str, AfterValidator(_name)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
+Day = Annotated[date, BeforeValidator(_day)]
 Zone = Annotated[str, AfterValidator(_zone)]
 ColumnOrPath = Annotated[str, AfterValidator(_column_or_path)]
 FilePath = Annotated[str, AfterValidator(_path)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
@@ -16,7 +17,7 @@ from oneuser.config.analytics import (
     RetentionRules,
     SessionRules,
 )
-from oneuser.config.base import FilePath, Name, Place, Positive, Section, Share, Text, Whole, local_path, misplaced
+from oneuser.config.base import Day, FilePath, Name, Place, Positive, Section, Share, Text, Whole, local_path, misplaced
 from oneuser.config.captures import capture_problems
 from oneuser.config.identity import IdentityRules
 from oneuser.config.links import LinkTable, link_problems
@@ -30,6 +31,7 @@ _NO_KEY = (
 )
 _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.*[^\s/].*")
 _SECRET_KEY = re.compile(r"(?i)secret|passw|account\.key|access\.key|session\.token|api\.?key")
+_FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2099, 12, 31)
 _MOST_LINE_BYTES = 64 * 1024 * 1024
 
 
@@ -62,11 +64,22 @@ class KeyReferences(Section):
 
 
 class IngestLimits(Section):
-    """Bounds beyond which a line is quarantined."""
+    """Bounds beyond which a line is quarantined, and the first day whose times are believed, in UTC.
+
+    An event with an earlier time counts by its receipt, and a number that would be an earlier epoch is no time.
+    """
 
     max_line_bytes: Annotated[Positive, Field(le=_MOST_LINE_BYTES)] = 32 * 1024
     max_depth: Annotated[Positive, Field(le=1000)] = 100
     max_traits: Positive = 300
+    earliest_time: Day = date(2000, 1, 1)
+
+    @field_validator("earliest_time")
+    @classmethod
+    def _is_in_the_time_of_computers(cls, day: date) -> date:
+        if not _FIRST_DAY <= day <= _LAST_DAY:
+            raise ValueError(f"must be from {_FIRST_DAY} to {_LAST_DAY}")
+        return day
 
 
 class ConsentRules(Section):

@@ -18,7 +18,7 @@ from oneuser.config.base import (
     Zone,
     misplaced,
 )
-from oneuser.core.time_patterns import python_pattern
+from oneuser.core.time_patterns import compile_time_pattern
 
 Format = Literal["jsonl", "csv", "tsv", "parquet", "delta"]
 Preset = Literal[
@@ -29,7 +29,7 @@ _MOST_PARTS = 20
 
 
 def _time_pattern(text: str) -> str:
-    python_pattern(text)
+    compile_time_pattern(text)
     return text
 
 
@@ -66,7 +66,8 @@ class UrlParam(Section):
 class Column(Section):
     """A column that holds a time: `{column: InvoiceDate, format: yyyy-MM-dd HH:mm:ss, zone: Europe/London}`.
 
-    `format` is in Java's letters; `zone` is that of times that name none. A bare name does for every other column.
+    `format` is in Java's letters, and what stands in [ ] may be missing; `zone` is that of times that name none. A bare
+    name does for every other column.
     """
 
     column: ColumnOrPath

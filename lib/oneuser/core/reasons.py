@@ -49,7 +49,10 @@ class Reason(StrEnum):
     TIME_MISSING = "time.missing", "no time", True
     TIME_INVALID = "time.invalid", "no readable time", True
     TIME_BEFORE_1970 = "time.before_1970", "a time before 1970", True
+    TIME_TOO_EARLY = "time.too_early", "a time before ingest.earliest_time, as of a clock that was never set", True
     TIME_FUTURE = "time.future", "a time in the future", True
+    # of one that counts by its receipt only: a line without a receipt has no readable time
+    TIME_IMPLAUSIBLE = "time.implausible", "a number that is no epoch of a credible year and no calendar time"
     # and how a time was found
     TIME_SKEW = "time.skew", "corrected by what the device's clock was wrong"
     TIME_NO_ZONE = "time.no_zone", "no zone given, taken for UTC"

@@ -15,6 +15,7 @@ import pyarrow as pa
 from oneuser.core.reasons import Reason
 from oneuser.events.identifiers import Identifier, IdentifierReader
 from oneuser.events.instants import make_time_reader
+from oneuser.events.spec import EARLIEST_TIME
 from oneuser.spark.row_shapes import RowShape
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ class LinkSpec:
     """How the records of one link table are read.
 
     `types` are those of the two ends, null where each record says its own in `type_a` and `type_b`. `values` are the
-    pieces of their values, `tests` are by column. `horizon` is the latest credible instant, in microseconds since 1970
-    UTC.
+    pieces of their values, `tests` are by column. `earliest` and `horizon` are the first and the latest credible
+    instant, in microseconds since 1970 UTC.
     """
 
     id_types: Mapping[str, IdTypeSpec]
@@ -78,6 +79,7 @@ class LinkSpec:
     tests: Mapping[str, ValueTest] = field(default_factory=dict)
     time_format: str | None = None
     time_zone: str | None = None
+    earliest: int = EARLIEST_TIME
 
 
 class RefusedRecord(Exception):  # noqa: N818 - an outcome, not a fault of the program
@@ -104,7 +106,7 @@ class LinkReader:
         self._spec = spec
         # the columns are text: whole numbers of typed ones have been written out
         self._readers = {name: IdentifierReader(s, keys, is_table=True) for name, s in spec.id_types.items()}
-        self._read_time = make_time_reader(spec.time_format, spec.time_zone)
+        self._read_time = make_time_reader(spec.time_format, spec.time_zone, earliest=spec.earliest)
 
     def read(self, record: Mapping[str, str | None]) -> KeyedPair:
         """The link of a record.
@@ -139,8 +141,10 @@ class LinkReader:
         at, _ = self._read_time(text)
         if at is None:
             raise RefusedRecord(Reason.REFERENCE_TIME, "no time")
-        if not 0 <= at <= self._spec.horizon:
-            raise RefusedRecord(Reason.REFERENCE_TIME, "before 1970" if at < 0 else "in the future")
+        if at > self._spec.horizon:
+            raise RefusedRecord(Reason.REFERENCE_TIME, "in the future")
+        if at < self._spec.earliest:
+            raise RefusedRecord(Reason.REFERENCE_TIME, "before 1970" if at < 0 else "before ingest.earliest_time")
         return at
 
 

@@ -55,7 +55,7 @@ class MessageParser:
         self.hash_message = message_hasher(keys, spec.id_space)
         self.capture = IdentifierCapture(spec, keys, is_exact=is_table)
         self._exact_capture = IdentifierCapture(spec, keys, is_exact=True)
-        self.times = EventTimes(mapping, is_table=is_table, horizon=horizon)
+        self.times = EventTimes(mapping, is_table=is_table, earliest=spec.limits.earliest_time, horizon=horizon)
         self.touches = TouchReader(mapping, is_table=is_table)
         self._message_id = make_getter(mapping.message_id, is_table=is_table)
         self._type = make_getter(mapping.type, is_table=is_table)

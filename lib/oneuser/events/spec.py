@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from oneuser.config import IdType
 
+# 2000-01-01 in microseconds: no earlier time is believed, unless the configuration says otherwise
+EARLIEST_TIME = 946_684_800_000_000
 EVENT_TYPES = ("identify", "track", "page", "screen", "group", "alias")
 
 
@@ -128,11 +130,12 @@ def id_type_specs(id_types: MappingOf[str, IdType]) -> dict[str, IdTypeSpec]:
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds beyond which a line is refused."""
+    """Bounds beyond which a line is refused, or its time not believed; that in microseconds since 1970 UTC."""
 
     max_line_bytes: int = 32 * 1024
     max_depth: int = 100
     max_traits: int = 300
+    earliest_time: int = EARLIEST_TIME
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ Yields  one row per record: `file`, `record` (its text), `code` and `detail` (nu
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from functools import reduce
 from hashlib import sha256
@@ -47,12 +46,6 @@ _NO_VALUE = ("", "NULL", "null", "\\N")
 _OUTER_SPACE = r"^[\s\u00a0\ufeff]+|[\s\u00a0\ufeff]+$"
 # U+FFFD, control, zero-width and bidirectional characters
 _HIDDEN = r"[\ufffd\p{Cc}\p{Cf}]"
-_TIME = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?( ?(Z|UTC|[+-]\d{2}(:?\d{2})?))?)?$"
-_NAMES_ZONE = r"\d{2}:.*(Z|UTC|[+-]\d{2}(:?\d{2})?)$"
-# letters of a pattern that read a zone
-_HAS_ZONE = re.compile("[XxZzVO]")
-# how systems write that something has no end; a day less, since a zone may shift it
-_END_OF_TIME = "9998-12-31"
 
 
 @dataclass(frozen=True)
@@ -135,56 +128,6 @@ def count_records(spark: SparkSession, reference: Reference, files: Sequence[Inp
         raise
 
 
-def with_time(records: DataFrame, column: str, *, pattern: str | None = None, zone: str = "UTC") -> DataFrame:
-    """Read a column as a time; what is none gets the code `reference.time`.
-
-    Args:
-        records: Records with the column as text.
-        column: The column, which becomes a timestamp.
-        pattern: How times are written, in Java's letters; ISO 8601 where null, a date meaning its midnight.
-        zone: The zone of times that name none.
-    """
-    text = F.col(column)
-    if pattern is None:
-        read = F.try_to_timestamp(_as_spark_reads_it(text))
-        at = F.when(text.rlike(_NAMES_ZONE), read).otherwise(F.to_utc_timestamp(read, zone))
-        moment = F.when(text.rlike(_TIME), at)
-    elif _HAS_ZONE.search(re.sub(r"'[^']*'", "", pattern)):
-        moment = F.try_to_timestamp(text, F.lit(pattern))
-    else:
-        moment = F.to_utc_timestamp(F.try_to_timestamp(text, F.lit(pattern)), zone)
-    is_wrong = text.isNotNull() & moment.isNull()
-    return refuse(records, is_wrong, Reason.REFERENCE_TIME, F.lit(column)).withColumn(column, moment)
-
-
-def _as_spark_reads_it(text: Column) -> Column:
-    """A time in ISO 8601 with its seconds, at most six decimals, and a zone in full."""
-    forms = (
-        (r"^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(?!:)", "$1 $2:00"),
-        (r"(\.\d{6})\d+", "$1"),
-        (r" ?(?:UTC|Z)$", "Z"),
-        (r"(:\d{2}(?:\.\d+)?) ?([+-]\d{2}:\d{2})$", "$1$2"),
-        (r"(:\d{2}(?:\.\d+)?) ?([+-]\d{2})$", "$1$2:00"),
-        (r"(:\d{2}(?:\.\d+)?) ?([+-]\d{2})(\d{2})$", "$1$2:$3"),
-    )
-    for written, read in forms:
-        text = F.regexp_replace(text, written, read)
-    return text
-
-
-def with_period(records: DataFrame, *, pattern: str | None = None, zone: str = "UTC") -> DataFrame:
-    """Read `valid_from` (inclusive, null reaches back to the beginning) and `valid_to` (exclusive, null is open).
-
-    A period that holds no instant gets the code `reference.period`. An end in the year 9999 is none.
-    """
-    begun = with_time(records, "valid_from", pattern=pattern, zone=zone)
-    read = with_time(begun, "valid_to", pattern=pattern, zone=zone)
-    is_open = F.col("valid_to") >= F.lit(_END_OF_TIME).cast("timestamp")
-    ended = read.withColumn("valid_to", F.when(~is_open, F.col("valid_to")))
-    is_empty = F.col("valid_to") <= F.col("valid_from")
-    return refuse(ended, is_empty, Reason.REFERENCE_PERIOD, F.lit("valid_to is not after valid_from"))
-
-
 def refuse(records: DataFrame, condition: Column, code: Reason, detail: Column) -> DataFrame:
     """Mark the records of which a condition holds, unless they have a code already: the first one counts."""
     is_refused = F.col("code").isNull() & F.coalesce(condition, F.lit(False))
@@ -250,7 +193,9 @@ def _as_text(value: Column, type_name: str, *, is_list: bool) -> Column:
         # a column of whole numbers with gaps is one of floats: 13085.0 means 13085
         is_whole = (value == F.floor(value)) & (F.abs(value) < F.lit(float(2**53)))
         return F.when(is_whole, value.cast("bigint").cast("string")).otherwise(value.cast("string"))
-    return value.cast("string")
+    text = value.cast("string")
+    # written out in the zone of the session, which is UTC; a time without a zone stays one
+    return F.concat(text, F.lit("Z")) if type_name == "timestamp" else text
 
 
 def _judged(records: DataFrame, reference: Reference) -> DataFrame:

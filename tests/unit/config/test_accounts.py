@@ -66,7 +66,7 @@ def test_everything_may_be_said_and_is_shown_as_it_was_understood() -> None:
         ({"files": {"members": FILE | {"id_type": "crm_id"}}}, "accounts.files.members.id_type",
          "identity.id_types declares no crm_id"),
         ({"files": {"parents": FILE | {"times": {"format": "DD/MM"}}}}, "accounts.files.parents.times.format",
-         "'DD' is no known part"),
+         "'DD' is the day of the year"),
         ({"files": {"accounts": FILE | {"times": {}}}}, "accounts.files.accounts.times", "unknown key"),
         ({"files": {"accounts": FILE | {"format": "xlsx"}}}, "accounts.files.accounts.format", "expected one of csv"),
         ({"domains": {"from": ["phone"], "unmapped": "keyed"}}, "accounts.domains.from[0]", "declares no phone"),

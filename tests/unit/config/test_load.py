@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from oneuser.config import Config, load_config
+from oneuser.config import Config, load_config, show_config
 from oneuser.core.errors import ConfigError
 from tests.unit.config.config_samples import SMALL
 
@@ -300,3 +301,22 @@ def test_a_blocked_file_that_is_no_text_is_refused(file: Path, tmp_path: Path) -
     blocked.write_bytes(b"value\n\xff\xfe\n")
 
     assert "cannot be read as CSV (UnicodeDecodeError)" in lines_of(file, with_blocked_file(blocked))[0]
+
+
+# --- times -------------------------------------------------------------------------------------------------------
+
+
+def test_a_pattern_that_cannot_be_meant_is_refused_at_its_line_with_what_to_write(file: Path) -> None:
+    found = lines_of(file, SMALL.replace("yyyy-MM-dd HH:mm:ss", "yyyy-mm-dd hh:MM:ss"))
+
+    assert len(found) == 1
+    assert found[0].startswith("my.yaml:11: sources.shop.mapping.event_time.format: 'mm' is the minute")
+    assert found[0].endswith(": write yyyy-MM-dd HH:mm:ss")
+
+
+def test_the_first_credible_day_is_a_day_with_or_without_quotes(file: Path) -> None:
+    for written_day in ("1995-06-07", '"1995-06-07"'):
+        config = load_config(written(file, SMALL + f"ingest: {{earliest_time: {written_day}}}\n"))
+
+        assert config.ingest.earliest_time == date(1995, 6, 7)
+        assert load_config(written(file, show_config(config))) == config

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.reference import ACCOUNT_MEMBERS, ACCOUNT_PARENTS, ACCOUNT_PROFILES
 from oneuser.events.member_records import read_members
+from oneuser.events.period_records import read_periods
 from oneuser.events.spec import id_type_specs
 from oneuser.marts.accounts.domains import build_account_profiles, free_mail_domains, normalise_domain
 from oneuser.marts.accounts.records import (
@@ -22,8 +23,9 @@ from oneuser.marts.accounts.records import (
     refuse_parents,
     refuse_unknown,
 )
+from oneuser.stages.ingest.credible_times import earliest_time
 from oneuser.stages.ingest.references import Judged, ReferenceGroup, replaced
-from oneuser.storage.reference_inputs import Reference, with_period
+from oneuser.storage.reference_inputs import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +56,7 @@ def account_group(ctx: RunContext) -> ReferenceGroup:
         ctx.keys.key_id,
         domains,
         [getattr(file, "times", None) for file in declared.values()],
+        earliest_time(ctx.config),
     )
     return ReferenceGroup(GROUP, references, shape, judge)
 
@@ -92,7 +95,7 @@ def _judge(ctx: RunContext, records: Mapping[str, DataFrame]) -> Judged:
         counting = judged[ACCOUNTS].where(F.col("code").isNull())
         profiles = build_account_profiles(counting, free_mail=free_mail(ctx.config), excluded=excluded(ctx.config))
     if PARENTS in records:
-        dated = _of_known(_dated(records[PARENTS], files.parents), judged, "account_id", "parent_account_id")
+        dated = _of_known(_dated(ctx, records[PARENTS], files.parents), judged, "account_id", "parent_account_id")
         together = ctx.persist(judge_parents(dated))
         judged[PARENTS] = refuse_parents(dated, together)
         parents = held_parents(together)
@@ -107,9 +110,9 @@ def _judge(ctx: RunContext, records: Mapping[str, DataFrame]) -> Judged:
     return Judged(judged, writes)
 
 
-def _dated(records: DataFrame, file: ParentsFile | MembersFile | None) -> DataFrame:
+def _dated(ctx: RunContext, records: DataFrame, file: ParentsFile | MembersFile | None) -> DataFrame:
     assert file is not None  # noqa: S101 - there are records of it
-    return with_period(records, pattern=file.times.format, zone=file.times.zone)
+    return read_periods(records, earliest=earliest_time(ctx.config), pattern=file.times.format, zone=file.times.zone)
 
 
 def _of_known(records: DataFrame, judged: Mapping[str, DataFrame], *columns: str) -> DataFrame:
@@ -123,5 +126,5 @@ def _read_members(ctx: RunContext, records: DataFrame, judged: Mapping[str, Data
     file = ctx.config.accounts.files.members
     if file is not None and file.id_type is not None:
         records = records.withColumn("id_type", F.lit(file.id_type))
-    dated = _of_known(_dated(records, file), judged, "account_id")
+    dated = _of_known(_dated(ctx, records, file), judged, "account_id")
     return read_members(dated, id_types=id_type_specs(ctx.config.identity.id_types), keys=ctx.keys)

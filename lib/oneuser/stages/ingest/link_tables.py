@@ -15,10 +15,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.reference import LINKS
-from oneuser.events.instants import DAY, micros
 from oneuser.events.link_records import LEFT_OUT, LINK_TIME, LinkSpec, Part, ValueTest, read_links
 from oneuser.events.spec import id_type_specs
 from oneuser.stages.ingest.assigned_ids import assign_surrogate_ids
+from oneuser.stages.ingest.credible_times import earliest_time, horizon
 from oneuser.stages.ingest.references import Judged, ReferenceGroup, replaced
 from oneuser.storage.reference_inputs import Reference
 
@@ -98,8 +98,8 @@ def _spec(ctx: RunContext, table: LinkTable) -> LinkSpec:
         tests=tests,
         time_format=time.format if time else None,
         time_zone=time.zone if time else None,
-        # nothing can have happened more than a day after the run's own time
-        horizon=micros(ctx.as_of) + DAY,
+        earliest=earliest_time(ctx.config),
+        horizon=horizon(ctx),
     )
 
 

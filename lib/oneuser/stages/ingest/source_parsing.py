@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from oneuser.events.instants import DAY, micros
 from oneuser.events.mapping import load_preset, read_mapping, with_identifiers
 from oneuser.events.parsing_pass import parse_lines, parse_rows
 from oneuser.events.spec import Limits, SourceSpec, id_type_specs
+from oneuser.stages.ingest.credible_times import earliest_time, horizon
 from oneuser.storage.inputs import read_delimited, read_lines, read_parquet
 
 if TYPE_CHECKING:
@@ -42,22 +42,20 @@ def source_spec(config: Config, name: str) -> SourceSpec:
         root=tuple(source.root.split(".")) if source.root else (),
         previous_id_type=config.identity.alias.previous_id_type,
         is_table=source.is_table,
-        limits=Limits(limits.max_line_bytes, limits.max_depth, limits.max_traits),
+        limits=Limits(limits.max_line_bytes, limits.max_depth, limits.max_traits, earliest_time(config)),
     )
 
 
 def parse_source(ctx: RunContext, name: str, files: Sequence[InputFile]) -> DataFrame:
     """Parsed lines of some files of a source, with `source`."""
     spec = source_spec(ctx.config, name)
-    # nothing can have happened more than a day after the run's own time
-    horizon = micros(ctx.as_of) + DAY
     file_format = ctx.config.sources[name].format
     if file_format in _SEPARATORS:
         tables = read_delimited(ctx.spark, files, separator=_SEPARATORS[file_format])
     elif file_format == "parquet":
         tables = [read_parquet(ctx.spark, files)]
     else:
-        lines = parse_lines(read_lines(ctx.spark, files), spec=spec, keys=ctx.keys, horizon=horizon)
+        lines = parse_lines(read_lines(ctx.spark, files), spec=spec, keys=ctx.keys, horizon=horizon(ctx))
         return lines.withColumn("source", F.lit(name))
-    parts = [parse_rows(rows, spec=spec, keys=ctx.keys, horizon=horizon) for rows in tables]
+    parts = [parse_rows(rows, spec=spec, keys=ctx.keys, horizon=horizon(ctx)) for rows in tables]
     return reduce(lambda one, other: one.unionByName(other), parts).withColumn("source", F.lit(name))
