@@ -72,6 +72,12 @@ _FORMS = [
 # of this form every parser reads the same; whether it is a day and an hour at all is not said
 _PLAIN = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$"
 
+# the same with a space, as databases export it
+_SPACED = (
+    (r"^(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?) UTC$", r"\1T\2Z"),
+    (r"^(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}:\d{2}))$", r"\1T\2"),
+)
+
 Instant = tuple[int | None, Reason | None]
 
 
@@ -120,8 +126,14 @@ def make_time_reader(
 
 
 def plain_instants(values: Sequence[Any]) -> npt.NDArray[np.int64]:
-    """Microseconds since 1970 of times in the usual form, ISO 8601 with a zone; below zero for any other value."""
+    """Microseconds since 1970 of times in the usual form, ISO 8601 with a zone; below zero for any other value.
+
+    A space may stand for the T, and then the word UTC for the Z.
+    """
     texts: Any = pa.array([value if type(value) is str else None for value in values], pa.string())
+    if pc.any(pc.match_substring(texts, " ")).as_py():
+        for written, usual in _SPACED:
+            texts = pc.replace_substring_regex(texts, written, usual)
     plain = pc.if_else(pc.match_substring_regex(texts, _PLAIN), texts, pa.scalar(None, pa.string()))
     try:
         moments: Any = plain.cast(pa.timestamp("us", tz="UTC"))

@@ -48,10 +48,30 @@ PATHS = [
     *[("context", "page", key) for key in ("url", "search", "referrer")],
 ]
 URL = "https://shop.example/?utm_source=news&gclid=1&account=acme"
-TIMES = ["2026-05-01T10:00:00.5-03:00", "2026-02-30T00:00:00Z", "1969-01-01T00:00:00Z", "2099-01-01T00:00:00Z"]
+TIMES = [
+    "2026-05-01T10:00:00.5-03:00",
+    "2026-05-01 10:00:00 UTC",
+    "1970-01-01T00:00:07Z",
+    "2026-02-30T00:00:00Z",
+    "1969-01-01T00:00:00Z",
+    "2099-01-01T00:00:00Z",
+]
 VALUES = st.one_of(
     st.sampled_from(
-        [*TIMES, "2026-05-01", 1777629600, "1777629600123", URL, "?utm_medium=a%40x.com", "Jen@X.com", "u1"]
+        [
+            *TIMES,
+            "2026-05-01",
+            1777629600,
+            45689.4375,
+            20260501,
+            "202605011030",
+            0,
+            "1777629600123",
+            URL,
+            "?utm_medium=a%40x.com",
+            "Jen@X.com",
+            "u1",
+        ]
     ),
     st.sampled_from(["track", "page", "group", "alias", " Track ", "null", "\ufffd", 2**70, 1e30, 7]),
     st.sampled_from([[{"id": "b@x.com", "type": "email"}, {"id": "9", "type": "crm"}], {"source": "a", "name": 3}]),
@@ -140,11 +160,13 @@ def test_a_source_that_writes_all_its_lines_in_another_way_is_parsed_all_the_sam
         st.datetimes().map(lambda moment: f"{moment.isoformat()}Z")
         | st.from_regex(
             r"[12][09][0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9](\.[0-9]{1,7})?", fullmatch=True
-        ).flatmap(
-            lambda text: st.sampled_from(["Z", "+01:00", "-23:59", "+24:00", "-00:00", "+01", "", "z"]).map(
+        )
+        .flatmap(
+            lambda text: st.sampled_from(["Z", "+01:00", "-23:59", "+24:00", "-00:00", "+01", "", "z", " UTC"]).map(
                 text.__add__
             )
         )
+        .flatmap(lambda text: st.sampled_from([text, text.replace("T", " ", 1)]))
         | st.text(max_size=30)
         | st.none()
         | st.integers(),
@@ -163,6 +185,15 @@ def test_times_of_the_usual_form_are_plain_even_beside_a_day_that_does_not_exist
 
     assert plain_instants(written_times).tolist() == [1777629600000000, 1777629600000000, -1, -1, -1]
     assert plain_instants(written_times[:2]).tolist() == [1777629600000000, 1777629600000000]
+
+
+def test_times_as_databases_export_them_are_plain_too() -> None:
+    written_times = ["2026-05-01 10:00:00 UTC", "2026-05-01 10:00:00.25 UTC", "2026-05-01 12:00:00.250000+02:00"]
+    others = ["2026-05-01 10:00:00", "2026-05-01 10:00:00 EST", "2026-05-01T10:00:00Z", " "]
+
+    instants = plain_instants([*written_times, *others]).tolist()
+
+    assert instants == [1777629600000000, 1777629600250000, 1777629600250000, -1, -1, 1777629600000000, -1]
 
 
 def batch(raws: list[bytes]) -> tuple[pa.Array[Any], list[int]]:
