@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 from tests.architecture.source import MODULES, ROOT, SCRIPTS, name_of, nodes_of, offences
@@ -14,6 +15,18 @@ CATCH_ALL = {
 }
 
 VAGUE_NAMES = {"utils.py", "helpers.py", "common.py", "misc.py"}
+
+# Modules of one name in several folders: the same thing one level up, and how so.
+SAME_THING = {
+    "stage.py": "every stage is one",
+    "registry.py": "all there are of a kind: tables, stages",
+    "reference.py": "reference inputs: in the configuration, as tables",
+    "identity.py": "people: in the configuration, as tables",
+    "accounts.py": "accounts: in the configuration, as tables",
+    "errors.py": "errors: as they are raised, as they are shown",
+    "warehouse.py": "the warehouse: for the job, for readers",
+    "simulation.py": "the simulation, and its verb",
+}
 
 OURS = [*MODULES, *SCRIPTS]
 TEXTS = sorted(
@@ -77,6 +90,12 @@ def test_every_join_says_how() -> None:
 
 def test_module_names_say_what_is_inside() -> None:
     assert not [path for path in OURS if path.name in VAGUE_NAMES]
+
+
+def test_modules_of_one_name_are_the_same_thing_one_level_up() -> None:
+    names = Counter(path.name for path in MODULES if path.name != "__init__.py")
+
+    assert {name for name, n_modules in names.items() if n_modules > 1} == set(SAME_THING)
 
 
 def test_annotations_are_not_evaluated() -> None:

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from pyspark.sql import DataFrame, SparkSession
 
 from oneuser.core.keyed import Keys
-from oneuser.marts.accounts.domains import build_account_profiles, find_domain_accounts, free_mail_domains
-from oneuser.marts.accounts.records import (
+from oneuser.marts.accounts.contradictions import (
     build_account_members,
     held_parents,
     judge_accounts,
@@ -16,6 +15,7 @@ from oneuser.marts.accounts.records import (
     refuse_parents,
     refuse_unknown,
 )
+from oneuser.marts.accounts.domains import build_account_profiles, find_domain_accounts, free_mail_domains
 
 KEYS = Keys(deployment="test", key_id="k1", identifiers=b"i" * 32, messages=b"m" * 32, minting=b"u" * 32)
 PARENTS = (

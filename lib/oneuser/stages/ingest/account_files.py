@@ -14,8 +14,7 @@ from oneuser.contracts.reference import ACCOUNT_MEMBERS, ACCOUNT_PARENTS, ACCOUN
 from oneuser.events.member_records import read_members
 from oneuser.events.period_records import read_periods
 from oneuser.events.spec import id_type_specs
-from oneuser.marts.accounts.domains import build_account_profiles, free_mail_domains, normalise_domain
-from oneuser.marts.accounts.records import (
+from oneuser.marts.accounts.contradictions import (
     build_account_members,
     held_parents,
     judge_accounts,
@@ -23,6 +22,7 @@ from oneuser.marts.accounts.records import (
     refuse_parents,
     refuse_unknown,
 )
+from oneuser.marts.accounts.domains import build_account_profiles, free_mail_domains, normalise_domain
 from oneuser.stages.ingest.credible_times import earliest_time
 from oneuser.stages.ingest.references import Judged, ReferenceGroup, replaced
 from oneuser.storage.reference_inputs import Reference

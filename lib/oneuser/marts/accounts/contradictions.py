@@ -1,4 +1,4 @@
-"""Records of the files about accounts: what contradicts what, by joins and by the functions that decide.
+"""What contradicts what in the files about accounts, by joins and by the functions that decide.
 
 Reads   records of reference inputs: `file`, `record`, `code`, `detail`, and their columns
 Yields  the same records, each with its code; account_parents, account_members
