@@ -17,6 +17,7 @@ from oneuser.graph.over_shared import count_persons_per_value
 from oneuser.graph.protection import find_renames
 from oneuser.graph.refusals import date_refusals, record_refusals
 from oneuser.privacy.consent import find_consenting
+from tests.frames import assert_rows
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 TYPES = {"user_id": 1, "email": 2, "anonymous_id": 9}
@@ -49,12 +50,12 @@ def linking(rows: DataFrame, unique: Collection[int] = (1,)) -> DataFrame:
     return linking_messages(eligible_identifiers(rows, None, priorities=TYPES), unique_priorities=unique)
 
 
-def keys(rows: DataFrame) -> set[str]:
-    return {bytes(row["message_key"]).decode() for row in rows.select("message_key").collect()}
+def assert_messages(rows: DataFrame, *messages: str) -> None:
+    assert_rows(rows.select("message_key"), "message_key binary", *((message.encode(),) for message in messages))
 
 
-def ends(rows: DataFrame) -> set[tuple[int, int]]:
-    return {(row["src"], row["dst"]) for row in rows.select("src", "dst").collect()}
+def assert_ends(edges: DataFrame, *ends: tuple[int, int]) -> None:
+    assert_rows(edges.select("src", "dst"), "src bigint, dst bigint", *ends)
 
 
 def pair(one: str, other: str) -> tuple[int, int]:
@@ -67,8 +68,8 @@ def test_a_message_with_two_values_of_a_unique_type_links_nothing_but_an_alias_m
 
     messages = linking(rows)
 
-    assert keys(messages) == {"m1", "m3", "m4"}
-    assert ends(find_pairs(messages)) == {pair("u1", "b1"), pair("e1", "e2"), pair("e1", "b3"), pair("u1", "u2")}
+    assert_messages(messages, "m1", "m3", "m4")
+    assert_ends(find_pairs(messages), pair("u1", "b1"), pair("e1", "e2"), pair("e1", "b3"), pair("u1", "u2"))
 
 
 def test_a_value_is_near_its_bound_or_over_it_by_the_people_of_its_messages(spark: SparkSession) -> None:
@@ -87,11 +88,13 @@ def test_a_value_is_near_its_bound_or_over_it_by_the_people_of_its_messages(spar
 
     counted = count_persons_per_value(messages, classes, bounds={9: 4}, unique_priorities=[1])
 
-    assert {(row["identifier_id"], row["n_persons"], row["bound"]) for row in counted.collect()} == {
+    assert_rows(
+        counted,
+        "identifier_id bigint, n_persons bigint, bound bigint",
         (number("b1"), 5, 4),
         (number("b2"), 4, 4),
         (number("b3"), 4, 4),
-    }
+    )
 
 
 def test_an_over_shared_value_is_taken_out_of_its_messages_and_its_edges_are_listed(spark: SparkSession) -> None:
@@ -100,8 +103,8 @@ def test_an_over_shared_value_is_taken_out_of_its_messages_and_its_edges_are_lis
 
     left = without_members(messages, over_shared)
 
-    assert ends(find_pairs(left)) == {pair("u1", "b1"), pair("u3", "b3")}
-    assert ends(touching(find_pairs(messages), over_shared)) == {pair("u1", "e1"), pair("e1", "b2")}
+    assert_ends(find_pairs(left), pair("u1", "b1"), pair("u3", "b3"))
+    assert_ends(touching(find_pairs(messages), over_shared), pair("u1", "e1"), pair("e1", "b2"))
 
 
 def test_an_alias_renames_only_within_a_unique_type_and_not_where_a_rule_excludes_it(spark: SparkSession) -> None:
@@ -110,11 +113,11 @@ def test_an_alias_renames_only_within_a_unique_type_and_not_where_a_rule_exclude
 
     renames = find_renames(messages, excluded, unique_priorities=[1])
 
-    assert ends(renames) == {pair("u1", "u2")}
-    assert ends(find_renames(messages, None, unique_priorities=[2])) == set()
+    assert_ends(renames, pair("u1", "u2"))
+    assert_ends(find_renames(messages, None, unique_priorities=[2]))
 
 
-def consents(spark: SparkSession, rows: DataFrame, told: Mapping[str, Any]) -> set[str]:
+def consenting(spark: SparkSession, rows: DataFrame, told: Mapping[str, Any]) -> DataFrame:
     events = spark.createDataFrame(
         [
             (key.encode(), MONDAY + timedelta(days=int(key[1:])), None if text is None else json.dumps(text))
@@ -123,7 +126,7 @@ def consents(spark: SparkSession, rows: DataFrame, told: Mapping[str, Any]) -> s
         "message_key binary, event_time timestamp, consent string",
     )
     eligible = eligible_identifiers(rows, None, priorities=TYPES)
-    return keys(find_consenting(events, eligible, purposes=["ads"], known_types={"user_id", "email"}))
+    return find_consenting(events, eligible, purposes=["ads"], known_types={"user_id", "email"})
 
 
 def test_only_messages_that_carry_every_purpose_link(spark: SparkSession) -> None:
@@ -135,7 +138,7 @@ def test_only_messages_that_carry_every_purpose_link(spark: SparkSession) -> Non
         "m4": {"categoryPreferences": "yes"},
     }
 
-    assert consents(spark, rows, told) == {"m1"}
+    assert_messages(consenting(spark, rows, told), "m1")
 
 
 def test_a_refusal_holds_for_the_known_identifiers_of_its_message_before_and_after_it(spark: SparkSession) -> None:
@@ -145,7 +148,7 @@ def test_a_refusal_holds_for_the_known_identifiers_of_its_message_before_and_aft
 
     # then u1 refused last, so m1 does not link; b2 is not under a refusal, which was u1's; b4 said so alone; u6 changed
     # its mind
-    assert consents(spark, rows, told) == {"m3", "m7"}
+    assert_messages(consenting(spark, rows, told), "m3", "m7")
 
 
 def test_links_and_manual_rules_make_edges_of_their_own_source(spark: SparkSession) -> None:
@@ -167,11 +170,15 @@ def test_links_and_manual_rules_make_edges_of_their_own_source(spark: SparkSessi
     )
     eligible = spark.createDataFrame([(number(n),) for n in ("u1", "u2", "u3", "e1")], "identifier_id bigint")
 
-    edges = build_edges(link_pairs(links, eligible), included_pairs(rules, eligible, run_seq=7)).collect()
+    edges = build_edges(link_pairs(links, eligible), included_pairs(rules, eligible, run_seq=7))
 
-    found = {(r["src"], r["dst"], r["source"], r["n_events"], r["priority"], r["first_run"]) for r in edges}
-    assert found == {(*pair("u1", "e1"), "crm", 2, 3, 1), (*pair("u1", "u2"), "manual", 1, None, 7)}
-    assert {r["source"]: r["last_event_time"] is None for r in edges} == {"crm": False, "manual": True}
+    assert_rows(
+        edges.select("src", "dst", "source", "n_events", "last_event_time", "priority", "first_run"),
+        "src bigint, dst bigint, source string, n_events bigint, last_event_time timestamp, priority int, "
+        "first_run bigint",
+        (*pair("u1", "e1"), "crm", 2, MONDAY, 3, 1),
+        (*pair("u1", "u2"), "manual", 1, None, None, 7),
+    )
 
 
 def test_a_refusal_is_opened_kept_closed_and_opened_again(spark: SparkSession) -> None:
@@ -180,10 +187,17 @@ def test_a_refusal_is_opened_kept_closed_and_opened_again(spark: SparkSession) -
     refused = date_refusals(spark.createDataFrame([(1, 2, "limit")], "src bigint, dst bigint, rule string"), pairs)
     nothing = refused.limit(0)
     table = REFUSED_EDGES.empty(spark)
-    seen = []
-    for run_seq, current in enumerate([refused, refused, nothing, nothing, refused], start=1):
-        rows = [tuple(row) for row in record_refusals(current, table, run_seq=run_seq).collect()]
-        seen.append(sorted((row[5], row[6]) for row in rows))
-        table = spark.createDataFrame(rows, REFUSED_EDGES.schema)
+    # what each run finds, and the stretches recorded after it
+    runs: list[tuple[DataFrame, list[tuple[int, int | None]]]] = [
+        (refused, [(1, None)]),
+        (refused, [(1, None)]),
+        (nothing, [(1, 3)]),
+        (nothing, [(1, 3)]),
+        (refused, [(1, 3), (5, None)]),
+    ]
+    for run_seq, (current, stretches) in enumerate(runs, start=1):
+        recorded = record_refusals(current, table, run_seq=run_seq)
 
-    assert seen == [[(1, None)], [(1, None)], [(1, 3)], [(1, 3)], [(1, 3), (5, None)]]
+        rows = [("limit", 1, 2, MONDAY, MONDAY, opened, closed) for opened, closed in stretches]
+        assert_rows(recorded, REFUSED_EDGES, *rows)
+        table = spark.createDataFrame(rows, REFUSED_EDGES.schema)

@@ -11,6 +11,7 @@ from oneuser.contracts.graph import EDGES
 from oneuser.graph.bounded_sets import Bounds
 from oneuser.graph.protection import Candidates, find_broken, judged_components, refused_pairs, replay_components
 from oneuser.graph.replay_rows import replay_batches
+from tests.frames import assert_rows
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 TYPES = {"user_id": 1, "email": 2, "anonymous_id": 9}
@@ -59,13 +60,13 @@ def replayed(given: Candidates, limits: Bounds) -> DataFrame:
 def test_components_that_cannot_be_one_person_are_broken(spark: SparkSession) -> None:
     given = candidates(spark)
 
-    def broken(limits: Bounds) -> set[int]:
-        return {row["component_id"] for row in find_broken(given, limits).collect()}
+    def assert_broken(limits: Bounds, *components: int) -> None:
+        assert_rows(find_broken(given, limits), "component_id bigint", *((component,) for component in components))
 
     # then one value with another name is one value, and an exclude matters inside one component alone
-    assert broken(Bounds(frozenset({"user_id"}), {}, 1000)) == {1, 4}
-    assert broken(Bounds(frozenset(), {"user_id": 1}, 1000)) == {1, 4}
-    assert broken(Bounds(frozenset(), {}, 2)) == {1, 4, 7}
+    assert_broken(Bounds(frozenset({"user_id"}), {}, 1000), 1, 4)
+    assert_broken(Bounds(frozenset(), {"user_id": 1}, 1000), 1, 4)
+    assert_broken(Bounds(frozenset(), {}, 2), 1, 4, 7)
 
 
 @pytest.mark.parametrize(("conflict", "owner", "refused"), [("latest", 2, 1), ("earliest", 1, 2)])
@@ -77,10 +78,13 @@ def test_a_shared_browser_goes_with_the_latest_or_the_earliest_login_over_all_so
 
     decided = replayed(given, limits)
 
-    judged = {row["identifier_id"]: row for row in judged_components(given.vertices, decided).collect()}
-    assert {number: row["component_id"] for number, row in judged.items()} == {
-        1: 1, 2: 2, 3: owner, 4: 4, 5: 5, 6: 4, 7: 7, 8: 7, 9: 7, 10: 10,
-    }  # fmt: skip
-    assert {number for number, row in judged.items() if row["is_contested"]} == {3, 5}
-    assert not any(row["is_cut_off"] for row in judged.values())
-    assert {tuple(row) for row in refused_pairs(decided).collect()} == {(refused, 3, "unique"), (5, 6, "exclude")}
+    components = {1: 1, 2: 2, 3: owner, 4: 4, 5: 5, 6: 4, 7: 7, 8: 7, 9: 7, 10: 10}
+    assert_rows(
+        judged_components(given.vertices, decided).select(
+            "identifier_id", "component_id", "is_contested", "is_cut_off"
+        ),
+        "identifier_id bigint, component_id bigint, is_contested boolean, is_cut_off boolean",
+        *((number, component, number in {3, 5}, False) for number, component in components.items()),
+    )
+    pairs = [(refused, 3, "unique"), (5, 6, "exclude")]
+    assert_rows(refused_pairs(decided), "src bigint, dst bigint, rule string", *pairs)

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import COMPONENTS, EDGES
-from oneuser.contracts.identity import IDENTIFIER_MAP, USER_IDS
+from oneuser.contracts.identity import IDENTIFIER_MAP, LINEAGE, USER_IDS
 from oneuser.core.keyed import Keys
 from oneuser.graph.components import connect_in_one_task
 from oneuser.identity.carry_over import (
@@ -22,6 +21,7 @@ from oneuser.identity.carry_over import (
     decided_user_ids,
 )
 from oneuser.identity.ledger import Member
+from tests.frames import assert_rows, assert_same_rows
 from tests.unit.identity.worlds import DEPLOYMENT, SECRET, TYPES, World, identifier_id_of
 
 KEYS = Keys(DEPLOYMENT, "k1", b"i" * 32, b"m" * 32, SECRET)
@@ -76,25 +76,6 @@ def members_of(world: World, *components: str) -> list[Member]:
     ]  # fmt: skip
 
 
-def as_plain(ledger: DataFrame) -> set[tuple[Any, ...]]:
-    numbers = F.transform("anchors", lambda anchor: anchor["identifier_id"])
-    micros = F.unix_micros("minted_first_seen_at")
-    plain = ledger.select("user_id", "status", "redirect_to", "anchor_identifier_id", numbers, "minted_run", micros,
-                          "minted_first_message_key", "minted_key", "status_run")  # fmt: skip
-    return {tuple(tuple(v) if isinstance(v, list) else v for v in map(unbuffered, row)) for row in plain.collect()}
-
-
-def unbuffered(value: Any) -> Any:
-    return bytes(value) if isinstance(value, bytearray) else value
-
-
-def expected_ledger(world: World) -> set[tuple[Any, ...]]:
-    return {
-        (u.user_id, u.status, u.redirect_to, u.anchor, tuple(n for n, _ in u.anchors), *u.published, u.status_run)
-        for u in world.users.values()
-    }
-
-
 def test_runs_on_spark_decide_what_the_rules_decide(spark: SparkSession) -> None:
     chance = Random(5)
     names = [f"{chance.choice('uepbd')}{n}" for n in range(120)]
@@ -113,13 +94,12 @@ def test_runs_on_spark_decide_what_the_rules_decide(spark: SparkSession) -> None
         decided = carry_over(spark, world, members, is_first_run=run == 0).persist()
         world.keep(members, decision)
 
-        assert dict(tuple(row) for row in decided_owners(decided).collect()) == decision.owners
-        assert as_plain(decided_user_ids(decided, before)) == expected_ledger(world)
+        assert_rows(decided_owners(decided), "component_id bigint, user_id string", *decision.owners.items())
+        assert_same_rows(decided_user_ids(decided, before), ledger_rows(spark, world))
         decided.unpersist()
-    redirects = decided_redirects(ledger_rows(spark, world)).collect()
-    assert {(row["user_id"], row["redirect_to"]) for row in redirects} == {
-        (user.user_id, user.redirect_to) for user in world.users.values() if user.status == "retired"
-    }
+    redirects = decided_redirects(ledger_rows(spark, world)).select("user_id", "redirect_to")
+    retired = [(user.user_id, user.redirect_to) for user in world.users.values() if user.status == "retired"]
+    assert_rows(redirects, "user_id string, redirect_to string", *retired)
     assert {user.status for user in world.users.values()} == {"live", "retired", "vacant"}
 
 
@@ -144,20 +124,19 @@ def test_a_merge_names_the_new_edge_that_caused_it(spark: SparkSession) -> None:
 
     # when
     decided = carry_over(spark, world, members)
-    rows = decided_lineage(decided, edges, map_rows(spark, world)).collect()
+    lineage = decided_lineage(decided, edges, map_rows(spark, world))
 
     # then
-    assert [tuple(row) for row in rows] == [
-        (
-            2,
-            "merged",
-            before["e2 b2"],
-            before["u1 b1"],
-            identifier_id_of("e2"),
-            identifier_id_of("b1"),
-            identifier_id_of("b2"),
-        )
-    ]
+    merged = (
+        2,
+        "merged",
+        before["e2 b2"],
+        before["u1 b1"],
+        identifier_id_of("e2"),
+        identifier_id_of("b1"),
+        identifier_id_of("b2"),
+    )
+    assert_rows(lineage, LINEAGE, merged)
 
 
 @pytest.mark.parametrize("is_first_run", [True, False])

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from oneuser.contracts.identity import IDENTIFIER_MAP, IDENTIFIER_OWNERSHIP, USER_IDS
 from oneuser.identity.invariants import count_violations, ledger_invariants, ownership_invariants
 from oneuser.inspection.differences import Difference, compare
+from tests.frames import assert_rows
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 NOON, EVENING = MONDAY + timedelta(hours=3), MONDAY + timedelta(hours=9)
@@ -58,15 +59,17 @@ def test_what_is_planted_is_counted(spark: SparkSession) -> None:
     intervals = divided(spark, (1, 0, "a", None, None), (2, 0, "c", None, None), (3, 0, "a", None, None))
     invariants = [*ledger_invariants(users, mapped), *ownership_invariants(users, mapped, intervals, named(spark, "x"))]
 
-    assert {row["name"]: row["n"] for row in count_violations(invariants).collect()} == {
-        "every_person_is_live": 1,
-        "every_live_id_is_a_person": 1,
-        "redirects_end_in_one_hop": 1,
-        "no_identifier_on_two_people": 1,
-        "every_owner_is_live": 1,
-        "no_two_ids_on_one_anchor": 1,
-        "every_id_resolves": 1,
-    }
+    assert_rows(
+        count_violations(invariants),
+        "name string, n bigint",
+        ("every_person_is_live", 1),
+        ("every_live_id_is_a_person", 1),
+        ("redirects_end_in_one_hop", 1),
+        ("no_identifier_on_two_people", 1),
+        ("every_owner_is_live", 1),
+        ("no_two_ids_on_one_anchor", 1),
+        ("every_id_resolves", 1),
+    )
 
 
 def test_intervals_must_cover_all_time_once(spark: SparkSession) -> None:
@@ -87,7 +90,7 @@ def test_intervals_must_cover_all_time_once(spark: SparkSession) -> None:
     invariants = ownership_invariants(users, mapped, divided(spark, *rows), named(spark, "a"))
 
     (cover,) = [one for one in invariants if one.name == "intervals_cover_all_time"]
-    assert sorted(row["broken"] for row in cover.violations.collect()) == [str(n) for n in broken]
+    assert_rows(cover.violations, "broken string", *((str(n),) for n in broken))
 
 
 def test_tables_are_compared_row_by_row(spark: SparkSession) -> None:

@@ -14,10 +14,12 @@ from oneuser.identity.claims_rows import divide_batches
 from oneuser.identity.history import as_of_run, record_ownership, record_users
 from oneuser.identity.ownership import build_claims, build_ownership, divide_claims, find_owners_over_time
 from oneuser.identity.resolution import resolve_events
+from tests.frames import assert_rows
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 TYPES = {"user_id": 1, "email": 2, "anonymous_id": 9}
 KNOWN = frozenset({"user_id", "email"})
+OWNED = "message string, user_id string, unowned string"
 # number, type, component, contested; a shared browser (3) that replay left with 1
 PLACES = [
     (1, "user_id", 1, False),
@@ -81,52 +83,58 @@ def owners(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame([(c, f"usr_{c}") for c in (1, 2, 5)], "component_id bigint, user_id string")
 
 
-def owned(spark: SparkSession, policy: str) -> dict[str, tuple[str | None, str | None]]:
+def owned(spark: SparkSession, policy: str) -> DataFrame:
+    """Whose each message is: the columns of `OWNED`."""
     events = spark.createDataFrame(
         [(m.encode(), at(m), "track", "e", "web", None) for m in MESSAGES],
         "message_key binary, event_time timestamp, type string, event string, source string, group_id string",
     )
     people = mapped(spark)
     ownership = build_ownership(people, intervals(spark, policy), owners(spark))
-    rows = resolve_events(
+    resolved = resolve_events(
         events,
         observed_identifiers(observed(spark), None, priorities=TYPES),
         people,
         ownership,
         unique_priorities=[1],
-    ).collect()
-    return {bytes(row["message_key"]).decode(): (row["user_id"], row["unowned"]) for row in rows}
+    )
+    return resolved.selectExpr("decode(message_key, 'UTF-8') AS message", "user_id", "unowned")
 
 
 def test_a_shared_browser_goes_with_whoever_logged_in_last(spark: SparkSession) -> None:
     found = owned(spark, "time_sliced")
 
     # then the first owner had it before too; a message with two people has none; an uncontested browser comes first
-    assert found == {
-        "m1": ("usr_1", None), "m2": ("usr_1", None), "m3": ("usr_1", None), "m4": ("usr_2", None),
-        "m5": ("usr_2", None), "m6": ("usr_5", None), "m7": (None, "unique_in_event"), "m8": ("usr_5", None),
-        "m9": (None, None),
-    }  # fmt: skip
+    assert_rows(
+        found, OWNED,
+        ("m1", "usr_1", None), ("m2", "usr_1", None), ("m3", "usr_1", None), ("m4", "usr_2", None),
+        ("m5", "usr_2", None), ("m6", "usr_5", None), ("m7", None, "unique_in_event"), ("m8", "usr_5", None),
+        ("m9", None, None),
+    )  # fmt: skip
 
 
 def test_the_policies_give_it_to_the_last_owner_or_to_nobody(spark: SparkSession) -> None:
-    assert {m: owned(spark, "last_owner")[m][0] for m in ("m1", "m5")} == {"m1": "usr_2", "m5": "usr_2"}
+    last = owned(spark, "last_owner").where("message IN ('m1', 'm5')")
+    quarantined = owned(spark, "quarantine").where("message IN ('m1', 'm2')")
 
-    quarantined = owned(spark, "quarantine")
-
-    assert quarantined["m1"] == (None, "quarantined")
-    assert quarantined["m2"] == ("usr_1", None)
+    assert_rows(last, OWNED, ("m1", "usr_2", None), ("m5", "usr_2", None))
+    assert_rows(quarantined, OWNED, ("m1", None, "quarantined"), ("m2", "usr_1", None))
 
 
 def test_a_contested_identifier_has_an_interval_for_each_owner_and_the_others_have_one(spark: SparkSession) -> None:
     divided = intervals(spark, "time_sliced")
-    rows = build_ownership(mapped(spark), divided, owners(spark)).collect()
+    ownership = build_ownership(mapped(spark), divided, owners(spark))
 
-    spans = {(r["identifier_id"], r["interval"]): (r["user_id"], r["valid_from"], r["valid_to"]) for r in rows}
-    change = at("m4").replace(tzinfo=None)
-    assert spans[3, 0] == ("usr_1", None, change)
-    assert spans[3, 1] == ("usr_2", change, None)
-    assert {key for key in spans if key[0] != 3} == {(1, 0), (2, 0), (4, 0), (5, 0)}
+    assert_rows(
+        ownership.select("identifier_id", "interval", "user_id", "valid_from", "valid_to"),
+        "identifier_id bigint, interval int, user_id string, valid_from timestamp, valid_to timestamp",
+        (1, 0, "usr_1", None, None),
+        (2, 0, "usr_2", None, None),
+        (3, 0, "usr_1", None, at("m4")),
+        (3, 1, "usr_2", at("m4"), None),
+        (4, 0, "usr_2", None, None),
+        (5, 0, "usr_5", None, None),
+    )
     assert [list(row["owners"]) for row in find_owners_over_time(divided).collect()] == [[1, 2]]
 
 
@@ -149,8 +157,8 @@ def test_history_supersedes_what_changes_and_can_be_read_as_of_any_run(spark: Sp
     assert recorded is not None
 
     for run_seq, state in enumerate(states, start=1):
-        held = {f"i{row['identifier_id']}": row["user_id"] for row in as_of_run(recorded, run_seq).collect()}
-        assert held == state
+        held = as_of_run(recorded, run_seq).selectExpr("'i' || identifier_id AS identifier", "user_id")
+        assert_rows(held, "identifier string, user_id string", *state.items())
     assert recorded.count() == 4
     closed = recorded.where("user_id = 'c'").first()
     assert closed is not None
@@ -165,7 +173,13 @@ def test_an_interval_that_moves_is_recorded_anew(spark: SparkSession) -> None:
 
     second = record_ownership(whole, first, run_seq=2, as_of=at("m2"))
 
-    news = {(row["identifier_id"], row["interval"]) for row in second.where("recorded_run = 2").collect()}
-    ended = {(row["identifier_id"], row["interval"]) for row in second.where("superseded_run = 2").collect()}
-    assert (news, ended) == ({(3, 0)}, {(3, 0), (3, 1)})
+    assert_rows(
+        second.where("2 IN (recorded_run, superseded_run)").select(
+            "identifier_id", "interval", "recorded_run", "superseded_run"
+        ),
+        "identifier_id bigint, interval int, recorded_run bigint, superseded_run bigint",
+        (3, 0, 2, None),
+        (3, 0, 1, 2),
+        (3, 1, 1, 2),
+    )
     assert record_ownership(divided, first, run_seq=2, as_of=at("m2")).where("recorded_run = 2").isEmpty()
