@@ -29,7 +29,7 @@ from oneuser.stages.context import RunContext
 from oneuser.stages.declaration import Stage, stages_before
 from oneuser.stages.graph.manual_pairs import check_manual_rules
 from oneuser.stages.registry import STAGES
-from oneuser.storage.inputs import InputFile
+from oneuser.storage.input_listing import InputFile
 from oneuser.storage.warehouse import CommitHook, CommitTag, Warehouse
 
 if TYPE_CHECKING:

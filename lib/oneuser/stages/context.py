@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from oneuser.config import Config
     from oneuser.contracts.table import TableContract
     from oneuser.core.keyed import Keys
-    from oneuser.storage.inputs import InputFile
+    from oneuser.storage.input_listing import InputFile
     from oneuser.storage.warehouse import CommitTag, Warehouse
 
 Mode = Literal["append", "replace"]

@@ -22,14 +22,9 @@ from pyspark.sql import functions as F
 
 from oneuser.core.errors import ConfigError, GateError
 from oneuser.core.reasons import Reason
-from oneuser.storage.inputs import (
-    find_broken,
-    find_unreadable,
-    list_files,
-    read_delimited,
-    read_lines,
-    read_parquet,
-)
+from oneuser.storage.delimited import read_delimited
+from oneuser.storage.input_listing import list_files
+from oneuser.storage.inputs import find_broken, find_unreadable, read_lines, read_parquet
 from oneuser.storage.json_records import LIST_SEPARATOR, parse_json_records
 
 if TYPE_CHECKING:
@@ -37,7 +32,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, SparkSession
 
-    from oneuser.storage.inputs import InputFile, RefusedFile
+    from oneuser.storage.input_listing import InputFile
+    from oneuser.storage.inputs import RefusedFile
 
 _SEPARATORS = {"csv": ",", "tsv": "\t"}
 _CORRUPT = "_corrupt"
@@ -87,7 +83,9 @@ def listing_of(files: Sequence[InputFile]) -> str:
 
 
 def read_reference(spark: SparkSession, reference: Reference, files: Sequence[InputFile]) -> DataFrame:
-    """The records of a snapshot, each with what is wrong with its form. Looks at heads, runs no job over rows.
+    """The records of a snapshot, each with what is wrong with its form.
+
+    Looks at heads, and through the CSV files that are large enough to be read in pieces; runs no other job over rows.
 
     Codes: `reference.syntax` for what is no record at all, `reference.charset` for U+FFFD and hidden characters,
     `reference.type` for an object or list where a value belongs, `reference.missing` for a required value.

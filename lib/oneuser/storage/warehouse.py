@@ -21,8 +21,8 @@ from pyspark.sql import functions as F
 from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import ContractError, EnvironmentProblem
 from oneuser.storage.files import Files
-from oneuser.storage.inputs import glob_safe
 from oneuser.storage.listing import Listing, checksum_name, read_listing
+from oneuser.storage.reader_paths import glob_safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,7 +11,8 @@ from oneuser.events.mapping import load_preset, read_mapping, with_identifiers
 from oneuser.events.parsing_pass import parse_lines, parse_rows
 from oneuser.events.spec import Limits, SourceSpec, id_type_specs
 from oneuser.stages.ingest.credible_times import earliest_time, horizon
-from oneuser.storage.inputs import read_delimited, read_lines, read_parquet
+from oneuser.storage.delimited import read_delimited
+from oneuser.storage.inputs import read_lines, read_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from oneuser.config import Config
     from oneuser.stages.context import RunContext
-    from oneuser.storage.inputs import InputFile
+    from oneuser.storage.input_listing import InputFile
 
 _SEPARATORS = {"csv": ",", "tsv": "\t"}
 

@@ -38,6 +38,7 @@ from oneuser.stages.ingest.duplicates import Kept, drop_duplicates
 from oneuser.stages.ingest.link_tables import link_group
 from oneuser.stages.ingest.references import take_references
 from oneuser.stages.ingest.source_parsing import parse_source
+from oneuser.storage.file_ledger import known_files
 from oneuser.storage.inputs import ChangedFileError, RefusedFile, find_broken, find_unreadable, refuse_encoding
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from oneuser.stages.context import RunContext
-    from oneuser.storage.inputs import InputFile
+    from oneuser.storage.input_listing import InputFile
 
 
 @dataclass
@@ -82,7 +83,7 @@ def ingest(ctx: RunContext) -> None:
         GateError: where more lines or bytes of a source are damaged than `quarantine.max_share`; nothing is written.
     """
     intake = Intake(list(ctx.inputs))
-    before = _ledger(ctx)
+    before = known_files(ctx.read(FILES), ctx.inputs)
     _refuse_unreadable(ctx, intake)
     parsed = _read(ctx, intake)
     touched = _check_changed(intake, before)
@@ -92,14 +93,6 @@ def ingest(ctx: RunContext) -> None:
     if intake.files or intake.refused or touched:
         _write(ctx, intake, parsed, before, touched)
     take_references(ctx, [link_group(ctx), account_group(ctx)])
-
-
-def _ledger(ctx: RunContext) -> dict[tuple[str, str], Any]:
-    """Rows of the ledger for this run's files."""
-    paths = {(file.source, file.path) for file in ctx.inputs}
-    if not paths:
-        return {}
-    return {key: row for row in ctx.read(FILES).collect() if (key := (row["source"], row["file"])) in paths}
 
 
 def _refuse_unreadable(ctx: RunContext, intake: Intake) -> None:
