@@ -75,6 +75,7 @@ class Reason(StrEnum):
     ID_PHONE = "id.phone", "no phone number"
     ID_TYPE = "id.type", "not text and not a whole number"
     ID_FORMAT = "id.format", "not of the form of its type"
+    ID_ROUNDED = "id.rounded", "a number in scientific notation, whose digits are lost"
     ID_LENGTH = "id.length", "longer than 1,024 characters"
 
     # records of reference inputs

@@ -10,6 +10,7 @@ from oneuser.events.block import make_column_reader
 from oneuser.events.derive import make_transform
 from oneuser.events.identifiers import MEMO_SIZE, Identifier, IdentifierReader, RoundedInteger
 from oneuser.events.memo import Memo
+from oneuser.events.spec import Path
 from oneuser.events.syntax import RefusedLine
 from oneuser.events.values import make_getter
 
@@ -44,7 +45,11 @@ class IdentifierCapture:
 
     def __init__(self, spec: SourceSpec, keys: Keys, *, is_exact: bool) -> None:
         is_table = spec.is_table
-        self._readers = {t.name: IdentifierReader(t, keys, is_table=is_table, is_exact=is_exact) for t in spec.id_types}
+        fields = _fields_by_type(spec)
+        self._readers = {
+            t.name: IdentifierReader(t, keys, is_table=is_table, is_exact=is_exact, fields=fields.get(t.name, ()))
+            for t in spec.id_types
+        }
         self._slots = tuple(
             (id_type, self._readers[id_type].read, make_getter(part, is_table=is_table))
             for id_type, part in spec.mapping.identifiers
@@ -161,6 +166,15 @@ class IdentifierCapture:
         kinds = {link.link for link in links}
         if "alias" not in kinds or not any(kind.startswith("previous") for kind in kinds):
             raise RefusedLine(Reason.SPEC_ALIAS, "alias without both ids")
+
+
+def _fields_by_type(spec: SourceSpec) -> dict[str, list[str]]:
+    """Names of the fields that a source's values of each type come from."""
+    fields: dict[str, list[str]] = {}
+    for id_type, part in spec.mapping.identifiers:
+        if isinstance(part, Path):
+            fields.setdefault(id_type, []).append(part.keys[-1])
+    return fields
 
 
 def _linker(reader: IdentifierReader) -> Callable[[str], Link | None]:

@@ -174,7 +174,7 @@ class FastPath:
 
 def _message_id(value: Any) -> str | None:
     """The id of a message; null where its content has to serve as one."""
-    text = value if type(value) is str else identifier_text(value, is_table=True)
+    text = value if type(value) is str else identifier_text(value)
     return None if text is None or is_garbage(text) else text
 
 

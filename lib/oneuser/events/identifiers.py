@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from oneuser.core.keyed import Keys, identifier_hasher
 from oneuser.core.reasons import Reason
 from oneuser.events.memo import Memo
-from oneuser.events.normalise import has_hidden_characters, is_garbage, is_plain, make_normaliser
+from oneuser.events.normalise import (
+    fold_name,
+    has_hidden_characters,
+    has_lost_digits,
+    is_garbage,
+    is_plain,
+    make_normaliser,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from oneuser.events.spec import IdTypeSpec
 
 # per type and task; a value seen again within reach costs one look-up instead of normalising and hashing
@@ -18,6 +27,8 @@ _MAX_CHARACTERS = 1024
 _PLAIN_NORMALISERS = frozenset(["none", "trim"])
 _EMAIL_NORMALISERS = frozenset(["email", "uid2_email"])
 _INTEGER_LIMIT = 2**63
+# beyond it neighbouring whole numbers have the same floating point
+_EXACT_LIMIT = 2**53
 
 
 class RoundedInteger(Exception):  # noqa: N818 - asks for a second, exact reading
@@ -35,16 +46,28 @@ class Identifier(NamedTuple):
 class IdentifierReader:
     """Reads values of one type. The answer for a value is an `Identifier`, or the reason why it is dropped.
 
-    `is_exact` holds where integers come as they were written, however long.
+    A whole number is one identifier whatever carried it: 13085, 13085.0, "13085.0". `is_exact` holds where integers
+    come as they were written, however long. `fields` are names of fields that the values come from: a value that is
+    such a name, or that of its own type, names nobody.
     """
 
-    def __init__(self, spec: IdTypeSpec, keys: Keys, *, is_table: bool, is_exact: bool = True) -> None:
+    def __init__(
+        self,
+        spec: IdTypeSpec,
+        keys: Keys,
+        *,
+        is_table: bool,
+        is_exact: bool = True,
+        fields: Collection[str] = (),
+    ) -> None:
         self.id_type = spec.name
         self._normalise = make_normaliser(spec)
         self._hash = identifier_hasher(keys, spec.name)
         self._is_table = is_table
         self._is_exact = is_exact
         self._keeps_plain = spec.normaliser in _PLAIN_NORMALISERS
+        self._reads_numbers = spec.normaliser != "none"
+        self._own_names = frozenset(fold_name(name) for name in (spec.name, *fields))
         self._memo = Memo(self.judge, MEMO_SIZE)
         is_email, is_phone = spec.normaliser in _EMAIL_NORMALISERS, spec.normaliser == "phone"
         self._invalid = Reason.ID_EMAIL if is_email else Reason.ID_PHONE if is_phone else Reason.ID_FORMAT
@@ -59,7 +82,7 @@ class IdentifierReader:
             return None
         if type(raw) is float and not self._is_exact and not -_INTEGER_LIMIT < raw < _INTEGER_LIMIT:
             raise RoundedInteger
-        value = raw if type(raw) is str else identifier_text(raw, is_table=self._is_table)
+        value = raw if type(raw) is str else identifier_text(raw)
         if value is None:
             # an empty cell of a typed column is not a number, and no value
             return None if self._is_table and raw != raw else Reason.ID_TYPE  # noqa: PLR0124 - NaN alone differs from itself
@@ -73,7 +96,9 @@ class IdentifierReader:
             return Reason.ID_CHARSET
         if len(value) > _MAX_CHARACTERS:
             return Reason.ID_LENGTH
-        if is_garbage(value):
+        if self._reads_numbers and has_lost_digits(value):
+            return Reason.ID_ROUNDED
+        if is_garbage(value) or fold_name(value) in self._own_names:
             return Reason.ID_BLOCKED
         normalised = self._normalise(value)
         if normalised is None:
@@ -83,11 +108,12 @@ class IdentifierReader:
         return Identifier(self.id_type, self._hash(normalised), normalised)
 
 
-def identifier_text(raw: Any, *, is_table: bool) -> str | None:
+def identifier_text(raw: Any) -> str | None:
     """A scalar as the text of an identifier; null for what cannot be one.
 
-    Integers become decimal text. So do integral floats of typed columns, where a column with gaps turns 13085 into
-    13085.0; in JSON a fraction was written on purpose and is refused.
+    Whole numbers become decimal text, floating point and decimals among them: a column with gaps turns 13085 into
+    13085.0. A fraction is none, nor is a floating point so large that its neighbours have the same. Bytes without a
+    mark of what they are, as some programs write text to Parquet, are text where they are UTF-8.
     """
     if isinstance(raw, str):
         return raw
@@ -96,8 +122,12 @@ def identifier_text(raw: Any, *, is_table: bool) -> str | None:
     if isinstance(raw, int):
         return str(raw)
     if isinstance(raw, float):
-        is_exact = raw.is_integer() and abs(raw) < _INTEGER_LIMIT
-        return str(int(raw)) if is_table and is_exact else None
-    if is_table and hasattr(raw, "to_integral_value"):
+        return str(int(raw)) if raw.is_integer() and abs(raw) < _EXACT_LIMIT else None
+    if isinstance(raw, bytes | bytearray):
+        try:
+            return bytes(raw).decode()
+        except UnicodeDecodeError:
+            return None
+    if hasattr(raw, "to_integral_value"):
         return str(int(raw)) if raw.is_finite() and raw == raw.to_integral_value() else None
     return None

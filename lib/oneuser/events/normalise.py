@@ -21,25 +21,69 @@ if TYPE_CHECKING:
 
 NORMALISER_VERSIONS = {
     "none": 1,
-    "trim": 1,
-    "lower": 1,
+    "trim": 2,
+    "lower": 2,
     "email": 1,
     "uid2_email": 2,
-    "phone": 1,
+    "phone": 2,
     "salesforce_id": 1,
     "uuid": 1,
 }
 
-_GARBAGE = frozenset(
-    "|null|none|nil|nan|undefined|anonymous|guest|unknown|n/a|true|false|0|-1|[object object]".split("|")  # noqa: SIM905
+# words of programs for nobody, without the brackets that some of them put around: (not set), <null>, [undefined]
+_NOBODY = frozenset(
+    [
+        *[
+            "",
+            "null",
+            "none",
+            "nil",
+            "nan",
+            "nat",
+            "na",
+            "n/a",
+            "n.a.",
+            "undefined",
+            "undef",
+            "unset",
+            "empty",
+            "missing",
+        ],
+        *["not set", "not_set", "notset", "not available", "not applicable", "not provided", "no value", "unknown"],
+        *["anonymous", "anonymous user", "anonymous_user", "guest", "guest user", "guest_user", "unknown user"],
+        *["not_authenticated", "not authenticated", "true", "false", "0", "-1", "object object", "object null"],
+        *["object undefined", "$posthog_cookieless", "\\n", "inf", "-inf", "infinity", "-infinity", "%!s(<nil>)"],
+    ]
+)
+_BRACKETS = {"(": ")", "<": ">", "[": "]", "{": "}"}
+# what a spreadsheet writes into a cell that it could not compute
+_SPREADSHEET = re.compile(
+    r"#(?:n/a|n/v|ref!|value!|name\?|div/0!|num!|null!|error!|spill!|calc!|field!|blocked!|connect!|busy!|getting_data)"
 )
 # the nil UUID and all-zero advertising ids among them
 _ZEROS = re.compile(r"\{?[0-]+\}?")
+# a template that was not filled in, anywhere in a value
+_TEMPLATE = re.compile(
+    r"\{\{.*?\}\}|\{%.*?%\}|[$#]\{.*?\}|%%[^%]+%%|<%.*?%>|\[%.*?%\]|\*\|.*?\|\*|\[\[.*?\]\]", re.DOTALL
+)
+# names of fields that stand in the place of their value, without what separates their words
+_FIELD_NAMES = frozenset(["userid", "anonymousid", "distinctid", "deviceid", "id"])
+_SEPARATORS = re.compile(r"[_\-\s.$]+")
 _QUOTES = "\"'`"
-# longer values are none of these, unless they begin with a zero, a dash, a brace, a quote or white space
+# longer values are none of these, unless they begin with one of these characters or hold what begins a template
 _LONGEST_GARBAGE = 20
 _LONGEST_PLAIN = 200
-_GARBAGE_STARTS = frozenset("0-{ \t\r\n" + _QUOTES)
+_GARBAGE_STARTS = frozenset("0-{(<[#$*% \t\r\n" + _QUOTES)
+# a whole number as programs write it that keep numbers as decimals: 13085.0
+_WHOLE_NUMBER = re.compile(r"\s*([+-]?[0-9]+)\.0+\s*")
+# a number in scientific notation, as spreadsheets write what is longer than a cell; 12e4 may as well be hexadecimal
+_SCIENTIFIC = re.compile(r"\s*[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[.,]?[eE][+-])[0-9]+\s*")
+# words for an extension that phone numbers in other languages have; phonenumbers knows ext, x, # and ;ext=
+_EXTENSION = re.compile(
+    r"[\s,;(-]*\b(?:durchwahl|dw|apparat|app|nst|nebenstelle|klappe|klp|poste|interno|ramal|anexo|extensi[o\u00f3]n|toestel|tst)"
+    r"[\s.:]*([0-9]{1,7})\s*\)?\s*$",
+    re.IGNORECASE,
+)
 _EMAIL = re.compile(
     r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]"
 )
@@ -64,7 +108,7 @@ def make_normaliser(spec: IdTypeSpec) -> Normaliser:
         return partial(normalise_phone, region=spec.default_region)
     simple: dict[str, Normaliser] = {
         "none": str,
-        "trim": str.strip,
+        "trim": normalise_trim,
         "lower": normalise_lower,
         "uid2_email": normalise_uid2_email,
         "salesforce_id": normalise_salesforce_id,
@@ -74,11 +118,36 @@ def make_normaliser(spec: IdTypeSpec) -> Normaliser:
 
 
 def is_garbage(value: str) -> bool:
-    """Whether a value is one of those that programs write when they know nobody: `null`, `0`, the nil UUID."""
+    """Whether a value is one of those that programs write when they know nobody.
+
+    Words (`null`, `(not set)`), errors of spreadsheets (`#N/A`), templates that were not filled in (`{{user.id}}`),
+    names of fields (`userId`), zeros and the nil UUID; in any case, quotes and brackets around them.
+    """
+    if ("{" in value or "%" in value or "[" in value or "|" in value) and _TEMPLATE.search(value) is not None:
+        return True
     if len(value) > _LONGEST_GARBAGE and value[0] not in _GARBAGE_STARTS:
         return False
     bare = value.strip().strip(_QUOTES).strip().casefold()
-    return bare in _GARBAGE or _ZEROS.fullmatch(bare) is not None
+    if bare in _NOBODY or _ZEROS.fullmatch(bare) is not None or _SPREADSHEET.fullmatch(bare) is not None:
+        return True
+    inner = bare[1:-1].strip() if len(bare) > 1 and _BRACKETS.get(bare[0]) == bare[-1] else bare
+    return inner in _NOBODY or fold_name(inner) in _FIELD_NAMES
+
+
+def fold_name(name: str) -> str:
+    """A name without case and without what separates its words: `userId`, `user_id` and `User ID` are one."""
+    return _SEPARATORS.sub("", name).casefold()
+
+
+def has_lost_digits(value: str) -> bool:
+    """Whether a value is a number in scientific notation: what told it from its neighbours is gone."""
+    return _SCIENTIFIC.fullmatch(value) is not None
+
+
+def whole_number(value: str) -> str:
+    """A whole number with nothing but zeros after its point, without them; any other value as it is."""
+    found = _WHOLE_NUMBER.fullmatch(value)
+    return value if found is None else found.group(1)
 
 
 def is_plain(value: str) -> bool:
@@ -92,6 +161,9 @@ def is_plain(value: str) -> bool:
         and value.isprintable()
         and value[0] not in _GARBAGE_STARTS
         and value[-1] != " "
+        and not ("{" in value or "%" in value or "[" in value or "|" in value)
+        # neither 13085.0 nor 3.12346E+16
+        and not (value[-1].isdigit() and ("." in value or "+" in value or "," in value or "-" in value[-4:]))
     )
 
 
@@ -103,9 +175,14 @@ def has_hidden_characters(value: str) -> bool:
     return any(char == "\ufffd" or unicodedata.category(char) in _HIDDEN for char in value)
 
 
+def normalise_trim(value: str) -> str:
+    """White space off; a whole number without the zeros after its point. `none` keeps a value as it is."""
+    return whole_number(value).strip()
+
+
 def normalise_lower(value: str) -> str:
-    """White space off, one Unicode form, lower case."""
-    return unicodedata.normalize("NFC", value.strip()).lower()
+    """White space off, one Unicode form, lower case; a whole number without the zeros after its point."""
+    return unicodedata.normalize("NFC", whole_number(value).strip()).lower()
 
 
 def normalise_email(value: str, *, gmail: bool = False) -> str | None:
@@ -132,16 +209,21 @@ def normalise_uid2_email(value: str) -> str | None:
 
 
 def normalise_phone(value: str, *, region: str | None) -> str | None:
-    """A number as E.164; null if it cannot be one, or has no country code and no region is declared."""
+    """A number as E.164; null if it cannot be one, or has no country code and no region is declared.
+
+    An extension stays part of it, as RFC 3966 writes it (`+14155550132;ext=5`): with it the number names a desk,
+    without it a company.
+    """
     import phonenumbers
 
     try:
-        number = phonenumbers.parse(value, region)
+        number = phonenumbers.parse(_EXTENSION.sub(r" ext. \1", whole_number(value)), region)
     except phonenumbers.NumberParseException:
         return None
     if not phonenumbers.is_valid_number(number):
         return None
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    extension = f";ext={number.extension}" if number.extension else ""
+    return f"{phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)}{extension}"
 
 
 def normalise_salesforce_id(value: str) -> str | None:

@@ -122,7 +122,7 @@ class MessageParser:
         touch = self.touches.read(message)
         consent = self._consent(message)
         properties = self._properties(message)
-        message_id = identifier_text(self._message_id(message), is_table=True)
+        message_id = identifier_text(self._message_id(message))
         is_keyless = message_id is None or is_garbage(message_id)
         if is_keyless:
             # the id of a message that has none is its content: a replay in another file is the same message
@@ -169,7 +169,7 @@ class MessageParser:
         """The id of an account; null for what cannot be one, whose code is added to `dropped`."""
         if raw is None:
             return None
-        text = identifier_text(raw, is_table=True)
+        text = identifier_text(raw)
         if text is None:
             dropped.append(Reason.ID_TYPE)
         elif has_hidden_characters(text.strip()):
