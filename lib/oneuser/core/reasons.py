@@ -78,6 +78,9 @@ class Reason(StrEnum):
     ID_ROUNDED = "id.rounded", "a number in scientific notation, whose digits are lost"
     ID_LENGTH = "id.length", "longer than 1,024 characters"
 
+    # other parts of a message
+    PART_TYPE = "part.type", "a part that is no object where one belongs, such as a text for the context"
+
     # records of reference inputs
     REFERENCE_SYNTAX = "reference.syntax", "no record at all", True
     REFERENCE_CHARSET = "reference.charset", "hidden or damaged characters", True

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from oneuser.events.spec import Expression, FirstOf, Path
-from oneuser.events.values import make_getter
+from oneuser.events.values import make_getter, open_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,9 +50,25 @@ class Block:
         if known is not None:
             return known
         outer, last = self._objects_at(keys[:-1]), keys[-1]
-        found = [inner if type(inner := top.get(last)) is dict else _EMPTY for top in outer]
+        found = self.objects([top.get(last) for top in outer])
         self._objects[keys] = found if any(found) else []
         return self._objects[keys]
+
+    def objects(self, column: Column) -> list[dict[str, Any]]:
+        """A column of parts that are objects, an empty one for each that is none."""
+        return [
+            value if type(value) is dict else _EMPTY if value is None else self.opened(value, index)
+            for index, value in enumerate(column)
+        ]
+
+    def opened(self, inner: Any, index: int) -> dict[str, Any]:
+        """What stands where an object should: nothing for an empty text, that in a text; else a closer look is due."""
+        if inner == "":
+            return _EMPTY
+        opened = open_text(inner)
+        if opened is None:
+            self.unusual.add(index)
+        return opened or _EMPTY
 
 
 def make_column_reader(expression: Expression | None) -> ColumnReader:
@@ -74,9 +90,12 @@ def _first_reader(readers: tuple[ColumnReader, ...]) -> ColumnReader:
         for reader in readers:
             if column is block.nothing:
                 column = reader(block)
-            elif None in column:
+            elif None in column or "" in column:
                 others = reader(block)
-                column = [other if value is None else value for value, other in zip(column, others, strict=True)]
+                column = [
+                    other if value is None or value == "" else value
+                    for value, other in zip(column, others, strict=True)
+                ]
         return column
 
     return read_first

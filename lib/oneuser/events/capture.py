@@ -95,6 +95,8 @@ class IdentifierCapture:
         external_ids = self._external_ids(message)
         if type(external_ids) is list:
             self._add_external(external_ids, links, dropped, unlinked)
+        elif external_ids is not None and external_ids != "":
+            dropped.append(Reason.PART_TYPE)
         if self._derived:
             self._add_derived(links, dropped)
         if is_alias:
@@ -106,7 +108,7 @@ class IdentifierCapture:
         links: list[list[Link]] = [[] for _ in block.messages]
         dropped: list[list[Reason]] = [_NONE] * len(links)
         unlinked: list[list[str]] = [_NO_TYPES] * len(links)
-        closer = {index for index, ids in enumerate(self._external_ids_column(block)) if type(ids) is list}
+        closer = {index for index, ids in enumerate(self._external_ids_column(block)) if ids is not None}
         for event_links, read_column in self._columns:
             for index, raw in enumerate(read_column(block)):
                 if raw is None:

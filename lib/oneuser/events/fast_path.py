@@ -19,7 +19,7 @@ from oneuser.events.normalise import is_garbage
 from oneuser.events.parse import EVENT_COLUMNS, NO_EVENT, MessageParser, object_getter
 from oneuser.events.syntax import RefusedLine
 from oneuser.events.touch import harmless
-from oneuser.events.values import plain_text
+from oneuser.events.values import open_text, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,17 +146,20 @@ class FastPath:
         return {"identifiers": links, "dropped": dropped, "unlinked": unlinked, "group_id": group_ids}
 
     def _read_objects(self, block: Block) -> Columns:
-        traits, properties, consents = self._traits(block), self._properties(block), self._consent(block)
+        traits, properties = block.objects(self._traits(block)), block.objects(self._properties(block))
+        consents = self._consent(block)
+        block.objects(consents)
         for index, value in enumerate(traits):
-            if type(value) is dict and len(value) > self._limits.max_traits:
+            if len(value) > self._limits.max_traits:
                 block.unusual.add(index)
         # as text, since what is written is as large as a kilobyte at least until it is copied
         return {
-            "traits": [_sorted_json(value).decode() if type(value) is dict and value else None for value in traits],
-            "properties": [
-                _sorted_json(value).decode() if type(value) is dict and value else None for value in properties
+            "traits": [_sorted_json(value).decode() if value else None for value in traits],
+            "properties": [_sorted_json(value).decode() if value else None for value in properties],
+            "consent": [
+                None if value is None else _sorted_json(value if type(value) is dict else open_text(value)).decode()
+                for value in consents
             ],
-            "consent": [_sorted_json(value).decode() if type(value) is dict else None for value in consents],
         }
 
     def _hash_contents(self, block: Block) -> list[bytes]:

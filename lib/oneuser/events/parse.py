@@ -17,11 +17,22 @@ from oneuser.core.reasons import Reason
 from oneuser.events.capture import IdentifierCapture
 from oneuser.events.event_times import EventTimes
 from oneuser.events.identifiers import RoundedInteger, identifier_text
-from oneuser.events.normalise import has_hidden_characters, is_garbage
-from oneuser.events.spec import EVENT_TYPES, Concat, Expression, FirstOf, Path, Product, SourceSpec, Time, UrlParam
+from oneuser.events.normalise import has_hidden_characters, has_lost_digits, is_garbage, whole_number
+from oneuser.events.spec import (
+    EVENT_TYPES,
+    Concat,
+    Expression,
+    FirstOf,
+    Mapping,
+    Path,
+    Product,
+    SourceSpec,
+    Time,
+    UrlParam,
+)
 from oneuser.events.syntax import LineReader, RefusedLine
 from oneuser.events.touch import TouchReader, harmless
-from oneuser.events.values import make_getter, path_getter, plain_text
+from oneuser.events.values import make_getter, open_text, path_getter, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,6 +75,7 @@ class MessageParser:
         self._traits = object_getter(mapping.traits, is_table=is_table)
         self._properties = object_getter(mapping.properties, is_table=is_table)
         self._consent = make_getter(mapping.consent, is_table=is_table)
+        self._objects = _object_paths(mapping)
         # a duplicate differs in these and is no other message for it
         self.transport = tuple(_top_keys(mapping.received_at, mapping.sent_at))
 
@@ -108,10 +120,11 @@ class MessageParser:
 
     def _parse(self, message: dict[str, Any], raw: bytes | None, capture: IdentifierCapture) -> EventRow:
         kind = self._read_type(message)
-        traits = self._traits(message)
+        traits = _as_object(self._traits(message))
         if type(traits) is dict and len(traits) > self._limits.max_traits:
             raise RefusedLine(Reason.LIMIT_TRAITS, f"more than {self._limits.max_traits} traits")
         identifiers, dropped, unlinked = capture.capture(message, is_alias=kind == "alias")
+        dropped += [Reason.PART_TYPE] * self._count_misplaced(message)
         group_id = self.read_group(self._group_id(message), dropped)
         if not identifiers and group_id is None:
             raise RefusedLine(Reason.SPEC_NO_IDENTITY)
@@ -120,8 +133,8 @@ class MessageParser:
         event_time, received_at, time_flag = self.times.read(message)
         event = self._event(message)
         touch = self.touches.read(message)
-        consent = self._consent(message)
-        properties = self._properties(message)
+        consent = _as_object(self._consent(message))
+        properties = _as_object(self._properties(message))
         message_id = identifier_text(self._message_id(message))
         is_keyless = message_id is None or is_garbage(message_id)
         if is_keyless:
@@ -172,6 +185,8 @@ class MessageParser:
         text = identifier_text(raw)
         if text is None:
             dropped.append(Reason.ID_TYPE)
+        elif has_lost_digits(text):
+            dropped.append(Reason.ID_ROUNDED)
         elif has_hidden_characters(text.strip()):
             dropped.append(Reason.ID_CHARSET)
         elif len(text) > _MAX_GROUP_CHARACTERS:
@@ -179,8 +194,22 @@ class MessageParser:
         elif is_garbage(text):
             dropped.append(Reason.ID_BLOCKED)
         else:
-            return text.strip()
+            return whole_number(text).strip()
         return None
+
+    def _count_misplaced(self, message: dict[str, Any]) -> int:
+        """How many parts of a message are no object where one should be; what is inside them is not read."""
+        n_misplaced = 0
+        for keys in self._objects:
+            value: Any = message
+            for key in keys:
+                inner = value.get(key)
+                value = inner if type(inner) is dict else open_text(inner)
+                if value is None:
+                    # counted once, where it stands
+                    n_misplaced += inner is not None and inner != "" and key == keys[-1]
+                    break
+        return n_misplaced
 
     def _content_hash(self, message: dict[str, Any]) -> bytes:
         for key in self.transport:
@@ -214,6 +243,22 @@ def object_getter(
         return {name: value for name, value in values if value is not None}
 
     return get_object
+
+
+def _as_object(value: Any) -> Any:
+    """A part of a message as the object that it is, or that its text holds; null for any other value."""
+    return value if type(value) is dict else open_text(value)
+
+
+def _object_paths(mapping: Mapping) -> tuple[tuple[str, ...], ...]:
+    """Paths of a message at which objects belong: on the way to a value, and parts that are objects themselves."""
+    wholes = (mapping.traits, mapping.properties, mapping.consent, mapping.campaign)
+    scalars = [mapping.event_time, mapping.received_at, mapping.group_id, mapping.page_url, mapping.page_search]
+    scalars += [mapping.referrer, mapping.external_ids, *(part for _, part in mapping.identifiers)]
+    found = {keys for whole in wholes if not isinstance(whole, tuple) for keys in paths_of(whole)}
+    found |= {keys[:end] for part in scalars for keys in paths_of(part) for end in range(1, len(keys))}
+    found |= {keys[:end] for keys in tuple(found) for end in range(1, len(keys))}
+    return tuple(sorted(found, key=lambda keys: (len(keys), keys)))
 
 
 def _watched(spec: SourceSpec) -> Iterator[tuple[str, ...]]:

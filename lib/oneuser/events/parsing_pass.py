@@ -19,6 +19,7 @@ from pyspark.sql import functions as F
 
 from oneuser.core.reasons import Reason
 from oneuser.events.fast_path import LineParser
+from oneuser.events.identifiers import identifier_text
 from oneuser.events.parse import EVENT_COLUMNS, NO_EVENT, MessageParser, canonical_json
 from oneuser.events.syntax import RefusedLine
 from oneuser.spark.row_shapes import RowShape
@@ -137,7 +138,7 @@ def _parse_row_batch(parser: MessageParser, batch: pa.RecordBatch) -> pa.RecordB
     corrupt = batch.column("_corrupt").to_pylist() if "_corrupt" in batch.schema.names else [None] * batch.num_rows
     parsed: list[tuple[Any, ...]] = []
     hashes: list[bytes] = []
-    for row, damage in zip(batch.select(names).to_pylist(), corrupt, strict=True):
+    for row, damage in zip(_rows(batch.select(names)), corrupt, strict=True):
         line = canonical_json(row) if damage is None else damage.encode()
         hashes.append(blake2b(line, digest_size=8).digest())
         try:
@@ -148,6 +149,18 @@ def _parse_row_batch(parser: MessageParser, batch: pa.RecordBatch) -> pa.RecordB
     columns = _columns(parsed)
     columns["raw"] = pa.array(columns["raw"], pa.string())
     return _batch(batch.column("_file"), pa.array(np.frombuffer(b"".join(hashes), "<i8")), columns)
+
+
+def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Rows as objects. Bytes that a file does not mark as text are text where they are UTF-8."""
+    rows: list[dict[str, Any]] = batch.to_pylist()
+    for field in batch.schema:
+        if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+            for row in rows:
+                value = row[field.name]
+                if value is not None:
+                    row[field.name] = identifier_text(value) or value
+    return rows
 
 
 def _check_row(row: dict[str, Any], header: dict[str, str], damage: str | None) -> None:

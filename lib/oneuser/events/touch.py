@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from oneuser.events.block import make_column_reader
 from oneuser.events.memo import Memo
-from oneuser.events.values import make_getter, plain_text, url_params
+from oneuser.events.values import make_getter, open_text, plain_text, url_params
 
 if TYPE_CHECKING:
     from oneuser.events.block import Block
@@ -80,6 +80,7 @@ class TouchReader:
         """Columns with the origins of a block of messages."""
         declared, page_urls, searches, referrers = (reader(block) for reader in self._columns)
         urls = self._urls
+        declared = block.objects(declared)
         pages = [urls[url] if type(url) is str else _NO_URL for url in page_urls]
         pages = [self._with(search, page) if search else page for search, page in zip(searches, pages, strict=True)]
         campaigns = [
@@ -96,7 +97,8 @@ class TouchReader:
     def _declared(self, message: dict[str, Any]) -> Any:
         if self._campaign_parts:
             return {name: getter(message) for name, getter in self._campaign_parts.items()}
-        return self._campaign(message)
+        declared = self._campaign(message)
+        return declared if type(declared) is dict else open_text(declared)
 
     def _with(self, search: Any, page: _Url) -> _Url:
         """What a page says, its query string where that stands apart included."""

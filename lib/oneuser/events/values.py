@@ -5,9 +5,12 @@ A getter never raises and gives null for what is not there.
 
 from __future__ import annotations
 
+import re
 from decimal import Context, Decimal, DecimalException
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
+
+import orjson
 
 from oneuser.events.spec import Concat, Const, Expression, FirstOf, Path, Time, UrlParam
 
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 _EXACT = Context(prec=76)
 _MAX_DIGITS = 38
 _PAIR = 2
+_EMPTY: dict[str, Any] = {}
+# an ampersand that was escaped for HTML, once or more often, on its way into a link
+_ESCAPED_AMPERSAND = re.compile(r"&(?:(?:amp|#0*38|#[xX]0*26)(?:;|%3[bB]))+")
 
 
 def make_getter(expression: Expression | None, *, is_table: bool = False) -> Getter:
@@ -55,7 +61,9 @@ def path_getter(keys: tuple[str, ...]) -> Getter:
 
         def get_second(top: dict[str, Any]) -> Any:
             inner = top.get(parent)
-            return inner.get(last) if type(inner) is dict else None
+            if type(inner) is dict:
+                return inner.get(last)
+            return None if inner is None else (open_text(inner) or _EMPTY).get(last)
 
         return get_second
 
@@ -64,10 +72,28 @@ def path_getter(keys: tuple[str, ...]) -> Getter:
         for key in parents:
             inner = inner.get(key)
             if type(inner) is not dict:
-                return None
+                inner = open_text(inner)
+                if inner is None:
+                    return None
         return inner.get(last)
 
     return get_deep
+
+
+def open_text(value: Any) -> dict[str, Any] | None:
+    """The object that a text holds as JSON, as tables and some writers have it; null for any other value.
+
+    An empty list is an empty object: so do programs write one in whose language the two are the same.
+    """
+    if value == [] and type(value) is list:
+        return {}
+    if type(value) is not str or not value.lstrip().startswith("{"):
+        return None
+    try:
+        found = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    return found if type(found) is dict else None
 
 
 def plain_text(value: Any) -> str | None:
@@ -82,11 +108,20 @@ def plain_text(value: Any) -> str | None:
 
 
 def url_params(url: Any) -> dict[str, str]:
-    """Query parameters of a URL or of a bare query string that starts with `?`; the first of a name counts."""
-    if not isinstance(url, str) or "?" not in url:
+    """Query parameters of a URL or of a bare query string that starts with `?`; the first of a name counts.
+
+    Those behind `#` count where the query lacks them: there applications of one page keep theirs. An ampersand that was
+    escaped for HTML (`&amp;`, `&#038;`) is one.
+    """
+    if not isinstance(url, str) or ("?" not in url and "#" not in url):
         return {}
+    if "&" in url:
+        url = _ESCAPED_AMPERSAND.sub("&", url)
     try:
-        pairs = parse_qsl(urlsplit(url).query, max_num_fields=1000)
+        parts = urlsplit(url)
+        pairs = parse_qsl(parts.query, max_num_fields=1000)
+        if "=" in parts.fragment:
+            pairs += parse_qsl(parts.fragment.rpartition("?")[2], max_num_fields=1000)
     except ValueError:
         return {}
     return dict(reversed(pairs))
@@ -104,14 +139,14 @@ def _first_getter(getters: tuple[Getter, ...]) -> Getter:
 
         def get_either(top: dict[str, Any]) -> Any:
             value = one(top)
-            return other(top) if value is None else value
+            return other(top) if value is None or value == "" else value
 
         return get_either
 
     def get_first(top: dict[str, Any]) -> Any:
         for getter in getters:
             value = getter(top)
-            if value is not None:
+            if value is not None and value != "":
                 return value
         return None
 

@@ -78,7 +78,7 @@ def gather_data(
         dispositions=dispositions(runs),
         quarantined=tally(runs, "lines_quarantined"),
         refused_files=tally(runs, "files_refused"),
-        dropped_identifiers=tally(runs, "identifiers_dropped"),
+        dropped_identifiers=tally(runs, "values_dropped"),
         stability=describe_stability(runs[-1], n_identifiers=n_identifiers, n_people=n_people),
         sizes=describe_sizes(sizes, min_people),
         identifier_types=types,

@@ -37,6 +37,9 @@ def from_url(url: Any) -> dict[str, Any]:
         ("https://shop.example/?eid=a%2Bb%40x%20y", "a+b@x y"),
         ("https://shop.example/?eid=two+words", "two words"),
         ("https://shop.example/?%65id=c42", "c42"),
+        ("https://shop.example/#/?eid=c42", "c42"),
+        ("https://shop.example/?a=b#eid=c42", "c42"),
+        ("https://shop.example/?a=b&amp;eid=c42", "c42"),
         ("https://shop.example/?eid=caf%C3%A9", "caf\u00e9"),
     ],
 )
@@ -47,7 +50,7 @@ def test_a_parameter_of_a_url_names_somebody(url: str, value: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        *[None, "", "https://shop.example/", "https://shop.example/#/?eid=c42", "https://shop.example/?EID=c42"],
+        *[None, "", "https://shop.example/", "https://shop.example/#/?a=b", "https://shop.example/?EID=c42"],
         *["http://[::1", "https://shop.example/?eid", "https://shop.example/?" + "a=1&" * 1_001 + "eid=c42", 42],
         *["https://shop.example/?xeid=c42", {"href": "?eid=c42"}],
     ],

@@ -122,6 +122,38 @@ def test_campaign_click_and_hosts_are_found() -> None:
     assert event["referrer_host"] == "www.google.com"
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?utm_source=news&amp;utm_medium=email&amp;utm_campaign=feb",
+        "?utm_source=news&#038;utm_medium=email&#038;utm_campaign=feb",
+        "?utm_source=news&#38;utm_medium=email&amp;amp;utm_campaign=feb",
+        "?utm_source=news&#x26;utm_medium=email&amp%3Butm_campaign=feb",
+        "#utm_source=news&utm_medium=email&utm_campaign=feb",
+        "#/offers?utm_source=news&utm_medium=email&utm_campaign=feb",
+        "?utm_source=news#/offers?utm_source=other&utm_medium=email&utm_campaign=feb",
+    ],
+)
+def test_a_campaign_is_read_from_links_as_programs_leave_them(query: str) -> None:
+    for page in ({"url": f"https://shop.example/{query}"}, {"url": "https://shop.example/", "search": query}):
+        event = parse(line(context={"page": page}))
+
+        found = [event["campaign_source"], event["campaign_medium"], event["campaign_name"]]
+        assert found == ["news", "email", "feb"]
+
+
+def test_an_empty_text_before_a_full_value_is_no_value() -> None:
+    spec = table_spec(
+        message_id="id", type={"const": "track"}, event_time=["at", "seen"], identifiers={"customer_id": ["a", "b"]}
+    )
+    row = {"id": "1", "at": "", "seen": "2026-05-01T10:00:00Z", "a": "", "b": "c7"}
+
+    event = parse_row(row, spec)
+
+    assert [link.identifier.value for link in event["identifiers"]] == ["c7"]
+    assert event["event_time"] is not None
+
+
 def test_the_declared_campaign_outranks_that_of_the_url() -> None:
     event = parse(line(context={"campaign": {"source": "x"}, "page": {"url": "https://s.com/?utm_medium=cpc"}}))
 

@@ -291,7 +291,7 @@ def _report(ctx: RunContext, intake: Intake) -> None:
 
 
 def _report_notes(ctx: RunContext, events: DataFrame) -> None:
-    metrics = {"dropped": "identifiers_dropped", "unlinked": "external_ids_unlinked", "time": "event_times"}
+    metrics = {"dropped": "values_dropped", "unlinked": "external_ids_unlinked", "time": "event_times"}
     for row in count_notes(events).collect():
         ctx.metric(metrics[row["kind"]], row["n"], row["name"])
 
