@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,45 @@ def between(pairs: Iterable[tuple[int, int]], starts: Collection[int], ends: Col
     from_start, from_end = _distances(neighbours, starts), _distances(neighbours, ends)
     fewest = min((from_start[end] for end in ends if end in from_start), default=None)
     return {node for node, n_pairs in from_start.items() if node in from_end and n_pairs + from_end[node] == fewest}
+
+
+def between_in_rounds(
+    pairs_of: Callable[[Collection[int]], Collection[tuple[int, int]] | None],
+    starts: Collection[int],
+    ends: Collection[int],
+) -> set[int] | None:
+    """The same as `between`, where the pairs are too many to be brought here: asks for those of some nodes at a time.
+
+    Goes a pair further from one of both sides in each round, from where fewer nodes were reached last, until the two
+    meet or one of them reaches nothing more. All pairs of every chain of fewest pairs have been asked for by then: its
+    nodes short of the meeting point from one side, those beyond it from the other.
+
+    Args:
+        pairs_of: The pairs of some nodes, each of these in the first place; null where they are too many.
+        starts: Where chains begin.
+        ends: Where they end.
+
+    Returns:
+        Null where neither side can be gone on from, because its pairs are too many.
+    """
+    seen = [set(starts), set(ends)]
+    reached = [set(starts), set(ends)]
+    can_go_on = [True, True]
+    pairs: set[tuple[int, int]] = set()
+    while not seen[0] & seen[1]:
+        if not (reached[0] and reached[1]):
+            return set()
+        if not any(can_go_on):
+            return None
+        side = min((s for s in (0, 1) if can_go_on[s]), key=lambda s: len(reached[s]))
+        found = pairs_of(reached[side])
+        if found is None:
+            can_go_on[side] = False
+            continue
+        pairs.update(found)
+        reached[side] = {there for _, there in found} - seen[side]
+        seen[side] |= reached[side]
+    return between(pairs, starts, ends)
 
 
 def _distances(neighbours: Mapping[int, Collection[int]], starts: Collection[int]) -> dict[int, int]:

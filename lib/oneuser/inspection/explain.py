@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from oneuser.contracts.graph import COMPONENTS, EDGES, REFUSED_EDGES
+from oneuser.contracts.graph import EDGES, REFUSED_EDGES
 from oneuser.contracts.identity import IDENTIFIER_MAP, LINEAGE
 from oneuser.core.errors import OneUserError
 from oneuser.core.identifier_text import write_identifier
-from oneuser.graph.chains import Evidence, Refusal, Step, between, find_chain
+from oneuser.graph.chains import Refusal, Step
+from oneuser.inspection.chain_search import ChainSearch, as_evidence, as_refusal
 from oneuser.inspection.explanation import (
     Change,
     Explanation,
@@ -45,7 +46,11 @@ class _End:
 
 @dataclass(frozen=True)
 class Explainer:
-    """Explains on the tables of one publication. Collects edges of components, which a gate keeps small."""
+    """Explains on the tables of one publication.
+
+    Of one person comes here what is shown: it grows with that person's identifiers, edges and refusals. Between two,
+    only what a chain can touch, and no more than a limit.
+    """
 
     published: Published
     keys: Callable[[], Keys]
@@ -59,8 +64,8 @@ class Explainer:
         end = self._end(thing)
         person = [known.identifier_id for known in end.identity.identifiers]
         numbers = person or end.numbers
-        edges = [_evidence(row) for row in self._edges_among(numbers).collect()]
-        refused = [_refusal(row) for row in self._refusals_of(numbers).collect()]
+        edges = [as_evidence(row) for row in self._edges_among(numbers).collect()]
+        refused = [as_refusal(row) for row in self._refusals_of(numbers).collect()]
         intervals = self._intervals(end.identity.user_id, numbers).collect()
         changes = self._changes(end.identity)
         named = {n for e in edges for n in (e.src, e.dst)} | {n for r in refused for n in (r.src, r.dst)}
@@ -130,41 +135,12 @@ class Explainer:
     def explain_two(self, first: str, second: str) -> Explanation:
         """The chain of edges between two User IDs or identifiers, over refused ones where no other leads there."""
         a, b = self._end(first), self._end(second)
-        chain = self._chain(a.numbers, b.numbers) if a.numbers and b.numbers else None
+        chain = ChainSearch(self.published).find(a.numbers, b.numbers) if a.numbers and b.numbers else None
         steps = chain or []
         names = self._names({n for step in steps for n in (step.start, step.end)}, a.asked | b.asked)
         shown = [_shown(step, names) for step in steps]
         verdict = verdict_on_two(a.identity, b.identity, None if chain is None else shown)
         return Explanation(verdict, a.identity, b.identity, shown)
-
-    def _chain(self, starts: list[int], ends: list[int]) -> list[Step] | None:
-        """Reads the edges of those components alone that a chain with the fewest refusals can pass."""
-        labelled = self.published.read(COMPONENTS).select("identifier_id", "component_id")
-        wanted = labelled.join(self._wanted([*starts, *ends], "identifier_id"), on="identifier_id", how="left_semi")
-        labels = {row["identifier_id"]: row["component_id"] for row in wanted.collect()}
-        crossings = self._crossings(labelled).toArrow()
-        pairs = zip(*(crossings.column(name).to_pylist() for name in crossings.column_names), strict=True)
-        # an identifier in no component, such as an over-shared one, is a part of its own
-        from_parts, to_parts = ([labels.get(number, number) for number in numbers] for numbers in (starts, ends))
-        passed = between(pairs, from_parts, to_parts)
-        if not passed:
-            return None
-        inside = labelled.join(self._wanted(passed, "component_id"), on="component_id", how="left_semi")
-        members = inside.select("identifier_id").unionByName(self._wanted(passed, "identifier_id")).distinct()
-        edges, refusals = self.published.read(EDGES), self._open_refusals()
-        for side in ("src", "dst"):
-            end = F.broadcast(members.withColumnRenamed("identifier_id", side))
-            edges, refusals = (rows.join(end, on=side, how="left_semi") for rows in (edges, refusals))
-        return find_chain(map(_evidence, edges.collect()), map(_refusal, refusals.collect()), starts, ends)
-
-    def _crossings(self, labelled: DataFrame) -> DataFrame:
-        """Pairs of parts between which an edge is refused: components, or an identifier that is in none."""
-        refused = self._open_refusals()
-        for side in ("src", "dst"):
-            of_side = labelled.select(F.col("identifier_id").alias(side), F.col("component_id").alias(f"{side}_label"))
-            refused = refused.join(of_side, on=side, how="left")
-        ends = [F.coalesce(f"{side}_label", side).alias(f"{side}_part") for side in ("src", "dst")]
-        return refused.select(*ends).distinct()
 
     # reading ------------------------------------------------------------------------------------------------------
 
@@ -187,6 +163,7 @@ class Explainer:
 
     def _wanted(self, numbers: Collection[int], name: str) -> DataFrame:
         rows = [(number,) for number in sorted(numbers)]
+        # identifiers of one person, or ends of refusals of theirs, that are here to be shown
         return F.broadcast(self.published.warehouse.spark.createDataFrame(rows, f"{name} bigint"))
 
     def _open_refusals(self) -> DataFrame:
@@ -225,15 +202,3 @@ def _change(row: Row, names: dict[int, str]) -> Change:
 def _interval(row: Row, names: dict[int, str]) -> OwnedInterval:
     span = row["valid_from"], row["valid_to"]
     return OwnedInterval(names[row["identifier_id"]], row["interval"], row["user_id"], *span)
-
-
-def _evidence(row: Row) -> Evidence:
-    return Evidence(
-        row["src"], row["dst"], row["source"], row["n_events"], row["first_event_time"], row["last_event_time"]
-    )
-
-
-def _refusal(row: Row) -> Refusal:
-    return Refusal(
-        row["src"], row["dst"], row["rule"], row["opened_run"], row["first_event_time"], row["last_event_time"]
-    )

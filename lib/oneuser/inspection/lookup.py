@@ -193,6 +193,7 @@ def values_of(
 def _describe(
     published: Published, user_id: str, *, retired_id: str | None, asked: Mapping[int, str], unmasked: bool
 ) -> Identity:
+    """Grows with the identifiers of one person, which are all in the answer."""
     rows = published.read(IDENTIFIER_MAP).where(F.col("user_id") == user_id).collect()
     values = values_of(published, [row["identifier_id"] for row in rows], asked, unmasked=unmasked)
     identifiers = [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oneuser.graph.chains import Evidence, Refusal, Step, between, find_chain
+from oneuser.graph.chains import Evidence, Refusal, Step, between, between_in_rounds, find_chain
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 pairs = st.tuples(st.integers(0, 12), st.integers(0, 12)).filter(lambda pair: pair[0] < pair[1])
@@ -111,6 +112,51 @@ def test_what_lies_between_is_what_shortest_chains_pass(edges: list[tuple[int, i
         assert found == {node for path in nx.all_shortest_paths(graph, start, end) for node in path}
     else:
         assert found == set()
+
+
+def answering(
+    edges: list[tuple[int, int]], most: int = 10**6
+) -> Callable[[Collection[int]], set[tuple[int, int]] | None]:
+    both_ways = {pair for one, other in edges for pair in ((one, other), (other, one))}
+
+    def pairs_of(nodes: Collection[int]) -> set[tuple[int, int]] | None:
+        found = {pair for pair in both_ways if pair[0] in nodes}
+        return found if len(found) <= most else None
+
+    return pairs_of
+
+
+@given(
+    edges=st.lists(pairs, max_size=30),
+    starts=st.sets(st.integers(0, 12), min_size=1, max_size=3),
+    ends=st.sets(st.integers(0, 12), min_size=1, max_size=3),
+    most=st.sampled_from([1, 2, 4, 100]),
+)
+def test_in_rounds_the_same_lies_between(
+    edges: list[tuple[int, int]], starts: set[int], ends: set[int], most: int
+) -> None:
+    found = between_in_rounds(answering(edges, most), starts, ends)
+
+    assert found == between(edges, starts, ends) or (found is None and most < 100)
+
+
+def test_from_a_node_with_too_many_pairs_the_other_side_comes_to_it() -> None:
+    star = [(0, node) for node in range(1, 50)]
+    asked: list[set[int]] = []
+
+    def pairs_of(nodes: Collection[int]) -> set[tuple[int, int]] | None:
+        asked.append(set(nodes))
+        return answering(star, most=10)(nodes)
+
+    assert between_in_rounds(pairs_of, [0], [7]) == {0, 7}
+    assert between_in_rounds(answering(star, most=10), [8], [7]) == {7, 0, 8}
+    assert asked == [{0}, {7}]
+
+
+def test_where_neither_side_can_be_gone_on_from_there_is_no_answer() -> None:
+    two_stars = [(0, node) for node in range(2, 50)] + [(1, node) for node in range(49, 99)]
+
+    assert between_in_rounds(answering(two_stars, most=10), [0], [1]) is None
 
 
 @pytest.mark.parametrize("order", [1, -1])
