@@ -128,5 +128,5 @@ def _suppressed_messages(events: DataFrame, suppressions: DataFrame) -> DataFram
     observed = events.select("message_key", F.explode("identifiers").alias("observed")).select(
         "message_key", F.col("observed.id_type").alias("id_type"), F.col("observed.id_key").alias("id_key")
     )
-    keys = F.broadcast(suppressions.select("id_type", "id_key"))
+    keys = suppressions.select("id_type", "id_key")
     return observed.join(keys, on=["id_type", "id_key"], how="left_semi").select("message_key").distinct()

@@ -64,6 +64,7 @@ def gather_evidence(components: DataFrame, edges: DataFrame, vertices: DataFrame
     expected = vertices.select("identifier_id").agg(
         F.count(F.lit(1)).alias("n_expected"), _checksum().alias("expected_sum")
     )
+    # a row each
     return findings.crossJoin(F.broadcast(found)).crossJoin(F.broadcast(expected))
 
 

@@ -114,11 +114,11 @@ def between(pairs: DataFrame, ends: DataFrame) -> DataFrame:
 
 
 def touching(pairs: DataFrame, identifiers: DataFrame) -> DataFrame:
-    """The pairs one of whose ends is among some identifiers, few enough to travel to every task."""
+    """The pairs one of whose ends is among some identifiers."""
     marked = identifiers.select("identifier_id", F.lit(True).alias("is_marked"))
     for end in _ENDS:
         ends = marked.withColumnsRenamed({"identifier_id": end, "is_marked": f"is_{end}_marked"})
-        pairs = pairs.join(F.broadcast(ends), on=end, how="left")
+        pairs = pairs.join(ends, on=end, how="left")
     is_touched = F.col("is_src_marked").isNotNull() | F.col("is_dst_marked").isNotNull()
     return pairs.where(is_touched).drop("is_src_marked", "is_dst_marked")
 

@@ -40,28 +40,35 @@ def observed_identifiers(
 
 
 def eligible_identifiers(
-    event_identifiers: DataFrame, blocked: DataFrame | None, *, priorities: Mapping[str, int]
+    event_identifiers: DataFrame,
+    blocked: DataFrame | None,
+    *,
+    priorities: Mapping[str, int],
+    has_few_previous: bool = False,
 ) -> DataFrame:
-    """The rows that may link: `carried_identifiers`, and of each previousId the one reading that holds.
+    """The rows that may link: `observed_identifiers`, and of each previousId the one reading that holds.
 
-    A previousId is an anonymous id if any stored message carries that value as one, blocked or not, else a user id. The
-    look-up of observed identifiers grows with the alias messages.
+    A previousId is an anonymous id if any stored message carries that value as one, blocked or not, else a user id.
+
+    Args:
+        event_identifiers: Rows of `event_identifiers`.
+        blocked: As `observed_identifiers` takes it.
+        priorities: As `observed_identifiers` takes them.
+        has_few_previous: Whether the previousIds of all alias messages are few enough to travel to every task; the
+            look-up of observed identifiers then moves nothing else.
     """
     typed = _typed(event_identifiers, priorities)
     observed = typed.where(F.col("link").isin(*OBSERVED))
     previous = typed.where(~F.col("link").isin(*OBSERVED))
     is_anonymous = F.col("link") == "previous_anonymous"
+    in_question = previous.where(is_anonymous).select("identifier_id").distinct()
     seen = (
         observed.select("identifier_id")
-        .join(
-            F.broadcast(previous.where(is_anonymous).select("identifier_id").distinct()),
-            on="identifier_id",
-            how="left_semi",
-        )
+        .join(F.broadcast(in_question) if has_few_previous else in_question, on="identifier_id", how="left_semi")
         .distinct()
         .withColumn("is_seen", F.lit(True))
     )
-    readings = previous.join(F.broadcast(seen), on="identifier_id", how="left")
+    readings = previous.join(F.broadcast(seen) if has_few_previous else seen, on="identifier_id", how="left")
     whole_message = Window.partitionBy("message_key").rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     reads_as_anonymous = F.coalesce(F.bool_or(is_anonymous & F.col("is_seen")).over(whole_message), F.lit(False))
     holds = (F.col("link") == "previous") | (is_anonymous == F.col("reads_as_anonymous"))
@@ -77,7 +84,7 @@ def _typed(event_identifiers: DataFrame, priorities: Mapping[str, int]) -> DataF
 def _without_blocked(rows: DataFrame, blocked: DataFrame | None) -> DataFrame:
     if blocked is None:
         return rows
-    return rows.join(F.broadcast(blocked.select("identifier_id")), on="identifier_id", how="left_anti")
+    return rows.join(blocked.select("identifier_id"), on="identifier_id", how="left_anti")
 
 
 def linking_messages(
@@ -133,11 +140,11 @@ def without_members(messages: DataFrame, left_out: DataFrame) -> DataFrame:
 
     Args:
         messages: Rows of `linking_messages`.
-        left_out: `identifier_id` of the identifiers that go; few enough to travel to every task.
+        left_out: `identifier_id` of the identifiers that go.
     """
     observed = messages.select("message_key", F.explode("members.identifier_id").alias("identifier_id"))
     gone = (
-        observed.join(F.broadcast(left_out.select("identifier_id")), on="identifier_id", how="left_semi")
+        observed.join(left_out.select("identifier_id"), on="identifier_id", how="left_semi")
         .groupBy("message_key")
         .agg(F.collect_set("identifier_id").alias("gone"))
     )

@@ -55,7 +55,7 @@ def count_persons_per_value(
         renamed = classes.select(
             F.col("identifier_id").alias("value_class"), F.col("value_class").alias("joined_class")
         )
-        pairs = pairs.join(F.broadcast(renamed), on="value_class", how="left").withColumn(
+        pairs = pairs.join(renamed, on="value_class", how="left").withColumn(
             "value_class", F.coalesce("joined_class", "value_class")
         )
     counted = pairs.groupBy("identifier_id", "priority", "person_priority").agg(

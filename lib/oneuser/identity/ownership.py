@@ -50,7 +50,7 @@ def build_claims(components: DataFrame, messages: DataFrame) -> DataFrame:
     contested = members.where("is_contested").drop("is_contested")
     observed = messages.select("message_key", "event_time", "members", F.explode("members.identifier_id").alias("mine"))
     mine = contested.select(F.col("identifier_id").alias("mine"))
-    with_others = observed.join(F.broadcast(mine), on="mine", how="left_semi").select(
+    with_others = observed.join(mine, on="mine", how="left_semi").select(
         F.col("mine").alias("identifier_id"), "message_key", "event_time", F.explode("members").alias("other")
     )
     others = members.select(

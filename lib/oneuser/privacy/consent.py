@@ -2,12 +2,17 @@
 
 Linking looks at the identifiers of each message, never at the component: a refusal by one identifier says nothing about
 others of the same person.
+
+Reads   events              their consent alone
+        eligible rows of event_identifiers
+Yields  what messages say about the purposes, and which messages may link
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
@@ -18,8 +23,36 @@ if TYPE_CHECKING:
 _SHAPE = "categoryPreferences map<string,boolean>"
 
 
+def read_preferences(events: DataFrame, purposes: Collection[str]) -> DataFrame:
+    """What messages say about the purposes.
+
+    Args:
+        events: Rows of `events`; only those with consent are looked at.
+        purposes: Purposes without which no message links; at least one.
+
+    Returns:
+        One row per message with preferences: `message_key`, `agrees`, whether it carries every purpose; `signals`,
+        structs of `purpose`, `granted`, one per purpose that it names, empty where it names none; `refuses`, whether
+        one of them is a refusal.
+    """
+    preferences = F.from_json("consent", _SHAPE)["categoryPreferences"]
+    named = [F.struct(F.lit(p).alias("purpose"), F.col("preferences")[p].alias("granted")) for p in sorted(purposes)]
+    return (
+        events.where(F.col("consent").isNotNull())
+        .select("message_key", preferences.alias("preferences"))
+        .where(F.col("preferences").isNotNull())
+        .select("message_key", F.filter(F.array(*named), lambda s: s["granted"].isNotNull()).alias("signals"))
+        .select(
+            "message_key",
+            "signals",
+            ((F.size("signals") == len(named)) & F.forall("signals", lambda s: s["granted"])).alias("agrees"),
+            F.exists("signals", lambda s: ~s["granted"]).alias("refuses"),
+        )
+    )
+
+
 def find_consenting(
-    events: DataFrame, eligible: DataFrame, *, purposes: Collection[str], known_types: Collection[str]
+    told: DataFrame, eligible: DataFrame, *, known_types: Collection[str], has_refusals: bool = True
 ) -> DataFrame:
     """`message_key` of the messages that may link.
 
@@ -28,39 +61,33 @@ def find_consenting(
     message_key), holds for the messages before and after it.
 
     Args:
-        events: Rows of `events`.
+        told: Rows of `read_preferences`.
         eligible: Rows of `eligible_identifiers`.
-        purposes: Purposes without which no message links; at least one.
         known_types: Id types that name a person: a signal belongs to the known identifiers of its message, or to the
             anonymous ones where it has no known one.
+        has_refusals: Whether any message refuses anything. Where none does, nobody is under a refusal, and nobody has
+            to be looked at.
     """
-    preferences = F.from_json("consent", _SHAPE)["categoryPreferences"]
-    told = (
-        events.where(F.col("consent").isNotNull())
-        .select("message_key", "event_time", preferences.alias("preferences"))
-        .where(F.col("preferences").isNotNull())
-    )
-    agrees = F.forall(
-        F.array(*[F.coalesce(F.col("preferences")[name], F.lit(False)) for name in sorted(purposes)]), lambda x: x
-    )
-    refusing = _refusing(told, eligible, purposes=purposes, known_types=known_types)
-    under_refusal = eligible.join(refusing, on="identifier_id", how="left_semi").select("message_key").distinct()
-    return told.where(agrees).select("message_key").join(under_refusal, on="message_key", how="left_anti")
+    agreeing = told.where("agrees").select("message_key")
+    if not has_refusals:
+        return agreeing
+    refusing = _refusing(told, eligible, known_types=known_types)
+    under_refusal = eligible.select("message_key", "identifier_id").join(refusing, on="identifier_id", how="left_semi")
+    return agreeing.join(under_refusal.select("message_key"), on="message_key", how="left_anti")
 
 
-def _refusing(
-    told: DataFrame, eligible: DataFrame, *, purposes: Collection[str], known_types: Collection[str]
-) -> DataFrame:
+def _refusing(told: DataFrame, eligible: DataFrame, *, known_types: Collection[str]) -> DataFrame:
     """`identifier_id` of the identifiers whose latest signal about one of the purposes is a refusal."""
-    named = F.array(*[F.struct(F.lit(p).alias("purpose"), F.col("preferences")[p].alias("granted")) for p in purposes])
-    signals = told.select("message_key", F.explode(named).alias("signal")).where(F.col("signal.granted").isNotNull())
     is_known = F.col("id_type").isin(*sorted(known_types))
-    carriers = eligible.select("message_key", "identifier_id", "event_time", is_known.alias("is_known"))
-    has_known = carriers.groupBy("message_key").agg(F.bool_or("is_known").alias("has_known"))
+    signals = told.where(F.size("signals") > 0).select("message_key", "signals")
+    whole_message = Window.partitionBy("message_key").rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    # what carries no signal goes before anything is grouped
     belongs = (
-        signals.join(has_known, on="message_key", how="inner")
-        .join(carriers, on="message_key", how="inner")
+        eligible.select("message_key", "identifier_id", "event_time", is_known.alias("is_known"))
+        .join(signals, on="message_key", how="inner")
+        .withColumn("has_known", F.bool_or("is_known").over(whole_message))
         .where(F.col("is_known") == F.col("has_known"))
+        .select("message_key", "identifier_id", "event_time", F.explode("signals").alias("signal"))
     )
     latest = belongs.groupBy("identifier_id", F.col("signal.purpose").alias("purpose")).agg(
         F.max(F.struct("event_time", "message_key", F.col("signal.granted").alias("granted"))).alias("latest")

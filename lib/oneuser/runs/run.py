@@ -35,6 +35,7 @@ from oneuser.storage.warehouse import CommitHook, CommitTag, Warehouse
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pyarrow as pa
     from pyspark.sql import SparkSession
 
     from oneuser.config import Config
@@ -147,6 +148,7 @@ class _Attempt:
         self.record = RunLog(warehouse, self.run, self.tag, seconds_at_risk=options.seconds_at_risk)
         self.tables = self.run.tables
         self.start_heads: dict[str, int] = {}
+        self.found: dict[tuple[object, ...], pa.Table] = {}
 
     def do(self, wanted: list[Stage]) -> RunResult:
         self.record.begun(_now(), kept_stages=self.run.stages)
@@ -283,6 +285,7 @@ class _Attempt:
             stage=stage.name,
             may_read=stage.may_read,
             may_write=stage.may_write,
+            found=self.found,
             log=_log.bind(step=stage.name, run_id=self.run.run_seq),
         )
 

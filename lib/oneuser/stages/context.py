@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pyspark import StorageLevel, inheritable_thread_target
 from pyspark.sql import functions as F
@@ -14,9 +14,10 @@ from oneuser.core.errors import CheckError
 from oneuser.spark.session import is_local
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
     from oneuser.config import Config
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from oneuser.storage.warehouse import CommitTag, Warehouse
 
 Mode = Literal["append", "replace"]
+_T = TypeVar("_T")
 # commits at the same time hide each other's waiting; more would only queue for the cores
 _WRITERS = 3
 # rows of some numbers and a text: 50 MB in each executor
@@ -38,6 +40,7 @@ class RunContext:
 
     `tables` holds the version of each table that this run sees: what an earlier stage left, else the last completed
     run's. A write moves it. `may_read` and `may_write` name the tables that the stage has declared; null means all.
+    `found` is what stages of this process have found out about tables, by what it is and the versions it was read from.
     """
 
     spark: SparkSession
@@ -55,6 +58,8 @@ class RunContext:
     metrics: dict[str, float] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
+    found: dict[tuple[object, ...], pa.Table] = field(default_factory=dict)
+    _once: dict[str, Any] = field(default_factory=dict)
     _persisted: list[DataFrame] = field(default_factory=list)
 
     @property
@@ -162,12 +167,53 @@ class RunContext:
         context.setCheckpointDir(self._scratch)
         return rows.checkpoint(eager=True)
 
-    def broadcast_if_few(self, rows: DataFrame) -> DataFrame:
-        """The rows, to be sent to every task that joins with them where they are few. To be called with what is cut.
+    def once(self, what: str, find: Callable[[], _T]) -> _T:
+        """What `find` answers, asked once in a stage, however many of its steps need it. `what` names the question."""
+        if what not in self._once:
+            self._once[what] = find()
+        answer: _T = self._once[what]
+        return answer
 
-        Spark cannot tell how few they are, and would move the other side of a join first.
+    def few_rows(
+        self, what: str, sources: Sequence[TableContract], find: Callable[[], DataFrame]
+    ) -> tuple[DataFrame, int]:
+        """Rows that are found in tables as they are, and their number; found once in a stage, however often asked for.
+
+        Few rows come to this process, 8 MB of numbers at most: other stages of the run that are done in it, and read
+        the same versions, have them too, and each join with them knows how few they are. More stay on the cluster.
+
+        Args:
+            what: Names the question; the configuration is part of it, and the same throughout a run.
+            sources: The tables that the answer depends on.
+            find: Finds the rows; numbers alone.
         """
-        return F.broadcast(rows) if rows.count() <= _FEW else rows
+        return self.once(what, lambda: self._few_rows((what, *(self.tables.get(one.name) for one in sources)), find))
+
+    def _few_rows(self, key: tuple[object, ...], find: Callable[[], DataFrame]) -> tuple[DataFrame, int]:
+        if key not in self.found:
+            rows = self.checkpoint(find())
+            n_rows = rows.count()
+            if not self.is_few(n_rows):
+                return rows, n_rows
+            self.found[key] = rows.toArrow()
+        few = self.found[key]
+        return F.broadcast(self.spark.createDataFrame(few)), few.num_rows
+
+    def broadcast_if_few(self, rows: DataFrame, n_rows: int | None = None) -> DataFrame:
+        """The rows, to be sent to every task that joins with them where they are few; else Spark joins as it likes.
+
+        Spark cannot tell how few they are, and would move the other side of a join first. A row is some numbers and a
+        text at most.
+
+        Args:
+            rows: What is checkpointed, or quickly computed again.
+            n_rows: How many there are, where the caller knows; else they are counted.
+        """
+        return F.broadcast(rows) if self.is_few(rows.count() if n_rows is None else n_rows) else rows
+
+    def is_few(self, n_rows: int) -> bool:
+        """Whether so many rows of some numbers can be sent to every task."""
+        return n_rows <= _FEW
 
     @property
     def _scratch(self) -> str:
@@ -178,5 +224,6 @@ class RunContext:
         for kept in self._persisted:
             kept.unpersist()
         self._persisted.clear()
+        self._once.clear()
         if not is_local(self.spark):
             self.warehouse.files.remove(self._scratch)

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from oneuser.contracts.graph import EVENT_IDENTIFIERS
-from oneuser.graph.blocked import find_blocked
+from oneuser.graph.blocked import BLOCKED_KEYS_DDL, find_blocked_patterns, find_blocked_values
 from oneuser.graph.certification import gather_evidence, judge
 from oneuser.graph.components import connect
 from oneuser.graph.edges import build_edges, find_pairs
@@ -82,10 +82,19 @@ def test_a_previous_id_is_a_cookie_if_a_message_carries_it_as_one_and_else_a_log
 
 def test_blocked_values_and_undeclared_types_do_not_link(spark: SparkSession) -> None:
     values = spark.createDataFrame(
-        [(5, "email", "test@example.com"), (6, "email", "noreply@shop.example"), (8, "email", "ann@example.com")],
-        "identifier_id bigint, id_type string, id_value string",
+        [
+            (5, "email", "test@example.com", b"key 5"),
+            (6, "email", "noreply@shop.example", b"key 6"),
+            (8, "email", "ann@example.com", b"key 8"),
+            # the same by another type is not blocked
+            (1, "anonymous_id", "noreply@shop.example", b"key 5"),
+        ],
+        "identifier_id bigint, id_type string, id_value string, id_key binary",
     )
-    blocked = find_blocked(values, exact={"email": frozenset({"test@example.com"})}, patterns={"email": ["^noreply@"]})
+    keys = spark.createDataFrame([("email", bytearray(b"key 5")), ("email", bytearray(b"no key"))], BLOCKED_KEYS_DDL)
+    by_value, by_pattern = find_blocked_values(values, keys), find_blocked_patterns(values, {"email": ["^noreply@"]})
+    assert [[row["identifier_id"] for row in rows.collect()] for rows in (by_value, by_pattern)] == [[5], [6]]
+    blocked = by_value.unionByName(by_pattern)
     rows = links(
         spark,
         *[(f"m{n}", n, "email", 0, "event") for n in (5, 6, 8)],

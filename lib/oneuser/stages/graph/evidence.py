@@ -7,14 +7,17 @@ Yields  eligible identifiers, linking messages, edges, over-shared values, alias
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import EVENT_IDENTIFIERS, IDENTIFIERS
 from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES
 from oneuser.contracts.reference import LINKS
-from oneuser.graph.blocked import find_blocked
+from oneuser.core.keyed import identifier_hasher
+from oneuser.graph.blocked import BLOCKED_KEYS_DDL, find_blocked_patterns, find_blocked_values
 from oneuser.graph.components import connect_in_one_task
 from oneuser.graph.edges import build_edges, find_pairs, included_pairs, link_pairs, touching
 from oneuser.graph.linking_messages import (
@@ -26,14 +29,12 @@ from oneuser.graph.linking_messages import (
 )
 from oneuser.graph.over_shared import count_persons_per_value
 from oneuser.graph.protection import find_renames
-from oneuser.privacy.consent import find_consenting
+from oneuser.privacy.consent import find_consenting, read_preferences
 from oneuser.stages.graph.manual_rule_rows import manual_rule_rows
 from oneuser.stages.identity_rules import IdentityValues, blocked_patterns, blocked_values, identity_values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pyspark.sql import DataFrame
+    from collections.abc import Collection, Mapping, Sequence
 
     from oneuser.stages.context import RunContext
 
@@ -49,7 +50,7 @@ class Gathered:
         n_edges: How many.
         has_other_ends: Whether links or manual rules may name identifiers that no message carries.
         classes: `identifier_id`, `value_class` of values that aliases join; null where none are.
-        excluded: `src`, `dst` that a manual rule keeps apart; null where there is no such rule.
+        excluded: `src`, `dst` that a manual rule keeps apart, as many as a file names; null where none does.
         over_shared_pairs: Edges that over-shared values would have had; null where no value is over-shared.
     """
 
@@ -66,9 +67,8 @@ class Gathered:
 def gather_pairs(ctx: RunContext) -> Gathered:
     """Everything that links identifiers in this run. Keeps what several steps read until the stage ends."""
     values = identity_values(ctx.config)
-    has_aliases = _has_aliases(ctx)
-    blocked_ids = blocked(ctx)
-    rows = _eligible(ctx, blocked_ids) if has_aliases else _observed(ctx, blocked_ids)
+    has_aliases = _count_previous(ctx) > 0
+    rows = eligible(ctx)
     messages = find_linking_messages(ctx, rows)
     if values.person_bounds or (has_aliases and values.unique_priorities):
         messages = ctx.checkpoint(messages)
@@ -78,17 +78,18 @@ def gather_pairs(ctx: RunContext) -> Gathered:
     if has_aliases and values.unique_priorities and values.may_join_unique:
         renames = find_renames(messages, excluded, unique_priorities=values.unique_priorities)
         classes = ctx.checkpoint(connect_in_one_task(renames).withColumnRenamed("component_id", "value_class"))
+        classes = ctx.broadcast_if_few(classes)
     over_shared = _find_over_shared(ctx, messages, classes, values)
     over_shared_pairs = None
     linking = messages
     if over_shared is not None:
         over_shared_pairs = build_edges(touching(find_pairs(messages), over_shared))
         linking = without_members(messages, over_shared)
-        rows = rows.join(F.broadcast(over_shared), on="identifier_id", how="left_anti")
+        rows = rows.join(over_shared, on="identifier_id", how="left_anti")
     pairs = [find_pairs(linking)]
     links = ctx.read(LINKS) if LINKS.name in ctx.tables else None
     if links is not None or manual is not None:
-        ends = _eligible_ends(ctx, values, [blocked_ids, over_shared])
+        ends = _eligible_ends(ctx, values, [blocked(ctx), over_shared])
         if links is not None:
             pairs.append(link_pairs(links, ends))
         if manual is not None:
@@ -108,22 +109,21 @@ def gather_pairs(ctx: RunContext) -> Gathered:
 
 def observed(ctx: RunContext) -> DataFrame:
     """Rows of `event_identifiers` that may own their message under this run's rules, with `priority`."""
-    return _observed(ctx, blocked(ctx))
+    priorities = identity_values(ctx.config).priorities
+    return observed_identifiers(ctx.read(EVENT_IDENTIFIERS), blocked(ctx), priorities=priorities)
 
 
 def eligible(ctx: RunContext) -> DataFrame:
     """Rows of `event_identifiers` that may link under this run's rules, with `priority`."""
-    return _eligible(ctx, blocked(ctx))
-
-
-def _observed(ctx: RunContext, blocked_ids: DataFrame | None) -> DataFrame:
-    priorities = identity_values(ctx.config).priorities
-    return observed_identifiers(ctx.read(EVENT_IDENTIFIERS), blocked_ids, priorities=priorities)
-
-
-def _eligible(ctx: RunContext, blocked_ids: DataFrame | None) -> DataFrame:
-    priorities = identity_values(ctx.config).priorities
-    return eligible_identifiers(ctx.read(EVENT_IDENTIFIERS), blocked_ids, priorities=priorities)
+    n_previous = _count_previous(ctx)
+    if not n_previous:
+        return observed(ctx)
+    return eligible_identifiers(
+        ctx.read(EVENT_IDENTIFIERS),
+        blocked(ctx),
+        priorities=identity_values(ctx.config).priorities,
+        has_few_previous=ctx.is_few(n_previous),
+    )
 
 
 def find_linking_messages(ctx: RunContext, rows: DataFrame) -> DataFrame:
@@ -132,22 +132,56 @@ def find_linking_messages(ctx: RunContext, rows: DataFrame) -> DataFrame:
     purposes = values.required_purposes
     may_link = None
     if purposes:
-        everyone = eligible(ctx)
-        may_link = find_consenting(ctx.read(EVENTS), everyone, purposes=purposes, known_types=values.known_types)
+        told, has_refusals = ctx.once("preferences", lambda: _read_preferences(ctx))
+        may_link = find_consenting(told, eligible(ctx), known_types=values.known_types, has_refusals=has_refusals)
     return linking_messages(rows, unique_priorities=values.unique_priorities, may_link=may_link)
 
 
+def _read_preferences(ctx: RunContext) -> tuple[DataFrame, bool]:
+    """What messages say about the purposes without which nothing links, and whether one of them refuses anything.
+
+    Grows with the messages that carry consent; they are read once in a stage. Costs one look at a column of nulls
+    where none does.
+    """
+    told = ctx.checkpoint(read_preferences(ctx.read(EVENTS), identity_values(ctx.config).required_purposes))
+    return told, not told.where("refuses").isEmpty()
+
+
 def blocked(ctx: RunContext) -> DataFrame | None:
-    """One row per identifier that the configuration blocks; null where it blocks none."""
+    """One row per identifier that the configuration blocks: `identifier_id`; null where it blocks none.
+
+    Exact values are found by their keyed hashes in `identifiers`. Values themselves are looked at only for types that
+    have expressions, once in a stage, and once in a process that does several.
+    """
     rules = ctx.config.identity.id_types
     exact, patterns = blocked_values(rules), blocked_patterns(rules)
     if not exact and not patterns:
         return None
-    return ctx.checkpoint(find_blocked(ctx.read(IDENTIFIER_VALUES), exact=exact, patterns=patterns))
+    rows, n_rows = ctx.few_rows(
+        "blocked", [IDENTIFIERS, IDENTIFIER_VALUES], lambda: _find_blocked(ctx, exact, patterns)
+    )
+    return rows if n_rows else None
 
 
-def _has_aliases(ctx: RunContext) -> bool:
-    return not ctx.read(EVENT_IDENTIFIERS).where(~F.col("link").isin(*OBSERVED)).isEmpty()
+def _find_blocked(
+    ctx: RunContext, exact: Mapping[str, Collection[str]], patterns: Mapping[str, Sequence[str]]
+) -> DataFrame:
+    parts = []
+    if exact:
+        hashers = {id_type: identifier_hasher(ctx.keys, id_type) for id_type in exact}
+        keys = sorted((id_type, bytearray(hashers[id_type](v))) for id_type, values in exact.items() for v in values)
+        # as many as a file names, mostly some
+        named = ctx.broadcast_if_few(ctx.spark.createDataFrame(keys, BLOCKED_KEYS_DDL), len(keys))
+        parts.append(find_blocked_values(ctx.read(IDENTIFIERS), named))
+    if patterns:
+        parts.append(find_blocked_patterns(ctx.read(IDENTIFIER_VALUES), patterns))
+    return reduce(DataFrame.unionByName, parts).distinct()
+
+
+def _count_previous(ctx: RunContext) -> int:
+    """How many readings of previousIds there are; without one, there are no aliases to speak of."""
+    rows = ctx.read(EVENT_IDENTIFIERS).where(~F.col("link").isin(*OBSERVED))
+    return ctx.once("previous", rows.count)
 
 
 def _find_over_shared(
@@ -167,7 +201,9 @@ def _find_over_shared(
     ).collect()[0]
     ctx.metric("values_over_shared", counted["n_over_shared"])
     ctx.metric("values_nearly_over_shared", counted["n_near"] - counted["n_over_shared"])
-    return shared.where(is_over_shared).select("identifier_id") if counted["n_over_shared"] else None
+    if not counted["n_over_shared"]:
+        return None
+    return ctx.broadcast_if_few(shared.where(is_over_shared).select("identifier_id"), counted["n_over_shared"])
 
 
 def _eligible_ends(ctx: RunContext, values: IdentityValues, left_out: Sequence[DataFrame | None]) -> DataFrame:
@@ -175,5 +211,5 @@ def _eligible_ends(ctx: RunContext, values: IdentityValues, left_out: Sequence[D
     ends = ctx.read(IDENTIFIERS).where(F.col("id_type").isin(*values.priorities)).select("identifier_id")
     for gone in left_out:
         if gone is not None:
-            ends = ends.join(F.broadcast(gone.select("identifier_id")), on="identifier_id", how="left_anti")
+            ends = ends.join(gone.select("identifier_id"), on="identifier_id", how="left_anti")
     return ends

@@ -44,6 +44,7 @@ def manual_rule_rows(ctx: RunContext) -> DataFrame | None:
 
 
 def _numbers(ctx: RunContext, pairs: list[ManualPair]) -> dict[tuple[str, bytes], int]:
+    # as many as the file of rules has lines
     ends = {(end.id_type, end.key) for pair in pairs for end in (pair.a, pair.b)}
     wanted = ctx.spark.createDataFrame([(id_type, bytearray(key)) for id_type, key in sorted(ends)], _KEYS_DDL)
     seen = ctx.read(IDENTIFIERS).join(F.broadcast(wanted), on=["id_type", "id_key"], how="inner")

@@ -83,6 +83,7 @@ def _candidates(ctx: RunContext, gathered: Gathered) -> Candidates:
     ctx.details["engine_reason"] = choice.reason
     edges = gathered.edges
     if gathered.excluded is not None:
+        # as many pairs as a file of rules names
         edges = edges.join(F.broadcast(gathered.excluded), on=["src", "dst"], how="left_anti")
     labels = connect(
         edges,

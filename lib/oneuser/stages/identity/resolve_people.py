@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pyspark.sql import functions as F
-
 from oneuser.contracts.identity import IDENTIFIER_MAP, USER_IDS
 from oneuser.contracts.raw import EVENTS
 from oneuser.graph.components import connect_in_one_task
@@ -75,10 +73,12 @@ def resolve_people(ctx: RunContext, components: DataFrame) -> ResolvedPeople:
 def _divide_contested(ctx: RunContext, components: DataFrame) -> DataFrame | None:
     """Intervals of contested identifiers by component; null where nothing is contested."""
     contested = components.where("is_contested").select("identifier_id")
-    if contested.isEmpty():
+    n_contested = contested.count()
+    if not n_contested:
         return None
     rows = eligible(ctx)
-    touched = rows.join(F.broadcast(contested), on="identifier_id", how="left_semi").select("message_key").distinct()
+    few = ctx.broadcast_if_few(contested, n_contested)
+    touched = rows.join(few, on="identifier_id", how="left_semi").select("message_key").distinct()
     messages = find_linking_messages(ctx, rows.join(touched, on="message_key", how="left_semi"))
     claims = build_claims(components, messages)
     return ctx.checkpoint(

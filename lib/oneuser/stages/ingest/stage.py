@@ -146,6 +146,7 @@ def _without_files(parsed: DataFrame, files: list[InputFile]) -> DataFrame:
     if not files:
         return parsed
     rows = [(file.source, file.path) for file in files]
+    # as many as files of this run are refused
     left_out = parsed.sparkSession.createDataFrame(rows, "source string, file string")
     return parsed.join(F.broadcast(left_out), on=["source", "file"], how="left_anti")
 
