@@ -96,7 +96,15 @@ def decided_redirects(user_ids: DataFrame) -> DataFrame:
     )
 
 
-def decided_lineage(decided: DataFrame, edges: DataFrame, previous_map: DataFrame | None = None) -> DataFrame:
+def changes_with_causes(decided: DataFrame) -> DataFrame:
+    """`run_seq`, `change`, `user_id`, `identifier_id`: what happened to User IDs that a new edge may have caused."""
+    is_caused = (F.col("kind") == shape.LINEAGE) & F.col("change").isin("merged", "anchored")
+    return decided.where(is_caused).select("run_seq", "change", "user_id", "identifier_id")
+
+
+def decided_lineage(
+    decided: DataFrame, edges: DataFrame, previous_map: DataFrame | None = None, *, has_few_causes: bool = False
+) -> DataFrame:
     """What happened to each User ID, with the edge that caused it.
 
     The cause of `merged` is the earliest edge new in the run that leads from an identifier of the ID to one that was
@@ -105,8 +113,9 @@ def decided_lineage(decided: DataFrame, edges: DataFrame, previous_map: DataFram
 
     Args:
         decided: Decided rows.
-        edges: Rows of `edges` of this run.
+        edges: Rows of `edges` of this run, at least those that are new in it.
         previous_map: Rows of `identifier_map` of the last run. Without it an ID counts by its anchor alone.
+        has_few_causes: Whether `changes_with_causes` are few enough to travel to every task: then the map is not moved.
 
     Returns:
         Rows of `lineage`.
@@ -114,10 +123,8 @@ def decided_lineage(decided: DataFrame, edges: DataFrame, previous_map: DataFram
     changes = decided.where(F.col("kind") == shape.LINEAGE).select(
         "run_seq", "change", "user_id", "other_user_id", "identifier_id"
     )
-    caused = changes.where(F.col("change").isin("merged", "anchored")).select(
-        "run_seq", "change", "user_id", "identifier_id"
-    )
-    causes = _causes(caused, edges, previous_map).withColumnsRenamed(
+    caused = changes_with_causes(decided)
+    causes = _causes(F.broadcast(caused) if has_few_causes else caused, edges, previous_map).withColumnsRenamed(
         {"user_id": "caused_id", "change": "caused_change"}
     )
     is_cause = (F.col("user_id") == F.col("caused_id")) & (F.col("change") == F.col("caused_change"))
@@ -129,8 +136,7 @@ def _causes(caused: DataFrame, edges: DataFrame, previous_map: DataFrame | None)
     anchored = caused.where(F.col("change") == "anchored")
     merged = caused.where(F.col("change") == "merged")
     owned = (merged if previous_map is None else previous_map).select("identifier_id", "user_id")
-    # few IDs change in a run, and edges are many
-    members = owned.join(F.broadcast(merged.drop("identifier_id")), on="user_id", how="inner").select(*merged.columns)
+    members = owned.join(merged.drop("identifier_id"), on="user_id", how="inner").select(*merged.columns)
     both_ends = F.explode(
         F.array(
             F.struct(F.col("src").alias("identifier_id"), F.col("dst").alias("other_id")),
@@ -140,7 +146,7 @@ def _causes(caused: DataFrame, edges: DataFrame, previous_map: DataFrame | None)
     ends = edges.select("src", "dst", "first_run", "first_event_time", "first_message_key", both_ends.alias("end"))
     concerned = anchored.unionByName(members)
     is_here = (F.col("end.identifier_id") == F.col("identifier_id")) & (F.col("first_run") == F.col("run_seq"))
-    here = ends.join(F.broadcast(concerned), on=is_here, how="inner")
+    here = ends.join(concerned, on=is_here, how="inner")
     others = owned.select(F.col("identifier_id").alias("other_id"), F.col("user_id").alias("other_user"))
     across = here.withColumn("other_id", F.col("end.other_id")).join(others, on="other_id", how="left")
     leads_away = (F.col("change") == "anchored") | ~F.col("other_user").eqNullSafe(F.col("user_id"))

@@ -103,7 +103,8 @@ def test_runs_on_spark_decide_what_the_rules_decide(spark: SparkSession) -> None
     assert {user.status for user in world.users.values()} == {"live", "retired", "vacant"}
 
 
-def test_a_merge_names_the_new_edge_that_caused_it(spark: SparkSession) -> None:
+@pytest.mark.parametrize("has_few_causes", [True, False])
+def test_a_merge_names_the_new_edge_that_caused_it(spark: SparkSession, has_few_causes: bool) -> None:  # noqa: FBT001 - parametrised
     # given two people, whom an edge between two of their weaker identifiers joins in run 2
     world = World()
     before = world.run("u1 b1", "e2 b2")
@@ -124,7 +125,7 @@ def test_a_merge_names_the_new_edge_that_caused_it(spark: SparkSession) -> None:
 
     # when
     decided = carry_over(spark, world, members)
-    lineage = decided_lineage(decided, edges, map_rows(spark, world))
+    lineage = decided_lineage(decided, edges, map_rows(spark, world), has_few_causes=has_few_causes)
 
     # then
     merged = (
@@ -137,6 +138,10 @@ def test_a_merge_names_the_new_edge_that_caused_it(spark: SparkSession) -> None:
         identifier_id_of("b2"),
     )
     assert_rows(lineage, LINEAGE, merged)
+    of_new_edges = decided_lineage(decided, edges.where("first_run = 2"), map_rows(spark, world))
+    assert_rows(of_new_edges, LINEAGE, merged)
+    plan = lineage._jdf.queryExecution().optimizedPlan().toString()
+    assert ("strategy=broadcast" in plan) == has_few_causes
 
 
 @pytest.mark.parametrize("is_first_run", [True, False])

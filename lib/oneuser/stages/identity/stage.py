@@ -23,6 +23,7 @@ from oneuser.contracts.identity import (
 from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES
 from oneuser.contracts.reference import ACCOUNT_MEMBERS, ACCOUNT_PARENTS, ACCOUNT_PROFILES
 from oneuser.identity.carry_over import (
+    changes_with_causes,
     decided_lineage,
     decided_redirects,
 )
@@ -59,7 +60,7 @@ def identity(ctx: RunContext) -> None:
             (USER_IDS, people.user_ids, "replace"),
             (IDENTIFIER_OWNERSHIP, owned_over_time, "replace"),
             (IDENTIFIER_HISTORY, history, "replace"),
-            (LINEAGE, decided_lineage(people.decided, ctx.read(EDGES), before[IDENTIFIER_MAP.name]), "append"),
+            (LINEAGE, _lineage(ctx, people.decided, before[IDENTIFIER_MAP.name]), "append"),
             (USER_REDIRECTS, decided_redirects(people.user_ids), "replace"),
             *accounts.writes,
             (DIM_USER, build_dim_user(people.identifier_map, accounts.current), "replace"),
@@ -67,6 +68,18 @@ def identity(ctx: RunContext) -> None:
     )
     _count(ctx, before, owned)
     _check_people(ctx)
+
+
+def _lineage(ctx: RunContext, decided: DataFrame, map_before: DataFrame | None) -> DataFrame:
+    """Rows of `lineage` of this run. Of all edges the new ones alone can be a cause, where anything needs one."""
+    n_caused = changes_with_causes(decided).count()
+    new_edges = ctx.read(EDGES).where(F.col("first_run") == ctx.run_seq)
+    return decided_lineage(
+        decided,
+        new_edges if n_caused else new_edges.limit(0),
+        map_before,
+        has_few_causes=ctx.is_few(n_caused),
+    )
 
 
 def _before(ctx: RunContext, contract: TableContract) -> DataFrame | None:
