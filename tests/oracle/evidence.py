@@ -165,13 +165,14 @@ def alias_classes(aliases: set[Pair], rules: Rules) -> dict[Identifier, Componen
 def is_over_shared(
     identifier: Identifier, linking: list[Seen], classes: dict[Identifier, Component], rules: Rules
 ) -> bool:
-    """Rule 2.2: too many values of one unique type in the events that carry it."""
+    """Rule 2.2: too many values of one other type in the events that carry it: a unique one, if any ever does."""
     bound = rules.types[identifier[0]].max_persons_per_value
-    observed = {i for s in linking if identifier in s.observed for i in s.observed}
+    beside = {i for s in linking if identifier in s.observed for i in s.observed if i[0] != identifier[0]}
+    is_counted = {id_type: rule.unique for id_type, rule in rules.types.items()}
+    if not any(is_counted[i[0]] for i in beside):
+        is_counted = {id_type: rule.known for id_type, rule in rules.types.items()}
     return bound is not None and any(
-        len(values_of(id_type, observed, rules, classes)) > bound
-        for id_type, rule in rules.types.items()
-        if rule.unique
+        len(values_of(id_type, beside, rules, classes)) > bound for id_type in rules.types if is_counted[id_type]
     )
 
 

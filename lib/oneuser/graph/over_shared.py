@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 WARN_SHARE = 0.8
 
@@ -23,33 +23,41 @@ def count_persons_per_value(
     *,
     bounds: Mapping[int, int],
     unique_priorities: Collection[int],
+    known_priorities: Collection[int],
 ) -> DataFrame:
     """How many people the messages with a value carry, for the values near their bound or above it.
 
-    People are counted by distinct values of one unique type, an alias class counting once; where there are several
-    unique types, the largest of the counts holds.
+    People are counted by distinct values of one other type that is unique, an alias class counting once. A value that
+    no unique type ever accompanies, as where nobody logs in, is counted by one other known type. Where there are
+    several such types, the largest of the counts holds.
 
     Args:
         messages: Rows of `linking_messages`.
         classes: `identifier_id`, `value_class` of the values that aliases join; null where none are.
         bounds: `max_persons_per_value` by priority of the type.
         unique_priorities: Priorities of the unique types.
+        known_priorities: Priorities of the types that name a person.
 
     Returns:
         `identifier_id`, `n_persons`, `bound`: one row per value with at least `WARN_SHARE` of its bound. Those with
         more people than the bound are over-shared.
     """
     values = F.filter("members", lambda member: member["priority"].isin(*bounds))
-    people = F.filter("members", lambda member: member["priority"].isin(*unique_priorities))
-    pairs = (
-        messages.select(F.explode(values).alias("value"), people.alias("people"))
-        .select("value.identifier_id", "value.priority", F.explode("people").alias("person"))
-        .select(
-            "identifier_id",
-            "priority",
-            F.col("person.priority").alias("person_priority"),
-            F.col("person.identifier_id").alias("value_class"),
-        )
+    carried = messages.select(F.explode(values).alias("value"), "members")
+    unique, known = (_others(priorities) for priorities in (unique_priorities, known_priorities))
+    # a unique type beside the value decides for all its messages, so that known types matter in messages without
+    people = F.when(F.size(unique) > 0, unique).otherwise(known)
+    pairs = carried.select(
+        "value.identifier_id",
+        "value.priority",
+        (F.size(unique) > 0).alias("is_by_unique"),
+        F.explode(people).alias("person"),
+    ).select(
+        "identifier_id",
+        "priority",
+        "is_by_unique",
+        F.col("person.priority").alias("person_priority"),
+        F.col("person.identifier_id").alias("value_class"),
     )
     if classes is not None:
         renamed = classes.select(
@@ -58,11 +66,21 @@ def count_persons_per_value(
         pairs = pairs.join(renamed, on="value_class", how="left").withColumn(
             "value_class", F.coalesce("joined_class", "value_class")
         )
-    counted = pairs.groupBy("identifier_id", "priority", "person_priority").agg(
+    counted = pairs.groupBy("identifier_id", "priority", "is_by_unique", "person_priority").agg(
         F.count_distinct("value_class").alias("n_persons")
     )
     bound = F.create_map(*[F.lit(part) for pair in sorted(bounds.items()) for part in pair])[F.col("priority")]
-    largest = counted.groupBy("identifier_id", "priority").agg(F.max("n_persons").alias("n_persons"))
+    by_unique = F.max(F.when(F.col("is_by_unique"), F.col("n_persons")))
+    largest = counted.groupBy("identifier_id", "priority").agg(
+        F.coalesce(by_unique, F.max("n_persons")).alias("n_persons")
+    )
     return largest.select("identifier_id", "n_persons", bound.cast("bigint").alias("bound")).where(
         F.col("n_persons") >= F.lit(WARN_SHARE) * F.col("bound")
+    )
+
+
+def _others(priorities: Collection[int]) -> Column:
+    """What a message carries beside `value` of some types, the type of `value` apart."""
+    return F.filter(
+        "members", lambda member: member["priority"].isin(*priorities) & (member["priority"] != F.col("value.priority"))
     )

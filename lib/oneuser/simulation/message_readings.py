@@ -166,19 +166,21 @@ def find_alias_classes(readings: Iterable[Reading], rules: Rules, excluded: Coll
 
 def find_over_shared(readings: Iterable[Reading], classes: Mapping[int, int]) -> set[int]:
     """Rule 2.2: values whose linking events carry more people than the bound of their type allows."""
-    people: dict[tuple[int, str], set[int]] = defaultdict(set)
+    by_unique: dict[int, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+    by_known: dict[int, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     bounds: dict[int, int] = {}
     for reading in readings:
         if not reading.is_linking:
             continue
-        persons = [
-            (member.id_type, classes.get(member.number, member.number))
-            for member in reading.members
-            if member.rules.is_unique
-        ]
         for member in reading.members:
-            if member.rules.max_persons_per_value is not None:
-                bounds[member.number] = member.rules.max_persons_per_value
-                for id_type, person in persons:
-                    people[member.number, id_type].add(person)
-    return {number for (number, _), found in people.items() if len(found) > bounds[number]}
+            if member.rules.max_persons_per_value is None:
+                continue
+            bounds[member.number] = member.rules.max_persons_per_value
+            for other in reading.members:
+                if other.id_type != member.id_type and other.rules.is_unique:
+                    by_unique[member.number][other.id_type].add(classes.get(other.number, other.number))
+                elif other.id_type != member.id_type and other.rules.is_known:
+                    by_known[member.number][other.id_type].add(other.number)
+    # a value that a unique type ever accompanies is counted by that alone
+    persons = {number: by_unique.get(number) or by_known.get(number) or {} for number in bounds}
+    return {n for n, by_type in persons.items() if max(map(len, by_type.values()), default=0) > bounds[n]}

@@ -72,6 +72,11 @@ class IdentityValues:
         return frozenset(name for name, rules in self.id_types.items() if rules.is_known)
 
     @cached_property
+    def known_priorities(self) -> frozenset[int]:
+        """Their priorities."""
+        return frozenset(self.id_types[name].priority for name in self.known_types)
+
+    @cached_property
     def unique_types(self) -> frozenset[str]:
         """Types of which a person has one value at most."""
         return frozenset(name for name, rules in self.id_types.items() if rules.is_unique)

@@ -86,7 +86,7 @@ def test_a_value_is_near_its_bound_or_over_it_by_the_people_of_its_messages(spar
         "dst AS identifier_id", "src AS value_class"
     )
 
-    counted = count_persons_per_value(messages, classes, bounds={9: 4}, unique_priorities=[1])
+    counted = count_persons_per_value(messages, classes, bounds={9: 4}, unique_priorities=[1], known_priorities=[1, 2])
 
     assert_rows(
         counted,
@@ -94,6 +94,28 @@ def test_a_value_is_near_its_bound_or_over_it_by_the_people_of_its_messages(spar
         (number("b1"), 5, 4),
         (number("b2"), 4, 4),
         (number("b3"), 4, 4),
+    )
+
+
+def test_people_are_counted_by_known_values_where_no_value_of_a_unique_type_is_ever_near(spark: SparkSession) -> None:
+    # given a browser with three addresses, one with three addresses and a login, and a login with three addresses
+    rows = observed(
+        spark,
+        **{f"m1{n}": f"e{n} b1" for n in range(3)},
+        **{f"m2{n}": f"e{n} b2" for n in range(3)},
+        m30="u1 b2",
+        **{f"m4{n}": f"e{n} u2" for n in range(3)},
+    )
+
+    counted = count_persons_per_value(
+        linking(rows), None, bounds={1: 2, 9: 2}, unique_priorities=[1], known_priorities=[1, 2]
+    )
+
+    assert_rows(
+        counted,
+        "identifier_id bigint, n_persons bigint, bound bigint",
+        (number("b1"), 3, 2),
+        (number("u2"), 3, 2),
     )
 
 

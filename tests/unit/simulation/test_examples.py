@@ -182,6 +182,13 @@ def test_an_over_shared_value() -> None:
     assert {edge.rule for edge in done.refused(2)} == {"over_shared"}
 
 
+def test_a_mailbox_that_nobody_owns() -> None:
+    done = played("29-mailbox-of-nobody")
+
+    assert [len(done.people(run)) for run in (1, 2)] == [3, 1]
+    assert owners(done, 1) == {3: "P1", 4: "P2", 5: "P3", 6: "P1"}
+
+
 def test_a_limit() -> None:
     done = played("22-limit")
 

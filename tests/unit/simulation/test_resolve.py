@@ -103,6 +103,15 @@ def test_a_value_that_too_many_people_carry_is_over_shared() -> None:
     assert whose(found, 4) is None
 
 
+def test_where_nobody_logs_in_other_known_values_count_people() -> None:
+    rules = replace(RULES, id_types={**RULES.id_types, "p": TypeRules(3, is_known=True)})
+    messages = [event(n, f"p{n} e0") for n in (1, 2, 3)]
+
+    assert people(run(*messages, rules=rules)) == {"p1", "p2", "p3"}
+    # one login beside it, and logins are what counts
+    assert people(run(*messages, event(4, "u1 e0"), rules=rules)) == {"e0 p1 p2 p3 u1"}
+
+
 def test_an_alias_class_is_one_person_to_the_rule_of_over_shared_values() -> None:
     found = run(*(event(n, f"u{n} e0") for n in (1, 2, 3)), alias(4, "2", "3"))
 

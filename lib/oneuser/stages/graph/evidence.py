@@ -188,11 +188,15 @@ def _find_over_shared(
     ctx: RunContext, messages: DataFrame, classes: DataFrame | None, values: IdentityValues
 ) -> DataFrame | None:
     """`identifier_id` of the values that too many people share; null where there is none."""
-    if not values.person_bounds or not values.unique_priorities:
+    if not values.person_bounds:
         return None
     shared = ctx.checkpoint(
         count_persons_per_value(
-            messages, classes, bounds=values.person_bounds, unique_priorities=values.unique_priorities
+            messages,
+            classes,
+            bounds=values.person_bounds,
+            unique_priorities=values.unique_priorities,
+            known_priorities=values.known_priorities,
         )
     )
     is_over_shared = F.col("n_persons") > F.col("bound")
