@@ -97,7 +97,7 @@ def gather(messages: Iterable[Message], rules: Rules, keys: Keys) -> Evidence:
         replayed |= refusals
     return Evidence(
         seen, linking, classes, over_shared, graph, component, refused | replayed,
-        contested={i for _, ends in replayed for i in contested_ends(ends, rules)},
+        contested={i for rule, ends in replayed if rule != "exclude" for i in contested_ends(ends, rules)},
         cut_off={i for rule, ends in replayed if rule in {"limit", "size"} for i in contested_ends(ends, rules)},
     )  # fmt: skip
 

@@ -157,8 +157,11 @@ def contested_ends(one: Vertex, other: Vertex) -> tuple[int, ...]:
 
 
 def contested(replayed: Replayed, vertices: Mapping[int, Vertex]) -> set[int]:
-    """Identifiers that are the contested end of a refusal."""
-    return _ends_of(replayed.refused, vertices)
+    """Identifiers that are the contested end of a refusal, by any rule but `exclude`.
+
+    Somebody who says that two identifiers are not one person does not say that either has the other's events.
+    """
+    return _ends_of((refusal for refusal in replayed.refused if refusal.rule != "exclude"), vertices)
 
 
 def cut_off(replayed: Replayed, vertices: Mapping[int, Vertex]) -> set[int]:

@@ -27,6 +27,13 @@ def test_contested_is_the_anonymous_end_the_weaker_known_one_or_both_anonymous_o
     assert group.named(contested_ends(*group.vertices)) == expected
 
 
+def test_an_exclude_contests_nothing() -> None:
+    group = Group.of("u1 u2 d1", ("u1 d1", 5), ("u2 d1", 7), excluded="u1-u2")
+
+    assert flags(group, bounds()) == ("", "", "")
+    assert flags(group, bounds("u")) == ("", "", "")
+
+
 def test_a_unique_refusal_contests_and_does_not_cut_off() -> None:
     group = Group.of("u1 u2 d1", ("u1 d1", 5), ("u2 d1", 7))
 

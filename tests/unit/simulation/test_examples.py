@@ -210,6 +210,14 @@ def test_an_exclusion_and_an_inclusion() -> None:
     assert [len(together.people(run)) for run in (1, 2)] == [2, 1]
 
 
+def test_an_exclusion_contests_nothing() -> None:
+    done = played("30-exclude-contests-nothing")
+
+    assert people(done) == {"P1": "anonymous_id: a", "P2": "user_id: 1, phone: +4930901820"}
+    assert owners(done) == {3: "P2", 4: "P1", 5: "P2"}
+    assert done.contested() == []
+
+
 def test_two_people_in_one_event() -> None:
     done = played("26-two-people-in-one-event")
 
