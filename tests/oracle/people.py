@@ -116,10 +116,16 @@ def policy(
 def owner_of(
     s: Seen, intervals: dict[Identifier, list[tuple[Order, str | None]]], evidence: Evidence, rules: Rules, keys: Keys
 ) -> str | None:
-    """Section 3: the user of an event's best identifier, known before anonymous, uncontested before contested."""
+    """Section 3: the user of an event's best identifier, known before anonymous, uncontested before contested.
+
+    An alias whose new id is blocked, or void, belongs to its old one.
+    """
     if has_two_of_a_unique_type(s, rules):
         return None
-    candidates = best_first(s.own - evidence.over_shared, rules, keys)
+    named = s.own - evidence.over_shared
+    if s.message.kind == "alias" and s.message.new_id not in named:
+        named = s.observed - evidence.over_shared
+    candidates = best_first(named, rules, keys)
     candidates.sort(key=lambda i: (not rules.types[i[0]].known, i in evidence.contested))
     return next((user for i in candidates[:1] for start, user in reversed(intervals[i]) if start <= s.at), None)
 

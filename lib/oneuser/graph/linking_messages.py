@@ -124,7 +124,10 @@ def linking_messages(
 
 
 def _names_one_person(unique_priorities: Collection[int]) -> Column:
-    """Whether a message carries at most one value of each unique type, or is an alias message; an aggregate."""
+    """Whether a message carries at most one value of each unique type, or is an alias message; an aggregate.
+
+    A link that is none of an event is one of an alias, also where the new id itself is blocked.
+    """
 
     def has_two(priority: int) -> Column:
         is_one = (F.col("priority") == priority) & F.col("link").isin(*OBSERVED)
@@ -132,7 +135,7 @@ def _names_one_person(unique_priorities: Collection[int]) -> Column:
         return F.coalesce(F.min(value) < F.max(value), F.lit(False))
 
     has_two_of_any = reduce(lambda one, other: one | other, map(has_two, sorted(unique_priorities)), F.lit(False))
-    return F.bool_or(F.col("link") == "alias") | ~has_two_of_any
+    return F.bool_or(F.col("link") != "event") | ~has_two_of_any
 
 
 def without_members(messages: DataFrame, left_out: DataFrame) -> DataFrame:

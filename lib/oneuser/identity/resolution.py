@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 
+# kinds of link of an identifier that its message itself names; the others are readings of a previousId
+_OBSERVED = ("event", "alias")
+
+
 def build_identifier_map(components: DataFrame, owners: DataFrame) -> DataFrame:
     """Give each identifier the User ID of its component.
 
@@ -35,18 +39,20 @@ def build_identifier_map(components: DataFrame, owners: DataFrame) -> DataFrame:
 
 def resolve_events(
     events: DataFrame,
-    observed: DataFrame,
+    owning: DataFrame,
     identifier_map: DataFrame,
     intervals: DataFrame | None = None,
     *,
     unique_priorities: Collection[int] = (),
 ) -> DataFrame:
     """Give each message the user of its best uncontested known identifier; else that of its best contested one at its
-    time; else the same among anonymous ones. Best is the strongest type, then the smallest key.
+    time; else the same among anonymous ones. Best is the strongest type, then the smallest key. In an alias whose new
+    id is not in the graph, the old one takes its place.
 
     Args:
         events: Rows of `events`; only the columns of the result are read.
-        observed: Rows of `observed_identifiers` of the graph, with `priority`.
+        owning: What messages carry, with `priority`: rows of `eligible_identifiers` of the graph, or those of
+            `observed_identifiers` where there are no aliases.
         identifier_map: Rows of `identifier_map`.
         intervals: Rows of `identifier_ownership` that hold, at least those of contested identifiers; null where nothing
             is contested.
@@ -58,7 +64,7 @@ def resolve_events(
         `unowned` (unique_in_event or quarantined) where a rule takes its owner away. `user_id` is null where the
         message carries no identifier that may own.
     """  # noqa: D205 - the rule is one sentence
-    owned = _owned_by(observed, identifier_map, intervals)
+    owned = _owned_by(owning, identifier_map, intervals)
     rank = F.struct(
         F.when(F.col("is_known"), 0).otherwise(2) + F.col("is_contested").cast("int"),
         "priority",
@@ -66,13 +72,18 @@ def resolve_events(
         "identifier_id",
         "owner",
     )
-    candidate = F.when(F.col("is_known").isNotNull(), rank)
+    is_here = F.col("is_known").isNotNull()
+    is_observed = F.col("link").isin(*_OBSERVED)
+    candidate = F.when(is_here, rank)
+    best = F.when(F.bool_or((F.col("link") == "alias") & is_here), F.min(F.when(is_observed, candidate))).otherwise(
+        F.min(candidate)
+    )
     # most messages carry one identifier: there is nothing to choose, and nothing to be moved for it
     lone = owned.where("n_links = 1").select("message_key", candidate.alias("best"), F.lit(False).alias("names_two"))
     several = (
         owned.where("n_links > 1")
         .groupBy("message_key")
-        .agg(F.min(candidate).alias("best"), _names_two_people(unique_priorities).alias("names_two"))
+        .agg(best.alias("best"), _names_two_people(unique_priorities).alias("names_two"))
     )
     owner = F.col("best.owner")
     is_quarantined = F.col("best").isNotNull() & owner.isNull()
@@ -115,14 +126,17 @@ def _owned_by(observed: DataFrame, identifier_map: DataFrame, intervals: DataFra
 
 
 def _names_two_people(unique_priorities: Collection[int]) -> Column:
-    """Whether a message other than an alias carries two values of a unique type; an aggregate."""
+    """Whether a message other than an alias carries two values of a unique type; an aggregate.
+
+    A link that is none of an event is one of an alias, also where the new id itself is blocked.
+    """
 
     def has_two(priority: int) -> Column:
         number = F.when(F.col("priority") == priority, F.col("identifier_id"))
         return F.coalesce(F.min(number) < F.max(number), F.lit(False))
 
     any_type = reduce(lambda one, other: one | other, [has_two(p) for p in sorted(unique_priorities)], F.lit(False))
-    return any_type & ~F.bool_or(F.col("link") == "alias")
+    return any_type & ~F.bool_or(F.col("link") != "event")
 
 
 def build_dim_user(identifier_map: DataFrame, current_accounts: DataFrame) -> DataFrame:

@@ -200,11 +200,16 @@ def _kinds(graph: _Graph) -> dict[int, Kind]:
 def _own_messages(
     graph: _Graph, intervals: Mapping[int, tuple[Interval, ...]], decision: Decision
 ) -> dict[bytes, str | None]:
-    """Whose each message is: of its best identifier, uncontested before contested, known before anonymous."""
+    """Whose each message is: of its best identifier, uncontested before contested, known before anonymous.
+
+    In an alias whose new id is not in the graph, the old one takes its place.
+    """
     contested = graph.admission.contested
     owners: dict[bytes, str | None] = {}
     for reading in graph.readings:
-        observed = [member for member in reading.without(graph.over_shared) if member.link in OBSERVED]
+        members = reading.without(graph.over_shared)
+        is_renamed = not reading.message.is_alias or any(member.link == "alias" for member in members)
+        observed = [member for member in members if member.link in OBSERVED or not is_renamed]
         owners[reading.message.key] = None
         if observed and reading.owns:
             best = min(observed, key=lambda m: (not m.rules.is_known, m.number in contested, m.rank))

@@ -113,6 +113,34 @@ def test_a_shared_browser_goes_with_whoever_logged_in_last(spark: SparkSession) 
     )  # fmt: skip
 
 
+def test_an_alias_whose_new_id_is_out_of_the_graph_belongs_to_its_old_one(spark: SparkSession) -> None:
+    # of three aliases the second renames to a blocked id, the third from one
+    places = [(1, "user_id", 1), (2, "user_id", 2), (4, "email", 2)]
+    people = spark.createDataFrame(
+        [(n, t, f"usr_{c}", TYPES[t], True, False, False, MONDAY, MONDAY, 1) for n, t, c in places],
+        IDENTIFIER_MAP.schema,
+    )
+    carried = [
+        ("m1", 2, "user_id", "alias"), ("m1", 1, "user_id", "previous"),
+        ("m2", 9, "user_id", "alias"), ("m2", 1, "user_id", "previous"), ("m2", 4, "email", "event"),
+        ("m3", 2, "user_id", "alias"), ("m3", 9, "user_id", "previous"),
+    ]  # fmt: skip
+    rows = [(m.encode(), n, t, 0, at(m), link, 2, 1) for m, n, t, link in carried]
+    events = spark.createDataFrame(
+        [(m.encode(), at(m), "alias", None, "web", None) for m in ("m1", "m2", "m3")],
+        "message_key binary, event_time timestamp, type string, event string, source string, group_id string",
+    )
+    blocked = spark.createDataFrame([(9, "blocked_value")], "identifier_id bigint, rule string")
+    owning = eligible_identifiers(spark.createDataFrame(rows, EVENT_IDENTIFIERS.schema), blocked, priorities=TYPES)
+
+    found = resolve_events(events, owning, people, unique_priorities=[1])
+
+    assert_rows(
+        found.selectExpr("decode(message_key, 'UTF-8') AS message", "user_id", "unowned"), OWNED,
+        ("m1", "usr_2", None), ("m2", "usr_1", None), ("m3", "usr_2", None),
+    )  # fmt: skip
+
+
 def test_the_policies_give_it_to_the_last_owner_or_to_nobody(spark: SparkSession) -> None:
     last = owned(spark, "last_owner").where("message IN ('m1', 'm5')")
     quarantined = owned(spark, "quarantine").where("message IN ('m1', 'm2')")

@@ -203,6 +203,14 @@ def test_aliases() -> None:
     assert [edge.rule for edge in done.refused(3)] == ["unique"]
 
 
+def test_an_alias_to_a_blocked_id() -> None:
+    done = played("31-alias-to-a-blocked-id")
+
+    assert people(done, 2) == {"P1": "user_id: 1, anonymous_id: a"}
+    assert owners(done, 2) == {2: "P1", 3: "P1"}
+    assert owners(done, 3) == {2: "P1", 3: None}
+
+
 def test_an_exclusion_and_an_inclusion() -> None:
     apart, together = played("24-exclude"), played("25-include")
 

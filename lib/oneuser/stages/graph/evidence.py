@@ -107,21 +107,19 @@ def gather_pairs(ctx: RunContext) -> Gathered:
     )
 
 
-def observed(ctx: RunContext) -> DataFrame:
-    """Rows of `event_identifiers` that may own their message under this run's rules, with `priority`."""
-    priorities = identity_values(ctx.config).priorities
-    return observed_identifiers(ctx.read(EVENT_IDENTIFIERS), blocked(ctx), priorities=priorities)
-
-
 def eligible(ctx: RunContext) -> DataFrame:
-    """Rows of `event_identifiers` that may link under this run's rules, with `priority`."""
+    """Rows of `event_identifiers` that may link or own their message under this run's rules, with `priority`.
+
+    A previousId may own its alias where the new id is out of the graph.
+    """
+    priorities = identity_values(ctx.config).priorities
     n_previous = _count_previous(ctx)
     if not n_previous:
-        return observed(ctx)
+        return observed_identifiers(ctx.read(EVENT_IDENTIFIERS), blocked(ctx), priorities=priorities)
     return eligible_identifiers(
         ctx.read(EVENT_IDENTIFIERS),
         blocked(ctx),
-        priorities=identity_values(ctx.config).priorities,
+        priorities=priorities,
         has_few_previous=ctx.is_few(n_previous),
     )
 

@@ -16,7 +16,7 @@ from oneuser.identity.carry_over import carry_over_user_ids, decided_owners, dec
 from oneuser.identity.claims_rows import divide_batches
 from oneuser.identity.ownership import build_claims, build_ownership, divide_claims, find_owners_over_time
 from oneuser.identity.resolution import build_identifier_map, resolve_events
-from oneuser.stages.graph.evidence import eligible, find_linking_messages, observed
+from oneuser.stages.graph.evidence import eligible, find_linking_messages
 from oneuser.stages.identity_rules import identity_values
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def resolve_people(ctx: RunContext, components: DataFrame) -> ResolvedPeople:
     owned = ctx.checkpoint(
         resolve_events(
             ctx.read(EVENTS),
-            observed(ctx),
+            eligible(ctx),
             ctx.broadcast_if_few(identifier_map),
             None if intervals is None else ownership,
             unique_priorities=values.unique_priorities,
