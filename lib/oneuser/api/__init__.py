@@ -1,6 +1,6 @@
 """What the command line does, from Python: `plan` or `run` a configuration, `open_warehouse` to read what is published.
 
-Each uses the Spark session that is running, or builds one; any number of them may follow each other in one session.
+Each works beside the Spark session that is running, or builds one; any number of them may follow each other.
 """
 
 from oneuser.api.jobs import plan, read_config, run, start_session

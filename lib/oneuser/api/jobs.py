@@ -1,4 +1,8 @@
-"""Doing runs from Python: `plan` and `run` a configuration, in the Spark session that is running or in an own one."""
+"""Doing runs from Python: `plan` and `run` a configuration, in a Spark session of our own.
+
+Where a session is running that was not made here, such as a notebook's, ours is one beside it in the same context: that
+one keeps its configuration and goes on being the active one.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from oneuser.core.log import ensure_logging
 from oneuser.inspection.plan import PLANNED_STAGES, Plan, describe_plan
 from oneuser.runs.boundary import own_errors
 from oneuser.runs.run import Listener, RunOptions, RunResult, run_pipeline
-from oneuser.spark.session import SparkSettings, build_session
+from oneuser.spark.session import SparkSettings, build_session, own_session, working_in
 from oneuser.storage.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -32,8 +36,17 @@ def read_config(config: Config | Mapping[str, Any] | str | Path, overrides: Sequ
 
 
 def start_session(config: Config | None = None) -> SparkSession:
-    """The Spark session that is running, else one as the configuration wants it."""
-    return build_session(SparkSettings(**dict(config.spark)) if config else SparkSettings())
+    """Our own Spark session, as the configuration wants it: beside the one that is running where that is not ours."""
+    return build_session(spark_settings(config))
+
+
+def spark_settings(config: Config | None) -> SparkSettings:
+    """What the configuration says about the session."""
+    return SparkSettings(**dict(config.spark)) if config else SparkSettings()
+
+
+def _session(spark: SparkSession | None, config: Config) -> SparkSession:
+    return start_session(config) if spark is None else own_session(spark, spark_settings(config))
 
 
 def run(
@@ -50,7 +63,7 @@ def run(
         config: A configuration, or where it is.
         stages: Only these; the run is published by whoever does the last one.
         as_of: The run's own time, for a new run. A time without a zone is UTC.
-        spark: The session to use.
+        spark: The session to use, or to work beside where it was not made here.
         listener: Is told when stages begin and end.
 
     Raises:
@@ -58,8 +71,7 @@ def run(
     """
     ensure_logging()
     loaded = read_config(config)
-    session = spark or start_session(loaded)
-    with own_errors(loaded.warehouse):
+    with own_errors(loaded.warehouse), working_in(_session(spark, loaded)) as session:
         return run_pipeline(session, loaded, _options(listener, stages=stages, as_of=in_utc(as_of)))
 
 
@@ -82,7 +94,7 @@ def plan(
         as_of: The run's own time. A time without a zone is UTC.
         limit: How many merges, splits, moves and over-shared values to list.
         unmasked: Whether identifiers are shown as they are.
-        spark: The session to use.
+        spark: The session to use, or to work beside where it was not made here.
         listener: Is told when stages begin and end.
 
     Returns:
@@ -94,8 +106,7 @@ def plan(
     """
     ensure_logging()
     loaded = read_config(config)
-    session = spark or start_session(loaded)
-    with own_errors(loaded.warehouse):
+    with own_errors(loaded.warehouse), working_in(_session(spark, loaded)) as session:
         options = _options(listener, stages=PLANNED_STAGES, as_of=in_utc(as_of), is_plan=True)
         result = run_pipeline(session, loaded, options)
         warehouse = Warehouse(session, loaded.warehouse, raw_root=loaded.raw_root)

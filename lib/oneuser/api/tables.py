@@ -1,12 +1,19 @@
-"""The published tables of a warehouse, as frames and as files."""
+"""The published tables of a warehouse, as frames and as files.
+
+Frames are of the caller's session, so that they join with its own and its SQL finds a view of them; nothing of that
+session is changed. Files are written in a session of ours, and are the same whatever the caller's is like.
+"""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from pyspark.sql import functions as F
 
+from oneuser.api.jobs import spark_settings
 from oneuser.config import Config
 from oneuser.contracts import identity, marts
 from oneuser.contracts import raw as raw_zone
@@ -14,9 +21,12 @@ from oneuser.core.errors import ConfigError
 from oneuser.exports.single_file import write_file
 from oneuser.exports.views import ENGINES, views_sql
 from oneuser.inspection.reading import Published, find_contract, read_published
+from oneuser.spark.session import own_session, working_in
 from oneuser.storage.warehouse import Warehouse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyspark.sql import DataFrame, SparkSession
 
 
@@ -41,7 +51,7 @@ class OpenTables:
 
     @property
     def spark(self) -> SparkSession:
-        """The session that reads."""
+        """The session of the frames."""
         return self.warehouse.spark
 
     @property
@@ -54,6 +64,14 @@ class OpenTables:
         if self._published is None:
             self._published = read_published(self.warehouse)
         return self._published
+
+    @contextmanager
+    def _in_own_session(self) -> Iterator[Self]:
+        """The same publication in a session of ours: for what must not depend on how the caller's is configured."""
+        with working_in(own_session(self.spark, spark_settings(self.config))) as own:
+            warehouse = self.warehouse.in_session(own)
+            then = replace(self.published, warehouse=warehouse)
+            yield type(self)(warehouse, self.deployment, config=self.config, keys=self._reference, then=then)
 
     # tables -------------------------------------------------------------------------------------------------------
 
@@ -129,11 +147,13 @@ class OpenTables:
         contract = find_contract(name)
         if contract.zone == "raw" and not raw:
             raise ConfigError.single("--raw", f"{name} holds raw identifiers; say --raw (raw=True) if you want them")
-        return write_file(self.table(name).orderBy(*contract.key), Path(to))
+        with self._in_own_session() as own:
+            return write_file(own.table(name).orderBy(*contract.key), Path(to))
 
     def export_identities(self, to: str | Path) -> int:
         """Write `identities` to one file: normalised raw values, so keep the file safe. Returns the number of rows."""
-        return write_file(self.identities().orderBy("id_type", "id_value"), Path(to))
+        with self._in_own_session() as own:
+            return write_file(own.identities().orderBy("id_type", "id_value"), Path(to))
 
     def identities(self) -> DataFrame:
         """One row per identifier in the graph: `id_type`, normalised raw `id_value`, `user_id` of its owner."""

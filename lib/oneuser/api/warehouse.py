@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from oneuser.api.jobs import in_utc, read_config, start_session
+from oneuser.api.jobs import in_utc, read_config, spark_settings
 from oneuser.api.tables import OpenTables
 from oneuser.config import Config
 from oneuser.contracts import identity
@@ -25,6 +25,7 @@ from oneuser.inspection.suspects import find_suspects
 from oneuser.inspection.verify import Verification, verify_published
 from oneuser.privacy.keys import load_reading_keys
 from oneuser.runs.publication import roll_back
+from oneuser.spark.session import own_session, reading_session, working_in
 from oneuser.storage.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def open_warehouse(
         path: The warehouse; taken from `config` where null.
         config: Its configuration. Without one, keys come from the warehouse's own secrets file and spellings of
             identifiers are tried.
-        spark: The session to use.
+        spark: The session that frames are to belong to; where null, the one that is running.
         keys: Where the secret is, as `env:NAME` or `file:PATH`; only look-ups by value need it.
 
     Raises:
@@ -60,7 +61,7 @@ def open_warehouse(
     if root is None:
         raise ConfigError.single("open_warehouse", "give the path of a warehouse or its configuration")
     raw_root = loaded.raw_root if loaded else None
-    warehouse = Warehouse(spark or start_session(loaded), root, raw_root=raw_root)
+    warehouse = Warehouse(spark or reading_session(spark_settings(loaded)), root, raw_root=raw_root)
     deployment = require_warehouse(warehouse)
     return OpenWarehouse(warehouse, deployment, config=loaded, keys=keys)
 
@@ -185,7 +186,8 @@ class OpenWarehouse(OpenTables):
         if self.config is None:
             raise ConfigError.single("verify", "open the warehouse with its configuration: people are resolved by it")
         record = find_run(self.run_records(), self.published.publication.run_seq)
-        return verify_published(self.published, self.config, record, examples=examples)
+        with self._in_own_session() as own:
+            return verify_published(own.published, self.config, record, examples=examples)
 
     def status(self) -> Status:
         """What readers see now, the newest run, and who holds the warehouse."""
@@ -194,7 +196,9 @@ class OpenWarehouse(OpenTables):
     def rollback(self, to_run: int, *, reason: str | None = None) -> Publication:
         """Show an earlier publication again. Changes what readers see and nothing else."""
         minutes = self.config.lease.ttl_minutes if self.config else 10
-        shown = roll_back(self.warehouse, to_run=to_run, reason=reason, ttl=timedelta(minutes=minutes))
+        with working_in(own_session(self.spark, spark_settings(self.config))) as own:
+            warehouse = self.warehouse.in_session(own)
+            shown = roll_back(warehouse, to_run=to_run, reason=reason, ttl=timedelta(minutes=minutes))
         self.refresh()
         return shown
 

@@ -1,4 +1,4 @@
-"""The one place that builds a Spark session.
+"""The one place that builds a Spark session, or a session of our own beside one that is running.
 
 Delta's classes come from the first of three places that has them: the class path (spark-submit `--packages` or
 `--jars`, a managed platform, a session that is already running), a folder of JARs, or coordinates that Spark's own
@@ -10,12 +10,16 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakSet
 
 from py4j.protocol import Py4JError
+from pyspark import SparkContext
+from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from oneuser.core.errors import EnvironmentProblem
@@ -23,19 +27,24 @@ from oneuser.spark import jars
 from oneuser.spark.class_archive import find_archive, use_archive
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 DELTA_EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
 DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 GRAPHFRAMES_CLASS = "org.graphframes.GraphFrame"
 
+# What a version of a table may need to be read: a publication pins some that are older than the retention of files.
+READS_PINNED_VERSIONS = {
+    "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false",
+}
 # Set wherever the session runs. Values are text: they go into Spark's configuration.
 _ALWAYS = {
     "spark.sql.session.timeZone": "UTC",
+    # the default, unless a cluster or the session beside ours says otherwise
+    "spark.sql.ansi.enabled": "true",
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
-    # a publication pins versions that may be older than the retention of deleted files
-    "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration": "false",
+    **READS_PINNED_VERSIONS,
     "spark.sql.debug.maxToStringFields": "200",
     # what is cached is read a few times within one stage: finding out how well each column would compress costs more
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
@@ -61,6 +70,14 @@ _EXTENSIONS = {
     "spark.sql.extensions": DELTA_EXTENSION,
     "spark.sql.catalog.spark_catalog": DELTA_CATALOG,
 }
+# these two print the value that broke an expression
+_LOGGERS_OF_VALUES = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
+# what a job is called and whether it can be stopped, kept by Spark for each thread
+_NAMES_OF_JOBS = ("spark.jobGroup.id", "spark.job.description", "spark.job.interruptOnCancel")
+# sessions that were made here; any other belongs to somebody else
+_OWN: WeakSet[SparkSession] = WeakSet()
+# our session beside each of somebody else's
+_BESIDE: WeakKeyDictionary[SparkSession, SparkSession] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -77,7 +94,7 @@ class SparkSettings:
 def build_session(
     settings: SparkSettings, *, app_name: str = "oneuser", more_java_options: str | None = None
 ) -> SparkSession:
-    """Return the running session, or build one that can read and write Delta tables.
+    """Build a session that can read and write Delta tables; where somebody else's is running, one of ours beside it.
 
     Args:
         settings: What the user says about it.
@@ -87,9 +104,9 @@ def build_session(
     Raises:
         EnvironmentProblem: where Delta's classes cannot be found, or no Java can be started.
     """
-    running = SparkSession.getActiveSession()
+    running = running_session()
     if running is not None:
-        return _checked(_tuned(running, settings))
+        return _tuned(own_session(running, settings), settings)
     # spark-submit has started the JVM: its master and class path stand, whatever the file says
     is_submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     master = None if is_submitted else (settings.master or "local[*]")
@@ -112,7 +129,111 @@ def build_session(
             where=str(problem).splitlines()[0] if str(problem) else "pyspark",
             next_step="install Java 17, then run `oneuser doctor`",
         ) from problem
+    _OWN.add(session)
+    session.sparkContext.setLogLevel("ERROR")
+    _silence_values()
     return _checked(_tuned(session, settings))
+
+
+def running_session() -> SparkSession | None:
+    """The session that is running, of this thread or else of the process; null where there is none."""
+    # without a context, what `active` would return has been stopped
+    if SparkContext._active_spark_context is None:  # noqa: SLF001 - nothing public tells without starting one
+        return None
+    return SparkSession.active()
+
+
+def reading_session(settings: SparkSettings) -> SparkSession:
+    """The session for frames that are handed out: somebody else's that is running, as it is; else one of ours.
+
+    Raises:
+        EnvironmentProblem: where Delta's classes cannot be found, or no Java can be started.
+    """
+    running = running_session()
+    return build_session(settings) if running is None or running in _OWN else _checked(running)
+
+
+def own_session(session: SparkSession, settings: SparkSettings) -> SparkSession:
+    """The session itself where it was made here; else ours beside it, as the settings want it.
+
+    Both share the context, the executors and what is cached. Configuration, temporary views and functions of either are
+    not seen by the other.
+
+    Raises:
+        EnvironmentProblem: where the context lacks Delta's classes.
+    """
+    if session in _OWN:
+        return session
+    if session not in _BESIDE:
+        beside = session_beside(_checked(session))
+        _OWN.add(beside)
+        _BESIDE[session] = _tuned(beside, settings)
+    return _BESIDE[session]
+
+
+def session_beside(session: SparkSession) -> SparkSession:
+    """A new session of the same context, configured as this one is now, such as with the keys of a storage."""
+    beside = session.newSession()
+    configured = beside.conf.getAll
+    for key, value in session.conf.getAll.items():
+        if configured.get(key) != value:
+            try:
+                beside.conf.set(key, value)
+            except AnalysisException:
+                # fixed when the context started, and so the same in both
+                continue
+    return beside
+
+
+@contextmanager
+def working_in(session: SparkSession) -> Iterator[SparkSession]:
+    """Work in a session, and leave the thread and its loggers as they were: it may be that of somebody's notebook."""
+    before = running_session()
+    context = session.sparkContext
+    names = {key: context.getLocalProperty(key) for key in _NAMES_OF_JOBS}
+    with ExitStack() as given_back:
+        for name in _LOGGERS_OF_VALUES:
+            logger = logging.getLogger(name)
+            given_back.callback(logger.setLevel, logger.level)
+        _silence_values()
+        _make_active(session)
+        try:
+            yield session
+        finally:
+            for key, value in names.items():
+                context.setLocalProperty(key, value)  # type: ignore[arg-type]  # null takes it away
+            if before is not None:
+                _make_active(before)
+
+
+@contextmanager
+def lent_conf(session: SparkSession, conf: Mapping[str, str]) -> Iterator[None]:
+    """Settings of a session for as long as something is planned in it; then it has its own again."""
+    changed = {key: value for key, value in conf.items() if session.conf.get(key, None) != value}
+    # `get` would tell a default as if it had been set
+    before = session.conf.getAll if changed else {}
+    for key, value in changed.items():
+        session.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key in changed:
+            if key in before:
+                session.conf.set(key, before[key])
+            else:
+                session.conf.unset(key)
+
+
+def _make_active(session: SparkSession) -> None:
+    """The session that this thread works in from now on, for Python and for Java."""
+    SparkSession._activeSession = session  # noqa: SLF001 - as `createDataFrame` does; nothing public does it
+    jvm: Any = session._jvm  # noqa: SLF001 - the documented way to reach the JVM
+    jvm.org.apache.spark.sql.classic.SparkSession.setActiveSession(session._jsparkSession)  # noqa: SLF001
+
+
+def _silence_values() -> None:
+    for name in _LOGGERS_OF_VALUES:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def has_graphframes(session: SparkSession) -> bool:
@@ -183,10 +304,6 @@ def _tuned(session: SparkSession, settings: SparkSettings) -> SparkSession:
     for key, value in tuned.items():
         if key not in settings.conf:
             session.conf.set(key, value)
-    session.sparkContext.setLogLevel("ERROR")
-    # these two print the value that broke an expression
-    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     return session
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,6 +21,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import ContractError, EnvironmentProblem
+from oneuser.spark.session import READS_PINNED_VERSIONS, lent_conf, session_beside
 from oneuser.storage.files import Files
 from oneuser.storage.listing import Listing, checksum_name, read_listing
 from oneuser.storage.reader_paths import glob_safe
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 MARKER = "oneuser.warehouse"
 _LOG_FILE = re.compile(r"^(\d{20})\.json$")
+# read by Delta from the session that commits, where the operation takes no option
+_TAG_OF_COMMITS = "spark.databricks.delta.commitInfo.userMetadata"
 _ZONE_FOLDERS = {"raw": "raw", "pseudonymous": "tables", "control": "control"}
 
 
@@ -75,11 +79,20 @@ class Warehouse:
         self.spark = spark
         self._on_commit = on_commit or _no_hook
         self._listings: dict[tuple[str, int], Listing | None] = {}
+        self._tagging = threading.local()
         self.root = _absolute(root)
         self.files = Files(spark)
         self._roots = {zone: f"{self.root}/{folder}" for zone, folder in _ZONE_FOLDERS.items()}
         if raw_root:
             self._roots["raw"] = _absolute(raw_root)
+
+    def in_session(self, spark: SparkSession) -> Warehouse:
+        """The same warehouse, read and written through another session."""
+        if spark is self.spark:
+            return self
+        same = Warehouse(spark, self.root, on_commit=self._on_commit)
+        same._roots = dict(self._roots)
+        return same
 
     # where things are ---------------------------------------------------------------------------------------------
 
@@ -147,7 +160,8 @@ class Warehouse:
         # pinned even when it is the newest: a frame that is not would be computed again from whatever is newest then,
         # and what is persisted of it dropped, as soon as the stage writes to the table it reads
         reader = self.spark.read.format("delta").option("versionAsOf", version)
-        return contract.conform(reader.load(self.path(contract)))
+        with lent_conf(self.spark, READS_PINNED_VERSIONS):
+            return contract.conform(reader.load(self.path(contract)))
 
     def _listing(self, contract: TableContract, version: int) -> Listing | None:
         """The files of a version, where Delta has listed them; null where they must be asked for through Delta."""
@@ -219,8 +233,8 @@ class Warehouse:
         """Delete the rows that match one of `keys`, by join, so that no value stands in a predicate."""
         condition = " AND ".join(f"stored.{name} = doomed.{name}" for name in on)
         before = self.head(contract)
-        with self._commit(contract, tag):
-            target = DeltaTable.forPath(self.spark, self.path(contract)).alias("stored")
+        with self._commit(contract):
+            target = DeltaTable.forPath(self._tagged(tag), self.path(contract)).alias("stored")
             target.merge(keys.select(*on).distinct().alias("doomed"), condition).whenMatchedDelete().execute()
         if before is not None and self.head(contract) == before:
             # nothing matched, nothing was committed
@@ -236,8 +250,8 @@ class Warehouse:
         were inserted or updated.
         """
         condition = " AND ".join(f"stored.{name} = incoming.{name}" for name in contract.key)
-        with self._commit(contract, tag):
-            target = DeltaTable.forPath(self.spark, self.path(contract)).alias("stored")
+        with self._commit(contract):
+            target = DeltaTable.forPath(self._tagged(tag), self.path(contract)).alias("stored")
             merge = target.merge(contract.described(rows).alias("incoming"), condition)
             merge = merge.whenMatchedUpdate(condition=update_if, set=dict(values)).whenNotMatchedInsertAll()
             counted = merge.execute().first()
@@ -245,24 +259,28 @@ class Warehouse:
 
     def restore(self, contract: TableContract, version: int | None, tag: CommitTag) -> None:
         """Bring a table back to an earlier version, or to not existing where `version` is null."""
-        with self._commit(contract, tag):
+        with self._commit(contract):
             if version is None:
                 self.files.remove(self.path(contract))
                 # its versions will be counted from 0 again
                 self._listings = {key: found for key, found in self._listings.items() if key[0] != contract.name}
             else:
-                DeltaTable.forPath(self.spark, self.path(contract)).restoreToVersion(version)
+                DeltaTable.forPath(self._tagged(tag), self.path(contract)).restoreToVersion(version)
+
+    def _tagged(self, tag: CommitTag) -> SparkSession:
+        """A session whose commits have a tag. No other thread has it: a lease is renewed while a stage commits.
+
+        Made on first use, with the configuration that the warehouse's own has at that time.
+        """
+        if not hasattr(self._tagging, "session"):
+            self._tagging.session = session_beside(self.spark)
+        session: SparkSession = self._tagging.session
+        session.conf.set(_TAG_OF_COMMITS, json.dumps(asdict(tag)))
+        return session
 
     @contextmanager
-    def _commit(self, contract: TableContract, tag: CommitTag | None = None) -> Iterator[None]:
-        """Call the hook around a commit; tag it through the session where the operation takes no option."""
-        key = "spark.databricks.delta.commitInfo.userMetadata"
+    def _commit(self, contract: TableContract) -> Iterator[None]:
+        """Call the hook around a commit."""
         self._on_commit("before", contract.name)
-        if tag is not None:
-            self.spark.conf.set(key, json.dumps(asdict(tag)))
-        try:
-            yield
-        finally:
-            if tag is not None:
-                self.spark.conf.unset(key)
+        yield
         self._on_commit("after", contract.name)

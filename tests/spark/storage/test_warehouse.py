@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from oneuser.contracts.control import RUNS
+from oneuser.contracts.control import PUBLICATIONS, RUNS
 from oneuser.contracts.graph import FILES
 from oneuser.contracts.identity import DIM_USER
+from oneuser.contracts.table import TableContract
 from oneuser.core.errors import ContractError, EnvironmentProblem
 from oneuser.storage.warehouse import CommitTag, Warehouse
 
 TAG = CommitTag(run_seq=1, attempt=1, fence=1)
+RENEWAL = CommitTag(run_seq=0, attempt=0, fence=1)
 NOON = datetime(2026, 3, 1, 12, 30, 15, 123_456, tzinfo=UTC)
 
 
@@ -106,3 +111,44 @@ def test_a_required_value_that_is_missing_is_named(spark: SparkSession, warehous
 
     assert "file is null in 2 rows" in str(refused.value)
     assert "state is null in 1 rows" in str(refused.value)
+
+
+def last_tag(warehouse: Warehouse, contract: TableContract) -> CommitTag | None:
+    head = warehouse.head(contract)
+    assert head is not None
+    return warehouse.commits(contract, after=head - 1, up_to=head)[0].tag
+
+
+@pytest.mark.parametrize("operation", ["delete", "restore"])
+def test_a_lease_that_is_renewed_meanwhile_has_a_tag_of_its_own_and_leaves_ours(
+    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    warehouse = Warehouse(spark, str(warehouse_path))
+    write_users(spark, warehouse, "a", replace=False)
+    write_users(spark, warehouse, "b", replace=False)
+    lease = {"fence": 1, "run_seq": 0, "kind": "run", "state": "leased", "holder": "me", "expires_at": NOON}
+    warehouse.append(PUBLICATIONS, PUBLICATIONS.frame(spark, [lease]), TAG)
+
+    def renew() -> None:
+        renewed = PUBLICATIONS.frame(spark, [lease])
+        values = {"expires_at": "incoming.expires_at"}
+        warehouse.merge(PUBLICATIONS, renewed, update_if="stored.state = 'leased'", values=values, tag=RENEWAL)
+
+    # given a renewal, begun and ended by its own thread, after our operation has been given its tag
+    open_table, waits = DeltaTable.forPath, [threading.Thread(target=renew)]
+
+    def open_after_renewal(*arguments: Any) -> DeltaTable:
+        if waits:
+            renewal = waits.pop()
+            renewal.start()
+            renewal.join()
+        return open_table(*arguments)
+
+    monkeypatch.setattr(DeltaTable, "forPath", open_after_renewal)
+    if operation == "delete":
+        warehouse.delete_matching(DIM_USER, spark.createDataFrame([("a",)], "user_id string"), ["user_id"], TAG)
+    else:
+        warehouse.restore(DIM_USER, 0, TAG)
+
+    assert (last_tag(warehouse, DIM_USER), last_tag(warehouse, PUBLICATIONS)) == (TAG, RENEWAL)
+    assert spark.conf.get("spark.databricks.delta.commitInfo.userMetadata", None) is None
