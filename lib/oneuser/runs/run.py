@@ -7,40 +7,29 @@ them are restored, the rest is done again. Nothing a reader sees changes before 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-import structlog
-
-from oneuser.config import config_hash
-from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import ConfigError, GateError, LockedError, OneUserError
-from oneuser.core.version import __version__
-from oneuser.privacy.keys import load_keys
 from oneuser.runs.boundary import own_errors
-from oneuser.runs.fingerprints import stage_fingerprint, unchanged_stage
 from oneuser.runs.gates import GateCheck, check_gates, require_gates
 from oneuser.runs.lease import Lease
-from oneuser.runs.new_files import plan_inputs
-from oneuser.runs.publication import check_own_commits, mend_published_file, newest_completed, write_published
-from oneuser.runs.records import SECONDS_AT_RISK, RunLog, RunRecord, StageRecord, load_runs
-from oneuser.stages.context import RunContext
+from oneuser.runs.one_stage import StageRunner
+from oneuser.runs.publication import mend_published_file, newest_completed, write_published
+from oneuser.runs.records import SECONDS_AT_RISK, RunLog, StageRecord, load_runs
+from oneuser.runs.resume import restore_tables, resume_or_begin
 from oneuser.stages.declaration import Stage, stages_before
 from oneuser.stages.graph.manual_pairs import check_manual_rules
 from oneuser.stages.registry import STAGES
-from oneuser.storage.input_listing import InputFile
 from oneuser.storage.warehouse import CommitHook, CommitTag, Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pyarrow as pa
     from pyspark.sql import SparkSession
 
     from oneuser.config import Config
-
-_log = structlog.get_logger("oneuser.run")
 
 
 class Listener(Protocol):
@@ -143,16 +132,20 @@ class _Attempt:
         runs = load_runs(warehouse)
         self.completed = newest_completed(lease.earlier, runs)
         mend_published_file(warehouse, lease.earlier)
-        self.run, self.is_new = self._this_run(runs)
+        self.run = resume_or_begin(
+            warehouse, config, runs, self.completed, as_of=options.as_of or _now(), is_plan=options.is_plan
+        )
         self.tag = CommitTag(self.run.run_seq, self.run.attempt, lease.fence)
+        self.job_tag = f"oneuser-{self.run.run_seq}-{lease.fence}"
         self.record = RunLog(warehouse, self.run, self.tag, seconds_at_risk=options.seconds_at_risk)
         self.tables = self.run.tables
         self.start_heads: dict[str, int] = {}
-        self.found: dict[tuple[object, ...], pa.Table] = {}
 
     def do(self, wanted: list[Stage]) -> RunResult:
         self.record.begun(_now(), kept_stages=self.run.stages)
-        self._restore()
+        self.start_heads = restore_tables(self.warehouse, self.run, self.tag)
+        spark_context = self.warehouse.spark.sparkContext
+        spark_context.addJobTag(self.job_tag)
         try:
             with own_errors(self.warehouse.root):
                 self._stages(wanted)
@@ -168,9 +161,12 @@ class _Attempt:
             self._ended("failed", problem.exit_code, problem)
             raise
         except KeyboardInterrupt:
-            self.warehouse.spark.sparkContext.cancelAllJobs()
+            # of a shared context, only what is ours
+            spark_context.cancelJobsWithTag(self.job_tag)
             self._ended("interrupted", 130, None)
             raise
+        finally:
+            spark_context.removeJobTag(self.job_tag)
         if self.options.is_plan:
             would_stop = any(not gate.holds for gate in self._gates())
             self._ended("planned", GateError.exit_code if would_stop else 0, None)
@@ -186,43 +182,10 @@ class _Attempt:
             time.monotonic() - self.started,
         )
 
-    # beginning ----------------------------------------------------------------------------------------------------
-
-    def _this_run(self, runs: list[RunRecord]) -> tuple[RunRecord, bool]:
-        """The open run of this configuration, to be continued; else a new one. A plan continues none of other input."""
-        shape = config_hash(self.config)
-        last = runs[-1] if runs and runs[-1] is not self.completed else None
-        is_open = last is not None and last.is_open and (last.config_hash, last.code_version) == (shape, __version__)
-        if last is not None and is_open and not self.options.is_plan:
-            last.attempt += 1
-            return last, False
-        base = self.completed.tables if self.completed else {}
-        inputs = [asdict(file) for file in plan_inputs(self.warehouse, self.config, base)]
-        if last is not None and is_open and last.inputs == inputs:
-            last.attempt += 1
-            return last, False
-        as_of = self.options.as_of or _now()
-        run_seq = 1 + max((run.run_seq for run in runs), default=0)
-        return RunRecord(run_seq, as_of, shape, __version__, inputs, dict(base)), True
-
-    def _restore(self) -> None:
-        """Bring tables that only grow back to what this run starts from: nobody has published what is beyond.
-
-        The attempt is on record before anything is taken away.
-        """
-        for contract in TABLES.values():
-            head = self.warehouse.head(contract)
-            target = self.tables.get(contract.name)
-            if not contract.replaced and contract.zone != "control" and head is not None and head != target:
-                _log.info("table restored", table=contract.name, found=head, version=target)
-                self.warehouse.restore(contract, target, self.tag)
-                head = self.warehouse.head(contract)
-            if head is not None:
-                self.start_heads[contract.name] = head
-
     # stages -------------------------------------------------------------------------------------------------------
 
     def _stages(self, wanted: list[Stage]) -> None:
+        runner = StageRunner(self.warehouse, self.config, self.run, self.completed, self.tag, self.start_heads)
         for number, stage in enumerate(STAGES, start=1):
             if stage not in wanted or stage.name in self.run.stages:
                 continue
@@ -236,8 +199,7 @@ class _Attempt:
                 )
             self._check_gates()
             self.options.listener.stage_begins(stage.name, number, len(STAGES))
-            fingerprint = stage_fingerprint(stage, self.tables, self.config, __version__)
-            done = unchanged_stage(stage, fingerprint, self.completed, self.run) or self._done(stage, fingerprint)
+            done = runner.do(stage, self.tables)
             self.record.stage(_now(), done)
             self.run.stages[stage.name] = done
             self.tables |= done.tables
@@ -253,41 +215,6 @@ class _Attempt:
         """The gates over people; none where the stage was not done again, since it merged nobody."""
         people = self.run.stages.get("identity")
         return check_gates(self.config.gates, people.metrics) if people and people.state == "done" else []
-
-    def _done(self, stage: Stage, fingerprint: str) -> StageRecord:
-        started = time.monotonic()
-        spark = self.warehouse.spark
-        ctx = self._context(stage)
-        spark.sparkContext.setJobGroup(f"oneuser-{self.run.run_seq}-{stage.name}", f"oneuser {stage.name}", True)
-        try:
-            stage.run(ctx)
-        finally:
-            ctx.release()
-        left = {c.name: ctx.tables[c.name] for c in stage.writes if c.name in ctx.tables}
-        # before the stage is on record: what is recorded is kept by the next attempt
-        check_own_commits(self.warehouse, left, self.start_heads, self.lease.fence)
-        seconds = time.monotonic() - started
-        ctx.metric("rows_written", float(sum(ctx.written.values())), stage.name)
-        return StageRecord(stage.name, self.run.attempt, "done", fingerprint, left, ctx.metrics, ctx.details, seconds)
-
-    def _context(self, stage: Stage) -> RunContext:
-        is_first_run = self.completed is None
-        keys = load_keys(self.config.keys.identifiers, deployment=self.config.deployment, may_create=is_first_run)
-        return RunContext(
-            spark=self.warehouse.spark,
-            config=self.config,
-            warehouse=self.warehouse,
-            keys=keys,
-            tag=self.tag,
-            as_of=self.run.as_of,
-            inputs=[InputFile(**file) for file in self.run.inputs],
-            tables=dict(self.tables),
-            stage=stage.name,
-            may_read=stage.may_read,
-            may_write=stage.may_write,
-            found=self.found,
-            log=_log.bind(step=stage.name, run_id=self.run.run_seq),
-        )
 
     # the end ------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,92 @@
+"""One stage of a run: done with a context of its own, or taken over from the last completed run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import structlog
+
+from oneuser.core.version import __version__
+from oneuser.privacy.keys import load_keys
+from oneuser.runs.fingerprints import stage_fingerprint, unchanged_stage
+from oneuser.runs.publication import check_own_commits
+from oneuser.runs.records import StageRecord
+from oneuser.stages.context import RunContext
+from oneuser.storage.input_listing import InputFile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
+    from oneuser.config import Config
+    from oneuser.runs.records import RunRecord
+    from oneuser.stages.declaration import Stage
+    from oneuser.storage.warehouse import CommitTag, Warehouse
+
+_log = structlog.get_logger("oneuser.run")
+
+
+@dataclass(frozen=True)
+class StageRunner:
+    """What the stages of one attempt have in common.
+
+    Attributes:
+        warehouse: Where the tables are.
+        config: What shapes them.
+        run: The run, with the stages that are done.
+        completed: The last completed run; null before the first publication.
+        tag: The tag of its commits.
+        start_heads: Newest version of each table when the attempt began.
+        found: What stages have found out about tables; see `RunContext`.
+    """
+
+    warehouse: Warehouse
+    config: Config
+    run: RunRecord
+    completed: RunRecord | None
+    tag: CommitTag
+    start_heads: Mapping[str, int]
+    found: dict[tuple[object, ...], pa.Table] = field(default_factory=dict)
+
+    def do(self, stage: Stage, tables: Mapping[str, int]) -> StageRecord:
+        """Do a stage, unless all that shapes it is as in the last completed run; `tables` are the versions it sees."""
+        fingerprint = stage_fingerprint(stage, tables, self.config, __version__)
+        return unchanged_stage(stage, fingerprint, self.completed, self.run) or self._do(stage, tables, fingerprint)
+
+    def _do(self, stage: Stage, tables: Mapping[str, int], fingerprint: str) -> StageRecord:
+        started = time.monotonic()
+        ctx = self._context(stage, tables)
+        group, description = f"oneuser-{self.run.run_seq}-{stage.name}", f"oneuser {stage.name}"
+        self.warehouse.spark.sparkContext.setJobGroup(group, description, interruptOnCancel=True)
+        try:
+            stage.run(ctx)
+        finally:
+            ctx.release()
+        left = {c.name: ctx.tables[c.name] for c in stage.writes if c.name in ctx.tables}
+        # before the stage is on record: what is recorded is kept by the next attempt
+        check_own_commits(self.warehouse, left, self.start_heads, self.tag.fence)
+        seconds = time.monotonic() - started
+        ctx.metric("rows_written", float(sum(ctx.written.values())), stage.name)
+        return StageRecord(stage.name, self.run.attempt, "done", fingerprint, left, ctx.metrics, ctx.details, seconds)
+
+    def _context(self, stage: Stage, tables: Mapping[str, int]) -> RunContext:
+        is_first_run = self.completed is None
+        keys = load_keys(self.config.keys.identifiers, deployment=self.config.deployment, may_create=is_first_run)
+        return RunContext(
+            spark=self.warehouse.spark,
+            config=self.config,
+            warehouse=self.warehouse,
+            keys=keys,
+            tag=self.tag,
+            as_of=self.run.as_of,
+            inputs=[InputFile(**file) for file in self.run.inputs],
+            tables=dict(tables),
+            stage=stage.name,
+            may_read=stage.may_read,
+            may_write=stage.may_write,
+            found=self.found,
+            log=_log.bind(step=stage.name, run_id=self.run.run_seq),
+        )
