@@ -216,7 +216,8 @@ def as_plain(row: dict[str, Any], name: dict[int, plain.Identifier]) -> dict[str
     return {
         "status": row["status"],
         "target": row["redirect_to"],
-        "present": name.get(row["anchor_identifier_id"]),
+        "present": name.get(row["anchor_identifier_id"] or row["last_anchor_identifier_id"]),
+        "stands": row["anchor_identifier_id"] is not None,
         "anchors": [name[anchor["identifier_id"]] for anchor in row["anchors"]],
         "order": (row["minted_run"], *((minutes(at), key) if was_seen else END_OF_TIME), row["minted_key"]),
     }

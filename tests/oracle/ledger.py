@@ -3,7 +3,8 @@
 Written from the page alone, to be compared with the real thing. Everything is a plain dictionary:
 
 * an identifier: `component`, `key`, `priority`, `known`, `seen`, `owners` (of the intervals, if contested);
-* an ID: `status`, `target`, `present` (anchor), `anchors` (in the order taken), `order` (of publication).
+* an ID: `status`, `target`, `present` (anchor, the one it stood on last where it stands nowhere), `stands` (whether it
+  stands on it), `anchors` (in the order taken), `order` (of publication).
 """
 
 from __future__ import annotations
@@ -24,43 +25,61 @@ def carry_over(
     secret: bytes,
 ) -> tuple[dict[str, Thing], dict[int, str]]:
     """One run: the new ledger, and the owner of each component."""
-    ids = {name: dict(row, anchors=list(row["anchors"])) for name, row in ledger.items()}
-    anchor_of = take_anchors(graph, ids, previous)
-    components = {row["component"] for row in graph.values()}
-    owner: dict[int, str] = {}
-    for component in components:
-        here = {name for name, anchor in anchor_of.items() if home(graph, anchor) == component}
-        if here:
-            owner[component] = min(here, key=lambda name: rule_3(graph, ids[name], anchor_of[name], survivor))
-    settle(graph, ids, anchor_of, owner)
-    follow(ids)
-    upgrades = {
-        name: best["number"]
-        for component, name in owner.items()
-        if (best := best_at_home(graph, component)) is not None
-        and best["known"]
-        and all(
-            strength(best) < strength(graph[anchor])
-            for anchor in anchor_of.values()
-            if home(graph, anchor) == component
-        )
-        and not any(best["number"] in [*row["anchors"], row["present"]] for row in ids.values())
-    }
+    before = {name: dict(row, anchors=list(row["anchors"])) for name, row in ledger.items()}
+    while True:
+        ids = {name: dict(row, anchors=list(row["anchors"])) for name, row in before.items()}
+        anchor_of = take_anchors(graph, ids, previous)
+        components = {row["component"] for row in graph.values()}
+        owner: dict[int, str] = {}
+        for component in components:
+            here = {name for name, anchor in anchor_of.items() if home(graph, anchor) == component}
+            if here:
+                owner[component] = min(here, key=lambda name: rule_3(graph, ids[name], anchor_of[name], survivor))
+        settle(graph, ids, anchor_of, owner)
+        follow(ids)
+        upgrades = {
+            name: best["number"]
+            for component, name in owner.items()
+            if (best := best_at_home(graph, component)) is not None
+            and best["known"]
+            and all(
+                strength(best) < strength(graph[anchor])
+                for anchor in anchor_of.values()
+                if home(graph, anchor) == component
+            )
+            and not any(best["number"] in [*row["anchors"], row["present"]] for row in ids.values())
+        }
+        # the second run of the same input must change nothing: what an upgrade leaves is there for others at once
+        afterwards = {**anchor_of, **upgrades}
+        if not any(would_move(graph, row, name, afterwards) for name, row in ids.items() if name not in upgrades):
+            break
+        for name, anchor in upgrades.items():
+            taken = [anchor_of[name]] if anchor_of[name] not in before[name]["anchors"] else []
+            before[name] |= {"present": anchor, "stands": True, "anchors": [*before[name]["anchors"], *taken, anchor]}
     for component in components - set(owner):
         best = best_at_home(graph, component)
         assert best is not None
         name = new_id(best["key"], run, deployment, secret)
         assert name not in ids
-        ids[name] = {"status": "live", "target": None, "present": best["number"], "anchors": [best["number"]],
-                     "order": (run, *best["seen"], best["key"])}  # fmt: skip
+        ids[name] = {"status": "live", "target": None, "present": best["number"], "stands": True,
+                     "anchors": [best["number"]], "order": (run, *best["seen"], best["key"])}  # fmt: skip
         owner[component] = name
     for name, row in ids.items():
         # an anchor taken by rule 1 stays one, even if rule 6 moves on at once
-        for anchor in (row["present"], upgrades.get(name)):
+        for anchor in (row["present"] if row["stands"] else None, upgrades.get(name)):
             if anchor is not None:
                 row["present"] = anchor
                 row["anchors"] += [] if anchor in row["anchors"] else [anchor]
     return ids, owner
+
+
+def would_move(graph: dict[int, Thing], row: Thing, name: str, anchor_of: dict[str, int]) -> bool:
+    """Whether the next run of the same input would have an ID stand elsewhere."""
+    mine = anchor_of.get(name)
+    anchors = [*row["anchors"], *([mine] if mine is not None and mine not in row["anchors"] else [])]
+    free = [a for a in anchors if a in graph and (a == mine or a not in anchor_of.values())]
+    best = min(free, key=lambda a: (strength(graph[a]), anchors.index(a)), default=None)
+    return row["status"] != "erased" and best != mine
 
 
 def take_anchors(graph: dict[int, Thing], ids: dict[str, Thing], previous: dict[int, str]) -> dict[str, int]:
@@ -72,12 +91,14 @@ def take_anchors(graph: dict[int, Thing], ids: dict[str, Thing], previous: dict[
         free = [a for a in row["anchors"] if a in graph and a not in anchor_of.values()]
         return min(free, key=lambda a: (strength(graph[a]), row["anchors"].index(a)), default=None)
 
+    # who stands on an anchor comes before those that stood on it once
+    in_turn = sorted(able, key=lambda n: (not able[n]["stands"], able[n]["order"]))
     while True:
-        stays = [n for n, row in able.items() if n not in anchor_of and row["present"] is not None
-                 and strongest_free(row) == row["present"]]  # fmt: skip
+        stays = [n for n in in_turn if n not in anchor_of and able[n]["present"] is not None
+                 and strongest_free(able[n]) == able[n]["present"]]  # fmt: skip
         if not stays:
             break
-        anchor_of.update({name: able[name]["present"] for name in stays})
+        anchor_of[stays[0]] = able[stays[0]]["present"]
 
     movers = sorted(set(able) - set(anchor_of), key=lambda n: (able[n]["present"] not in graph, able[n]["order"]))
     for name in movers:
@@ -104,7 +125,8 @@ def settle(graph: dict[int, Thing], ids: dict[str, Thing], anchor_of: dict[str, 
     for name, row in ids.items():
         if row["status"] == "erased":
             continue
-        row["present"] = anchor_of.get(name)
+        row["stands"] = name in anchor_of
+        row["present"] = anchor_of.get(name, row["present"])
         if name in owner.values():
             row["status"], row["target"] = "live", None
         elif name in anchor_of:
@@ -164,7 +186,10 @@ def end(ids: dict[str, Thing], name: str) -> dict[str, Thing]:
     """Erasure: the live ID and all that redirect to it, for ever, without re-anchoring."""
     live = ids[name]["target"] or name
     gone = {n for n, row in ids.items() if n == live or row["target"] == live}
-    return {n: dict(row, status="erased", target=None, present=None) if n in gone else row for n, row in ids.items()}
+    return {
+        n: dict(row, status="erased", target=None, present=None, stands=False) if n in gone else row
+        for n, row in ids.items()
+    }
 
 
 def new_id(key: bytes, run: int, deployment: str, secret: bytes) -> str:

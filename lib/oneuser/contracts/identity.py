@@ -20,6 +20,12 @@ USER_IDS = TableContract(
             nullable=True,
         ),
         Field(
+            "last_anchor_identifier_id",
+            "bigint",
+            "where the ID stands nowhere, the anchor on which it stood last; null of an erased one",
+            nullable=True,
+        ),
+        Field(
             "anchors",
             "array<struct<identifier_id:bigint,run_seq:bigint>>",
             "every anchor it ever had, in the order taken",

@@ -82,11 +82,11 @@ def anchor_users(group: Group) -> None:
     staying = _staying(group.users, preferred)
     moving = []
     for user in group.users:
-        if user.user_id in staying and user.anchor is not None:
-            _anchor_to(group, user, user.anchor)
+        if user.user_id in staying and user.present_anchor is not None:
+            _anchor_to(group, user, user.present_anchor)
         else:
             moving.append(user)
-    moving.sort(key=lambda user: (user.anchor not in group.members, user.published))
+    moving.sort(key=lambda user: (user.present_anchor not in group.members, user.published))
     previous_members: dict[str, list[Member]] | None = None
     for user in moving:
         anchor = next((a for a in preferred[user.user_id] if a not in group.holder), None)
@@ -101,7 +101,10 @@ def anchor_users(group: Group) -> None:
 
 def _present_anchors(group: Group, user: UserId) -> list[int]:
     """Anchors of an ID that are in the graph, the strongest before the weaker, then the earliest taken before later."""
-    present = [number for number, _ in user.anchors if number in group.members]
+    anchors = [number for number, _ in user.anchors]
+    if user.user_id in group.taken:
+        anchors.append(group.taken[user.user_id])
+    present = [number for number in anchors if number in group.members]
     present.sort(key=lambda number: group.members[number].strength)  # stable: keeps the order taken
     return present
 
@@ -110,9 +113,15 @@ def _staying(users: list[UserId], preferred: dict[str, list[int]]) -> set[str]:
     """IDs whose present anchor is the strongest of theirs that no other ID has.
 
     An ID that leaves frees its anchor, on which another may now have to move: repeated until nobody leaves. No ID that
-    stays depends on one that moves, so a second run of the same input finds everybody staying.
+    stays depends on one that moves, so a second run of the same input finds everybody staying. Of several IDs that
+    stood on one anchor last, the one that stands on it comes first, then the one published first.
     """
-    holder = {a: user for user in users if (a := user.anchor) is not None and a in preferred[user.user_id]}
+    claimants: dict[int, list[UserId]] = {}
+    for user in sorted(users, key=lambda user: (user.anchor is None, user.published), reverse=True):
+        present = user.present_anchor
+        if present is not None and present in preferred[user.user_id]:
+            claimants.setdefault(present, []).append(user)
+    holder = {present: waiting_for_it.pop() for present, waiting_for_it in claimants.items()}
     # an ID waits for a better anchor of its own until the ID on it leaves
     unchecked = list(holder.items())
     waiting: dict[int, list[tuple[int, UserId]]] = {}
@@ -125,6 +134,9 @@ def _staying(users: list[UserId], preferred: dict[str, list[int]]) -> set[str]:
         if all(anchor in holder for anchor in better):
             for anchor in better:
                 waiting.setdefault(anchor, []).append((present, user))
+        elif claimants[present]:
+            holder[present] = claimants[present].pop()
+            unchecked.append((present, holder[present]))
         else:
             del holder[present]
             unchecked += waiting.pop(present, ())
@@ -149,6 +161,19 @@ def _members_by_previous_user(group: Group) -> dict[str, list[Member]]:
     for members in found.values():
         members.sort(key=lambda member: member.rank)
     return found
+
+
+def has_left_an_anchor(group: Group) -> bool:
+    """Whether an upgrade has freed an anchor that another ID would rather stand on."""
+    if not group.upgraded:
+        return False
+    held = set(group.anchor_of.values())
+    for user in group.users:
+        mine = group.anchor_of.get(user.user_id)
+        best = next((a for a in _present_anchors(group, user) if a == mine or a not in held), mine)
+        if best != mine and user.user_id not in group.upgraded:
+            return True
+    return False
 
 
 def _anchor_to(group: Group, user: UserId, anchor: int) -> None:

@@ -227,6 +227,7 @@ def _user(row: dict[str, Any]) -> UserId:
         anchors=tuple((anchor["identifier_id"], anchor["run_seq"]) for anchor in row["anchors"]),
         published=(row["minted_run"], row["first_seen_at"], row["first_message_key"], row["id_key"]),
         status_run=row["status_run"],
+        last_anchor=row["last_anchor_identifier_id"],
     )
 
 

@@ -54,10 +54,11 @@ class Member:
 class UserId:
     """One User ID of the ledger.
 
-    `anchor` is the identifier that it is tied to, None where there is none. `anchors` are all it ever had, each with
-    the run that took it, in the order taken. `published` is its rank in the order of publication: minting run, then
-    first seen (time, message) and key of its anchor when minted. `redirect_to` is the live ID that a retired one
-    points at; a vacant one keeps there the ID that it followed, which is vacant too.
+    `anchor` is the identifier that it stands on, None where it stands nowhere; then `last_anchor` is the one that it
+    stood on last. `anchors` are all it ever had, each with the run that took it, in the order taken. `published` is its
+    rank in the order of publication: minting run, then first seen (time, message) and key of its anchor when minted.
+    `redirect_to` is the live ID that a retired one points at; a vacant one keeps there the ID that it followed, which
+    is vacant too.
     """
 
     user_id: str
@@ -67,6 +68,12 @@ class UserId:
     anchors: tuple[tuple[int, int], ...]
     published: Published
     status_run: int
+    last_anchor: int | None = None
+
+    @property
+    def present_anchor(self) -> int | None:
+        """The identifier that it stands on, or stood on last."""
+        return self.last_anchor if self.anchor is None else self.anchor
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,7 @@ def end_person(users: Iterable[UserId], user_id: str, *, run_seq: int) -> tuple[
     by_id = {user.user_id: user for user in users}
     person = by_id[user_id].redirect_to or user_id
     ended = [
-        replace(user, status="erased", redirect_to=None, anchor=None, status_run=run_seq)
+        replace(user, status="erased", redirect_to=None, anchor=None, last_anchor=None, status_run=run_seq)
         for user in by_id.values()
         if person in (user.user_id, user.redirect_to) and user.status != "erased"
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from oneuser.identity.anchoring import Group, anchor_users, open_group
+from oneuser.identity.anchoring import Group, anchor_users, has_left_an_anchor, open_group
 from oneuser.identity.ledger import LineageRow, Member, Outcome, Survivor, UserId
 from oneuser.identity.lineage import describe_change, describe_minted
 from oneuser.identity.minting import Mint, mint_user_id, number_hasher
@@ -61,16 +61,27 @@ def decide(
     Returns:
         The same for every order of members and users, and for every retry of the same run.
     """
-    ledger = {user.user_id: user for user in users}
-    group = open_group(members, ledger.values())
-    anchor_users(group)
-    owners = {component: choose_owner(group, component, rules.survivor) for component in group.users_of}
-    outcomes = retire(group, owners)
-    minted = mint(group, ledger, rules.mint, hash_anchor or number_hasher(rules.mint))
-    upgrade(group, owners, ledger.values())
-
     run_seq = rules.mint.run_seq
-    settled = [(user, _settled(group, user, outcomes[user.user_id], run_seq)) for user in group.users]
+    members = list(members)
+    ledger = {user.user_id: user for user in users}
+    current = dict(ledger)
+    is_settled = False
+    while not is_settled:
+        group = open_group(members, current.values())
+        anchor_users(group)
+        owners = {component: choose_owner(group, component, rules.survivor) for component in group.users_of}
+        outcomes = retire(group, owners)
+        minted = mint(group, ledger, rules.mint, hash_anchor or number_hasher(rules.mint))
+        upgrade(group, owners, current.values())
+        # else the next run of the same input would move an ID to what an upgrade has left
+        is_settled = not has_left_an_anchor(group)
+        if not is_settled:
+            current |= {user_id: _upgraded(group, current[user_id], run_seq) for user_id in group.upgraded}
+
+    settled = [
+        (old, _settled(group, old, current[old.user_id], outcomes[old.user_id], run_seq))
+        for old in (ledger[user.user_id] for user in group.users)
+    ]
     changed = [(old, new) for old, new in settled if new is not old]
     lineage = [row for old, new in changed for row in describe_change(old, new, outcomes, run_seq)]
     lineage += describe_minted(minted, group.members.values(), ledger, run_seq)
@@ -161,12 +172,31 @@ def upgrade(group: Group, owners: dict[int, UserId], users: Iterable[UserId]) ->
             group.upgraded[user_id] = best.identifier_id
 
 
-def _settled(group: Group, user: UserId, outcome: Outcome, run_seq: int) -> UserId:
-    """The ID's row after this run: the same object where nothing has changed."""
-    status, redirect_to = outcome
-    anchor = group.anchor_of.get(user.user_id)
-    if (status, redirect_to, anchor) == (user.status, user.redirect_to, user.anchor):
-        return user
+def _upgraded(group: Group, user: UserId, run_seq: int) -> UserId:
+    """The ID as if it had stood on its stronger anchor before this run."""
+    return replace(user, anchor=group.upgraded[user.user_id], anchors=_anchors(group, user, run_seq))
+
+
+def _anchors(group: Group, user: UserId, run_seq: int) -> tuple[tuple[int, int], ...]:
     new = [moves[user.user_id] for moves in (group.taken, group.upgraded) if user.user_id in moves]
-    anchors = (*user.anchors, *((number, run_seq) for number in new))
-    return replace(user, status=status, redirect_to=redirect_to, anchor=anchor, anchors=anchors, status_run=run_seq)
+    return (*user.anchors, *((number, run_seq) for number in new))
+
+
+def _settled(group: Group, old: UserId, current: UserId, outcome: Outcome, run_seq: int) -> UserId:
+    """The ID's row after this run: the old object where nothing has changed.
+
+    `current` is the old row, or what upgrades have made of it.
+    """
+    status, redirect_to = outcome
+    anchor = group.anchor_of.get(old.user_id)
+    if (status, redirect_to, anchor) == (old.status, old.redirect_to, old.anchor):
+        return old
+    return replace(
+        current,
+        status=status,
+        redirect_to=redirect_to,
+        anchor=anchor,
+        last_anchor=old.present_anchor if anchor is None else None,
+        anchors=_anchors(group, current, run_seq),
+        status_run=run_seq,
+    )

@@ -51,8 +51,8 @@ def map_rows(spark: SparkSession, world: World) -> DataFrame:
 
 def ledger_rows(spark: SparkSession, world: World) -> DataFrame:
     rows = [
-        (u.user_id, u.status, u.redirect_to, u.anchor, list(u.anchors), u.published[0], at(u.published[1]),
-         u.published[2], u.published[3], u.status_run)
+        (u.user_id, u.status, u.redirect_to, u.anchor, u.last_anchor, list(u.anchors), u.published[0],
+         at(u.published[1]), u.published[2], u.published[3], u.status_run)
         for u in world.users.values()
     ]  # fmt: skip
     return spark.createDataFrame(rows, USER_IDS.schema)

@@ -19,7 +19,7 @@ Interval = tuple[int, int, str | None, datetime | None, datetime | None]
 
 def ledger(spark: SparkSession, *rows: tuple[str, str, str | None, int | None]) -> DataFrame:
     """User ID, status, redirect and anchor."""
-    whole = [(u, s, to, anchor, [], 1, MONDAY, b"m", b"k", 1) for u, s, to, anchor in rows]
+    whole = [(u, s, to, anchor, None, [], 1, MONDAY, b"m", b"k", 1) for u, s, to, anchor in rows]
     return spark.createDataFrame(whole, USER_IDS.schema)
 
 

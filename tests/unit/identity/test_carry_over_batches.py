@@ -31,6 +31,7 @@ def user_row(group: int, user: UserId) -> dict[str, Any]:
     return {
         "group_id": group, "row_kind": USER_ROW, "user_id": user.user_id, "status": user.status,
         "redirect_to": user.redirect_to, "anchor_identifier_id": user.anchor, "minted_run": run, "id_key": key,
+        "last_anchor_identifier_id": user.last_anchor,
         "first_seen_at": seen, "first_message_key": message, "status_run": user.status_run,
         "anchors": [{"identifier_id": number, "run_seq": run} for number, run in user.anchors],
     }  # fmt: skip
@@ -64,7 +65,7 @@ def as_decision(decided: list[pa.RecordBatch]) -> Decision:
             whole.changed.append(
                 UserId(
                     row["user_id"], row["status"], row["redirect_to"], row["anchor_identifier_id"], anchors, published,
-                    row["status_run"],
+                    row["status_run"], row["last_anchor_identifier_id"],
                 )
             )  # fmt: skip
         else:

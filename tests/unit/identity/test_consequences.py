@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.identity.worlds import World, identifier_id_of
 
 
@@ -208,6 +210,34 @@ def test_it_is_vacant_where_that_would_not_make_it_the_stronger_and_returns_with
 
     assert world.run("u1", "b1 e2")["u1"] == person
     assert world.changes("restored") == {(person, None)}
+
+
+@pytest.mark.parametrize("first", ["u0", "u1"])
+def test_a_vacant_id_stands_again_where_it_stood_last_before_others_move(first: str) -> None:
+    world = World(seen={"u0": 1, "u1": 1} | {first: 0})
+    before = world.run("u0 d3", "u1")
+    world.run("u0 d3")
+    assert world.resolve(before["u1"]) == "vacant"
+
+    after = world.run("u1 d3")
+
+    assert after == {"u1 d3": before["u1"]}
+    assert world.resolve(before["u0 d3"]) == "vacant"
+
+
+def test_what_an_upgrade_leaves_is_there_for_others_in_the_same_run() -> None:
+    world = World()
+    person = world.run("b2")["b2"]
+    world.run("b2 u0")  # moves to u0
+    other = world.run("u0", "b2")["b2"]
+
+    after = world.run("b2 p5")
+
+    # the other ID moves on to p5, and the first one, whose u0 has left, is back on b2
+    assert after == {"b2 p5": other}
+    assert (world.resolve(person), world.anchor(person)) == (other, identifier_id_of("b2"))
+    assert world.run("b2 p5") == after
+    assert world.changed == []
 
 
 def test_a_retired_id_without_an_anchor_follows_its_target_into_vacancy_and_back() -> None:

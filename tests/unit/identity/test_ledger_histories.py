@@ -24,8 +24,9 @@ def as_graph(members: list[Member]) -> dict[int, dict[str, Any]]:
 
 
 def as_plain(user: UserId) -> dict[str, Any]:
-    return {"status": user.status, "target": user.redirect_to, "present": user.anchor,
-            "anchors": [number for number, _ in user.anchors], "order": user.published}  # fmt: skip
+    return {"status": user.status, "target": user.redirect_to, "present": user.present_anchor,
+            "stands": user.anchor is not None, "anchors": [number for number, _ in user.anchors],
+            "order": user.published}  # fmt: skip
 
 
 def new_world(chance: Random) -> tuple[World, list[str]]:

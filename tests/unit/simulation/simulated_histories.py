@@ -127,7 +127,8 @@ def as_plain(user: UserId, name: dict[int, plain.Identifier]) -> dict[str, Any]:
     return {
         "status": user.status,
         "target": user.redirect_to,
-        "present": None if user.anchor is None else name[user.anchor],
+        "present": None if user.present_anchor is None else name[user.present_anchor],
+        "stands": user.anchor is not None,
         "anchors": [name[n] for n, _ in user.anchors],
         "order": (run, *(NEVER_FIRST if tuple(seen) == NEVER else seen), key),
     }

@@ -211,6 +211,15 @@ def test_an_alias_to_a_blocked_id() -> None:
     assert owners(done, 3) == {2: "P1", 3: None}
 
 
+def test_a_vacant_id_comes_back_with_the_anchor_it_stood_on_last() -> None:
+    done = played("32-last-anchor")
+
+    assert people(done, 1) == {"P1": "user_id: u0, anonymous_id: d", "P2": "user_id: u1"}
+    assert statuses(done, 2) == {"P1": ("live", None), "P2": ("vacant", None)}
+    assert people(done, 3) == {"P2": "user_id: u1, anonymous_id: d"}
+    assert statuses(done, 3) == {"P1": ("vacant", None), "P2": ("live", None)}
+
+
 def test_an_exclusion_and_an_inclusion() -> None:
     apart, together = played("24-exclude"), played("25-include")
 
