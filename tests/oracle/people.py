@@ -12,7 +12,16 @@ from itertools import pairwise
 from typing import Any
 
 from tests.oracle import ledger as section_4
-from tests.oracle.evidence import NEVER_FIRST, Component, Evidence, Seen, best_first, gather, has_two_of_a_unique_type
+from tests.oracle.evidence import (
+    NEVER_FIRST,
+    Component,
+    Evidence,
+    Seen,
+    best_first,
+    contested_ends,
+    gather,
+    has_two_of_a_unique_type,
+)
 from tests.oracle.history import Erasure, Identifier, Keys, Message, Order, Pair, Rules, Run
 
 BEGINNING: Order = (float("-inf"), b"")
@@ -186,14 +195,29 @@ class Deployment:
             person = self.last.users[erasure.identifier]
             if self.ledger[person]["status"] == "erased":
                 return
-            self.ledger = section_4.end(self.ledger, person)
+            gone = [person, *sorted(self.cut_off_from(person))]
+            for user in gone:
+                self.ledger = section_4.end(self.ledger, user)
             self.ended.append(person)
             members = {i for i, user in self.last.users.items() if user == person}
             ids = {i for i in members - self.last.contested if self.rules.types[i[0]].known}
-            deleted = {message for message, owner in self.last.owners.items() if owner == person}
+            deleted = {message for message, owner in self.last.owners.items() if owner in gone}
         self.suppressed |= ids
         deleted |= {message.id for message in self.stored.values() if carries(message, ids)}
         self.stored = {name: message for name, message in self.stored.items() if name not in deleted}
+
+    def cut_off_from(self, person: str) -> set[str]:
+        """Section 4: residual IDs that `limit` or `size` cut off from a person."""
+        assert self.last is not None
+        assert self.rules is not None
+        users, kinds = self.last.users, self.last.kinds
+        return {
+            users[end]
+            for rule, ends in self.last.evidence.refused
+            if rule in {"limit", "size"}
+            for end in contested_ends(ends, self.rules)
+            if kinds[users[end]] == "residual" and person in {users[i] for i in ends if i != end}
+        } - {person}
 
 
 def names(message: Message, previous_id_type: str = "auto") -> set[Identifier]:

@@ -161,19 +161,26 @@ def contested(replayed: Replayed, vertices: Mapping[int, Vertex]) -> set[int]:
 
     Somebody who says that two identifiers are not one person does not say that either has the other's events.
     """
-    return _ends_of((refusal for refusal in replayed.refused if refusal.rule != "exclude"), vertices)
+    refusals = [refusal for refusal in replayed.refused if refusal.rule != "exclude"]
+    return set(chain.from_iterable(contested_ends(vertices[r.src], vertices[r.dst]) for r in refusals))
+
+
+def cuts(replayed: Replayed, vertices: Mapping[int, Vertex]) -> set[tuple[int, int]]:
+    """Identifiers that are the contested end of a refusal by `limit` or `size`, each with what it was cut off from."""
+    refusals = [refusal for refusal in replayed.refused if refusal.rule in _CUTTING]
+    return {
+        (end, refusal.dst if end == refusal.src else refusal.src)
+        for refusal in refusals
+        for end in contested_ends(vertices[refusal.src], vertices[refusal.dst])
+    }
 
 
 def cut_off(replayed: Replayed, vertices: Mapping[int, Vertex]) -> set[int]:
-    """Identifiers that are the contested end of a refusal by `limit` or `size`."""
-    return _ends_of((refusal for refusal in replayed.refused if refusal.rule in _CUTTING), vertices)
+    """Identifiers that `limit` or `size` cut off."""
+    return {identifier for identifier, _ in cuts(replayed, vertices)}
 
 
 def residual(replayed: Replayed, vertices: Mapping[int, Vertex]) -> set[int]:
     """Labels of the components all of whose identifiers were cut off: they count as no person."""
     cut = cut_off(replayed, vertices)
     return set(replayed.labels.values()) - {label for number, label in replayed.labels.items() if number not in cut}
-
-
-def _ends_of(refusals: Iterable[Refusal], vertices: Mapping[int, Vertex]) -> set[int]:
-    return set(chain.from_iterable(contested_ends(vertices[r.src], vertices[r.dst]) for r in refusals))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
 Status = Literal["live", "retired", "vacant", "erased"]
 Survivor = Literal["strongest", "oldest"]
@@ -92,15 +92,18 @@ class LineageRow:
         return (self.user_id, self.change, self.other_user_id or "", self.identifier_id or 0)
 
 
-def end_person(users: Iterable[UserId], user_id: str, *, run_seq: int) -> tuple[list[UserId], list[LineageRow]]:
+def end_person(
+    users: Iterable[UserId], user_id: str, *, run_seq: int, residual: Collection[str] = ()
+) -> tuple[list[UserId], list[LineageRow]]:
     """Erase a person from the ledger: the live ID and every ID that redirects to it become `erased`, for ever.
 
     They have no anchor afterwards and keep their former ones, to which no other ID moves by an upgrade.
 
     Args:
-        users: IDs of the ledger, at least all that redirect to the person's live ID.
+        users: IDs of the ledger, at least all that redirect to an ID that ends.
         user_id: Any ID of the person, also a retired one.
         run_seq: The run that erases.
+        residual: What `residual_ids_of` gives: they end with the person.
 
     Returns:
         The changed rows of the ledger and their lineage, by User ID. Nothing where the person is erased already.
@@ -109,14 +112,32 @@ def end_person(users: Iterable[UserId], user_id: str, *, run_seq: int) -> tuple[
         KeyError: where the ID is not in the ledger.
     """
     by_id = {user.user_id: user for user in users}
-    person = by_id[user_id].redirect_to or user_id
+    ending = {by_id[user_id].redirect_to or user_id, *residual}
     ended = [
         replace(user, status="erased", redirect_to=None, anchor=None, last_anchor=None, status_run=run_seq)
         for user in by_id.values()
-        if person in (user.user_id, user.redirect_to) and user.status != "erased"
+        if (user.user_id in ending or user.redirect_to in ending) and user.status != "erased"
     ]
     ended.sort(key=lambda user: user.user_id)
     return ended, [LineageRow("erased", user.user_id, None, None, run_seq) for user in ended]
+
+
+def residual_ids_of(
+    person: str, cuts: Iterable[tuple[int, int]], owners: Mapping[int, str], residual: Collection[str]
+) -> set[str]:
+    """Residual IDs that `limit` or `size` cut off from a person.
+
+    Args:
+        person: A live ID.
+        cuts: Identifiers that were cut off in the last run, each with what it was cut off from.
+        owners: The live ID of each identifier.
+        residual: Live IDs all of whose identifiers were cut off.
+    """
+    return {
+        owners[identifier]
+        for identifier, other in cuts
+        if owners[other] == person and owners[identifier] in residual and owners[identifier] != person
+    }
 
 
 def resolve_user_id(users: dict[str, UserId], user_id: str) -> str:

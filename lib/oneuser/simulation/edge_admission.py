@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from oneuser.graph.bounded_sets import Vertex
-from oneuser.graph.replay import Evidence, breaks_bounds, contested, cut_off, replay
+from oneuser.graph.replay import Evidence, breaks_bounds, contested, cuts, replay
 from oneuser.simulation.connect import connect
 from oneuser.simulation.message_readings import Reading, alias_pairs, star_pairs
 from oneuser.simulation.world import ImportedLink, ManualRule, Pair, RefusalRule, RefusedEdge, Rules, World
@@ -36,12 +36,20 @@ Pairings = dict[Pair, Pairing]
 
 @dataclass(frozen=True)
 class Admission:
-    """Components of the admitted edges, the refusals, and what the refusals contest."""
+    """Components of the admitted edges, the refusals, and what the refusals contest.
+
+    `cuts` are the identifiers that a limit or the size cut off, each with what it was cut off from.
+    """
 
     components: dict[int, int]
     refusals: list[RefusedEdge]
     contested: frozenset[int]
-    cut_off: frozenset[int]
+    cuts: frozenset[Pair]
+
+    @property
+    def cut_off(self) -> frozenset[int]:
+        """Identifiers that a limit or the size cut off."""
+        return frozenset(identifier for identifier, _ in self.cuts)
 
 
 def excluded_pairs(world: World, identifier_ids: Mapping[Identifier, int]) -> frozenset[Pair]:
@@ -115,7 +123,7 @@ def admit(vertices: Mapping[int, Vertex], pairings: Pairings, excluded: frozense
     bounds = rules.bounds
     components: dict[int, int] = {}
     is_contested: set[int] = set()
-    is_cut_off: set[int] = set()
+    are_cut: set[Pair] = set()
     for group, pairs in _candidates(vertices, allowed):
         within = frozenset(pair for pair in excluded if pair[0] in group and pair[1] in group)
         members = {number: vertices[number] for number in group}
@@ -126,8 +134,8 @@ def admit(vertices: Mapping[int, Vertex], pairings: Pairings, excluded: frozense
         components |= replayed.labels
         refusals += [_refused((one.src, one.dst), one.rule, pairings) for one in replayed.refused]
         is_contested |= contested(replayed, members)
-        is_cut_off |= cut_off(replayed, members)
-    return Admission(components, refusals, frozenset(is_contested), frozenset(is_cut_off))
+        are_cut |= cuts(replayed, members)
+    return Admission(components, refusals, frozenset(is_contested), frozenset(are_cut))
 
 
 def _candidates(vertices: Iterable[int], pairs: Iterable[Pair]) -> Iterator[tuple[set[int], list[Pair]]]:

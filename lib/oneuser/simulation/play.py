@@ -143,7 +143,7 @@ class _Deployment:
             del self._manual[pair]
 
     def _erase(self, statement: Erase, reader: StatementReader) -> list[LineageRow]:
-        """End the person of the last run who has an identifier, and delete that person's messages."""
+        """End the person of the last run who has an identifier, with what was cut off, and delete their messages."""
         found = reader.identifier(statement.named, statement.line)
         last = self._last
         if found is None:
@@ -158,14 +158,16 @@ class _Deployment:
             for member in last.people()[person]
             if types[member.id_type].known and self._state.identifier_ids[member] not in last.contested
         }
+        residual = last.residual_ids_of(person)
         self._messages = [
             message
             for message in self._messages
-            if last.owners[message.key] != person
+            if last.owners[message.key] not in {person, *residual}
             and all(link.identifier not in self._suppressed for link in message.links)
         ]
         self._links = [link for link in self._links if self._suppressed.isdisjoint({link.a, link.b})]
-        ended, lineage = end_person(self._state.ledger.values(), person, run_seq=self._run_seq)
+        ledger = self._state.ledger.values()
+        ended, lineage = end_person(ledger, person, run_seq=self._run_seq, residual=residual)
         self._state = replace(self._state, ledger={**self._state.ledger, **{user.user_id: user for user in ended}})
         return lineage
 

@@ -87,7 +87,7 @@ def resolve(world: World, state: State, rules: Rules, run_seq: int) -> Resolutio
         over_shared=graph.over_shared,
         refusals=tuple(sorted(admission.refusals, key=lambda edge: (edge.src, edge.dst, edge.rule))),
         contested=admission.contested,
-        cut_off=admission.cut_off,
+        cuts=admission.cuts,
         intervals=lasting,
         owners=_own_messages(graph, lasting, decision),
         ledger_changes=tuple(decision.changed),

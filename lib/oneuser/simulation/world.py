@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Literal
 
 from oneuser.events.identifiers import Identifier
+from oneuser.identity.ledger import residual_ids_of
 from oneuser.stages.identity_rules import IdentityValues, identity_values
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class Resolution:
         over_shared: Over-shared identifiers; they are in no component.
         refusals: Refused edges, in order of their ends.
         contested: Contested identifiers.
-        cut_off: Those that `limit` or `size` cut off.
+        cuts: Those that `limit` or `size` cut off, each with what it was cut off from.
         intervals: Who owns a contested identifier, from when: components by the policy of shared devices.
         owners: User ID of each message by its key; null where nobody owns it.
         ledger_changes: Rows of the ledger that are new or changed.
@@ -141,7 +142,7 @@ class Resolution:
     over_shared: frozenset[int]
     refusals: tuple[RefusedEdge, ...]
     contested: frozenset[int]
-    cut_off: frozenset[int]
+    cuts: frozenset[Pair]
     intervals: Mapping[int, tuple[Interval, ...]]
     owners: Mapping[bytes, str | None]
     ledger_changes: tuple[UserId, ...]
@@ -154,3 +155,14 @@ class Resolution:
         for number, component in self.components.items():
             members.setdefault(self.users[component], set()).add(self.identifiers[number])
         return {user_id: frozenset(found) for user_id, found in members.items()}
+
+    @property
+    def cut_off(self) -> frozenset[int]:
+        """Identifiers that a limit or the size cut off."""
+        return frozenset(identifier for identifier, _ in self.cuts)
+
+    def residual_ids_of(self, person: str) -> set[str]:
+        """Residual IDs that were cut off from a person."""
+        owners = {number: self.users[component] for number, component in self.components.items()}
+        residual = {self.users[component] for component, kind in self.kinds.items() if kind == "residual"}
+        return residual_ids_of(person, self.cuts, owners, residual)

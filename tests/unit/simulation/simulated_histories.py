@@ -31,6 +31,7 @@ class Simulation:
     def __init__(self, keys: plain.Keys) -> None:
         self.keys = keys
         self.state = State()
+        self.last: Resolution | None = None
 
     def beside(self, deployment: Deployment, run: plain.Run) -> tuple[dict[str, Any], dict[str, Any]]:
         """One run of both: what the simulation publishes and what the oracle does, in the same words."""
@@ -42,7 +43,8 @@ class Simulation:
         return simulated(resolution, [*deployment.stored], self.keys), expected(outcome)
 
     def erase(self, user_id: str, run_seq: int) -> None:
-        ended, _ = end_person(self.state.ledger.values(), user_id, run_seq=run_seq)
+        residual = self.last.residual_ids_of(user_id) if self.last else ()
+        ended, _ = end_person(self.state.ledger.values(), user_id, run_seq=run_seq, residual=residual)
         self.state = replace(self.state, ledger={**self.state.ledger, **{user.user_id: user for user in ended}})
 
     def run(self, messages: Iterable[plain.Message], rules: plain.Rules, run_seq: int) -> Resolution:
@@ -56,7 +58,7 @@ class Simulation:
             blocked=frozenset(map(self.keyed, rules.blocked)),
         )
         resolution = resolve(world, self.state, self.rules(rules), run_seq)
-        self.state = resolution.state
+        self.state, self.last = resolution.state, resolution
         return resolution
 
     def keyed(self, identifier: plain.Identifier) -> KeyedIdentifier:

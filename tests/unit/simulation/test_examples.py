@@ -196,6 +196,16 @@ def test_a_limit() -> None:
     assert len(done.people(2)) == 1
 
 
+def test_what_was_cut_off_is_erased_with_its_person() -> None:
+    done = played("33-erased-with-what-was-cut-off")
+
+    assert [person.kind for person in done.people(1)] == ["residual", "known", "known"]
+    assert statuses(done, 2) == {
+        "P1": ("erased", None), "P2": ("erased", None), "P3": ("live", None), "P4": ("live", None),
+    }  # fmt: skip
+    assert people(done, 2) == {"P3": "user_id: 2, anonymous_id: x", "P4": "anonymous_id: a"}
+
+
 def test_aliases() -> None:
     done = played("23-alias")
 

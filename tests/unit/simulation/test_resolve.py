@@ -163,6 +163,10 @@ def test_what_a_limit_cuts_off_is_residual() -> None:
     assert people(found) == {"e2 e3 u1", "e1"}
     assert {found.kinds[label] for label in found.users} == {"known", "residual"}
     assert names(found, found.cut_off) == {"e1"}
+    (person,) = (found.users[label] for label, kind in found.kinds.items() if kind == "known")
+    (residual,) = found.residual_ids_of(person)
+    assert found.residual_ids_of(residual) == set()
+    assert found.people()[residual] == frozenset([identifier("e1")])
 
 
 def test_an_exclusion_keeps_apart_and_an_inclusion_outranks_bounds() -> None:
