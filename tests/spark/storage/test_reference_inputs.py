@@ -106,7 +106,7 @@ def test_typed_tables_become_text_without_losing_what_they_say(spark: SparkSessi
     found = rows_of(read(spark, reference, tmp_path / "accounts"), "account_id", "name", "domains", "since", "code")
 
     assert found == [
-        ("13085", "1.5", "a;b", "2026-03-01 10:00:00", None),
+        ("13085", "1.5", "a;b", "2026-03-01 10:00:00Z", None),
         (None, None, None, None, "reference.missing"),
     ]
 
