@@ -104,9 +104,23 @@ def _jars(folder: str | None) -> list[Finding]:
             Finding("GraphFrames", "note", "known once a session runs", "ask for it with graph.engine: graphframes"),
         ]
     delta = Finding("Delta", "ok", f"{version} ({found[0].parent})")
-    names = [jar.name for jar in found if "graphframes" in jar.name]
-    graphframes = Finding("GraphFrames", "note", f"no JAR in {found[0].parent}", without)
-    return [delta, Finding("GraphFrames", "ok", names[0]) if names else graphframes, _class_archive(found)]
+    return [delta, _graphframes(found, without), _class_archive(found)]
+
+
+def _graphframes(found: list[Path], without: str) -> Finding:
+    """Two JARs: the library, and its part for GraphX, without which it does not start."""
+    name, folder = "GraphFrames", found[0].parent
+    library = [jar.name for jar in found if "graphframes-spark" in jar.name]
+    graphx = [jar.name for jar in found if "graphframes-graphx" in jar.name]
+    if not library and not graphx:
+        return Finding(name, "note", f"no JAR in {folder}", without)
+    if library and graphx:
+        return Finding(name, "ok", f"{library[0]}, {graphx[0]}")
+    lacking = "graphframes-graphx" if library else "graphframes-spark"
+    expected = next(one for one in jars.GRAPHFRAMES.coordinates if lacking in one)
+    return Finding(
+        name, "problem", f"{(library or graphx)[0]} alone in {folder}", f"put {expected} beside it; {without}"
+    )
 
 
 def _class_archive(found: list[Path]) -> Finding:

@@ -228,6 +228,45 @@ def test_doctor_answers_in_json(elsewhere: Path, capsys: pytest.CaptureFixture[s
     assert findings["Python"]["found"].startswith(sys.version.split()[0])
 
 
+@pytest.mark.parametrize(
+    ("there", "state", "said"),
+    [
+        (
+            ["spark4_2.13", "graphx-spark4_2.13"],
+            "ok",
+            "graphframes-spark4_2.13-0.12.3.jar, graphframes-graphx-spark4_2",
+        ),
+        (["spark4_2.13"], "problem", "graphframes-graphx-spark4_2.13:0.12.3 beside it"),
+        (["graphx-spark4_2.13"], "problem", "graphframes-spark4_2.13:0.12.3 beside it"),
+        ([], "note", "everything else works"),
+    ],
+    ids=["both", "without GraphX", "GraphX alone", "none"],
+)
+def test_doctor_names_both_jars_of_graphframes(
+    elsewhere: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    there: list[str],
+    state: str,
+    said: str,
+) -> None:
+    folder = elsewhere / "jars"
+    folder.mkdir()
+    for name in (
+        *(f"graphframes-{part}-0.12.3" for part in there),
+        "delta-spark_4.2_2.13-4.4.0",
+        "delta-storage-4.4.0",
+    ):
+        (folder / f"{name}.jar").touch()
+    monkeypatch.setenv("ONEUSER_JARS", str(folder))
+
+    main(["doctor", "--json"])
+
+    finding = next(f for f in json.loads(capsys.readouterr().out)["findings"] if f["name"] == "GraphFrames")
+    assert finding["state"] == state
+    assert said in finding["found"] + finding["meaning"]
+
+
 def test_doctor_refuses_a_warehouse_that_cannot_be_written(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["init"])
     blocked = elsewhere / "a-file"
