@@ -11,7 +11,6 @@ from tests.architecture.source import MODULES, imports_of, name_of, offences, tr
 
 PURE = ("contracts", "events", "graph", "identity", "marts")
 EXEMPT = {
-    "graph/components.py": "engines run jobs of their own and release what they persist",
     "graph/contraction.py": "it counts what a round has left, and keeps the rounds until their labels are joined",
     "graph/surrogate_ids.py": "new identifiers are counted, and kept by the caller meanwhile",
 }

@@ -1,46 +1,63 @@
 """Connected components: one function, one contract, an engine behind it.
 
-Every engine takes pairs of dense ids (`src`, `dst`) and yields one row per id that has an edge: `identifier_id` and
+Every engine takes pairs of ids (`src`, `dst`) and yields one row per id that has an edge: `identifier_id` and
 `component_id`, the smallest id of its component. The engines `contraction` and `graphframes` run jobs of their own and
-release what they persisted.
+release what they persisted. What they hand back, and what they go on from, is kept by a function that the caller gives:
+on a cluster it outlives a lost executor.
 """
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from py4j.protocol import Py4JJavaError
-from pyspark import StorageLevel
-from pyspark.sql import functions as F
-
 from oneuser.core.errors import EnvironmentProblem
 from oneuser.graph.contraction import connect_by_contraction
+from oneuser.graph.graphframes import connect_by_graphframes
 from oneuser.graph.one_task import connect_in_one_task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
-    from graphframes import GraphFrame
-    from pyspark import SparkContext
     from pyspark.sql import DataFrame
 
-__all__ = ["EngineChoice", "choose_engine", "connect", "connect_in_one_task"]
+__all__ = ["Connected", "EngineChoice", "choose_engine", "connect", "connect_in_one_task"]
 
 GRAPHFRAMES_COORDINATES = "io.graphframes:graphframes-spark4_2.13:0.12.3"
 
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """The engine that will run, and why; both go into the run record."""
+    """An engine, and why that one; both go into the run record."""
 
     engine: str
     reason: str
 
 
-def choose_engine(wanted: str, *, n_edges: int, one_task_max_edges: int, has_graphframes: bool) -> EngineChoice:
+@dataclass(frozen=True)
+class Connected:
+    """Labels, and the engine that made them in the end.
+
+    Attributes:
+        labels: `identifier_id`, `component_id`: one row per id that has an edge.
+        choice: The engine that ran; the reason says too what was tried before.
+    """
+
+    labels: DataFrame
+    choice: EngineChoice
+
+
+def choose_engine(
+    wanted: str, *, n_edges: int, one_task_max_edges: int, has_graphframes: bool, is_bound: bool = False
+) -> EngineChoice:
     """Decide by size and by what is on the class path.
+
+    Args:
+        wanted: `graph.engine`: auto, one_task, contraction or graphframes.
+        n_edges: How many edges there are. Only auto looks at it.
+        one_task_max_edges: How many of them one task takes.
+        has_graphframes: Whether GraphFrames is on the class path.
+        is_bound: Whether `n_edges` is an upper bound, since nobody has counted.
 
     Raises:
         EnvironmentProblem: where `graphframes` is wanted and is not there.
@@ -54,81 +71,45 @@ def choose_engine(wanted: str, *, n_edges: int, one_task_max_edges: int, has_gra
         )
     if wanted != "auto":
         return EngineChoice(wanted, "asked for by graph.engine")
+    bound = f"(graph.one_task_max_edges {one_task_max_edges:,})"
     if n_edges <= one_task_max_edges:
-        return EngineChoice(
-            "one_task", f"{n_edges:,} edges fit one task (graph.one_task_max_edges {one_task_max_edges:,})"
-        )
-    too_many = f"{n_edges:,} edges are more than one task takes (graph.one_task_max_edges {one_task_max_edges:,})"
+        counted = f"fewer than {n_edges + 1:,} edges" if is_bound else f"{n_edges:,} edges"
+        return EngineChoice("one_task", f"{counted} fit one task {bound}")
+    too_many = f"{n_edges:,} edges are more than one task takes {bound}"
     if has_graphframes:
         return EngineChoice("graphframes", f"{too_many}, and GraphFrames is on the class path")
     return EngineChoice("contraction", f"{too_many}, and GraphFrames is not on the class path")
 
 
-def connect(edges: DataFrame, *, engine: str, checkpoint_folder: str, one_task_max_edges: int) -> DataFrame:
+def connect(
+    edges: DataFrame,
+    *,
+    choice: EngineChoice,
+    checkpoint_folder: str,
+    one_task_max_edges: int,
+    keep: Callable[[DataFrame], DataFrame],
+) -> Connected:
     """Label each id that has an edge with the smallest id of its component.
+
+    Where no algorithm of GraphFrames comes to an end, contraction does it, which needs nothing but Spark and whose last
+    round is in one task as soon as the rest fits there.
 
     Args:
         edges: Pairs `src`, `dst` of bigint; duplicates, reversed pairs and loops are harmless.
-        engine: one_task, contraction or graphframes.
-        checkpoint_folder: Where graphframes may keep intermediate results; removed when it is done.
+        choice: The engine: one_task, contraction or graphframes.
+        checkpoint_folder: Where graphframes may keep intermediate results; removed when it is done, with all that is in
+            it. Nothing else may be there.
         one_task_max_edges: How many links between roots contraction leaves to one task at most, some 100 bytes each.
-
-    Returns:
-        `identifier_id`, `component_id`: one row per id.
+        keep: Computes a frame, and returns its rows wherever they outlive what they were made from.
     """
     pairs = edges.select("src", "dst")
+    if choice.engine == "one_task":
+        return Connected(connect_in_one_task(pairs), choice)
+    engine, reason = choice.engine, choice.reason
     if engine == "graphframes":
-        return _connect_by_graphframes(pairs, checkpoint_folder)
-    if engine == "contraction":
-        return connect_by_contraction(pairs, one_task_max_pairs=one_task_max_edges)
-    return connect_in_one_task(pairs)
-
-
-def _connect_by_graphframes(pairs: DataFrame, checkpoint_folder: str) -> DataFrame:
-    """Components by GraphFrames on the cluster, on integral ids that need no renaming.
-
-    Every argument is named, since the wrapper's own defaults would override Spark's settings. `randomized_contraction`
-    is the faster algorithm; its registered function does not plan on every Spark version, and `two_phase` does.
-    """
-    from graphframes import GraphFrame
-
-    vertices = pairs.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
-    graph = GraphFrame(vertices, pairs)
-    with _checkpoints_in(checkpoint_folder, pairs.sparkSession.sparkContext):
-        try:
-            labelled = _graphframes_components(graph, "randomized_contraction")
-        except Py4JJavaError as problem:
-            if "AssertionError" not in str(problem):
-                raise
-            labelled = _graphframes_components(graph, "two_phase")
-        labels = labelled.select(F.col("id").alias("identifier_id"), F.col("component").alias("component_id"))
-        # the result stands on checkpoint files and is persisted by the engine: it is copied before both go
-        copied = labels.localCheckpoint()
-        labelled.unpersist()
-    return copied
-
-
-def _graphframes_components(graph: GraphFrame, algorithm: str) -> DataFrame:
-    labelled: DataFrame = graph.connectedComponents(
-        algorithm=algorithm,
-        checkpointInterval=2,
-        broadcastThreshold=-1,
-        useLabelsAsComponents=True,
-        use_local_checkpoints=False,
-        storage_level=StorageLevel.MEMORY_AND_DISK,
-    )
-    return labelled
-
-
-@contextlib.contextmanager
-def _checkpoints_in(folder: str, context: SparkContext) -> Iterator[None]:
-    """Checkpoints go to a folder of the engine's own, which is removed afterwards."""
-    before = context.getCheckpointDir()
-    context.setCheckpointDir(folder)
-    try:
-        yield
-    finally:
-        path = context._jvm.org.apache.hadoop.fs.Path(folder)  # type: ignore[union-attr]  # noqa: SLF001
-        path.getFileSystem(context._jsc.hadoopConfiguration()).delete(path, True)  # noqa: SLF001
-        if before:
-            context.setCheckpointDir(before)
+        labels, tried = connect_by_graphframes(pairs, folder=checkpoint_folder, keep=keep)
+        reason = "; ".join([reason, *tried])
+        if labels is not None:
+            return Connected(labels, EngineChoice(engine, reason))
+    labels = connect_by_contraction(pairs, one_task_max_pairs=one_task_max_edges, keep=keep)
+    return Connected(labels, EngineChoice("contraction", reason))

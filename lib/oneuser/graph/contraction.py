@@ -16,6 +16,10 @@ What grows with what:
 * two shuffles and one join a round, of two bigints a row.
 
 Every round ends for good: the largest id of a component is never a root, so fewer ids go on than came in.
+
+Which roots a chunk finds depends on the order in which its pairs arrive. A part of a round that is computed again after
+an executor is lost need not go with the links that were made from the first; so on a cluster every round is kept where
+that cannot happen.
 """
 
 from __future__ import annotations
@@ -31,9 +35,10 @@ from pyspark.sql import functions as F
 
 from oneuser.graph.one_task import batches_of, connect_in_one_task, label_components
 from oneuser.spark.clustering import cluster
+from oneuser.spark.session import is_local
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
     from pyspark.sql import DataFrame
@@ -48,22 +53,32 @@ _ASSIGNED_DDL = "identifier_id bigint, root bigint, is_link boolean"
 _CHUNK_PAIRS = 2_000_000
 
 
-def connect_by_contraction(pairs: DataFrame, *, one_task_max_pairs: int, chunk_pairs: int = _CHUNK_PAIRS) -> DataFrame:
+def connect_by_contraction(
+    pairs: DataFrame,
+    *,
+    one_task_max_pairs: int,
+    keep: Callable[[DataFrame], DataFrame],
+    chunk_pairs: int = _CHUNK_PAIRS,
+) -> DataFrame:
     """Label each id that has an edge with the smallest id of its component. Runs one job a round and one at the end.
 
     Args:
         pairs: `src`, `dst` of bigint; duplicates, reversed pairs and loops are harmless.
         one_task_max_pairs: From how many links between roots on there is another round.
+        keep: Computes a frame, and returns its rows wherever they outlive what they were made from. Keeps the result,
+            and on a cluster the rounds.
         chunk_pairs: How many pairs are contracted at a time.
 
     Returns:
-        `identifier_id`, `component_id`: one row per id, kept in the executors' storage.
+        `identifier_id`, `component_id`: one row per id, kept.
     """
     rounds: list[DataFrame] = []
     links = pairs
+    has_one_process = is_local(pairs.sparkSession)
     try:
         while True:
-            rounds.append(_assign_roots(links, chunk_pairs, salt=len(rounds)))
+            assigned = _assign_roots(links, chunk_pairs, salt=len(rounds))
+            rounds.append(assigned.persist(StorageLevel.MEMORY_AND_DISK) if has_one_process else keep(assigned))
             links = rounds[-1].where("is_link").select(F.col("identifier_id").alias("src"), F.col("root").alias("dst"))
             n_links = links.count()
             _log.info("round of contraction", round=len(rounds), links_left=n_links)
@@ -73,22 +88,21 @@ def connect_by_contraction(pairs: DataFrame, *, one_task_max_pairs: int, chunk_p
         for assigned in reversed(rounds):
             labels = _join_back(assigned, labels)
         # the labels stand on the rounds, which are released here: they are copied before
-        return labels.localCheckpoint()
+        return keep(labels)
     finally:
         for assigned in rounds:
             assigned.unpersist()
 
 
 def _assign_roots(pairs: DataFrame, chunk_pairs: int, *, salt: int) -> DataFrame:
-    """One round: rows of `_ASSIGNED_DDL`, persisted by whoever reads them first."""
+    """One round: rows of `_ASSIGNED_DDL`."""
     comes_first = F.xxhash64(F.lit(salt), "src") <= F.xxhash64(F.lit(salt), "dst")
     contracted = (
         pairs.select("src", "dst")
         .repartition(F.when(comes_first, F.col("src")).otherwise(F.col("dst")))
         .mapInArrow(functools.partial(_contract_chunks, chunk_pairs=chunk_pairs), _ROOTS_DDL)
     )
-    assigned = cluster(contracted, "identifier_id").mapInArrow(_link_roots, _ASSIGNED_DDL)
-    return assigned.persist(StorageLevel.MEMORY_AND_DISK)
+    return cluster(contracted, "identifier_id").mapInArrow(_link_roots, _ASSIGNED_DDL)
 
 
 def _join_back(assigned: DataFrame, labels: DataFrame) -> DataFrame:

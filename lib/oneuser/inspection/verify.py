@@ -96,8 +96,8 @@ class _ReadOnlyContext(RunContext):
     """Reads one publication as a stage would, and has no way to write."""
 
     @property
-    def _scratch(self) -> str:
-        return f"{self.warehouse.root}/.checkpoints/verify-{os.getpid()}"
+    def _scratch_root(self) -> str:
+        return f"{self._checkpoints}/verify-{os.getpid()}"
 
     def _write(self, contract: TableContract, rows: DataFrame, mode: Mode) -> int:
         raise NotImplementedError

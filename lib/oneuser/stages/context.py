@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import CheckError
 from oneuser.spark.session import is_local
+from oneuser.spark.temporarily import checkpoints_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,6 +62,7 @@ class RunContext:
     found: dict[tuple[object, ...], pa.Table] = field(default_factory=dict)
     _once: dict[str, Any] = field(default_factory=dict)
     _persisted: list[DataFrame] = field(default_factory=list)
+    _has_scratch: bool = False
 
     @property
     def run_seq(self) -> int:
@@ -163,9 +165,8 @@ class RunContext:
         """
         if is_local(self.spark):
             return rows.localCheckpoint(eager=True, storageLevel=StorageLevel.MEMORY_AND_DISK)
-        context = self.spark.sparkContext
-        context.setCheckpointDir(self._scratch)
-        return rows.checkpoint(eager=True)
+        with checkpoints_in(self.spark, self.scratch("stage")):
+            return rows.checkpoint(eager=True)
 
     def once(self, what: str, find: Callable[[], _T]) -> _T:
         """What `find` answers, asked once in a stage, however many of its steps need it. `what` names the question."""
@@ -215,9 +216,21 @@ class RunContext:
         """Whether so many rows of some numbers can be sent to every task."""
         return n_rows <= _FEW
 
+    def scratch(self, name: str) -> str:
+        """A folder below the warehouse for what need not outlive the stage; the end of the stage removes it.
+
+        Whoever asks by a name of its own has the folder to itself.
+        """
+        self._has_scratch = True
+        return f"{self._scratch_root}/{name}"
+
     @property
-    def _scratch(self) -> str:
-        return f"{self.warehouse.root}/.checkpoints/run-{self.run_seq}"
+    def _scratch_root(self) -> str:
+        return f"{self._checkpoints}/run-{self.run_seq}"
+
+    @property
+    def _checkpoints(self) -> str:
+        return f"{self.warehouse.root}/.checkpoints"
 
     def release(self) -> None:
         """Release what the stage persisted."""
@@ -225,5 +238,7 @@ class RunContext:
             kept.unpersist()
         self._persisted.clear()
         self._once.clear()
-        if not is_local(self.spark):
-            self.warehouse.files.remove(self._scratch)
+        if self._has_scratch:
+            self.warehouse.files.remove(self._scratch_root)
+            self.warehouse.files.remove_if_empty(self._checkpoints)
+            self._has_scratch = False

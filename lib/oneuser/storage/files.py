@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from py4j.protocol import Py4JJavaError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -71,3 +74,11 @@ class Files:
         """Remove a file or folder with all that is in it."""
         file_system, hadoop_path = self._open(path)
         file_system.delete(hadoop_path, True)
+
+    def remove_if_empty(self, path: str) -> None:
+        """Remove a folder that nothing is in."""
+        file_system, hadoop_path = self._open(path)
+        if file_system.exists(hadoop_path) and not file_system.listStatus(hadoop_path):
+            # a folder that is filled at this very moment stays
+            with suppress(Py4JJavaError):
+                file_system.delete(hadoop_path, False)

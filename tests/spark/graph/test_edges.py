@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from oneuser.contracts.graph import EVENT_IDENTIFIERS
 from oneuser.graph.blocked import BLOCKED_KEYS_DDL, find_blocked_patterns, find_blocked_values
 from oneuser.graph.certification import gather_evidence, judge
-from oneuser.graph.components import connect
+from oneuser.graph.components import EngineChoice, connect, connect_in_one_task
 from oneuser.graph.edges import build_edges, find_pairs
 from oneuser.graph.linking_messages import eligible_identifiers, linking_messages
 from tests.frames import assert_rows
@@ -116,11 +116,11 @@ CORRUPTIONS = {
 
 
 @pytest.mark.parametrize("corruption", CORRUPTIONS)
-def test_corrupted_components_are_found_on_the_cluster(spark: SparkSession, tmp_path: Path, corruption: str) -> None:
+def test_corrupted_components_are_found_on_the_cluster(spark: SparkSession, corruption: str) -> None:
     # given components {1, 2, 3} and {4, 5} and a lone 6
     edges = spark.createDataFrame([(1, 2), (2, 3), (4, 5)], "src bigint, dst bigint")
     vertices = spark.range(1, 7).withColumnRenamed("id", "identifier_id")
-    labels = connect(edges, engine="one_task", checkpoint_folder=str(tmp_path), one_task_max_edges=10**6)
+    labels = connect_in_one_task(edges)
     whole = vertices.join(labels, on="identifier_id", how="left").selectExpr(
         "identifier_id", "coalesce(component_id, identifier_id) AS component_id"
     )
@@ -145,10 +145,15 @@ def test_graphframes_gives_the_same_components(spark: SparkSession, tmp_path: Pa
     spark.conf.set("spark.sql.adaptive.enabled", is_adaptive)
     try:
         for engine in ("one_task", "graphframes"):
-            labels = connect(
-                edges, engine=engine, checkpoint_folder=str(tmp_path / "checkpoints"), one_task_max_edges=10**6
+            connected = connect(
+                edges,
+                choice=EngineChoice(engine, "asked for"),
+                checkpoint_folder=str(tmp_path / "checkpoints"),
+                one_task_max_edges=10**6,
+                keep=lambda rows: rows.localCheckpoint(),
             )
-            assert_rows(labels, "identifier_id bigint, component_id bigint", *expected)
+            assert_rows(connected.labels, "identifier_id bigint, component_id bigint", *expected)
+            assert connected.choice.engine == engine
     finally:
         spark.conf.set("spark.sql.adaptive.enabled", before)
     assert not (tmp_path / "checkpoints").exists()

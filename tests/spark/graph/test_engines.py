@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +16,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from structlog.testing import capture_logs
 
-from oneuser.graph.components import connect
+from oneuser.graph.components import Connected, EngineChoice, connect
 from oneuser.graph.contraction import connect_by_contraction
 
 FOLDER = "wcc-sample-graphs"
@@ -47,14 +49,24 @@ def column(folder: Path, name: str, *columns: str) -> list[tuple[int, ...]]:
         return [tuple(int(row[c]) for c in columns) for row in csv.DictReader(file)]
 
 
+def locally_kept(rows: DataFrame) -> DataFrame:
+    return rows.localCheckpoint()
+
+
 def edges_of(spark: SparkSession, pairs: Any) -> DataFrame:
     return spark.createDataFrame(pd.DataFrame(np.array(pairs, dtype=np.int64).reshape(-1, 2), columns=["src", "dst"]))
 
 
 def labels_of(edges: DataFrame, engine: str, scratch: Path) -> dict[int, int]:
-    labels = connect(
-        edges, engine=engine, checkpoint_folder=str(scratch / "checkpoints"), one_task_max_edges=10**6
-    ).toPandas()
+    connected = connect(
+        edges,
+        choice=EngineChoice(engine, "asked for"),
+        checkpoint_folder=str(scratch / "checkpoints"),
+        one_task_max_edges=10**6,
+        keep=locally_kept,
+    )
+    assert connected.choice.engine == engine, connected.choice.reason
+    labels = connected.labels.toPandas()
     found = dict(zip(labels["identifier_id"].tolist(), labels["component_id"].tolist(), strict=True))
     assert len(found) == len(labels), "an id has two labels"
     return found
@@ -162,7 +174,7 @@ def test_contraction_needs_few_rounds_of_small_tasks(spark: SparkSession, shape:
     edges = edges_of(spark, SHAPES[shape]())
 
     with capture_logs() as logs, setting(spark, shuffle_partitions="8", adaptive_enabled="false"):
-        labels = connect_by_contraction(edges, one_task_max_pairs=100, chunk_pairs=1)
+        labels = connect_by_contraction(edges, one_task_max_pairs=100, chunk_pairs=1, keep=locally_kept)
 
     rounds = [entry["links_left"] for entry in logs if entry["event"] == "round of contraction"]
     assert labels.select("component_id").distinct().count() == 1
@@ -182,7 +194,131 @@ def test_contraction_keeps_nothing_but_its_result(spark: SparkSession) -> None:
     # what earlier tests have left may go at any moment
     before = set(kept().keys())
 
-    labels = connect_by_contraction(edges_of(spark, [(1, 2), (2, 3)]), one_task_max_pairs=0)
+    labels = connect_by_contraction(edges_of(spark, [(1, 2), (2, 3)]), one_task_max_pairs=0, keep=locally_kept)
 
     assert len(set(kept().keys()) - before) == 1
     assert labels.count() == 3
+
+
+@every_engine
+def test_ids_may_be_any_bigint(spark: SparkSession, tmp_path: Path, engine: str) -> None:
+    low, high = -(2**63), 2**63 - 1
+
+    found = labels_of(edges_of(spark, [(high, 0), (0, low), (-5, -7), (3, 3)]), engine, tmp_path)
+
+    assert found == {high: low, 0: low, low: low, -5: -7, -7: -7, 3: 3}
+
+
+TWO_PIECES = {1: 1, 2: 1, 3: 1, 8: 8, 9: 8}
+AQE = "spark.sql.adaptive.enabled"
+
+
+class Library:
+    """A stand-in for GraphFrames of which only some algorithms work; it notes how it was called."""
+
+    def __init__(self, *failing: str) -> None:
+        self.failing, self.tried, self.adaptive, self.folder = failing, [], [], ""
+
+    def __call__(self, vertices: DataFrame, pairs: DataFrame) -> Any:
+        session = pairs.sparkSession
+        self.adaptive.append(session.conf.get(AQE))
+        self.folder = str(session.sparkContext.getCheckpointDir())
+
+        def connected_components(*, algorithm: str, **_: Any) -> DataFrame:
+            self.tried.append(algorithm)
+            if algorithm in self.failing:
+                # a failure of Spark's own, as a missing file is one
+                session.read.parquet(f"{self.folder}/is-not-there").count()
+            labels = list(TWO_PIECES.items())
+            return session.createDataFrame(labels, "id bigint, component bigint").join(vertices, "id").persist()
+
+        return type("Graph", (), {"connectedComponents": staticmethod(connected_components)})
+
+
+def connected_by(library: Library, edges: DataFrame, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> Connected:
+    monkeypatch.setattr("graphframes.GraphFrame", library)
+    return connect(
+        edges,
+        choice=EngineChoice("graphframes", "asked for"),
+        checkpoint_folder=str(scratch / "engine"),
+        one_task_max_edges=1,
+        keep=locally_kept,
+    )
+
+
+@pytest.mark.parametrize(
+    ("failing", "engine", "reason"),
+    [
+        ([], "graphframes", r"asked for; randomized_contraction of GraphFrames"),
+        (["randomized_contraction"], "graphframes",
+         r"asked for; randomized_contraction of GraphFrames failed \(.*\); two_phase of GraphFrames"),
+        (["randomized_contraction", "two_phase"], "contraction",
+         r"asked for; randomized_contraction of GraphFrames failed \(.*\); two_phase of GraphFrames failed \(.*\)"),
+    ],
+    ids=["nothing fails", "one algorithm fails", "both fail"],
+)  # fmt: skip
+def test_what_fails_in_graphframes_is_done_otherwise_and_the_reason_says_so(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: list[str], engine: str, reason: str
+) -> None:
+    library = Library(*failing)
+
+    found = connected_by(library, edges_of(spark, [(2, 1), (3, 2), (8, 9)]), tmp_path, monkeypatch)
+
+    assert {row["identifier_id"]: row["component_id"] for row in found.labels.collect()} == TWO_PIECES
+    assert found.choice.engine == engine
+    assert re.fullmatch(reason, found.choice.reason)
+
+
+def test_what_fails_in_the_data_is_not_blamed_on_graphframes(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = Library()
+    broken = spark.range(1).select(F.col("id").alias("src"), F.raise_error(F.lit("torn")).cast("bigint").alias("dst"))
+
+    with pytest.raises(Exception, match="torn"):
+        connected_by(library, broken, tmp_path, monkeypatch)
+
+    assert library.tried == []
+
+
+@pytest.mark.parametrize("asked", ["false", None])
+def test_graphframes_finds_what_it_needs_and_leaves_the_session_as_it_was(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str | None
+) -> None:
+    # given a user's session without adaptive execution, with checkpoints of its own
+    before, folder = spark.conf.get(AQE), spark.sparkContext.getCheckpointDir()
+    theirs = tmp_path / "theirs"
+    spark.sparkContext.setCheckpointDir(str(theirs))
+    own = spark.sparkContext.getCheckpointDir()
+    kept = spark.range(5).checkpoint()
+    spark.conf.unset(AQE) if asked is None else spark.conf.set(AQE, asked)
+    library = Library("randomized_contraction")
+    try:
+        connected_by(library, edges_of(spark, [(2, 1), (3, 2), (8, 9)]), tmp_path, monkeypatch)
+
+        assert library.adaptive == ["true", "true"]
+        assert f"{tmp_path}/engine/" in library.folder
+        assert not (tmp_path / "engine").exists()
+        assert spark.conf.get(AQE, None) == asked
+        assert spark.sparkContext.getCheckpointDir() == own
+        assert [path.name for path in theirs.iterdir()] == [Path(str(own)).name]
+        assert kept.count() == 5
+    finally:
+        spark.conf.set(AQE, before)
+        spark.sparkContext.setCheckpointDir(str(tmp_path / "later") if folder is None else folder)
+
+
+@pytest.mark.graphframes
+@pytest.mark.parametrize("is_adaptive", ["true", "false"])
+def test_graphframes_needs_no_second_algorithm(spark: SparkSession, tmp_path: Path, is_adaptive: str) -> None:
+    with setting(spark, adaptive_enabled=is_adaptive):
+        found = connect(
+            edges_of(spark, chain(500)),
+            choice=EngineChoice("graphframes", "asked for"),
+            checkpoint_folder=str(tmp_path / "engine"),
+            one_task_max_edges=1,
+            keep=locally_kept,
+        )
+
+    assert found.choice == EngineChoice("graphframes", "asked for; randomized_contraction of GraphFrames")
+    assert [tuple(row) for row in found.labels.groupBy("component_id").count().collect()] == [(0, 500)]

@@ -112,6 +112,14 @@ def test_auto_decides_by_size_and_by_what_is_there(
     assert reason in choice.reason
 
 
+def test_a_bound_is_not_said_to_be_a_count() -> None:
+    choice = choose_engine("auto", n_edges=9, one_task_max_edges=10, has_graphframes=True, is_bound=True)
+
+    assert (choice.engine, choice.reason) == (
+        "one_task", "fewer than 10 edges fit one task (graph.one_task_max_edges 10)"
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("engine", ["one_task", "contraction", "graphframes"])
 def test_an_engine_asked_for_is_the_one_that_runs(engine: str) -> None:
     choice = choose_engine(engine, n_edges=11, one_task_max_edges=10, has_graphframes=True)

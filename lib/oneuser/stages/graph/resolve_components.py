@@ -16,7 +16,6 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import IDENTIFIERS
 from oneuser.core.errors import GateError
-from oneuser.graph.components import choose_engine, connect
 from oneuser.graph.edges import describe_vertices
 from oneuser.graph.protection import (
     Candidates,
@@ -28,7 +27,7 @@ from oneuser.graph.protection import (
 )
 from oneuser.graph.refusals import date_refusals
 from oneuser.graph.replay_rows import replay_batches
-from oneuser.spark.session import has_graphframes
+from oneuser.stages.engines import connect_pairs
 
 if TYPE_CHECKING:
     from oneuser.stages.context import RunContext
@@ -72,25 +71,11 @@ def expected_vertices(gathered: Gathered) -> DataFrame:
 
 def _candidates(ctx: RunContext, gathered: Gathered) -> Candidates:
     """Candidate components: what is linked before any refusal by replay."""
-    rules = ctx.config.graph
-    choice = choose_engine(
-        rules.engine,
-        n_edges=gathered.n_edges,
-        one_task_max_edges=rules.one_task_max_edges,
-        has_graphframes=has_graphframes(ctx.spark),
-    )
-    ctx.details["engine"] = choice.engine
-    ctx.details["engine_reason"] = choice.reason
     edges = gathered.edges
     if gathered.excluded is not None:
         # as many pairs as a file of rules names
         edges = edges.join(F.broadcast(gathered.excluded), on=["src", "dst"], how="left_anti")
-    labels = connect(
-        edges,
-        engine=choice.engine,
-        checkpoint_folder=f"{ctx.warehouse.root}/.checkpoints",
-        one_task_max_edges=rules.one_task_max_edges,
-    )
+    labels = connect_pairs(ctx, edges, n_pairs=gathered.n_edges)
     vertices = describe_vertices(
         gathered.eligible,
         gathered.edges if gathered.has_other_ends else None,
