@@ -89,6 +89,13 @@ class RunContext:
             )
         return self.warehouse.read(contract, self.tables.get(contract.name))
 
+    def at_most_rows(self, contract: TableContract) -> int | None:
+        """More rows than the version that this run sees can have, without counting them; null where that is not known.
+
+        These are its bytes: rows differ in their key, so none takes less than one of them.
+        """
+        return self.warehouse.n_bytes(contract, self.tables.get(contract.name))
+
     def append(self, contract: TableContract, rows: DataFrame) -> int:
         """Add rows; returns how many."""
         return self._write(contract, rows, "append")

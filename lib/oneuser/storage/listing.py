@@ -57,3 +57,9 @@ def _is_plain(file: dict[str, Any]) -> bool:
 def _name(file: dict[str, Any]) -> str:
     """Paths are written as in a URI."""
     return unquote(file["path"])
+
+
+def read_n_bytes(text: str) -> int | None:
+    """How many bytes the files of a version have, from its checksum file; null where that does not say."""
+    n_bytes = json.loads(text).get("tableSizeBytes")
+    return None if n_bytes is None else int(n_bytes)

@@ -23,7 +23,7 @@ from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import ContractError, EnvironmentProblem
 from oneuser.spark.session import READS_PINNED_VERSIONS, lent_conf, session_beside
 from oneuser.storage.files import Files
-from oneuser.storage.listing import Listing, checksum_name, read_listing
+from oneuser.storage.listing import Listing, checksum_name, read_listing, read_n_bytes
 from oneuser.storage.reader_paths import glob_safe
 
 if TYPE_CHECKING:
@@ -170,6 +170,13 @@ class Warehouse:
             checksum = f"{self.path(contract)}/_delta_log/{checksum_name(version)}"
             self._listings[key] = read_listing(self.files.read_text(checksum)) if self.files.exists(checksum) else None
         return self._listings[key]
+
+    def n_bytes(self, contract: TableContract, version: int | None) -> int | None:
+        """Bytes of a version's files, without a job; null where Delta has not noted it."""
+        if version is None:
+            return 0
+        checksum = f"{self.path(contract)}/_delta_log/{checksum_name(version)}"
+        return read_n_bytes(self.files.read_text(checksum)) if self.files.exists(checksum) else None
 
     # writing ------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -13,6 +14,7 @@ from oneuser.contracts.graph import COMPONENTS, EDGES
 from oneuser.contracts.identity import IDENTIFIER_MAP, LINEAGE, USER_IDS
 from oneuser.core.keyed import Keys
 from oneuser.graph.components import connect_in_one_task
+from oneuser.graph.contraction import connect_by_contraction
 from oneuser.identity.carry_over import (
     carry_over_user_ids,
     decided_lineage,
@@ -24,6 +26,7 @@ from oneuser.identity.ledger import Member
 from tests.frames import assert_rows, assert_same_rows
 from tests.unit.identity.worlds import DEPLOYMENT, SECRET, TYPES, World, identifier_id_of
 
+Connect = Callable[[DataFrame], DataFrame]
 KEYS = Keys(DEPLOYMENT, "k1", b"i" * 32, b"m" * 32, SECRET)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PRIORITIES = {name: priority for name, (priority, _) in TYPES.items()}
@@ -58,13 +61,19 @@ def ledger_rows(spark: SparkSession, world: World) -> DataFrame:
     return spark.createDataFrame(rows, USER_IDS.schema)
 
 
-def carry_over(spark: SparkSession, world: World, members: list[Member], **more: Any) -> DataFrame:
+def contract(links: DataFrame) -> DataFrame:
+    return connect_by_contraction(links, one_task_max_pairs=1, chunk_pairs=1, keep=lambda rows: rows.localCheckpoint())
+
+
+def carry_over(
+    spark: SparkSession, world: World, members: list[Member], *, connect: Connect = connect_in_one_task, **more: Any
+) -> DataFrame:
     return carry_over_user_ids(
         component_rows(spark, members),
         ledger_rows(spark, world),
         map_rows(spark, world),
         rules=world.rules(),
-        connect=connect_in_one_task,
+        connect=connect,
         **more,
     )
 
@@ -76,7 +85,8 @@ def members_of(world: World, *components: str) -> list[Member]:
     ]  # fmt: skip
 
 
-def test_runs_on_spark_decide_what_the_rules_decide(spark: SparkSession) -> None:
+@pytest.mark.parametrize("connect", [connect_in_one_task, contract])
+def test_runs_on_spark_decide_what_the_rules_decide(spark: SparkSession, connect: Connect) -> None:
     chance = Random(5)
     names = [f"{chance.choice('uepbd')}{n}" for n in range(120)]
     world = World(seen={name: chance.randint(0, 50) for name in names})
@@ -91,7 +101,7 @@ def test_runs_on_spark_decide_what_the_rules_decide(spark: SparkSession) -> None
         if run == 1:  # a day between, for a longer history
             world.keep(members, decision)
             continue
-        decided = carry_over(spark, world, members, is_first_run=run == 0).persist()
+        decided = carry_over(spark, world, members, is_first_run=run == 0, connect=connect).persist()
         world.keep(members, decision)
 
         assert_rows(decided_owners(decided), "component_id bigint, user_id string", *decision.owners.items())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pyspark.sql import types as T
 
-from oneuser.storage.listing import read_listing
+from oneuser.storage.listing import read_listing, read_n_bytes
 
 SCHEMA = T.StructType([T.StructField("n", T.LongType())])
 
@@ -70,3 +70,8 @@ def test_names_are_read_as_parts_of_a_uri() -> None:
 )
 def test_what_the_checksum_does_not_say_whole_is_left_to_delta(text: str) -> None:
     assert read_listing(text) is None
+
+
+def test_the_bytes_of_a_version_are_known_where_the_checksum_says_so() -> None:
+    assert read_n_bytes(checksum(added("part-0.parquet"), tableSizeBytes=12_345)) == 12_345
+    assert read_n_bytes(checksum(added("part-0.parquet"))) is None

@@ -18,7 +18,6 @@ from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES
 from oneuser.contracts.reference import LINKS
 from oneuser.core.keyed import identifier_hasher
 from oneuser.graph.blocked import BLOCKED_KEYS_DDL, find_blocked_patterns, find_blocked_values
-from oneuser.graph.components import connect_in_one_task
 from oneuser.graph.edges import build_edges, find_pairs, included_pairs, link_pairs, touching
 from oneuser.graph.linking_messages import (
     OBSERVED,
@@ -30,6 +29,7 @@ from oneuser.graph.linking_messages import (
 from oneuser.graph.over_shared import count_persons_per_value
 from oneuser.graph.protection import find_renames
 from oneuser.privacy.consent import find_consenting, read_preferences
+from oneuser.stages.engines import connect_pairs
 from oneuser.stages.graph.manual_rule_rows import manual_rule_rows
 from oneuser.stages.identity_rules import IdentityValues, blocked_patterns, blocked_values, identity_values
 
@@ -77,8 +77,8 @@ def gather_pairs(ctx: RunContext) -> Gathered:
     classes = None
     if has_aliases and values.unique_priorities and values.may_join_unique:
         renames = find_renames(messages, excluded, unique_priorities=values.unique_priorities)
-        classes = ctx.checkpoint(connect_in_one_task(renames).withColumnRenamed("component_id", "value_class"))
-        classes = ctx.broadcast_if_few(classes)
+        labels = connect_pairs(ctx, renames, name="alias", at_most=_count_previous(ctx))
+        classes = ctx.broadcast_if_few(ctx.checkpoint(labels.withColumnRenamed("component_id", "value_class")))
     over_shared = _find_over_shared(ctx, messages, classes, values)
     over_shared_pairs = None
     linking = messages

@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pyspark.sql import functions as F
+
 from oneuser.contracts.identity import IDENTIFIER_MAP, USER_IDS
 from oneuser.contracts.raw import EVENTS
-from oneuser.graph.components import connect_in_one_task
 from oneuser.identity.carry_over import carry_over_user_ids, decided_owners, decided_user_ids
 from oneuser.identity.claims_rows import divide_batches
 from oneuser.identity.ownership import build_claims, build_ownership, divide_claims, find_owners_over_time
 from oneuser.identity.resolution import build_identifier_map, resolve_events
+from oneuser.stages.engines import connect_pairs
 from oneuser.stages.graph.evidence import eligible, find_linking_messages
 from oneuser.stages.identity_rules import identity_values
 
@@ -88,14 +90,32 @@ def _divide_contested(ctx: RunContext, components: DataFrame) -> DataFrame | Non
 
 def _decide(ctx: RunContext, components: DataFrame, intervals: DataFrame | None) -> DataFrame:
     """The ledger's decisions about all components, kept for the several tables they fill."""
+
+    def connect_links(links: DataFrame) -> DataFrame:
+        return connect_pairs(ctx, links, name="carry_over", at_most=_at_most_links(ctx, intervals))
+
     return ctx.checkpoint(
         carry_over_user_ids(
             components,
             ctx.read(USER_IDS),
             ctx.read(IDENTIFIER_MAP),
             rules=identity_values(ctx.config).carry_over_rules(ctx.keys.deployment, ctx.keys.minting, ctx.run_seq),
-            connect=connect_in_one_task,
+            connect=connect_links,
             owners_over_time=None if intervals is None else find_owners_over_time(intervals),
             is_first_run=USER_IDS.name not in ctx.tables,
         )
     )
+
+
+def _at_most_links(ctx: RunContext, intervals: DataFrame | None) -> int | None:
+    """More links than the carry-over can have, without computing them; null where that is not known.
+
+    A link is an identifier of the last map, an anchor or a redirect of the ledger, or an owner of what is contested.
+    """
+    n_mapped, n_anchored = ctx.at_most_rows(IDENTIFIER_MAP), ctx.at_most_rows(USER_IDS)
+    if n_mapped is None or n_anchored is None:
+        return None
+    if intervals is None:
+        return n_mapped + n_anchored
+    n_owners = find_owners_over_time(intervals).agg(F.coalesce(F.sum(F.size("owners")), F.lit(0)).alias("n")).collect()
+    return n_mapped + n_anchored + int(n_owners[0]["n"])
