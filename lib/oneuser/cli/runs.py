@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from oneuser.cli.counts import nothing_new, show_counts
+from oneuser.cli.output import cell
 from oneuser.cli.progress import StageProgress
 from oneuser.cli.verbs import Call, verb
 from oneuser.core.errors import ConfigError
@@ -46,14 +48,21 @@ def run(
     moment = parse_as_of(as_of)
     config = call.config
     from oneuser import api
+    from oneuser.inspection.outcome import outcome_of
 
     spark = api.start_session(config)
     with StageProgress(spark, call.output) as progress:
         result = api.run(config, stages=wanted, as_of=moment, spark=spark, listener=progress)
     call.output.document(run_document(result))
+    if result.attempt > 1:
+        call.output.note(_continued(result, moment))
+    outcome = outcome_of([result.stages])
+    show_counts(call, {f"run {result.run_seq}": outcome})
     state = "published" if result.is_published else "not published yet: stages are missing"
     call.output.text(f"run {result.run_seq} {state} in {result.seconds:.1f} s", style="bold")
-    show_stages(call, list(result.stages.values()))
+    new = nothing_new(outcome) if "ingest" in result.stages else None
+    if new:
+        call.output.text(new, style="yellow")
     if result.is_published:
         call.output.note(
             "next: `oneuser report`, `oneuser lookup --type email --value ...`, `oneuser export table ...`"
@@ -72,6 +81,7 @@ def status(call: Call) -> None:
             "newest_run": run_facts(newest) if newest else None,
             "holder": holder,
             "published_runs": found.published_runs,
+            "counts": {"run": found.of_run, "all_runs": found.in_all},
         }
     )
     what = f"run {shown.run_seq}{' (by a rollback)' if shown.kind == 'rollback' else ''}" if shown else "nothing yet"
@@ -89,6 +99,9 @@ def status(call: Call) -> None:
             else None,
         }
     )
+    if shown and found.of_run and found.in_all:
+        call.output.text()
+        show_counts(call, {f"run {shown.run_seq}": found.of_run, "all runs": found.in_all})
 
 
 def list_runs(call: Call) -> None:
@@ -154,13 +167,25 @@ def parse_as_of(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _continued(result: RunResult, asked: datetime | None) -> str:
+    line = f"run {result.run_seq} went on where attempt {result.attempt - 1} stopped, as of {cell(result.as_of)}"
+    if asked is None or asked == result.as_of:
+        return line
+    return f"{line}; --as-of {cell(asked)} counts for a new run only"
+
+
 def run_document(result: RunResult) -> dict[str, Any]:
     """The result of a run as JSON."""
+    from oneuser.inspection.outcome import outcome_of
+
     return {
         "run": result.run_seq,
+        "as_of": result.as_of,
         "attempt": result.attempt,
+        "is_continued": result.attempt > 1,
         "published": result.is_published,
         "seconds": round(result.seconds, 3),
+        "counts": outcome_of([result.stages]),
         "stages": [stage_facts(stage) for stage in result.stages.values()],
         "metrics": result.metrics,
         "tables": result.tables,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from oneuser.contracts.control import RUNS
 from oneuser.core.errors import ConfigError
+from oneuser.inspection.outcome import Outcome, outcome_of
 from oneuser.runs.lease import is_gone, load_claims, published
 from oneuser.runs.records import RunRecord, load_runs
 
@@ -32,7 +33,10 @@ class Holder:
 
 @dataclass(frozen=True)
 class Status:
-    """What readers see, the newest run whatever became of it, and the holder; null where there is none."""
+    """What readers see, the newest run whatever became of it, and the holder; null where there is none.
+
+    `of_run` is what the run came to that readers see, `in_all` what it did together with all published before it.
+    """
 
     warehouse: str
     deployment: str
@@ -40,6 +44,8 @@ class Status:
     newest_run: RunRecord | None
     holder: Holder | None
     published_runs: list[int]
+    of_run: Outcome | None = None
+    in_all: Outcome | None = None
 
 
 def list_runs(warehouse: Warehouse) -> list[RunRecord]:
@@ -72,7 +78,12 @@ def read_status(warehouse: Warehouse, deployment: str) -> Status:
         expires_at = held[-1]["expires_at"].astimezone(UTC)
         holder = Holder(held[-1]["holder"], expires_at, is_gone(held[-1]["holder"]))
     records = list_runs(warehouse)
+    published_runs = sorted({p.run_seq for p in shown if p.kind == "run"})
+    current = shown[-1] if shown else None
+    until_now = [
+        run.stages for run in records if current and run.run_seq in published_runs and run.run_seq <= current.run_seq
+    ]
     return Status(
-        warehouse.root, deployment, shown[-1] if shown else None, records[-1] if records else None, holder,
-        sorted({p.run_seq for p in shown if p.kind == "run"}),
+        warehouse.root, deployment, current, records[-1] if records else None, holder, published_runs,
+        outcome_of(until_now[-1:]) if until_now else None, outcome_of(until_now) if until_now else None,
     )  # fmt: skip
