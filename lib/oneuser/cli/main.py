@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,7 +20,7 @@ import typer
 from oneuser.cli import demonstration, exports, people, planning, runs, setting_up, simulation, trust
 from oneuser.cli.errors import show_error
 from oneuser.cli.output import Output
-from oneuser.core.errors import OneUserError
+from oneuser.core.errors import EnvironmentProblem, OneUserError
 from oneuser.core.version import __version__
 
 if TYPE_CHECKING:
@@ -64,34 +65,74 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger().addFilter(_is_no_interruption)
     output = Output(as_json="--json" in arguments, color="--no-color" not in arguments)
     try:
+        code = _ended(arguments, output)
+    except BrokenPipeError:
+        code = 0
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_unread()
+    return code
+
+
+def _ended(arguments: list[str], output: Output) -> int:
+    """The exit code of a command line.
+
+    Raises:
+        BrokenPipeError: where whoever read the answer has seen enough.
+    """
+    try:
         with _terminated_is_interrupted():
             build_app()(arguments, prog_name="oneuser")
         code = 0
     except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):
+            # typer makes a failure of it
+            raise ended.__context__ from None
         code = _code(ended.code)
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:
-        # whoever read the answer has seen enough
-        return 0
+        raise
     except Exception as problem:  # noqa: BLE001 - the boundary
         if _is_interruption(problem):
             code = INTERRUPTED
         else:
             error = _own(problem)
-            show_error(error, output)
+            with suppress(BrokenPipeError):
+                show_error(error, output)
             return error.exit_code
     if code == INTERRUPTED:
-        output.err.print("interrupted: nothing was published", markup=False)
+        with suppress(BrokenPipeError):
+            output.err.print("interrupted: nothing was published", markup=False)
     return code
 
 
 def _own(problem: Exception) -> OneUserError:
     if isinstance(problem, OneUserError):
         return problem
+    if isinstance(problem, ImportError):
+        return _not_importable(problem)
     from oneuser.runs.boundary import as_own_error
 
     return as_own_error(problem)
+
+
+def _not_importable(problem: ImportError) -> EnvironmentProblem:
+    name = problem.name or "a module"
+    return EnvironmentProblem(
+        found=f"Python cannot import {name}",
+        expected="a Python that has oneuser and all that it needs",
+        where=sys.executable,
+        next_step="install oneuser into this Python, or start it with the one that has it; then `oneuser doctor`",
+    )
+
+
+def _leave_unread() -> None:
+    """Let what is still unwritten go nowhere: Python would complain about it when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _is_no_interruption(record: logging.LogRecord) -> bool:

@@ -39,9 +39,15 @@ class Output:
             self.out.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
 
     def note(self, line: str) -> None:
-        """Something said on the way, such as what comes next; not part of the answer."""
+        """Something said on the way, such as what comes next; not part of the answer.
+
+        That nobody listens any more stops nothing.
+        """
         if not (self.as_json or self.quiet):
-            self.err.print(line, markup=False, highlight=False, soft_wrap=True)
+            try:
+                self.err.print(line, markup=False, highlight=False, soft_wrap=True)
+            except BrokenPipeError:
+                self.quiet = True
 
     def facts(self, facts: Mapping[str, Any]) -> None:
         """Names and values, one pair per line; pairs without a value are left out."""
@@ -106,6 +112,12 @@ def _escaped(text: str) -> str:
     return text.replace("[", "\\[")
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Raise what happened, where rich would end the process."""
+        raise  # noqa: PLE0704 - called while the BrokenPipeError is handled
+
+
 def _console(stream: Any, *, color: bool) -> Console:
     width = None if stream.isatty() else _WIDTH_OF_A_PIPE
-    return Console(file=stream, no_color=not color, width=width, highlight=False)
+    return _Console(file=stream, no_color=not color, width=width, highlight=False)

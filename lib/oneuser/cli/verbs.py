@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from oneuser.config import Config
 
 CONFIG_VARIABLE = "ONEUSER_CONFIG"
+LOG_VARIABLE = "ONEUSER_LOG"
+_FORMS_OF_LOGS = {"json": True, "text": False}
 DEFAULT_CONFIGS = ("oneuser.yaml", "conf/local.yaml")
 STARTER = DEFAULT_CONFIGS[0]
 
@@ -141,9 +143,18 @@ def verb(
     return register
 
 
+def _logs_as_json(*, as_json: bool) -> bool | None:
+    """Whether what is logged is for machines; null where that depends on whether a terminal shows it."""
+    asked = os.environ.get(LOG_VARIABLE, "")
+    if asked in _FORMS_OF_LOGS:
+        return _FORMS_OF_LOGS[asked]
+    # whoever reads the answer as text, be it in a file, reads what is logged between its lines
+    return None if as_json else False
+
+
 def _begin(common: dict[str, Any]) -> Call:
     output = Output(as_json=common["as_json"], quiet=common["quiet"], color=not common["no_color"])
     levels = (logging.WARNING, logging.INFO, logging.DEBUG)
     verbose = min(common["verbose"], len(levels) - 1)
-    configure_logging(levels[verbose], color=not common["no_color"])
+    configure_logging(levels[verbose], as_json=_logs_as_json(as_json=output.as_json), color=not common["no_color"])
     return Call(common["config"], common["overrides"] or (), output, verbose, common.get("warehouse"))

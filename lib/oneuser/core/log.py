@@ -1,6 +1,7 @@
 """Logging: structlog over the standard library, one line per fact, on standard error.
 
-On a terminal the lines are for people; elsewhere each is a JSON object for machines. Quiet by default: warnings only.
+On a terminal the lines are for people; elsewhere each is a JSON object for machines, unless a caller says otherwise.
+Quiet by default: warnings only.
 """
 
 from __future__ import annotations
@@ -39,7 +40,11 @@ def configure_logging(
     last: list[structlog.typing.Processor] = (
         [_FRAMES, structlog.processors.JSONRenderer(default=str)]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=color and target.isatty())]
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=color and target.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     )
     structlog.configure(
         processors=[

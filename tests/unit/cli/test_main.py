@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -279,3 +282,63 @@ def test_doctor_refuses_a_warehouse_that_cannot_be_written(elsewhere: Path, caps
 def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("oneuser 0.")
+
+
+def closed_early(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """A command line whose answer nobody reads."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "oneuser.cli.main", *arguments]
+    env = os.environ | {"PYTHONPATH": str(ROOT / "lib")}
+    ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=env, check=False)
+    os.close(writer)
+    return ended
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["config", "schema"], ["config", "schema", "--json"], ["--version"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_reader_who_has_seen_enough_is_no_failure(arguments: list[str]) -> None:
+    ended = closed_early(*arguments)
+
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_a_failure_stays_one_where_nobody_reads(elsewhere: Path) -> None:
+    ended = closed_early("validate", "--config", "none.yaml", "--json")
+
+    assert (ended.returncode, ended.stderr) == (2, b"")
+
+
+def test_what_cannot_be_imported_is_a_problem_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing_verb(monkeypatch, ModuleNotFoundError("No module named 'deltalake'", name="deltalake"))
+
+    assert main(["config", "show"]) == 5
+    assert "error: Python cannot import deltalake\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "is_json"),
+    [([], None, False), (["--json"], None, True), ([], "json", True), (["--json"], "text", False)],
+)
+def test_what_is_logged_has_the_form_of_the_answer_unless_asked_otherwise(
+    arguments: list[str],
+    variable: str | None,
+    is_json: bool,  # noqa: FBT001 - a case
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if variable:
+        monkeypatch.setenv("ONEUSER_LOG", variable)
+    failing_verb(monkeypatch, ConfigError.single("x", "wrong"))
+    main(["config", "show", *arguments])
+    capsys.readouterr()
+
+    logging.getLogger("oneuser.run").warning("file refused")
+
+    logged = capsys.readouterr().err
+    assert "file refused" in logged
+    assert logged.startswith("{") is is_json
