@@ -2,6 +2,8 @@
 
 0 done · 1 failed, nothing published · 2 usage or configuration · 3 a gate stopped publication · 4 locked, retry later ·
 5 environment or storage · 130 interrupted.
+
+Imports the verbs when it is called, so that an interruption is none of Python's from the first moment on.
 """
 
 from __future__ import annotations
@@ -13,15 +15,10 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from oneuser.cli import demonstration, exports, people, planning, runs, setting_up, simulation, trust
-from oneuser.cli.errors import show_error
-from oneuser.cli.output import Output
 from oneuser.core.errors import EnvironmentProblem, OneUserError
-from oneuser.core.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,43 +26,13 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 
-def _show_version(is_asked: bool) -> None:  # noqa: FBT001 - the signature of an option's callback
-    if is_asked:
-        sys.stdout.write(f"oneuser {__version__}\n")
-        raise typer.Exit
-
-
-def build_app() -> typer.Typer:
-    """All verbs."""
-    app = typer.Typer(
-        name="oneuser",
-        help="One persistent User ID per person, across sessions, devices, touchpoints and runs.",
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        add_completion=True,
-    )
-
-    @app.callback()
-    def _options(
-        version: Annotated[  # noqa: FBT002 - an option
-            bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
-        ] = False,
-    ) -> None:
-        """One persistent User ID per person, across sessions, devices, touchpoints and runs."""
-
-    for module in (setting_up, planning, runs, people, trust, simulation, exports, demonstration):
-        module.register(app)
-    return app
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code. `argv` is without the program's name; default the process's."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # py4j logs a stack trace for every interruption
-    logging.getLogger().addFilter(_is_no_interruption)
-    output = Output(as_json="--json" in arguments, color="--no-color" not in arguments)
+    # py4j logs a stack trace for every call that was cut short; what became of it is raised too
+    logging.getLogger().addFilter(_is_ours)
     try:
-        code = _ended(arguments, output)
+        code = _ended(arguments)
     except BrokenPipeError:
         code = 0
     try:
@@ -75,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _ended(arguments: list[str], output: Output) -> int:
+def _ended(arguments: list[str]) -> int:
     """The exit code of a command line.
 
     Raises:
@@ -83,6 +50,8 @@ def _ended(arguments: list[str], output: Output) -> int:
     """
     try:
         with _terminated_is_interrupted():
+            from oneuser.cli.app import build_app
+
             build_app()(arguments, prog_name="oneuser")
         code = 0
     except SystemExit as ended:
@@ -100,12 +69,19 @@ def _ended(arguments: list[str], output: Output) -> int:
         else:
             error = _own(problem)
             with suppress(BrokenPipeError):
-                show_error(error, output)
+                _show(error, arguments)
             return error.exit_code
     if code == INTERRUPTED:
         with suppress(BrokenPipeError):
-            output.err.print("interrupted: nothing was published", markup=False)
+            sys.stderr.write("interrupted: nothing was published\n")
     return code
+
+
+def _show(error: OneUserError, arguments: list[str]) -> None:
+    from oneuser.cli.errors import show_error
+    from oneuser.cli.output import Output
+
+    show_error(error, Output(as_json="--json" in arguments, color="--no-color" not in arguments))
 
 
 def _own(problem: Exception) -> OneUserError:
@@ -135,8 +111,8 @@ def _leave_unread() -> None:
     os.close(nowhere)
 
 
-def _is_no_interruption(record: logging.LogRecord) -> bool:
-    return "KeyboardInterrupt while sending" not in str(record.msg)
+def _is_ours(record: logging.LogRecord) -> bool:
+    return "py4j" not in Path(record.pathname).parts
 
 
 def _is_interruption(problem: BaseException) -> bool:

@@ -342,3 +342,42 @@ def test_what_is_logged_has_the_form_of_the_answer_unless_asked_otherwise(
     logged = capsys.readouterr().err
     assert "file refused" in logged
     assert logged.startswith("{") is is_json
+
+
+INTERRUPTED_WHILE_IT_LOADS = """
+import os, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+from oneuser.cli.main import main
+sys.exit(main(["doctor"]))
+"""
+
+
+@pytest.mark.parametrize("module", ["typer", "rich.console", "oneuser.cli.doctor", "pyspark"])
+def test_ctrl_c_says_one_line_from_the_first_moment_on(module: str) -> None:
+    command = [sys.executable, "-c", INTERRUPTED_WHILE_IT_LOADS, module]
+    env = os.environ | {"PYTHONPATH": str(ROOT / "lib")}
+    ended = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+
+    assert (ended.returncode, ended.stderr) == (130, "interrupted: nothing was published\n")
+
+
+def test_a_call_into_java_that_was_cut_short_prints_no_stack_trace(capfd: pytest.CaptureFixture[str]) -> None:
+    main(["--version"])
+    traced = logging.LogRecord(
+        "root", logging.ERROR, "/python/py4j/java_gateway.py", 1070, "Exception while sending command.", (), None
+    )
+
+    handler = logging.StreamHandler()
+    logging.getLogger().addHandler(handler)
+    try:
+        logging.getLogger().handle(traced)
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+    assert capfd.readouterr().err == ""
