@@ -56,6 +56,7 @@ def validate(call: Call) -> None:
     """Check the configuration and that everything it reads is there. Starts no Spark; names every mistake at once."""
     from oneuser.config.load import read_file
     from oneuser.stages.graph.manual_pairs import check_manual_rules
+    from oneuser.stages.ingest.local_headers import check_local_columns
 
     config = call.config
     check_manual_rules(config)
@@ -70,6 +71,9 @@ def validate(call: Call) -> None:
         raise ConfigError(
             missing, next_step="put the files there or mend the path; relative paths start at this folder"
         )
+    for (section, name), files in inputs.items():
+        if section == "sources" and files:
+            check_local_columns(config, name, files)
     counts = {place: None if files is None else len(files) for place, files in inputs.items()}
     by_section = {
         section: {name: count for (owner, name), count in counts.items() if owner == section} for section in _INPUTS

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from oneuser.config.base import FilePath, Name, Number, Place, Positive, Scalar, Section, Text, misplaced
+from oneuser.config.dialects import Delimited
 from oneuser.config.identity import undeclared
 from oneuser.config.reference import ReferenceFormat
 from oneuser.config.sources import Column, Const
@@ -73,7 +74,7 @@ End = Annotated[
 ]
 
 
-class LinkTable(Section):
+class LinkTable(Delimited):
     """Pairs in files, written anew each time: a pair that is no longer in them is withdrawn.
 
     `a` and `b` say of which type the two ends are and in which column each stands: `a: {customer_id: "Customer ID"}`.

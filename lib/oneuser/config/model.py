@@ -109,8 +109,12 @@ class QuarantineRules(Section):
 
 
 class Gates(Section):
-    """What stops publication, with exit code 3. A gate that is null never does."""
+    """What stops publication, with exit code 3. A gate that is null never does.
 
+    `min_accepted_share` is the least share of a source's new lines that must be accepted; 0 means one line.
+    """
+
+    min_accepted_share: Share | None = 0.0
     max_merged_ids_share: Share | None = 0.2
     max_largest_component: Positive | None = 1000
 

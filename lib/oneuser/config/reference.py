@@ -7,12 +7,13 @@ from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
-from oneuser.config.base import FilePath, Name, Section, Text, misplaced
+from oneuser.config.base import FilePath, Name, Text, misplaced
+from oneuser.config.dialects import Delimited
 
 ReferenceFormat = Literal["csv", "tsv", "jsonl", "parquet"]
 
 
-class ReferenceFile(Section):
+class ReferenceFile(Delimited):
     """A snapshot in files: what is no longer in them is withdrawn.
 
     `path` may hold wildcards. `columns` names what is called otherwise in the files: `{account_id: "Account ID"}`.

@@ -18,6 +18,7 @@ from oneuser.config.base import (
     Zone,
     misplaced,
 )
+from oneuser.config.dialects import Delimited
 from oneuser.core.time_patterns import compile_time_pattern
 
 Format = Literal["jsonl", "csv", "tsv", "parquet", "delta"]
@@ -191,12 +192,13 @@ class SourceMapping(Section):
         return self
 
 
-class Source(Section):
+class Source(Delimited):
     """One input: files of one format and shape.
 
     `path` may hold wildcards. `identifiers` are further ones, beside those of a preset. `id_space` is the space in
     which message ids are unique, by default the source's name, so that two sources may share one. `touch` says what a
-    touchpoint is: the first event of a session, or each event.
+    touchpoint is: the first event of a session, or each event. `separator`, `quote`, `encoding` and `decimal` say
+    how csv and tsv files are written.
     """
 
     path: FilePath

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     JSON_MULTI = "json.multi", "several objects on one line", True
     JSON_DUP_KEY = "json.dup_key", "an identifier, time or type given twice", True
     CSV_SYNTAX = "csv.syntax", "more or fewer fields than the header has", True
+    CSV_ENCODING = "csv.encoding", "text that is not in the encoding of its source, UTF-8 unless one is declared", True
     CSV_HEADER = "csv.header", "the header once more", True
     LINE_BLANK = "line.blank", "an empty line"
     LIMIT_LINE = "limit.line", "line too long", True

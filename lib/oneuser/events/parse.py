@@ -32,7 +32,7 @@ from oneuser.events.spec import (
 )
 from oneuser.events.syntax import LineReader, RefusedLine
 from oneuser.events.touch import TouchReader, harmless
-from oneuser.events.values import make_getter, open_text, path_getter, plain_text
+from oneuser.events.values import decimal_point, make_getter, open_text, path_getter, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,6 +74,8 @@ class MessageParser:
         self._group_id = make_getter(mapping.group_id, is_table=is_table)
         self._traits = object_getter(mapping.traits, is_table=is_table)
         self._properties = object_getter(mapping.properties, is_table=is_table)
+        if spec.decimal == ",":
+            self._properties = with_decimal_points(self._properties)
         self._consent = make_getter(mapping.consent, is_table=is_table)
         self._objects = _object_paths(mapping)
         # a duplicate differs in these and is no other message for it
@@ -243,6 +245,18 @@ def object_getter(
         return {name: value for name, value in values if value is not None}
 
     return get_object
+
+
+def with_decimal_points(getter: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
+    """A getter of properties whose numbers have a comma before their decimals: `1.299,00` becomes `1299.00`."""
+
+    def get_pointed(message: dict[str, Any]) -> Any:
+        found = getter(message)
+        if type(found) is not dict:
+            return found
+        return {name: decimal_point(value) if type(value) is str else value for name, value in found.items()}
+
+    return get_pointed
 
 
 def _as_object(value: Any) -> Any:

@@ -57,6 +57,8 @@ PARSED = RowShape(
     }
 )
 _NO_CODE = (None, None, None)
+# columns of a table that say something about a row
+_ABOUT_ROWS = frozenset(["_file", "_corrupt", "_undecoded"])
 
 
 def parse_lines(lines: DataFrame, *, spec: SourceSpec, keys: Keys, horizon: int) -> DataFrame:
@@ -92,7 +94,8 @@ def parse_rows(rows: DataFrame, *, spec: SourceSpec, keys: Keys, horizon: int) -
     """Parse rows of a table; a row of the result is a parsed line (`PARSED`).
 
     Args:
-        rows: Columns of the table, `_file`, and for CSV `_corrupt`: the text of a row that does not fit the header.
+        rows: Columns of the table, `_file`, and for CSV `_corrupt`, the text of a row that does not fit the header,
+            and `_undecoded`, whether the row is not in the encoding of its file.
         spec: The source's mapping and rules.
         keys: Secrets, which travel inside the pickled function only.
         horizon: Latest credible instant, in microseconds since 1970.
@@ -133,16 +136,19 @@ def _parse_line_batch(parser: LineParser, batch: pa.RecordBatch) -> pa.RecordBat
 
 
 def _parse_row_batch(parser: MessageParser, batch: pa.RecordBatch) -> pa.RecordBatch:
-    names = [name for name in batch.schema.names if name not in {"_file", "_corrupt"}]
+    names = [name for name in batch.schema.names if name not in _ABOUT_ROWS]
     header = {name: name for name in names}
-    corrupt = batch.column("_corrupt").to_pylist() if "_corrupt" in batch.schema.names else [None] * batch.num_rows
+    corrupt, undecoded = (
+        batch.column(name).to_pylist() if name in batch.schema.names else [None] * batch.num_rows
+        for name in ("_corrupt", "_undecoded")
+    )
     parsed: list[tuple[Any, ...]] = []
     hashes: list[bytes] = []
-    for row, damage in zip(_rows(batch.select(names)), corrupt, strict=True):
+    for row, damage, is_undecoded in zip(_rows(batch.select(names)), corrupt, undecoded, strict=True):
         line = canonical_json(row) if damage is None else damage.encode()
         hashes.append(blake2b(line, digest_size=8).digest())
         try:
-            _check_row(row, header, damage)
+            _check_row(row, header, damage, is_undecoded=bool(is_undecoded))
             parsed.append(_NO_CODE + parser.parse_row(row))
         except RefusedLine as refusal:
             parsed.append((refusal.code, refusal.detail, line[:MAX_KEPT_BYTES], *NO_EVENT))
@@ -163,7 +169,11 @@ def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     return rows
 
 
-def _check_row(row: dict[str, Any], header: dict[str, str], damage: str | None) -> None:
+def _check_row(row: dict[str, Any], header: dict[str, str], damage: str | None, *, is_undecoded: bool) -> None:
+    if damage is not None and not damage.strip():
+        raise RefusedLine(Reason.LINE_BLANK)
+    if is_undecoded:
+        raise RefusedLine(Reason.CSV_ENCODING, "not in the encoding of its source")
     if damage is not None:
         raise RefusedLine(Reason.CSV_SYNTAX, "number of fields differs from the header's")
     if row == header:

@@ -142,7 +142,8 @@ class Limits:
 class SourceSpec:
     """Everything the parser needs to know about one source, secrets apart.
 
-    `is_table` holds for CSV, TSV and Parquet: a row has typed columns instead of a line of JSON.
+    `is_table` holds for CSV, TSV and Parquet: a row has typed columns instead of a line of JSON. `decimal` is the mark
+    before the decimals of numbers that are text.
     """
 
     name: str
@@ -152,4 +153,5 @@ class SourceSpec:
     root: tuple[str, ...] = ()
     previous_id_type: str = "auto"
     is_table: bool = False
+    decimal: str = "."
     limits: Limits = field(default_factory=Limits)

@@ -25,6 +25,7 @@ _MAX_DIGITS = 38
 _PAIR = 2
 _EMPTY: dict[str, Any] = {}
 # an ampersand that was escaped for HTML, once or more often, on its way into a link
+_COMMA_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?")
 _ESCAPED_AMPERSAND = re.compile(r"&(?:(?:amp|#0*38|#[xX]0*26)(?:;|%3[bB]))+")
 
 
@@ -105,6 +106,14 @@ def plain_text(value: Any) -> str | None:
     if isinstance(value, int | float | Decimal):
         return str(value)
     return None
+
+
+def decimal_point(text: str) -> str:
+    """A number with a comma before its decimals, points between its thousands aside, with a point; else the text."""
+    number = text.strip()
+    if _COMMA_NUMBER.fullmatch(number) is None:
+        return text
+    return number.replace(".", "").replace(",", ".")
 
 
 def url_params(url: Any) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JJavaError
@@ -11,14 +12,16 @@ from pyspark.sql import functions as F
 
 from oneuser.core.errors import OneUserError
 from oneuser.core.reasons import Reason
+from oneuser.storage.delimited_header import header_of
 from oneuser.storage.input_bytes import InputBytes, of_each
 from oneuser.storage.reader_paths import spark_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pyspark.sql import DataFrame, SparkSession
 
+    from oneuser.config.dialects import Dialect
     from oneuser.storage.input_listing import InputFile
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -52,13 +55,19 @@ def read_parquet(spark: SparkSession, files: Sequence[InputFile]) -> DataFrame:
     return rows.select("*", F.col("_metadata.file_path").alias("_file"))
 
 
-def find_unreadable(spark: SparkSession, files: Sequence[InputFile], *, file_format: str) -> list[RefusedFile]:
+def find_unreadable(
+    spark: SparkSession, files: Sequence[InputFile], *, file_format: str, dialect: Dialect
+) -> list[RefusedFile]:
     """Files that cannot be an input, found by what is cheap: their size, their first and last bytes.
 
     Of JSON Lines the size says enough. Other files are opened, each that is new to the run once, several at a time.
     """
     content = InputBytes(spark)
-    look = {"parquet": _problem_of_parquet, "csv": _problem_of_head, "tsv": _problem_of_head}.get(file_format)
+    looks: dict[str, Callable[[InputBytes, InputFile], tuple[Reason, str] | None]] = {
+        "parquet": _problem_of_parquet,
+        **dict.fromkeys(("csv", "tsv"), partial(_problem_of_head, dialect=dialect)),
+    }
+    look = looks.get(file_format)
     refused = [_refused(content, file, Reason.FILE_EMPTY, "0 bytes") for file in files if file.n_bytes == 0]
     opened = [file for file in files if file.n_bytes] if look else []
     problems = of_each(spark, opened, lambda file: look(content, file) if look else None)
@@ -82,14 +91,20 @@ def refuse_encoding(spark: SparkSession, file: InputFile) -> RefusedFile:
     return _refused(InputBytes(spark), file, Reason.FILE_ENCODING, "not UTF-8")
 
 
-def _problem_of_head(content: InputBytes, file: InputFile) -> tuple[Reason, str] | None:
+def _problem_of_head(content: InputBytes, file: InputFile, *, dialect: Dialect) -> tuple[Reason, str] | None:
     try:
         head = content.head(file, _HEAD_BYTES)
     except Py4JJavaError:
         return Reason.FILE_TRUNCATED, "cannot be read"
     if head[:2] in _UTF16_MARKS or b"\0" in head[:4]:
-        return Reason.FILE_ENCODING, "not UTF-8"
-    return None if head.strip() else (Reason.FILE_EMPTY, "no header")
+        return Reason.FILE_ENCODING, "UTF-16: save it as UTF-8"
+    if not head.strip():
+        return Reason.FILE_EMPTY, "no header"
+    try:
+        header_of(head, dialect)
+    except UnicodeDecodeError:
+        return Reason.FILE_ENCODING, f"the header is not {dialect.encoding}: declare `encoding`, such as windows-1252"
+    return None
 
 
 def _problem_of_parquet(content: InputBytes, file: InputFile) -> tuple[Reason, str] | None:

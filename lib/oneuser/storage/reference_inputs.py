@@ -10,7 +10,7 @@ Yields  one row per record: `file`, `record` (its text), `code` and `detail` (nu
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,10 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from oneuser.config.dialects import Dialect
 from oneuser.core.errors import ConfigError, GateError
 from oneuser.core.reasons import Reason
-from oneuser.storage.delimited import read_delimited
+from oneuser.storage.delimited import CORRUPT, FILE, UNDECODED, read_delimited
 from oneuser.storage.input_listing import list_files
 from oneuser.storage.inputs import find_broken, find_unreadable, read_lines, read_parquet
 from oneuser.storage.json_records import LIST_SEPARATOR, parse_json_records
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from oneuser.storage.input_listing import InputFile
     from oneuser.storage.inputs import RefusedFile
 
-_SEPARATORS = {"csv": ",", "tsv": "\t"}
-_CORRUPT = "_corrupt"
-_FILE = "_file"
 _NO_VALUE = ("", "NULL", "null", "\\N")
 _OUTER_SPACE = r"^[\s\u00a0\ufeff]+|[\s\u00a0\ufeff]+$"
 # U+FFFD, control, zero-width and bidirectional characters
@@ -56,6 +54,7 @@ class Reference:
         required: Our columns without which a record says nothing.
         optional: Our columns that the files need not have.
         lists: Our columns that may hold several values; they come joined by `LIST_SEPARATOR`.
+        dialect: How csv and tsv files are written.
     """
 
     name: str
@@ -65,6 +64,7 @@ class Reference:
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
+    dialect: Dialect = field(default_factory=Dialect)
 
 
 def list_reference(spark: SparkSession, reference: Reference) -> list[InputFile]:
@@ -94,13 +94,13 @@ def read_reference(spark: SparkSession, reference: Reference, files: Sequence[In
         GateError: where a file is empty, truncated or not UTF-8.
         ConfigError: where the files lack a column.
     """
-    _refuse(reference, find_unreadable(spark, files, file_format=reference.format))
+    _refuse(reference, find_unreadable(spark, files, file_format=reference.format, dialect=reference.dialect))
     if reference.format == "jsonl":
         records = parse_json_records(read_lines(spark, files), names=reference.columns, lists=reference.lists)
     elif reference.format == "parquet":
         records = _from_columns(reference, read_parquet(spark, files))
     else:
-        frames = read_delimited(spark, files, separator=_SEPARATORS[reference.format])
+        frames = read_delimited(spark, files, dialect=reference.dialect)
         records = reduce(DataFrame.unionByName, [_from_columns(reference, rows) for rows in frames])
     return _judged(records, reference)
 
@@ -152,7 +152,7 @@ def _refuse(reference: Reference, files: Sequence[RefusedFile]) -> None:
 def _from_columns(reference: Reference, rows: DataFrame) -> DataFrame:
     """Records from the rows of a table; its columns are taken by index, since their names may differ by case only."""
     names = rows.columns
-    header = [name for name in names if name not in {_CORRUPT, _FILE}]
+    header = [name for name in names if name not in {CORRUPT, UNDECODED, FILE}]
     absent = [
         theirs for ours, theirs in reference.columns.items() if theirs not in header and _is_needed(reference, ours)
     ]
@@ -165,16 +165,22 @@ def _from_columns(reference: Reference, rows: DataFrame) -> DataFrame:
     indexed = rows.toDF(*(f"_{index}" for index in range(len(names))))
     at = {name: F.col(f"_{index}") for index, name in enumerate(names)}
     types = dict(zip(names, (field.dataType.typeName() for field in rows.schema), strict=True))
-    is_corrupt = at[_CORRUPT].isNotNull() if _CORRUPT in at else F.lit(False)
+    is_blank = F.trim(at[CORRUPT]) == "" if CORRUPT in at else F.lit(False)
+    is_corrupt = at[CORRUPT].isNotNull() if CORRUPT in at else F.lit(False)
+    is_undecoded = at[UNDECODED] if UNDECODED in at else F.lit(False)
     values = {
         ours: _as_text(at[theirs], types[theirs], is_list=ours in reference.lists) if theirs in at else F.lit(None)
         for ours, theirs in reference.columns.items()
     }
-    return indexed.select(
-        at[_FILE].alias("file"),
+    return indexed.where(~F.coalesce(is_blank, F.lit(False))).select(
+        at[FILE].alias("file"),
         F.to_json(F.struct(*(at[name].alias(name) for name in header))).alias("record"),
-        F.when(is_corrupt, F.lit(Reason.REFERENCE_SYNTAX)).alias("code"),
-        F.when(is_corrupt, F.lit("does not fit the header")).alias("detail"),
+        F.when(is_undecoded, F.lit(Reason.REFERENCE_CHARSET))
+        .when(is_corrupt, F.lit(Reason.REFERENCE_SYNTAX))
+        .alias("code"),
+        F.when(is_undecoded, F.lit("not in the encoding of the file"))
+        .when(is_corrupt, F.lit("does not fit the header"))
+        .alias("detail"),
         *(value.cast("string").alias(name) for name, value in values.items()),
     )
 

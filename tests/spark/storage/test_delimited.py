@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from oneuser.config.dialects import Dialect
 from oneuser.storage.delimited import read_delimited
 from oneuser.storage.input_listing import list_files
 
@@ -45,6 +46,52 @@ def rows(frames: list[DataFrame]) -> Counter[tuple[Any, ...]]:
     return Counter(tuple(row.asDict().items()) for frame in frames for row in frame.collect())
 
 
+def texts_of(
+    spark: SparkSession, tmp_path: Path, content: bytes, dialect: Dialect | None = None
+) -> list[tuple[Any, ...]]:
+    """Rows of one file but for where they come from, in the order of their first column."""
+    (tmp_path / "f.csv").write_bytes(content)
+    files = list_files(spark, "shop", str(tmp_path))
+    (frame,) = read_delimited(spark, files, dialect=dialect or Dialect())
+    return sorted((tuple(row)[:-1] for row in frame.collect()), key=str)
+
+
+def test_lines_may_end_otherwise_than_the_header(spark: SparkSession, tmp_path: Path) -> None:
+    content = b'id,name,x\r\n1,ann,"q"\n2,bob,z\n3,"a\nb",w\r\n\r\n4,,\r\n'
+
+    assert texts_of(spark, tmp_path, content) == [
+        ("1", "ann", "q", None, False),
+        ("2", "bob", "z", None, False),
+        ("3", "a\nb", "w", None, False),
+        ("4", None, None, None, False),
+    ]
+
+
+def test_lines_may_end_in_returns_alone(spark: SparkSession, tmp_path: Path) -> None:
+    assert texts_of(spark, tmp_path, b"id,name\r1,ann\r2,bob\r") == [
+        ("1", "ann", None, False),
+        ("2", "bob", None, False),
+    ]
+
+
+def test_text_in_another_encoding_is_told_and_never_replaced(spark: SparkSession, tmp_path: Path) -> None:
+    content = "\ufeffid,name\n1,j\u00fcrgen\n".encode() + "2,j\u00fcrgen\n".encode("cp1252") + b"3,plain\n"
+
+    assert texts_of(spark, tmp_path, content) == [
+        ("1", "j\u00fcrgen", None, False),
+        ("2", "j\u00fcrgen", None, True),  # a character for each byte
+        ("3", "plain", None, False),
+    ]
+
+
+def test_a_declared_dialect_is_read(spark: SparkSession, tmp_path: Path) -> None:
+    content = "id;name;Stra\u00dfe\n1;'j\u00fcrgen; 7 \u20ac';\n".encode("cp1252") + b"2;\x81;x\n"
+
+    rows = texts_of(spark, tmp_path, content, Dialect(";", "'", "cp1252"))
+
+    assert rows == [("1", "j\u00fcrgen; 7 \u20ac", None, None, False), ("2", "\x81", "x", None, True)]
+
+
 def is_whole(frame: DataFrame) -> bool:
     """Whether the reader behind a frame reads files whole."""
     relation = frame._jdf.queryExecution().logical().collectLeaves().head().relation()
@@ -68,7 +115,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_in_pieces_or_whole_a_file_has_the_same_rows(spark: SparkSession, folder: Path) -> None:
     files = list_files(spark, "shop", str(folder))
 
-    whole, pieces = (read_delimited(spark, files, separator=",", split_from=size) for size in (10**9, 1))
+    whole, pieces = (read_delimited(spark, files, dialect=Dialect(), split_from=size) for size in (10**9, 1))
 
     assert rows(pieces) == rows(whole)
 
@@ -76,7 +123,7 @@ def test_in_pieces_or_whole_a_file_has_the_same_rows(spark: SparkSession, folder
 def test_files_are_read_in_pieces_where_no_line_break_stands_in_quotes(spark: SparkSession, folder: Path) -> None:
     files = list_files(spark, "shop", str(folder))
 
-    frames = read_delimited(spark, files, separator=",", split_from=1)
+    frames = read_delimited(spark, files, dialect=Dialect(), split_from=1)
 
     split = [Path(unquote(file)).stem for frame in frames if not is_whole(frame) for file in frame.inputFiles()]
     assert {name[3:] for name in split} == {*SAFE, "returns everywhere", "a byte-order mark"}
@@ -85,7 +132,7 @@ def test_files_are_read_in_pieces_where_no_line_break_stands_in_quotes(spark: Sp
 def test_a_small_file_is_read_whole_without_looking_through_it(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(HEADER + SAFE["plain"])
 
-    (frame,) = read_delimited(spark, list_files(spark, "shop", str(tmp_path)), separator=",")
+    (frame,) = read_delimited(spark, list_files(spark, "shop", str(tmp_path)), dialect=Dialect())
 
     assert is_whole(frame)
 
@@ -94,7 +141,7 @@ def test_a_large_file_is_read_by_several_tasks(spark: SparkSession, tmp_path: Pa
     line = b'1,"two, 2",3\n'
     (tmp_path / "a.tsv").write_bytes(b"a\tb\tc\n" + line.replace(b",", b"\t") * (40 * 1024 * 1024 // len(line)))
 
-    (frame,) = read_delimited(spark, list_files(spark, "shop", str(tmp_path)), separator="\t", split_from=1024)
+    (frame,) = read_delimited(spark, list_files(spark, "shop", str(tmp_path)), dialect=Dialect("\t"), split_from=1024)
 
     assert frame.rdd.getNumPartitions() > 1
     assert frame.count() == 40 * 1024 * 1024 // len(line)

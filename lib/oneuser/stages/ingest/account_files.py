@@ -83,7 +83,9 @@ def _reference(name: str, file: ReferenceFile) -> Reference:
         required = (*required, "id_type") if names_type else required
         optional = tuple(column for column in optional if column != "id_type")
         columns = {column: columns[column] for column in (*required, *optional)}
-    return Reference(name, file.path, file.format, columns, required, optional, file.list_columns)
+    return Reference(
+        name, file.path, file.format, columns, required, optional, file.list_columns, file.dialect_of(file.format)
+    )
 
 
 def _judge(ctx: RunContext, records: Mapping[str, DataFrame]) -> Judged:

@@ -62,6 +62,7 @@ def _reference(name: str, table: LinkTable) -> Reference:
         name=f"{GROUP}.{name}",
         path=table.path,
         format=table.format,
+        dialect=table.dialect_of(table.format),
         columns={**typed, **ends, **timed, **tested},
         # the columns must be there; a record without a value is the nature of a list, and no damage
         required=(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -37,8 +38,11 @@ from oneuser.stages.ingest.assigned_ids import identifier_writes
 from oneuser.stages.ingest.duplicates import Kept, drop_duplicates
 from oneuser.stages.ingest.link_tables import link_group
 from oneuser.stages.ingest.references import take_references
+from oneuser.stages.ingest.shape_of_lines import explain_lines
 from oneuser.stages.ingest.source_parsing import parse_source
+from oneuser.stages.ingest.source_spec import source_spec
 from oneuser.storage.file_ledger import known_files
+from oneuser.storage.input_bytes import InputBytes
 from oneuser.storage.inputs import ChangedFileError, RefusedFile, find_broken, find_unreadable, refuse_encoding
 
 if TYPE_CHECKING:
@@ -48,6 +52,8 @@ if TYPE_CHECKING:
 
     from oneuser.stages.context import RunContext
     from oneuser.storage.input_listing import InputFile
+
+_HEAD_BYTES = 64 * 1024
 
 
 @dataclass
@@ -80,7 +86,9 @@ def ingest(ctx: RunContext) -> None:
 
     Raises:
         ChangedFileError: where a file that was ingested has other content now.
-        GateError: where more lines or bytes of a source are damaged than `quarantine.max_share`; nothing is written.
+        ConfigError: where a mapping names a column that none of the files has.
+        GateError: where more lines or bytes of a source are damaged than `quarantine.max_share`, or where nothing of a
+            source is accepted; nothing is written.
     """
     intake = Intake(list(ctx.inputs))
     before = known_files(ctx.read(FILES), ctx.inputs)
@@ -90,6 +98,7 @@ def ingest(ctx: RunContext) -> None:
     _drop_files(intake, touched)
     _report(ctx, intake)
     _check_share(ctx, intake)
+    _check_accepted(ctx, intake)
     if intake.files or intake.refused or touched:
         _write(ctx, intake, parsed, before, touched)
     take_references(ctx, [link_group(ctx), account_group(ctx)])
@@ -98,7 +107,8 @@ def ingest(ctx: RunContext) -> None:
 def _refuse_unreadable(ctx: RunContext, intake: Intake) -> None:
     for name, source in ctx.config.sources.items():
         files = [file for file in intake.files if file.source == name]
-        intake.leave_out(find_unreadable(ctx.spark, files, file_format=source.format))
+        dialect = source.dialect_of(source.format)
+        intake.leave_out(find_unreadable(ctx.spark, files, file_format=source.format, dialect=dialect))
 
 
 def _read(ctx: RunContext, intake: Intake) -> DataFrame | None:
@@ -195,6 +205,50 @@ def _check_share(ctx: RunContext, intake: Intake) -> None:
                 next_step="look at the files or the mapping; or raise quarantine.max_share",
                 gate="quarantine.max_share",
             )
+
+
+def _check_accepted(ctx: RunContext, intake: Intake) -> None:
+    """A source may have lines that name nobody; one that has no others is read wrongly.
+
+    An empty file is nothing to stop for where the source has had events before.
+
+    Raises:
+        GateError: naming the source, the codes, and what its lines look like instead.
+    """
+    for name in ctx.config.sources:
+        tally = intake.by_source.get(name, SourceTally())
+        has_files = any(file.source == name for file in ctx.inputs)
+        n_accepted = tally.n_lines - tally.n_quarantined
+        share = n_accepted / tally.n_lines if tally.n_lines else 0.0
+        least = ctx.config.gates.min_accepted_share
+        if least is None or not has_files or (n_accepted and share >= least):
+            continue
+        if not tally.n_lines and _has_had_events(ctx, name):
+            continue
+        codes = Counter(tally.quarantined) + Counter(
+            one.code.value for one in intake.refused if one.file.source == name
+        )
+        listed = ", ".join(f"{code} {n}" for code, n in sorted(codes.items())) or "files without a line"
+        found = "none" if not n_accepted else f"{n_accepted:,}"
+        raise GateError(
+            found=f"{found} of the {tally.n_lines:,} lines of source {name!r} {'were' if n_accepted > 1 else 'was'} "
+            f"accepted ({listed})",
+            expected="lines that are events; " + (f"at least {least:.1%} of them" if least else "one at the least"),
+            where=f"sources.{name}",
+            next_step=explain_lines(source_spec(ctx.config, name), _first_line(ctx, intake, name)),
+            gate="gates.min_accepted_share",
+        )
+
+
+def _has_had_events(ctx: RunContext, name: str) -> bool:
+    ingested = (F.col("source") == name) & (F.col("state") == "ingested") & (F.col("n_lines") > 0)
+    return not ctx.read(FILES).where(ingested).isEmpty()
+
+
+def _first_line(ctx: RunContext, intake: Intake, name: str) -> bytes:
+    """The beginning of the first file of a source that has any; empty where none can be read."""
+    files = [file for file in intake.files if file.source == name and file.n_bytes]
+    return InputBytes(ctx.spark).head(files[0], _HEAD_BYTES).partition(b"\n")[0] if files else b""
 
 
 def _write(
