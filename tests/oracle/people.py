@@ -93,6 +93,8 @@ def intervals_of(identifier: Identifier, evidence: Evidence, rules: Rules, keys:
     found = [(at, evidence.component[claimant]) for at, claimant in claims(identifier, evidence, rules, keys)]
     if identifier not in evidence.contested or not found:
         return [(BEGINNING, evidence.component[identifier])]
+    # an interval begins at an instant: of its claims the last one stands
+    found = [claim for claim, later in pairwise([*found, None]) if later is None or later[0][0] != claim[0][0]]
     changes = [claim for before, claim in pairwise(found) if claim[1] != before[1]]
     return [(BEGINNING, found[0][1]), *changes]
 
@@ -136,7 +138,7 @@ def owner_of(
         named = s.observed - evidence.over_shared
     candidates = best_first(named, rules, keys)
     candidates.sort(key=lambda i: (not rules.types[i[0]].known, i in evidence.contested))
-    return next((user for i in candidates[:1] for start, user in reversed(intervals[i]) if start <= s.at), None)
+    return next((user for i in candidates[:1] for start, user in reversed(intervals[i]) if start[0] <= s.at[0]), None)
 
 
 def kind(component: Component, evidence: Evidence, rules: Rules) -> str:

@@ -103,10 +103,17 @@ IDENTIFIER_OWNERSHIP = TableContract(
         Field("identifier_id", "bigint", "identifier"),
         Field("interval", "int", "number of the interval, from 0"),
         Field("user_id", "string", "owner in the interval; null where a contested one is quarantined", nullable=True),
-        Field("valid_from", "timestamp", "start, inclusive; null reaches back to the beginning", nullable=True),
-        Field("valid_from_message_key", "binary", "message that starts it, among those of that instant", nullable=True),
+        Field(
+            "valid_from",
+            "timestamp",
+            "instant of its start, inclusive; null reaches back to the beginning",
+            nullable=True,
+        ),
+        Field(
+            "valid_from_message_key", "binary", "message whose claim starts it, with all of its instant", nullable=True
+        ),
         Field("valid_to", "timestamp", "end, exclusive; null is open", nullable=True),
-        Field("valid_to_message_key", "binary", "message that ends it, among those of that instant", nullable=True),
+        Field("valid_to_message_key", "binary", "message whose claim ends it", nullable=True),
         *_RECORDED,
     ),
 )
@@ -178,7 +185,12 @@ ACCOUNT_MEMBERSHIPS = TableContract(
             "address)",
         ),
         Field("is_primary", "boolean", "whether it is the user's primary account; at any time exactly one is"),
-        Field("valid_from", "timestamp", "start, inclusive; null reaches back to the beginning", nullable=True),
+        Field(
+            "valid_from",
+            "timestamp",
+            "instant of its start, inclusive; null reaches back to the beginning",
+            nullable=True,
+        ),
         Field("valid_to", "timestamp", "end, exclusive; null is open", nullable=True),
     ),
 )
@@ -195,7 +207,12 @@ ACCOUNT_ROLLUP = TableContract(
         Field(
             "is_top", "boolean", "whether the account above has no parent in the period: there is one such at a time"
         ),
-        Field("valid_from", "timestamp", "start, inclusive; null reaches back to the beginning", nullable=True),
+        Field(
+            "valid_from",
+            "timestamp",
+            "instant of its start, inclusive; null reaches back to the beginning",
+            nullable=True,
+        ),
         Field("valid_to", "timestamp", "end, exclusive; null is open", nullable=True),
     ),
 )

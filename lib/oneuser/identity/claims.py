@@ -55,13 +55,18 @@ class Contested:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """From when on a component owns a contested identifier, `start` inclusive, until the next interval starts.
+    """From when on a component owns a contested identifier, until the next interval begins.
 
-    `start` is None where it reaches back to the beginning, `owner` is None where nobody owns it.
+    `start` is the claim with which it begins: at the instant of that claim, every event of the instant included. It is
+    None where the interval reaches back to the beginning; `owner` is None where nobody owns it.
     """
 
     start: Moment | None
     owner: int | None
+
+    def has_begun(self, instant: int) -> bool:
+        """Whether the interval has begun at an instant."""
+        return self.start is None or self.start[0] <= instant
 
 
 def divide(contested: Contested, events: Iterable[ClaimEvent]) -> list[Interval]:
@@ -69,7 +74,8 @@ def divide(contested: Contested, events: Iterable[ClaimEvent]) -> list[Interval]
 
     Its claims are the events that carry it with a known identifier, of a stronger type if it is known itself; where
     there is none, all that carry it with anything. The claimant is the best other identifier of the event, and the
-    component that holds it owns the identifier from then on; the first owner had it before, too.
+    component that holds it owns the identifier from that instant on; the first owner had it before, too. Of several
+    claims in one instant the last one stands.
 
     Args:
         contested: The identifier.
@@ -79,16 +85,16 @@ def divide(contested: Contested, events: Iterable[ClaimEvent]) -> list[Interval]
         At least one interval, in order of time, no two neighbours of one owner. Without any claim its own component
         owns it.
     """
-    claims: list[Interval] = []
-    any_company: list[Interval] = []
-    for event in sorted(events, key=lambda event: event.at):
-        if not event.others:
-            continue
+    in_company = sorted((event for event in events if event.others), key=lambda event: event.at)
+    claims = [event for event in in_company if any(_may_claim(other, contested) for other in event.others)]
+    # by instant: the last one stands
+    standing = {event.at[0]: event for event in claims or in_company}
+    intervals: list[Interval] = []
+    for event in standing.values():
         owner = min(event.others, key=lambda other: other.rank).component_id
-        _extend(any_company, event.at, owner)
-        if any(_may_claim(other, contested) for other in event.others):
-            _extend(claims, event.at, owner)
-    return claims or any_company or [Interval(None, contested.component_id)]
+        if not intervals or intervals[-1].owner != owner:
+            intervals.append(Interval(event.at if intervals else None, owner))
+    return intervals or [Interval(None, contested.component_id)]
 
 
 def apply_policy(intervals: list[Interval], policy: Policy) -> list[Interval]:
@@ -107,8 +113,3 @@ def apply_policy(intervals: list[Interval], policy: Policy) -> list[Interval]:
 
 def _may_claim(other: Companion, contested: Contested) -> bool:
     return other.is_known and (not contested.is_known or other.priority < contested.priority)
-
-
-def _extend(intervals: list[Interval], at: Moment, owner: int) -> None:
-    if not intervals or intervals[-1].owner != owner:
-        intervals.append(Interval(at if intervals else None, owner))

@@ -3,9 +3,9 @@
 Claims: one row per contested identifier, message and other identifier that the message carries. An identifier that no
 linking message carries has one row, null in all columns of message and other.
 
-Intervals: one row per contested identifier and interval, from `valid_from` and its message, inclusive, until `valid_to`
-and its message, exclusive. Null is the beginning, and the end, of time. Interval 0 has in `owners_over_time` the
-components that own the identifier over time, whatever the policy.
+Intervals: one row per contested identifier and interval, from the instant `valid_from`, inclusive, until the instant
+`valid_to`, exclusive, each with the message whose claim begins there. Null is the beginning, and the end, of time.
+Interval 0 has in `owners_over_time` the components that own the identifier over time, whatever the policy.
 """
 
 from __future__ import annotations

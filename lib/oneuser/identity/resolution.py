@@ -105,7 +105,7 @@ def _owned_by(observed: DataFrame, identifier_map: DataFrame, intervals: DataFra
     if intervals is None:
         return with_person.withColumn("owner", F.col("user_id"))
     contested = identifier_map.where("is_contested").select("identifier_id")
-    span = F.struct("interval", "valid_from", "valid_from_message_key", "user_id")
+    span = F.struct("interval", "valid_from", "user_id")
     spans = (
         intervals.join(contested, on="identifier_id", how="left_semi")
         .groupBy("identifier_id")
@@ -113,10 +113,7 @@ def _owned_by(observed: DataFrame, identifier_map: DataFrame, intervals: DataFra
     )
 
     def has_begun(span: Column) -> Column:
-        is_same_instant = (span["valid_from"] == F.col("event_time")) & (
-            span["valid_from_message_key"] <= F.col("message_key")
-        )
-        return span["valid_from"].isNull() | (span["valid_from"] < F.col("event_time")) | is_same_instant
+        return span["valid_from"].isNull() | (span["valid_from"] <= F.col("event_time"))
 
     at_its_time = F.try_element_at(F.filter("spans", has_begun), F.lit(-1))["user_id"]
     timed = with_person.join(spans, on="identifier_id", how="left")

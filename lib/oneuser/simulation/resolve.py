@@ -215,15 +215,15 @@ def _own_messages(
             best = min(observed, key=lambda m: (not m.rules.is_known, m.number in contested, m.rank))
             component: int | None = graph.admission.components[best.number]
             if best.number in contested:
-                component = _owner_at(intervals[best.number], reading.message.moment)
+                component = _owner_at(intervals[best.number], reading.message.at)
             owners[reading.message.key] = None if component is None else decision.owners[component]
     return owners
 
 
-def _owner_at(intervals: Iterable[Interval], moment: Moment) -> int | None:
-    """The component that owns a contested identifier at a moment; null under quarantine."""
+def _owner_at(intervals: Iterable[Interval], instant: int) -> int | None:
+    """The component that owns a contested identifier at an instant; null under quarantine."""
     owner = None
     for interval in intervals:
-        if interval.start is None or interval.start <= moment:
+        if interval.has_begun(instant):
             owner = interval.owner
     return owner

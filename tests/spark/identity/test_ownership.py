@@ -141,6 +141,19 @@ def test_an_alias_whose_new_id_is_out_of_the_graph_belongs_to_its_old_one(spark:
     )  # fmt: skip
 
 
+def test_every_event_of_the_instant_of_a_claim_is_in_its_interval(spark: SparkSession) -> None:
+    # the key of m0 is smaller than that of the claim m4 at the same instant
+    people = mapped(spark)
+    ownership = build_ownership(people, intervals(spark, "time_sliced"), owners(spark))
+    schema = "message_key binary, event_time timestamp, type string, event string, source string, group_id string"
+    events = spark.createDataFrame([(b"m0", at("m4"), "track", "e", "web", None)], schema)
+    carried = spark.createDataFrame([(b"m0", 3, "anonymous_id", 0, at("m4"), "event", 1, 1)], EVENT_IDENTIFIERS.schema)
+
+    found = resolve_events(events, eligible_identifiers(carried, None, priorities=TYPES), people, ownership)
+
+    assert [row["user_id"] for row in found.collect()] == ["usr_2"]
+
+
 def test_the_policies_give_it_to_the_last_owner_or_to_nobody(spark: SparkSession) -> None:
     last = owned(spark, "last_owner").where("message IN ('m1', 'm5')")
     quarantined = owned(spark, "quarantine").where("message IN ('m1', 'm2')")

@@ -43,10 +43,15 @@ def test_the_component_of_each_login_owns_a_device_until_the_next_one_logs_in() 
     assert owners(DEVICE, *events) == [(None, 1), (3, 2), (5, 1)]
 
 
-def test_an_interval_starts_at_its_event_by_time_and_message() -> None:
-    events = [event(1, "u1", b"a"), event(1, "u2", b"b"), event(1, "u3", b"\xff")]
+def test_an_interval_begins_at_the_instant_of_its_claim_and_of_two_claims_in_one_the_later_one_stands() -> None:
+    events = [event(1, "u1", b"a"), event(2, "u2", b"b"), event(2, "u3", b"\xff"), event(2, "u1", b"a")]
 
-    assert divide(DEVICE, events) == [Interval(None, 1), Interval((1, b"b"), 2), Interval((1, b"\xff"), 3)]
+    before, after = divide(DEVICE, events)
+
+    assert (before, after) == (Interval(None, 1), Interval((2, b"\xff"), 3))
+    assert [after.has_begun(instant) for instant in (1, 2, 3)] == [False, True, True]
+    assert before.has_begun(-1)
+    assert divide(DEVICE, events[1:]) == [Interval(None, 3)]
 
 
 def test_neighbours_of_one_owner_are_one_interval() -> None:
@@ -117,8 +122,8 @@ def random_events(chance: Random) -> list[ClaimEvent]:
     ]
 
 
-def owner_at(contested: Contested, events: list[ClaimEvent], moment: tuple[int, bytes]) -> int:
-    """The owner at a moment, looked up among all events without intervals."""
+def owner_at(contested: Contested, events: list[ClaimEvent], instant: int) -> int:
+    """The owner at an instant, looked up among all events without intervals."""
 
     def claims(event: ClaimEvent) -> bool:
         known = [other for other in event.others if other.is_known]
@@ -127,16 +132,15 @@ def owner_at(contested: Contested, events: list[ClaimEvent], moment: tuple[int, 
     counting = [event for event in events if claims(event)] or events
     if not counting:
         return contested.component_id
-    before = [event for event in counting if event.at <= moment]
-    event = max(before, key=lambda e: e.at) if before else min(counting, key=lambda e: e.at)
+    until = max(instant, min(event.at[0] for event in counting))
+    event = max((event for event in counting if event.at[0] <= until), key=lambda e: e.at)
     return min(event.others, key=lambda other: (other.priority, other.key_rank)).component_id
 
 
-def test_intervals_say_who_owns_it_at_every_moment_whatever_the_order_of_events() -> None:
+def test_intervals_say_who_owns_it_at_every_instant_whatever_the_order_of_events() -> None:
     for seed in range(2_000):
         chance = Random(seed)
         contested, events = chance.choice([DEVICE, EMAIL, PHONE]), random_events(chance)
-        moments = [(at, key) for at in range(-1, 9) for key in (b"", b"a", b"a\0", b"b", b"c")]
         shuffled = [ClaimEvent(e.at, tuple(chance.sample(e.others, len(e.others)))) for e in events]
         chance.shuffle(shuffled)
 
@@ -147,9 +151,9 @@ def test_intervals_say_who_owns_it_at_every_moment_whatever_the_order_of_events(
         assert len(starts) == len(intervals) - 1
         assert starts == sorted(set(starts))
         assert all(one.owner != other.owner for one, other in pairwise(intervals))
-        for moment in moments:
-            current = [interval for interval in intervals if interval.start is None or interval.start <= moment][-1]
-            assert current.owner == owner_at(contested, events, moment), seed
+        for instant in range(-1, 9):
+            current = [interval for interval in intervals if interval.has_begun(instant)][-1]
+            assert current.owner == owner_at(contested, events, instant), seed
 
 
 # --- in batches ---------------------------------------------------------------------------------------------------

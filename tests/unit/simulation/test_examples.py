@@ -167,6 +167,10 @@ def test_a_shared_device() -> None:
     assert [person.identifiers for person in done.people(3)] == [person.identifiers for person in done.people(1)]
 
 
+def test_events_of_the_instant_of_a_login() -> None:
+    assert owners(played("34-same-instant")) == {2: "P1", 3: "P2", 4: "P2", 5: "P2"}
+
+
 def test_the_earliest_login() -> None:
     done = played("28-earliest")
 
