@@ -21,7 +21,7 @@ from oneuser.inspection.lookup import Identity, find_identifier, find_user, read
 from oneuser.inspection.reading import read_as_of, require_warehouse
 from oneuser.inspection.run_diff import RunDiff, compare_runs
 from oneuser.inspection.status import RUN_COLUMNS, Status, find_run, list_runs, read_status
-from oneuser.inspection.suspects import find_suspects
+from oneuser.inspection.suspects import SharedValue, find_suspects, shared_values
 from oneuser.inspection.verify import Verification, verify_published
 from oneuser.privacy.keys import load_reading_keys
 from oneuser.runs.publication import roll_back
@@ -146,6 +146,13 @@ class OpenWarehouse(OpenTables):
             largest: Look at so many of the people with most identifiers only.
         """
         return find_suspects(self.published, limit=limit, largest=largest)
+
+    def shared_values(self) -> list[SharedValue]:
+        """Values that nearly as many people share as their bound allows, or more: at most 50, the worst first.
+
+        People are counted as `max_persons_per_value` counts them. Never the value itself.
+        """
+        return shared_values(self.run_records(), self.published.publication.run_seq)
 
     def values(self, numbers: Collection[int], *, unmasked: bool = False) -> dict[int, tuple[str, str | None]]:
         """Type and value of some identifiers, by `identifier_id`. Values are masked, unless `unmasked`."""

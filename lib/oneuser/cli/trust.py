@@ -38,27 +38,42 @@ def suspects(
 
     A value is a suspect if its person would fall into several parts without it that each hold a known identifier.
     People: those parts. Parts: all that would be left. Parted: identifiers outside the largest part. Most effect first.
+    Then values that nearly as many people share as `max_persons_per_value` allows, or more: these are nobody's.
     """
     warehouse = call.open()
     rows = [row.asDict() for row in warehouse.suspects(limit).collect()]
-    values = warehouse.values([row["identifier_id"] for row in rows], unmasked=unmasked)
-    for row in rows:
-        row["value"] = values[row["identifier_id"]][1]
-    call.output.document(rows)
+    shared = [asdict(value) | {"is_over_shared": value.is_over_shared} for value in warehouse.shared_values()[:limit]]
+    values = warehouse.values([row["identifier_id"] for row in (*rows, *shared)], unmasked=unmasked)
+    for reason, found in (("holds_together", rows), ("shared", shared)):
+        for row in found:
+            row["reason"] = reason
+            id_type, row["value"] = values.get(row["identifier_id"], (None, None))
+            row.setdefault("id_type", id_type)
+    call.output.document([*rows, *shared])
     if not rows:
         call.output.text("no suspects: nobody hangs together by a single value")
-        return
-    call.output.table(
-        ["type", "value", "people", "parts", "parted", "sizes of parts", "events", "user"],
-        [
-            [row["id_type"], row["value"], row["n_people"], row["n_parts"], row["n_parted"],
-             ", ".join(map(str, row["part_sizes"])), row["n_events"], row["user_id"]]
-            for row in rows
-        ],
-    )  # fmt: skip
-    call.output.note(
-        "next: `oneuser explain TYPE:VALUE` shows its edges; `blocked` of its type takes it out of the graph"
-    )
+    else:
+        call.output.table(
+            ["type", "value", "people", "parts", "parted", "sizes of parts", "events", "user"],
+            [
+                [row["id_type"], row["value"], row["n_people"], row["n_parts"], row["n_parted"],
+                 ", ".join(map(str, row["part_sizes"])), row["n_events"], row["user_id"]]
+                for row in rows
+            ],
+        )  # fmt: skip
+    if shared:
+        call.output.table(
+            ["type", "shared value", "people", "bound", ""],
+            [
+                [row["id_type"], row["value"], row["n_people"], row["bound"],
+                 "over-shared: nobody's" if row["is_over_shared"] else "near its bound"]
+                for row in shared
+            ],
+        )  # fmt: skip
+    if rows or shared:
+        call.output.note(
+            "next: `oneuser explain TYPE:VALUE` shows its edges; `blocked` of its type takes it out of the graph"
+        )
 
 
 def verify(

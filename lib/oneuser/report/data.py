@@ -109,10 +109,20 @@ class Bridge:
 
 
 @dataclass(frozen=True)
+class SharedValue:
+    """A value, masked, that nearly as many people share as its bound allows, or more. `people` is null where hidden."""
+
+    identifier: str
+    people: int | None
+    bound: int
+    is_over_shared: bool
+
+
+@dataclass(frozen=True)
 class Protection:
     """What rules kept apart; metrics are null where the record has none, and `residual` where it is hidden.
 
-    `bridges` are the first of the largest people's.
+    `bridges` are the first of the largest people's, `shared` the values that most people share beyond their bound.
     """
 
     refusals: tuple[RefusedBy, ...] = ()
@@ -123,6 +133,7 @@ class Protection:
     without_owner: tuple[Disposition, ...] = ()
     residual: int | None = None
     bridges: tuple[Bridge, ...] = ()
+    shared: tuple[SharedValue, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from oneuser.contracts import graph, identity, marts
 from oneuser.report.data import Funnel, IdentifierType, ReportData, SizeBucket
 from oneuser.report.gather_marts import gather_accounts, gather_attribution
-from oneuser.report.gather_protection import find_bridges, gather_protection
+from oneuser.report.gather_protection import find_bridges, find_shared_values, gather_protection
 from oneuser.report.gather_retention import gather_retention
 from oneuser.report.record import describe_run, describe_stability, dispositions, published_before, tally, timings
 from oneuser.report.suppression import hidden_cells
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from oneuser.contracts.table import TableContract
-    from oneuser.report.data import Bridge
+    from oneuser.report.data import Bridge, SharedValue
     from oneuser.report.source import PublicationFacts, ReportSource, RunFacts
 
 MIN_PEOPLE = 5
@@ -48,6 +48,7 @@ def gather_report(source: ReportSource, *, min_people: int | None = None) -> Rep
         deployment=source.deployment,
         min_people=min_people,
         bridges=find_bridges(source, min_people),
+        shared=find_shared_values(source, min_people),
     )
 
 
@@ -59,6 +60,7 @@ def gather_data(
     deployment: str,
     min_people: int,
     bridges: Sequence[Bridge] = (),
+    shared: Sequence[SharedValue] = (),
 ) -> ReportData:
     """The data of the report on the run of the publication `shown`, from its tables and all runs' records."""
     runs = published_before(records, shown.run_seq)
@@ -82,7 +84,7 @@ def gather_data(
         stability=describe_stability(runs[-1], n_identifiers=n_identifiers, n_people=n_people),
         sizes=describe_sizes(sizes, min_people),
         identifier_types=types,
-        protection=gather_protection(read(graph.REFUSED_EDGES), runs, bridges, min_people),
+        protection=gather_protection(read(graph.REFUSED_EDGES), runs, bridges, min_people, shared),
         attribution=gather_attribution(read(marts.ATTRIBUTION_CREDITS), min_people),
         retention=gather_retention(read(marts.RETENTION), min_people),
         accounts=gather_accounts(

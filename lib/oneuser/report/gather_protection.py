@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from oneuser.report.data import Bridge, Protection, RefusedBy
-from oneuser.report.record import tally
+from oneuser.report.data import Bridge, Protection, RefusedBy, SharedValue
+from oneuser.report.record import published_before, tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 # how many of the largest people are looked at, and how many values are shown
 _LARGEST = 200
 _BRIDGES = 10
+_SHARED_VALUES = 20
 
 
 def gather_protection(
-    refused: DataFrame, runs: Sequence[RunFacts], bridges: Sequence[Bridge], min_people: int
+    refused: DataFrame,
+    runs: Sequence[RunFacts],
+    bridges: Sequence[Bridge],
+    min_people: int,
+    shared: Sequence[SharedValue] = (),
 ) -> Protection:
     """Refusals by rule, and what the last run's record says of contested, over-shared and residual values.
 
@@ -31,6 +36,7 @@ def gather_protection(
         runs: Published runs up to the one that is shown.
         bridges: From `find_bridges`.
         min_people: Fewer residual IDs are hidden.
+        shared: From `find_shared_values`.
     """
     run = runs[-1]
     metrics = {name: round(value) for name, value in run.metrics.items()}
@@ -45,6 +51,7 @@ def gather_protection(
         without_owner=tally([run], "events_unowned"),
         residual=None if is_hidden else residual,
         bridges=tuple(bridges),
+        shared=tuple(shared),
     )
 
 
@@ -77,3 +84,21 @@ def find_bridges(source: ReportSource, min_people: int) -> list[Bridge]:
         masked = values[row["identifier_id"]][1] or f"#{row['identifier_id']}"
         bridges.append(Bridge(f"{row['id_type']}: {masked}", people, row["n_parted"], row["n_events"]))
     return bridges
+
+
+def find_shared_values(source: ReportSource, min_people: int) -> list[SharedValue]:
+    """Values near the bound of their type or above it, masked, those first that exceed it most.
+
+    The number of people is hidden below `min_people`.
+    """
+    run = published_before(source.run_records(), source.published.publication.run_seq)[-1]
+    details = run.stages["graph"].details if "graph" in run.stages else {}
+    rows = details.get("shared_values", [])[:_SHARED_VALUES]
+    values = source.values([row["identifier_id"] for row in rows]) if rows else {}
+    found = []
+    for row in rows:
+        id_type, masked = values.get(row["identifier_id"], ("", None))
+        n, bound = row["n_persons"], row["bound"]
+        shown = f"{id_type}: {masked or '#' + str(row['identifier_id'])}"
+        found.append(SharedValue(shown, n if n >= min_people else None, bound, n > bound))
+    return found

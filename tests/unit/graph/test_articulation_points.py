@@ -41,6 +41,17 @@ def test_the_effect_counts_every_part_and_its_identifiers() -> None:
     assert Suspect(9, (2, 2, 1), 2) in found
 
 
+def test_a_login_seen_with_addresses_and_devices_that_share_nothing_else_is_a_suspect() -> None:
+    # a login 1 that a program writes for everybody: addresses 2, 3, 4, each with a device of its own
+    messages = [[1, 2, 12], [1, 3, 13], [1, 4, 14]]
+
+    found = find_suspects(
+        known(1, 2, 3, 4, anonymous=(12, 13, 14)), [e for m in messages for e in star_of(m)], messages
+    )
+
+    assert found == [Suspect(1, (2, 2, 2), 3)]
+
+
 def test_the_centre_of_a_message_is_no_suspect() -> None:
     # one message carries all three: without the centre the other two would still be linked
     members, message = known(1, 2, 3), [1, 2, 3]

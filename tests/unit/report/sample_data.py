@@ -20,6 +20,7 @@ from oneuser.report.data import (
     Retention,
     RetentionCell,
     RunHead,
+    SharedValue,
     SizeBucket,
     Stability,
     StageTime,
@@ -129,6 +130,10 @@ def made_up_data(**changes: object) -> ReportData:
             bridges=(
                 Bridge("email: r***@e***.com", 23, 71, 1_940), Bridge("phone: +4***", 6, 9, 84),
                 Bridge("anonymous_id: 7f***", None, 3, 12),
+            ),
+            shared=(
+                SharedValue("email: n***@s***.com", 31, 10, is_over_shared=True),
+                SharedValue("phone: +4***", None, 4, is_over_shared=False),
             ),
         ),
         "attribution": (made_up_attribution(),),

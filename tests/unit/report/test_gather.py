@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from oneuser.contracts.registry import TABLES
 from oneuser.report.build import build_report
-from oneuser.report.data import Bridge, Funnel, RefusedBy, ReportData, SizeBucket
+from oneuser.report.data import Bridge, Funnel, RefusedBy, ReportData, SharedValue, SizeBucket
 from oneuser.report.gather import gather_report
 from tests.unit.report.reading import SECTIONS, read_page
 from tests.unit.report.test_record import Run, Shown, Stage
@@ -129,7 +129,11 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 @pytest.fixture(scope="module")
 def source(spark: SparkSession) -> Source:
     first = Run(1, {"lines_quarantined|json.syntax": 4.0}, {"ingest": Stage()})
-    stages = {"ingest": Stage(), "identity": Stage()}
+    shared = [
+        {"identifier_id": 7, "n_persons": 31, "bound": 10},
+        {"identifier_id": 8, "n_persons": 4, "bound": 4},
+    ]
+    stages = {"ingest": Stage(), "graph": Stage(details={"shared_values": shared}), "identity": Stage()}
     metrics = {"lines_quarantined|json.syntax": 1.0, "ids_kept": 20.0, "ids_minted": 5.0}
     protection = {"identifiers_contested": 2.0, "ids_residual": 2.0, "values_over_shared": 0.0}
     second = Run(2, metrics | protection, stages)
@@ -164,6 +168,13 @@ def test_what_is_kept_apart_is_counted_by_rule_and_few_people_are_hidden(data: R
     assert shown.refusals == (RefusedBy("unique", 2, 1, 1),)
     assert (shown.contested, shown.over_shared, shown.nearly_over_shared, shown.residual) == (2, 0, None, None)
     assert shown.bridges == (Bridge("email: masked 7", 23, 4, 9), Bridge("phone: masked 8", None, 1, 3))
+
+
+def test_values_that_many_people_share_are_masked_and_few_people_are_hidden(data: ReportData) -> None:
+    assert data.protection.shared == (
+        SharedValue("email: masked 7", 31, 10, is_over_shared=True),
+        SharedValue("email: masked 8", None, 4, is_over_shared=False),
+    )
 
 
 def test_identifiers_of_few_people_are_hidden(data: ReportData) -> None:

@@ -130,6 +130,17 @@ def test_what_is_kept_apart_is_told_by_rule_with_masked_values(page: str) -> Non
     ]  # fmt: skip
 
 
+def test_values_that_many_people_share_are_listed_masked(page: str) -> None:
+    section = page.split('<section id="protection"', 1)[1].split("</section>", 1)[0]
+
+    assert re.findall(
+        r"<code>([^<]+)</code></th><td[^>]*>([^<]+)</td><td[^>]*>([^<]+)</td><td>([^<]+)</td>", section
+    ) == [
+        ("email: n***@s***.com", "31", "10", "over-shared: it links nobody"),
+        ("phone: +4***", "hidden", "4", "near its bound"),
+    ]
+
+
 def test_without_refusals_there_is_no_picture_of_them() -> None:
     html = render_page(made_up_data(protection=Protection(contested=0, over_shared=0, nearly_over_shared=0)))
 

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from oneuser.stages.context import RunContext
 
 
+# of the values near their bound or above it, so many are kept by number, those that exceed it most
+_SHARED_VALUES_KEPT = 50
+
+
 @dataclass(frozen=True)
 class Gathered:
     """The evidence of a run.
@@ -203,6 +207,10 @@ def _find_over_shared(
     ).collect()[0]
     ctx.metric("values_over_shared", counted["n_over_shared"])
     ctx.metric("values_nearly_over_shared", counted["n_near"] - counted["n_over_shared"])
+    if counted["n_near"]:
+        # numbers alone: what they stand for is masked where it is shown
+        first = shared.orderBy(F.desc(F.col("n_persons") / F.col("bound")), "identifier_id").limit(_SHARED_VALUES_KEPT)
+        ctx.details["shared_values"] = [row.asDict() for row in first.collect()]
     if not counted["n_over_shared"]:
         return None
     return ctx.broadcast_if_few(shared.where(is_over_shared).select("identifier_id"), counted["n_over_shared"])
