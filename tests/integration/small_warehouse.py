@@ -93,6 +93,7 @@ ROWS: dict[TableContract, list[dict[str, Any]]] = {
     USER_IDS: [
         {
             "user_id": user, "status": status, "redirect_to": target, "anchor_identifier_id": anchor, "anchors": [],
+            "last_anchor_identifier_id": None,
             "minted_run": 1, "minted_first_seen_at": MONDAY, "minted_first_message_key": KEY, "minted_key": KEY,
             "status_run": 1,
         }
