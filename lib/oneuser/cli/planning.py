@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from oneuser.cli.local_paths import require_local_paths
 from oneuser.cli.people import Unmasked
 from oneuser.cli.progress import StageProgress
 from oneuser.cli.runs import parse_as_of, run_facts, runs_app
@@ -41,6 +42,7 @@ def plan(
     """
     moment = parse_as_of(as_of)
     config = call.config
+    require_local_paths(config, call.find_config(), call.overrides)
     from oneuser import api
 
     spark = api.start_session(config)

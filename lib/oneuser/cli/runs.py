@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from oneuser.cli.counts import nothing_new, show_counts
+from oneuser.cli.local_paths import require_local_paths
 from oneuser.cli.output import cell
 from oneuser.cli.progress import StageProgress
 from oneuser.cli.verbs import Call, verb
@@ -47,6 +48,7 @@ def run(
     wanted = [name.strip() for name in stages.split(",") if name.strip()] if stages else None
     moment = parse_as_of(as_of)
     config = call.config
+    require_local_paths(config, call.find_config(), call.overrides, reads_input=wanted is None or "ingest" in wanted)
     from oneuser import api
     from oneuser.inspection.outcome import outcome_of
 

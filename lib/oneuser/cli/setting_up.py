@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oneuser.cli.doctor import examine
+from oneuser.cli.local_paths import INPUTS, NEXT_STEP, inputs_without_files, local_inputs
 from oneuser.cli.verbs import STARTER, Call, verb
 from oneuser.core.errors import ConfigError, EnvironmentProblem
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from oneuser.config import Config
 
 config_app = typer.Typer(help="The configuration: with all defaults, and its schema.", no_args_is_help=True)
-# where files go in, and what one of them is called
-_INPUTS = {"sources": "source", "links": "link table", "accounts.files": "account file"}
 _MARKS = {"ok": "ok  ", "note": "note", "problem": "FAIL"}
 
 
@@ -54,52 +52,33 @@ def init(call: Call, to: Annotated[Path, typer.Option(help="The file to write.")
 
 def validate(call: Call) -> None:
     """Check the configuration and that everything it reads is there. Starts no Spark; names every mistake at once."""
-    from oneuser.config.load import read_file
     from oneuser.stages.graph.manual_pairs import check_manual_rules
     from oneuser.stages.ingest.local_headers import check_local_columns
 
     config = call.config
     check_manual_rules(config)
-    paths = {("sources", name): source.path for name, source in config.sources.items()}
-    paths |= {("links", name): table.path for name, table in config.links.items()}
-    paths |= {("accounts.files", name): file.path for name, file in config.accounts.files.declared.items()}
-    inputs = {place: find_inputs(path) for place, path in paths.items()}
-    without = [(*section.split("."), name, "path") for (section, name), files in inputs.items() if files == []]
-    if without:
-        written = read_file(call.find_config(), call.overrides)
-        missing = [written.problem(place, f"no file matches {written.value_at(place)}") for place in without]
-        raise ConfigError(
-            missing, next_step="put the files there or mend the path; relative paths start at this folder"
-        )
+    inputs = local_inputs(config)
+    missing = inputs_without_files(inputs, call.find_config(), call.overrides)
+    if missing:
+        raise ConfigError(missing, next_step=NEXT_STEP)
     for (section, name), files in inputs.items():
         if section == "sources" and files:
             check_local_columns(config, name, files)
     counts = {place: None if files is None else len(files) for place, files in inputs.items()}
     by_section = {
-        section: {name: count for (owner, name), count in counts.items() if owner == section} for section in _INPUTS
+        section: {name: count for (owner, name), count in counts.items() if owner == section} for section in INPUTS
     }
-    document = {f"files_by_{noun.replace(' ', '_')}": by_section[section] for section, noun in _INPUTS.items()}
+    document = {f"files_by_{noun.replace(' ', '_')}": by_section[section] for section, noun in INPUTS.items()}
     call.output.document({"config": call.find_config(), "valid": True, **document})
     call.output.text(f"{call.find_config()} is valid")
     for (section, name), count in counts.items():
-        call.output.text(f"  {_INPUTS[section]} {name}: {_count_in_words(count)}")
+        call.output.text(f"  {INPUTS[section]} {name}: {_count_in_words(count)}")
 
 
 def _count_in_words(count: int | None) -> str:
     if count is None:
         return "not looked at: the path is not a local one"
     return "1 file" if count == 1 else f"{count:,} files"
-
-
-def find_inputs(path: str) -> list[str] | None:
-    """Local files that a source's path matches; null where only Hadoop can tell: remote, or with braces."""
-    if "{" in path or ("://" in path and not path.startswith("file://")):
-        return None
-    found: list[str] = []
-    for match in sorted(glob.glob(path.removeprefix("file://"))):  # noqa: PTH207 - absolute patterns too
-        place = Path(match)
-        found += [str(file) for file in sorted(place.rglob("*")) if file.is_file()] if place.is_dir() else [match]
-    return found
 
 
 def doctor(call: Call) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from oneuser.cli.local_paths import require_folder
 from oneuser.cli.output import Output
 from oneuser.core.errors import ConfigError
 from oneuser.core.log import configure_logging
@@ -99,6 +100,8 @@ class Call:
 
     def open(self) -> OpenWarehouse:
         """The warehouse, for reading: that of --warehouse, else the configuration's."""
+        place = self.warehouse_path or self.config.warehouse
+        require_folder(place)
         from oneuser.api import open_warehouse
 
         if self.warehouse_path and self.config_path is None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet
 
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkContext
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
@@ -114,7 +114,7 @@ def build_session(
     more = use_archive(find_archive(found)) if more_java_options is None else more_java_options
     conf = _static_conf(settings, master, more)
     if not is_submitted:
-        conf.setdefault("spark.jars", ",".join(str(jar) for jar in found))
+        conf["spark.jars"] = _joined(*(str(jar) for jar in found), conf.get("spark.jars", ""))
     builder = SparkSession.builder.appName(app_name)
     if master:
         builder = builder.master(master)
@@ -128,6 +128,13 @@ def build_session(
             expected="Java 17 on the PATH or in JAVA_HOME",
             where=str(problem).splitlines()[0] if str(problem) else "pyspark",
             next_step="install Java 17, then run `oneuser doctor`",
+        ) from problem
+    except Py4JJavaError as problem:
+        raise EnvironmentProblem(
+            found=f"Spark could not start a session: {problem.java_exception.getClass().getName()}",
+            expected="a master that can be reached, and settings and JARs that Spark takes",
+            where=f"spark.master {master}" if master else "spark-submit",
+            next_step="check `spark` in the configuration, then run `oneuser doctor`",
         ) from problem
     _OWN.add(session)
     session.sparkContext.setLogLevel("ERROR")
@@ -276,7 +283,17 @@ def _static_conf(settings: SparkSettings, master: str | None, more_java_options:
             # several of them in every task, a small run spent a tenth of its time in collecting them again
             "spark.buffer.pageSize": "2m",
         }
-    return conf | dict(settings.conf)
+    asked = dict(settings.conf)
+    # a list of somebody's own is added to ours, without which there is no Delta
+    if "spark.sql.extensions" in asked:
+        asked["spark.sql.extensions"] = _joined(DELTA_EXTENSION, asked["spark.sql.extensions"])
+    return conf | asked
+
+
+def _joined(*lists: str) -> str:
+    """Lists with commas between as one, each entry once."""
+    entries = (entry.strip() for one in lists for entry in one.split(","))
+    return ",".join(dict.fromkeys(entry for entry in entries if entry))
 
 
 def _quiet_java() -> str:

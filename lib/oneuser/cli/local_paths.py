@@ -1,0 +1,110 @@
+"""Whether local paths are there: looked at in Python, at once, before Spark takes its time to start."""
+
+from __future__ import annotations
+
+import glob
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oneuser.core.errors import ConfigProblem, EnvironmentProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from oneuser.config import Config
+
+# where files go in, and what one of them is called
+INPUTS = {"sources": "source", "links": "link table", "accounts.files": "account file"}
+NEXT_STEP = "put the files there or mend the path; relative paths start at this folder"
+# an input by its section of the configuration and its name there
+Place = tuple[str, str]
+
+
+def local_inputs(config: Config) -> dict[Place, list[str] | None]:
+    """The files that each input matches; null for one that only Hadoop can list."""
+    paths = {("sources", name): source.path for name, source in config.sources.items()}
+    paths |= {("links", name): table.path for name, table in config.links.items()}
+    paths |= {("accounts.files", name): file.path for name, file in config.accounts.files.declared.items()}
+    return {place: find_inputs(path) for place, path in paths.items()}
+
+
+def inputs_without_files(
+    inputs: Mapping[Place, list[str] | None], file: Path, overrides: Sequence[str]
+) -> list[ConfigProblem]:
+    """A problem for each input that no local file matches, at its line of the configuration in `file`."""
+    from oneuser.config.load import read_file
+
+    without = [(*section.split("."), name, "path") for (section, name), files in inputs.items() if files == []]
+    if not without:
+        return []
+    written = read_file(file, overrides)
+    return [written.problem(place, f"no file matches {written.value_at(place)}") for place in without]
+
+
+def require_local_paths(config: Config, file: Path, overrides: Sequence[str], *, reads_input: bool = True) -> None:
+    """Look at what a run on this machine reads, and at where it writes.
+
+    Args:
+        config: The configuration.
+        file: Where it is.
+        overrides: What replaces some of its keys.
+        reads_input: Whether the run lists its input files.
+
+    Raises:
+        EnvironmentProblem: naming every input without files, or the file that is where the warehouse should be.
+    """
+    if not _is_on_this_machine(config):
+        return
+    require_folder(config.warehouse)
+    problems = inputs_without_files(local_inputs(config), file, overrides) if reads_input else []
+    if problems:
+        raise EnvironmentProblem(
+            found="\n".join(str(problem) for problem in problems), expected="at least one file", next_step=NEXT_STEP
+        )
+
+
+def require_folder(warehouse: str) -> None:
+    """Look at whether a local warehouse can be a folder.
+
+    Raises:
+        EnvironmentProblem: naming the file that is in its place, or in that of a folder above it.
+    """
+    local = _local(warehouse)
+    if local is None:
+        return
+    folder = Path(local).absolute()
+    place = next((one for one in (folder, *folder.parents) if one.exists()), folder)
+    if place.exists() and not place.is_dir():
+        raise EnvironmentProblem(
+            found=f"{place} is a file",
+            expected="a folder for the warehouse, or a place where one can be made",
+            where=warehouse,
+            next_step="move the file away, or set `warehouse` to another folder",
+        )
+
+
+def find_inputs(path: str) -> list[str] | None:
+    """Local files that a source's path matches; null where only Hadoop can tell: remote, or of its own patterns."""
+    local = _local(path)
+    if local is None or any(sign in local for sign in ("{", "\\", "[^")):
+        return None
+    found: list[str] = []
+    for match in sorted(glob.glob(local)):  # noqa: PTH207 - absolute patterns too
+        place = Path(match)
+        found += [str(file) for file in sorted(place.rglob("*")) if file.is_file()] if place.is_dir() else [match]
+    return found
+
+
+def _local(path: str) -> str | None:
+    """A path of this machine, without its scheme; null for one of another storage."""
+    if path.startswith("file:"):
+        return path.removeprefix("file:").removeprefix("//")
+    return None if "://" in path else path
+
+
+def _is_on_this_machine(config: Config) -> bool:
+    """Whether a path without a scheme is one of this machine: a cluster, or Hadoop's settings, may mean another."""
+    master = config.spark.master or "local"
+    has_default = "PYSPARK_GATEWAY_PORT" in os.environ or "HADOOP_CONF_DIR" in os.environ
+    return master.startswith("local") and not has_default and "spark.hadoop.fs.defaultFS" not in config.spark.conf
