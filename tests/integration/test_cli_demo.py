@@ -127,6 +127,9 @@ def test_runs_and_status_tell_how_it_went(first: dict[str, Any], config: str) ->
 
     assert status["shown"]["run_seq"] in status["published_runs"]
     assert status["holder"] is None
+    counted = ("events", "people", "identifiers")
+    assert [status["counts"]["all_runs"][name] for name in counted] == [first["headline"][name] for name in counted]
+    assert first["run"]["counts"]["lines"] == first["truth"]["lines"]
     assert runs[0]["state"] == "published"
     assert shown["stages"] == first["run"]["stages"]
 

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from oneuser import api
+from oneuser.cli.main import main
+from oneuser.runs.records import StageRecord
+from oneuser.runs.run import RunResult
+
+BEGUN = datetime(2026, 3, 1, tzinfo=UTC)
+WENT_ON = "run 3 went on where attempt 1 stopped, as of 2026-03-01 00:00:00 UTC"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a configuration and its file."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ONEUSER_CONFIG", raising=False)
+    (tmp_path / "day.jsonl").touch()
+    source = "sources: {web: {path: day.jsonl, format: jsonl, preset: segment}}\n"
+    (tmp_path / "oneuser.yaml").write_text(f"deployment: acme\nwarehouse: ./warehouse\n{source}", encoding="utf-8")
+    return tmp_path
+
+
+def ends_with(monkeypatch: pytest.MonkeyPatch, *, attempt: int, read: dict[str, float]) -> None:
+    """Let a run end so, without Spark."""
+    stages = {"ingest": StageRecord("ingest", attempt, "done", "", {}, read, {}, 1.0)}
+    result = RunResult(3, BEGUN, attempt, True, {}, {}, read, stages, 12.5)
+    spark = SimpleNamespace(sparkContext=SimpleNamespace(statusTracker=lambda: None))
+    monkeypatch.setattr(api, "start_session", lambda _config: spark)
+    monkeypatch.setattr(api, "run", lambda *_arguments, **_options: result)
+
+
+READ = {"lines_in|web": 3.0, "lines|accepted": 2.0, "lines_quarantined|json.syntax": 1.0}
+
+
+@pytest.mark.usefixtures("home")
+def test_a_run_ends_with_its_counts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    ends_with(monkeypatch, attempt=1, read=READ)
+
+    assert main(["run"]) == 0
+
+    shown = capsys.readouterr()
+    lines = [" ".join(line.split()) for line in shown.out.splitlines()]
+    assert "events accepted 2" in lines
+    assert "lines refused: json.syntax 1 not one valid JSON object (damage)" in lines
+    assert lines[-1] == "run 3 published in 12.5 s"
+    assert "went on" not in shown.err
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ([], WENT_ON),
+        (["--as-of", "2026-03-01"], WENT_ON),
+        (
+            ["--as-of", "2026-03-02"],
+            f"{WENT_ON}; --as-of 2026-03-02 00:00:00 UTC counts for a new run only",
+        ),
+    ],
+    ids=["no time", "its time", "another time"],
+)
+def test_an_open_run_that_went_on_says_whose_time_counts(
+    asked: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends_with(monkeypatch, attempt=2, read=READ)
+
+    assert main(["run", *asked]) == 0
+    assert said in capsys.readouterr().err.splitlines()
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_programs_are_told_the_same(
+    attempt: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends_with(monkeypatch, attempt=attempt, read=READ)
+
+    assert main(["run", "--json", "--as-of", "2026-03-02"]) == 0
+
+    found = json.loads(capsys.readouterr().out)
+    assert (found["as_of"], found["is_continued"], found["published"]) == ("2026-03-01T00:00:00Z", attempt > 1, True)
+    assert (found["counts"]["lines"], found["counts"]["events"]) == (3, 2)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_run_that_accepted_nothing_new_ends_with_saying_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends_with(monkeypatch, attempt=1, read={"lines_in|web": 0.0, "lines|accepted": 0.0})
+
+    assert main(["run"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("nothing new: ")
