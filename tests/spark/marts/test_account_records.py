@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame, SparkSession
 
+from oneuser.contracts.reference import ACCOUNT_MEMBERS, ACCOUNT_PARENTS
 from oneuser.core.keyed import Keys
 from oneuser.marts.accounts.contradictions import (
     build_account_members,
@@ -16,6 +17,7 @@ from oneuser.marts.accounts.contradictions import (
     refuse_unknown,
 )
 from oneuser.marts.accounts.domains import build_account_profiles, find_domain_accounts, free_mail_domains
+from tests.frames import assert_rows
 
 KEYS = Keys(deployment="test", key_id="k1", identifiers=b"i" * 32, messages=b"m" * 32, minting=b"u" * 32)
 PARENTS = (
@@ -28,10 +30,6 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 def parents(spark: SparkSession, *rows: tuple[object, ...]) -> DataFrame:
     return spark.createDataFrame([(*row, None, None, "f", f"r{n}") for n, row in enumerate(rows)], PARENTS)
-
-
-def codes_of(records: DataFrame) -> list[tuple[str, str | None]]:
-    return sorted(((row.record, row.code) for row in records.collect()), key=lambda one: int(one[0][1:]))
 
 
 def test_records_of_parents_carry_the_code_of_what_they_contradict(spark: SparkSession) -> None:
@@ -52,7 +50,9 @@ def test_records_of_parents_carry_the_code_of_what_they_contradict(spark: SparkS
 
     judged = judge_parents(records)
 
-    assert codes_of(refuse_parents(records, judged)) == [
+    assert_rows(
+        refuse_parents(records, judged).select("record", "code"),
+        "record string, code string",
         ("r0", None),
         ("r1", None),
         ("r2", None),
@@ -62,8 +62,8 @@ def test_records_of_parents_carry_the_code_of_what_they_contradict(spark: SparkS
         ("r6", "account.cycle"),
         ("r7", "account.own_parent"),
         ("r8", "reference.time"),
-    ]
-    assert [tuple(row) for row in held_parents(judged).collect()] == [("a", "top", None, None)]
+    )
+    assert_rows(held_parents(judged), ACCOUNT_PARENTS, ("a", "top", None, None))
 
 
 def test_no_parents_are_judged_too(spark: SparkSession) -> None:
@@ -79,11 +79,13 @@ def test_what_names_an_account_that_is_not_there_is_refused(spark: SparkSession)
 
     found = refuse_unknown(records, known, ["account_id", "parent_account_id"])
 
-    assert sorted(((r.record, r.code, r.detail) for r in found.collect()), key=str) == [
+    assert_rows(
+        found.select("record", "code", "detail"),
+        "record string, code string, detail string",
         ("r0", None, None),
         ("r1", "account.unknown", "parent_account_id"),
         ("r2", "account.unknown", "account_id"),
-    ]
+    )
 
 
 def test_records_of_an_account_add_up_unless_they_call_it_by_two_names(spark: SparkSession) -> None:
@@ -101,12 +103,14 @@ def test_records_of_an_account_add_up_unless_they_call_it_by_two_names(spark: Sp
 
     judged = judge_accounts(records)
 
-    assert sorted({(row.account_id, row.code) for row in judged.collect()}, key=str) == [
+    assert_rows(
+        judged.select("account_id", "code").distinct(),
+        "account_id string, code string",
         ("a", None),
         ("b", "account.two_names"),
         ("c", "reference.charset"),
         ("c", None),
-    ]
+    )
     good = judged.where("code is null")
     profiles = build_account_profiles(good, free_mail=free_mail_domains(), excluded=["own.example"])
     assert {row.account_id: (row.name, {d.domain: d.problem for d in row.domains}) for row in profiles.collect()} == {
@@ -160,7 +164,7 @@ def test_an_address_stands_for_the_account_of_its_nearest_listed_domain(spark: S
         for row in find_domain_accounts(values, profiles, excluded=excluded, keys=KEYS).collect()
     }
 
-    assert {row.identifier_id: row.account_id for row in listed.collect()} == {1: "a", 2: "a", 3: "eu"}
+    assert_rows(listed, "identifier_id bigint, account_id string", (1, "a"), (2, "a"), (3, "eu"))
     assert {number: account for number, account in keyed.items() if number < 6} == {1: "a", 2: "a", 3: "eu"}
     assert set(keyed) == {1, 2, 3, 6, 7}
     assert keyed[6] == keyed[7]
@@ -183,4 +187,4 @@ def test_members_count_once(spark: SparkSession) -> None:
         [("email", b"k", "a", None, None, None)] * 2 + [("email", None, "a", None, None, "id.email")], schema
     )
 
-    assert [tuple(row) for row in build_account_members(records).collect()] == [("email", b"k", "a", None, None)]
+    assert_rows(build_account_members(records), ACCOUNT_MEMBERS, ("email", b"k", "a", None, None))

@@ -10,14 +10,19 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS
+from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP
 from oneuser.contracts.reference import ACCOUNT_PARENTS, ACCOUNT_PROFILES
 from oneuser.marts.accounts.accounts import build_account_rollup, build_dim_account
+from tests.frames import assert_rows
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 HOURS = 24
 MESSAGES = "user_id string, account_id string, type string, event_time timestamp"
 EVENTS = "event_id int, account_id string, event_time timestamp"
+TOP_AND_COUNTS = (
+    "top_account_id string, n_users bigint, n_current_users bigint, n_users_rolled_up bigint, "
+    "n_current_users_rolled_up bigint"
+)
 
 
 def at(hours: int) -> datetime:
@@ -96,10 +101,7 @@ def test_without_parents_every_account_is_its_own_top(spark: SparkSession) -> No
 
     rollup = build_account_rollup(ACCOUNT_PARENTS.empty(spark), accounts)
 
-    assert sorted(tuple(row) for row in rollup.collect()) == [
-        ("a", "a", 0, True, None, None),
-        ("b", "b", 0, True, None, None),
-    ]
+    assert_rows(rollup, ACCOUNT_ROLLUP, ("a", "a", 0, True, None, None), ("b", "b", 0, True, None, None))
 
 
 def test_accounts_count_their_people_and_those_below_them_once(spark: SparkSession) -> None:
@@ -137,28 +139,28 @@ def test_accounts_count_their_people_and_those_below_them_once(spark: SparkSessi
 
     rows = build_dim_account(messages, memberships, as_of=at(10), profiles=profiles, rollup=rollup)
 
-    counts = ("n_users", "n_current_users", "n_users_rolled_up", "n_current_users_rolled_up")
-    found = {
-        row.account_id: (row.name, row.parent_account_id, row.top_account_id, *(row[name] for name in counts))
-        for row in rows.collect()
-    }
-    assert found == {
-        "shop": ("The Shop", "other", "other", 2, 2, 2, 2),
-        "mill": (None, "group", "group", 3, 1, 3, 1),
+    assert_rows(
+        rows.drop("first_seen_at", "last_seen_at"),
+        f"account_id string, name string, parent_account_id string, {TOP_AND_COUNTS}",
+        ("shop", "The Shop", "other", "other", 2, 2, 2, 2),
+        ("mill", None, "group", "group", 3, 1, 3, 1),
         # ann by both of its accounts, eve by the mill; bob came when the shop was sold, tom was nowhere for any time
-        "group": (None, None, "group", 0, 0, 2, 1),
-        "other": (None, None, "other", 0, 0, 2, 2),
-        "orphan": (None, None, "orphan", 0, 0, 0, 0),
-        "quiet": (None, None, "quiet", 0, 0, 0, 0),
-    }
+        ("group", None, None, "group", 0, 0, 2, 1),
+        ("other", None, None, "other", 0, 0, 2, 2),
+        ("orphan", None, None, "orphan", 0, 0, 0, 0),
+        ("quiet", None, None, "quiet", 0, 0, 0, 0),
+    )
     seen = {row.account_id: (row.first_seen_at, row.last_seen_at) for row in rows.collect()}
     assert seen["mill"][0] is not None
     assert seen["mill"][0] < seen["mill"][1]
     assert seen["group"] == seen["quiet"] == (None, None)
 
     # without parents a roll-up is the account itself
-    alone = {
-        row.account_id: (row.top_account_id, *(row[name] for name in counts))
-        for row in build_dim_account(messages, memberships, as_of=at(10)).collect()
-    }
-    assert alone == {"shop": ("shop", 2, 2, 2, 2), "mill": ("mill", 3, 1, 3, 1), "orphan": ("orphan", 0, 0, 0, 0)}
+    alone = build_dim_account(messages, memberships, as_of=at(10))
+    assert_rows(
+        alone.drop("name", "parent_account_id", "first_seen_at", "last_seen_at"),
+        f"account_id string, {TOP_AND_COUNTS}",
+        ("shop", "shop", 2, 2, 2, 2),
+        ("mill", "mill", 3, 1, 3, 1),
+        ("orphan", "orphan", 0, 0, 0, 0),
+    )

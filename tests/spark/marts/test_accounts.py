@@ -17,13 +17,14 @@ from oneuser.marts.accounts.memberships import (
 )
 from oneuser.marts.accounts.statements import state_domains, state_members, state_mentions, state_messages
 from oneuser.marts.accounts.timeline import MembershipRules
+from tests.frames import assert_rows, assert_same_rows
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 GROUP_EVENTS = "user_id string, account_id string, event_time timestamp, message_key binary, type string"
 OWNED = "user_id string, group_id string, event_time timestamp, message_key binary, type string, event string"
 
 Row = tuple[str | None, str | None, datetime, bytes, str]
-Membership = tuple[str, str, datetime | None, datetime | None]
+Membership = tuple[str, str, datetime, datetime | None]
 
 
 def at(hours: int) -> datetime:
@@ -62,8 +63,9 @@ def memberships_by_hand(rows: list[Row]) -> set[Membership]:
     return found
 
 
-def memberships_of(rows: DataFrame) -> set[Membership]:
-    return {(row.user_id, row.account_id, row.valid_from, row.valid_to) for row in rows.collect()}
+def account_of(user: str | None, moment: datetime, memberships: set[Membership]) -> str | None:
+    mine = ((account, begin, end) for who, account, begin, end in memberships if who == user)
+    return next((account for account, begin, end in mine if begin <= moment and (end is None or moment < end)), None)
 
 
 def test_group_messages_become_stretches_accounts_and_the_account_of_a_time(spark: SparkSession) -> None:
@@ -73,30 +75,21 @@ def test_group_messages_become_stretches_accounts_and_the_account_of_a_time(spar
 
     memberships = build_account_memberships(messages)
 
-    assert memberships_of(memberships) == {(u, a, naive(f), naive(t)) for u, a, f, t in expected}
-    assert {(row.source, row.is_primary) for row in memberships.collect()} == {("group", True)}
+    assert_rows(memberships, ACCOUNT_MEMBERSHIPS, *((u, a, "group", True, start, end) for u, a, start, end in expected))
 
     # the account at any time is that of the stretch which holds it; a row's own account counts more
     asked = [
         (user, at(hour), "own" if hour == 3 else None) for user in (None, "a", "b", "nobody") for hour in range(-1, 14)
     ]
     times = spark.createDataFrame(asked, "user_id string, event_time timestamp, group_id string")
-    answered = {
-        (row.user_id, row.event_time): row.account_id
-        for row in add_account_at(times, memberships, own="group_id").collect()
-    }
-    assert answered == {
-        (user, naive(moment)): own
-        or next(
-            (a for u, a, begin, end in expected if u == user and begin <= moment and (not end or moment < end)), None
-        )
-        for user, moment, own in asked
-    }
+    answered = add_account_at(times, memberships, own="group_id").select("user_id", "event_time", "account_id")
+    answers = [(user, moment, own or account_of(user, moment, expected)) for user, moment, own in asked]
+    assert_rows(answered, "user_id string, event_time timestamp, account_id string", *answers)
 
     # the rules for several accounts, of which there is one at a time, say the same
     owned = spark.createDataFrame([(u, a, t, k, kind, None) for u, a, t, k, kind in rows], OWNED)
     resolved = resolve_statements(state_messages(owned), MembershipRules(is_single=True))
-    assert memberships_of(resolved) == memberships_of(memberships)
+    assert_same_rows(resolved, memberships)
 
     # one row per account that any message carries
     accounts = {row.account_id: row for row in build_dim_account(messages, memberships, as_of=at(99)).collect()}
@@ -119,11 +112,10 @@ def test_without_group_messages_nobody_has_an_account(spark: SparkSession) -> No
     assert build_dim_account(messages, memberships, as_of=at(99)).collect() == []
 
 
-def stretches_of(rows: DataFrame) -> list[tuple[object, ...]]:
-    """Memberships in order, hours since the start for times."""
-    hours = "cast((unix_timestamp({0}) - unix_timestamp(timestamp'2026-03-01 00:00:00')) / 3600 as int) {0}"
-    columns = ["user_id", "account_id", "source", "is_primary", hours.format("valid_from"), hours.format("valid_to")]
-    return sorted((tuple(row) for row in rows.selectExpr(*columns).collect()), key=str)
+def assert_stretches(memberships: DataFrame, *stretches: tuple[str, str, str, bool, int | None, int | None]) -> None:
+    """Memberships, with hours since the start for times."""
+    rows = [(*who, *(None if hour is None else at(hour) for hour in (start, end))) for *who, start, end in stretches]
+    assert_rows(memberships, ACCOUNT_MEMBERSHIPS, *rows)
 
 
 def test_messages_join_leave_and_repeat_themselves(spark: SparkSession) -> None:
@@ -141,22 +133,29 @@ def test_messages_join_leave_and_repeat_themselves(spark: SparkSession) -> None:
 
     statements = state_messages(owned, leave_events=("Left",))
 
-    said = {(row.user_id, row.kind, row.account_id, row.message_key[0]) for row in statements.collect()}
-    assert said == {
-        ("ann", "joins", "a", 1),
-        ("ann", "joins", "b", 3),
-        ("ann", "leaves", "b", 4),
-        ("bob", "joins", "a", 6),
-    }
-    assert stretches_of(resolve_statements(statements, MembershipRules(is_single=False))) == [
+    assert_rows(
+        statements.select("user_id", "kind", "account_id", "message_key"),
+        "user_id string, kind string, account_id string, message_key binary",
+        ("ann", "joins", "a", b"\x01"),
+        ("ann", "joins", "b", b"\x03"),
+        ("ann", "leaves", "b", b"\x04"),
+        ("bob", "joins", "a", b"\x06"),
+    )
+    assert_stretches(
+        resolve_statements(statements, MembershipRules(is_single=False)),
         ("ann", "a", "group", False, 3, 4),
         ("ann", "a", "group", True, 1, 3),
         ("ann", "a", "group", True, 4, None),
         ("ann", "b", "group", True, 3, 4),
         ("bob", "a", "group", True, 1, None),
-    ]
-    counted = {(row.user_id, row.account_id): row.n_events for row in state_mentions(owned).collect()}
-    assert counted == {("ann", "a"): 2, ("ann", "b"): 3, ("bob", "a"): 1}
+    )
+    assert_rows(
+        state_mentions(owned).select("user_id", "account_id", "n_events"),
+        "user_id string, account_id string, n_events bigint",
+        ("ann", "a", 2),
+        ("ann", "b", 3),
+        ("bob", "a", 1),
+    )
 
 
 def test_files_and_domains_say_it_through_identifiers(spark: SparkSession) -> None:
@@ -189,19 +188,21 @@ def test_files_and_domains_say_it_through_identifiers(spark: SparkSession) -> No
     by_file = resolve_statements(state_members(members, identifiers, identifier_map), MembershipRules(is_single=False))
     by_domain = resolve_statements(state_domains(domains, identifier_map), MembershipRules(is_single=False))
 
-    assert stretches_of(by_file) == [
+    assert_stretches(
+        by_file,
         ("ann", "acme", "file", True, None, 9),
         ("bob", "zoo", "file", True, 8, None),
-    ]
+    )
     # the first domain of a person reaches back; one that nobody knows when it was seen is first
-    assert stretches_of(by_domain) == [
+    assert_stretches(
+        by_domain,
         ("ann", "first", "domain", False, 5, None),
         ("ann", "first", "domain", True, None, 5),
         ("ann", "second", "domain", True, 5, None),
         ("bob", "later", "domain", True, 7, None),
         ("bob", "linked", "domain", False, 7, None),
         ("bob", "linked", "domain", True, None, 7),
-    ]
+    )
 
 
 def test_an_event_has_the_primary_account_of_its_time(spark: SparkSession) -> None:
@@ -215,18 +216,18 @@ def test_an_event_has_the_primary_account_of_its_time(spark: SparkSession) -> No
         [("ann", at(hour)) for hour in range(5)] + [(None, at(2))], "user_id string, event_time timestamp"
     )
 
-    found = [
-        (row.user_id, row.account_id) for row in add_account_at(times, memberships).orderBy("event_time").collect()
-    ]
+    found = add_account_at(times, memberships).select("user_id", "event_time", "account_id")
 
-    assert sorted(found, key=str) == [
-        ("ann", "a"),
-        ("ann", "a"),
-        ("ann", "a"),
-        ("ann", "b"),
-        ("ann", "b"),
-        (None, None),
-    ]
+    assert_rows(
+        found,
+        "user_id string, event_time timestamp, account_id string",
+        ("ann", at(0), "a"),
+        ("ann", at(1), "a"),
+        ("ann", at(2), "a"),
+        ("ann", at(3), "b"),
+        ("ann", at(4), "b"),
+        (None, at(2), None),
+    )
 
 
 def test_a_person_has_one_primary_account_now_and_all_are_listed(spark: SparkSession) -> None:
@@ -242,9 +243,10 @@ def test_a_person_has_one_primary_account_now_and_all_are_listed(spark: SparkSes
     ]
     memberships = spark.createDataFrame(stretches, ACCOUNT_MEMBERSHIPS.schema)
 
-    def present(as_of: datetime) -> dict[str, tuple[str | None, list[str]]]:
-        rows = build_dim_user(people, current_accounts(memberships, as_of=as_of)).collect()
-        return {row.user_id: (row.account_id, row.account_ids) for row in rows}
+    def assert_present(as_of: datetime, *accounts: tuple[str, str | None, list[str]]) -> None:
+        rows = build_dim_user(people, current_accounts(memberships, as_of=as_of))
+        shape = "user_id string, account_id string, account_ids array<string>"
+        assert_rows(rows.select("user_id", "account_id", "account_ids"), shape, *accounts)
 
-    assert present(at(5)) == {"ann": ("b", ["a", "b"]), "bob": (None, []), "eve": (None, [])}
-    assert present(at(9)) == {"ann": ("b", ["b"]), "bob": ("later", ["later"]), "eve": (None, [])}
+    assert_present(at(5), ("ann", "b", ["a", "b"]), ("bob", None, []), ("eve", None, []))
+    assert_present(at(9), ("ann", "b", ["b"]), ("bob", "later", ["later"]), ("eve", None, []))

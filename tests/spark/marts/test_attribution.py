@@ -17,6 +17,7 @@ from oneuser.contracts.marts import ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY, CO
 from oneuser.marts.attribution.credits import build_credits, build_summary, measure_conservation
 from oneuser.marts.attribution.models import WEIGHT_UNITS, ModelRules, deal_out, shares
 from oneuser.marts.provenance import Provenance
+from tests.frames import assert_rows, assert_same_rows
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 MADE = Provenance(params_id="p", identity_run=3)
@@ -92,15 +93,6 @@ def credits_by_hand(touches: list[Touch], conversions: list[Conversion]) -> dict
     return found
 
 
-def key_of(row: Row) -> tuple[bytes, str, int]:
-    return bytes(row.conversion_id), row.model, row.position
-
-
-def facts_of(row: Row) -> tuple[Any, ...]:
-    touch_id = None if row.touch_id is None else bytes(row.touch_id)
-    return row.path_length, touch_id, row.channel, int(row.weight * WEIGHT_UNITS), row.credit_minor
-
-
 def frame(spark: SparkSession, contract: Any, rows: list[dict[str, Any]]) -> DataFrame:
     return spark.createDataFrame([tuple(row.get(name) for name in contract.columns) for row in rows], contract.schema)
 
@@ -129,8 +121,15 @@ def test_credits_are_those_of_the_definition(
     rows = credited.collect()
 
     assert credited.columns == ATTRIBUTION_CREDITS.columns
-    assert {key_of(row): facts_of(row) for row in rows} == expected
-    assert len(rows) == len(expected)
+    assert_rows(
+        credited.select(
+            "conversion_id", "model", "position", "path_length", "touch_id", "channel",
+            (F.col("weight") * F.lit(WEIGHT_UNITS)).cast("bigint").alias("weight_units"), "credit_minor",
+        ),
+        "conversion_id binary, model string, position int, path_length int, touch_id binary, channel string, "
+        "weight_units bigint, credit_minor bigint",
+        *((*key, *facts) for key, facts in expected.items()),
+    )  # fmt: skip
     # the data holds what it is meant to hold
     assert max(row.path_length for row in rows) > 3
     by_id = {conversion["conversion_id"]: conversion for conversion in conversions}
@@ -154,7 +153,7 @@ def test_the_same_rows_in_other_partitions_give_the_same_credits(
         provenance=MADE,
     )
 
-    assert sorted(map(str, again.collect())) == sorted(map(str, credited.collect()))
+    assert_same_rows(again, credited)
 
 
 def test_the_summary_adds_credits_up(credited: DataFrame) -> None:
@@ -163,17 +162,23 @@ def test_the_summary_adds_credits_up(credited: DataFrame) -> None:
     def group(row: Row) -> tuple[str, ...]:
         return row.model, row.conversion, row.channel, row.currency or ""
 
-    expected = {}
+    expected = []
     for name, grouped in groupby(sorted(rows, key=group), key=group):
         mine = list(grouped)
         values = [row.credit_minor for row in mine if row.credit_minor is not None]
         n_touches = sum(row.touch_id is not None for row in mine)
-        expected[name] = (sum((row.weight for row in mine), Decimal(0)), sum(values) if values else None, n_touches)
+        weight = sum((row.weight for row in mine), Decimal(0))
+        expected.append((*name[:3], name[3] or None, weight, sum(values) if values else None, n_touches))
 
     summary = build_summary(credited)
 
     assert summary.columns == ATTRIBUTION_SUMMARY.columns
-    assert {group(row): (row.conversions, row.credit_minor, row.n_touches) for row in summary.collect()} == expected
+    assert_rows(
+        summary.drop("entity_level", "lookback_days", "params_id", "identity_run"),
+        "model string, conversion string, channel string, currency string, conversions decimal(30,12), "
+        "credit_minor bigint, n_touches bigint",
+        *expected,
+    )
 
 
 def test_what_is_credited_is_what_there_was_and_damage_is_found(

@@ -20,6 +20,7 @@ from oneuser.contracts.marts import ACTIVITY, RETENTION
 from oneuser.marts.provenance import Provenance
 from oneuser.marts.retention.activity import Calendar, build_activity
 from oneuser.marts.retention.cohorts import build_retention, find_watermark, wilson_interval
+from tests.frames import assert_rows
 
 MADE = Provenance(params_id="p", identity_run=3)
 BERLIN = "Europe/Berlin"
@@ -132,22 +133,20 @@ def test_activity_and_retention_are_those_of_the_definition(
 
     assert activity.columns == ACTIVITY.columns
     assert cells.columns == RETENTION.columns
-    assert {
-        row.user_id: (row.us, row.cohort, row.offsets)
-        for row in activity.select("*", F.unix_micros("started_at").alias("us")).collect()
-    } == {user: (int(at.timestamp()) * 10**6, cohort, offsets) for user, (at, cohort, offsets) in expected.items()}
-    rows = cells.collect()
-    assert {
-        (row.cohort, row.offset): (
-            row.cohort_size,
-            row.returned_same_interval,
-            row.retained,
-            row.eligible,
-            row.is_observed,
-        )
-        for row in rows
-    } == retention_by_hand(expected, calendar, mode, watermark)
-    for row in rows:
+    assert_rows(
+        activity.select("user_id", "started_at", "cohort", "offsets"),
+        "user_id string, started_at timestamp, cohort date, offsets array<int>",
+        *((user, *facts) for user, facts in expected.items()),
+    )
+    assert_rows(
+        cells.select(
+            "cohort", "offset", "cohort_size", "returned_same_interval", "retained", "eligible", "is_observed"
+        ),
+        "cohort date, offset int, cohort_size bigint, returned_same_interval bigint, retained bigint, eligible bigint, "
+        "is_observed boolean",
+        *((*cell, *facts) for cell, facts in retention_by_hand(expected, calendar, mode, watermark).items()),
+    )
+    for row in cells.collect():
         assert row.rate == (row.retained / row.eligible if row.is_observed else None)
         assert (row.rate_low is None, row.rate_high is None) == (not row.is_observed, not row.is_observed)
         assert not row.is_observed or 0 <= row.rate_low <= row.rate <= row.rate_high <= 1

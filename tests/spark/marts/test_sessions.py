@@ -19,6 +19,7 @@ from oneuser.marts.sessions.channel_rules import default_rules
 from oneuser.marts.sessions.conversions import build_conversions
 from oneuser.marts.sessions.sessions import build_sessions
 from oneuser.marts.sessions.touches import build_touches
+from tests.frames import assert_rows, assert_same_rows
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 MADE = Provenance(params_id="p", identity_run=3)
@@ -63,10 +64,6 @@ def sessions_by_hand(events: list[Event]) -> dict[bytes, tuple[str, datetime, da
     return found
 
 
-def naive(moment: datetime) -> datetime:
-    return moment.astimezone().replace(tzinfo=None)
-
-
 def test_sessions_and_touches_are_those_of_a_plain_walk(spark: SparkSession) -> None:
     events = random_events(seed=11)
     resolved = spark.createDataFrame(events, EVENTS_RESOLVED.schema)
@@ -76,11 +73,12 @@ def test_sessions_and_touches_are_those_of_a_plain_walk(spark: SparkSession) -> 
     rows = sessions.collect()
 
     assert sessions.columns == SESSIONS.columns
-    assert {
-        bytes(row.first_message_key): (row.user_id, row.started_at, row.ended_at, row.n_events, row.source)
-        for row in rows
-    } == {key: (user, naive(a), naive(b), n, source) for key, (user, a, b, n, source) in expected.items()}
-    assert all(row.account_id == f"account of {row.user_id}" for row in rows)
+    assert_rows(
+        sessions.select("first_message_key", "user_id", "account_id", "started_at", "ended_at", "n_events", "source"),
+        "first_message_key binary, user_id string, account_id string, started_at timestamp, ended_at timestamp, "
+        "n_events bigint, source string",
+        *((key, user, f"account of {user}", *facts) for key, (user, *facts) in expected.items()),
+    )
     assert len({bytes(row.session_id) for row in rows}) == len(rows)
     assert all(len(row.session_id) == 16 for row in rows)
 
@@ -99,9 +97,11 @@ def test_sessions_and_touches_are_those_of_a_plain_walk(spark: SparkSession) -> 
     touched = touches.collect()
     alone = [event for event in events if event[6] == SOURCE_OF_TOUCHES and event[4] is not None]
     assert touches.columns == TOUCHES.columns
-    assert sorted((row.kind, row.user_id, row.touched_at) for row in touched) == sorted(
-        [("session", user, naive(begin)) for user, begin, *_ in expected.values()]
-        + [("event", str(event[4]), naive(event[1])) for event in alone]
+    assert_rows(
+        touches.select("kind", "user_id", "touched_at"),
+        "kind string, user_id string, touched_at timestamp",
+        *(("session", user, begin) for user, begin, *_ in expected.values()),
+        *(("event", event[4], event[1]) for event in alone),
     )
     assert {row.channel for row in touched} == {"Paid Search", "Direct"}
     paid = {event[0] for event in events[::2]} & (set(expected) | {event[0] for event in alone})
@@ -115,11 +115,11 @@ def test_partitions_and_row_order_do_not_change_a_session(spark: SparkSession) -
     one, other = (
         build_sessions(
             spark.createDataFrame(rows, EVENTS_RESOLVED.schema).repartition(parts), gap_minutes=30, provenance=MADE
-        ).collect()
+        )
         for rows, parts in ((events, 1), (shuffled, 5))
     )
 
-    assert sorted(map(str, one)) == sorted(map(str, other))
+    assert_same_rows(one, other)
 
 
 # properties -> value and currency of `pounds`, `any` (null: not that kind); whether each has an unreadable value
