@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 INTERRUPTED = 130
+_SOON = 0.05  # seconds
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,7 +50,7 @@ def _ended(arguments: list[str]) -> int:
         BrokenPipeError: where whoever read the answer has seen enough.
     """
     try:
-        with _terminated_is_interrupted():
+        with _terminated_is_interrupted(), _never_passed_over():
             from oneuser.cli.app import build_app
 
             build_app()(arguments, prog_name="oneuser")
@@ -142,6 +143,28 @@ def _terminated_is_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _never_passed_over() -> Iterator[None]:
+    """Interrupt once more where the interruption fell into the end of an object.
+
+    Python prints a stack trace there and goes on; handles on Java's objects end all the time, each by a call to Java.
+    """
+    before = sys.unraisablehook
+
+    def again(problem: sys.UnraisableHookArgs) -> None:
+        if isinstance(problem.exc_value, KeyboardInterrupt):
+            # from elsewhere, when this is over: here it would be passed over too
+            threading.Timer(_SOON, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
+        else:
+            before(problem)
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -365,6 +366,28 @@ def test_ctrl_c_says_one_line_from_the_first_moment_on(module: str) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
 
     assert (ended.returncode, ended.stderr) == (130, "interrupted: nothing was published\n")
+
+
+class EndsByACall:
+    """Its end is where the interruption falls."""
+
+    def __del__(self) -> None:
+        raise KeyboardInterrupt
+
+
+def test_an_interruption_at_the_end_of_an_object_is_not_passed_over(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load(_path: object, _overrides: object = ()) -> None:
+        ended = EndsByACall()
+        del ended
+        time.sleep(60)
+
+    monkeypatch.setattr("oneuser.config.load_config", load)
+    monkeypatch.setenv("ONEUSER_CONFIG", "any.yaml")
+
+    assert main(["config", "show"]) == 130
+    assert capsys.readouterr().err == "interrupted: nothing was published\n"
 
 
 def test_a_call_into_java_that_was_cut_short_prints_no_stack_trace(capfd: pytest.CaptureFixture[str]) -> None:
