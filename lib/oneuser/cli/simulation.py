@@ -16,7 +16,7 @@ _STANDARD_INPUT = "-"
 def register(app: typer.Typer) -> None:
     """Add the verb of this module."""
     examples = [
-        "oneuser simulate conf/simulate/shared-device.txt",
+        "oneuser simulate conf/simulate/20-shared-device.txt",
         "oneuser simulate mine.txt --config oneuser.yaml --set identity.shared_device=last_owner --events",
         "echo 'user_id: 1, email: ann@example.com' | oneuser simulate -",
         "oneuser simulate --show-rules",

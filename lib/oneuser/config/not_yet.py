@@ -10,7 +10,6 @@ from oneuser.config.base import Place
 from oneuser.config.document import Document
 from oneuser.core.errors import ConfigProblem
 
-_PROTECTION = "merge protection is not implemented in this version"
 _CONSENT = "consent is not enforced in this version"
 
 

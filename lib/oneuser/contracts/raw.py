@@ -1,4 +1,4 @@
-"""Tables of the raw zone: the only ones that hold personal data as it was received."""
+"""Tables of the raw zone about events and their identifiers: personal data as it was received."""
 
 from __future__ import annotations
 

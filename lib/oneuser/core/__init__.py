@@ -1,1 +1,1 @@
-"""What everything stands on: configuration, errors, logging, the session, JARs."""
+"""What everything stands on: errors, reason codes, keyed hashes, masking, money, logging."""

@@ -12,7 +12,7 @@ _ID_BYTES = 16
 
 @dataclass(frozen=True)
 class Provenance:
-    """How rows are provenance: the hash of their parameters, and the run whose identity they were computed from."""
+    """How rows are made: the hash of their parameters, and the run whose identity they were computed from."""
 
     params_id: str
     identity_run: int

@@ -1,1 +1,1 @@
-"""Keys, suppression, erasure, portability."""
+"""Keys, and consent to being linked."""

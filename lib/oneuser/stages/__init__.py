@@ -1,1 +1,1 @@
-"""The order of things: stages, run records, the lease, publication."""
+"""What each stage reads, calls and writes, and the order that follows from it."""

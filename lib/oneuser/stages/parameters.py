@@ -36,7 +36,7 @@ def conversions_provenance(ctx: RunContext) -> Provenance:
 
 
 def credits_provenance(ctx: RunContext) -> Provenance:
-    """How credits are provenance: from touches and conversions, by the models."""
+    """How credits are made: from touches and conversions, by the models."""
     return _provenance(ctx, ["sessions", "channels", "conversions", "attribution"], *_channel_facts(ctx.config))
 
 
