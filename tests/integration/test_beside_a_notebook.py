@@ -16,16 +16,6 @@ from tests.integration.two_stage_warehouses import after_one_run, holds, root, t
 
 __all__ = ["after_one_run", "root", "two_stages_only"]  # fixtures
 
-# what a session of ours sets, its tag of commits, and what the notebook has set
-OURS = (
-    "spark.sql.session.timeZone", "spark.sql.ansi.enabled", "spark.sql.adaptive.enabled",
-    "spark.sql.shuffle.partitions", "spark.sql.execution.arrow.pyspark.enabled",
-    "spark.sql.debug.maxToStringFields",
-    "spark.sql.inMemoryColumnarStorage.compressed", "spark.sql.dataFrameQueryContext.enabled",
-    "spark.sql.sources.parallelPartitionDiscovery.parallelism", "spark.databricks.delta.stats.collect",
-    "spark.databricks.delta.snapshotPartitions", "spark.databricks.delta.commitInfo.userMetadata",
-    "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration", "fs.example.account.key",
-)  # fmt: skip
 LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
 
@@ -42,6 +32,8 @@ def notebook(spark: SparkSession) -> Iterator[SparkSession]:
         "fs.example.account.key": "of this session alone",
     }.items():
         session.conf.set(key, value)
+    # Delta's catalog sets something of its own when it is first asked
+    session.catalog.listTables()
     with working_in(session):
         for name in LOGGERS:
             logging.getLogger(name).setLevel(logging.INFO)
@@ -55,7 +47,7 @@ def state(session: SparkSession) -> dict[str, object]:
     context = session.sparkContext
     log4j = context._jvm.org.apache.logging.log4j.LogManager  # type: ignore[union-attr]
     return {
-        "conf": {key: session.conf.get(key, None) for key in OURS},
+        "conf": session.conf.getAll,
         "is active": SparkSession.getActiveSession() is session,
         "job group": context.getLocalProperty("spark.jobGroup.id"),
         "job tags": context.getJobTags(),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from delta.tables import DeltaTable
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -18,6 +21,7 @@ from oneuser.contracts.graph import FILES
 from oneuser.contracts.identity import DIM_USER
 from oneuser.contracts.table import TableContract
 from oneuser.core.errors import ContractError, EnvironmentProblem
+from oneuser.spark.session import READS_PINNED_VERSIONS
 from oneuser.storage.warehouse import CommitTag, Warehouse
 
 TAG = CommitTag(run_seq=1, attempt=1, fence=1)
@@ -152,3 +156,29 @@ def test_a_lease_that_is_renewed_meanwhile_has_a_tag_of_its_own_and_leaves_ours(
 
     assert (last_tag(warehouse, DIM_USER), last_tag(warehouse, PUBLICATIONS)) == (TAG, RENEWAL)
     assert spark.conf.get("spark.databricks.delta.commitInfo.userMetadata", None) is None
+
+
+def test_a_version_older_than_the_retention_is_read_in_a_session_that_would_refuse_it(
+    spark: SparkSession, warehouse_path: Path
+) -> None:
+    written = Warehouse(spark, str(warehouse_path / "written"))
+    write_users(spark, written, "a", replace=False)
+    write_users(spark, written, "b", replace=True)
+    write_users(spark, written, "c", replace=True)
+    # given that all but the newest version are older than Delta keeps deleted files, and that nothing lists their files
+    long_ago = time.time() - 40 * 86_400
+    for version in (0, 1):
+        os.utime(next(warehouse_path.rglob(f"{version:020d}.json")), (long_ago, long_ago))
+    for checksum in warehouse_path.rglob("*.crc"):
+        checksum.unlink()
+    root = shutil.copytree(warehouse_path / "written", warehouse_path / "copied")
+    session = spark.newSession()
+    for key in READS_PINNED_VERSIONS:
+        session.conf.set(key, "true")
+    warehouse = Warehouse(session, str(root))
+    with pytest.raises(PySparkException):
+        session.read.format("delta").option("versionAsOf", 0).load(warehouse.path(DIM_USER))
+    before = session.conf.getAll
+
+    assert users(warehouse, 0) == ["a"]
+    assert session.conf.getAll == before
