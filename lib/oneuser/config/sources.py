@@ -58,7 +58,8 @@ class Product(Section):
 class UrlParam(Section):
     """A query parameter of a URL, by its name: `{url_param: [context.page.url, eid]}`. The first of a name counts.
 
-    It is decoded as forms are: `%40` and `+` mean `@` and a space. What stands after `#` is no part of the query.
+    It is decoded as forms are: `%40` and `+` mean `@` and a space. What stands after `#`
+    counts where the query lacks it.
     """
 
     url_param: tuple[Expression, Text]
