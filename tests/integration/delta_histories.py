@@ -21,8 +21,9 @@ from tests.oracle.people import BEGINNING, Deployment, Outcome
 
 DEPLOYMENT = "histories"
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_VALUES = 6  # of one type in one message
-END_OF_TIME = (float("inf"), b"")
+END_OF_TIME = (float("inf"), 0, b"")
 NEVER_SEEN = (None, None)
 
 
@@ -70,7 +71,8 @@ class RealDeployment:
         }  # fmt: skip
         places = {name: [f"{name}_{place}" for place in range(MOST_VALUES)] for name in rules.types}
         mapping = {
-            "message_id": "id", "type": "type", "event": "event", "event_time": "time", "identifiers": places,
+            "message_id": "id", "type": "type", "event": "event", "event_time": "time", "received_at": "received",
+            "identifiers": places,
             "previous_id": "previous", "consent": "consent",
         }  # fmt: skip
         return make_config(
@@ -192,6 +194,8 @@ def as_line(message: plain.Message) -> dict[str, Any]:
         "time": (MONDAY + timedelta(minutes=message.at)).isoformat(),
         "previous": message.previous,
     }
+    if message.received is not None:
+        line["received"] = (MONDAY + timedelta(minutes=message.received)).isoformat()
     if message.consent is not None:
         line["consent"] = {"categoryPreferences": dict(message.consent)}
     for id_type in {id_type for id_type, _ in message.ids}:
@@ -209,9 +213,16 @@ def minutes(instant: datetime) -> float:
     return (instant.astimezone(UTC) - MONDAY).total_seconds() / 60
 
 
+def as_order(at: datetime, place: bytes) -> plain.Order:
+    """An event's place in the order of events as the oracle writes it."""
+    received = timedelta(microseconds=int.from_bytes(place[:8], "big") - 2**63)
+    is_known = not place.startswith(b"\xff" * 8)
+    return minutes(at), minutes(EPOCH + received) if is_known else float("inf"), place[8:]
+
+
 def as_plain(row: dict[str, Any], name: dict[int, plain.Identifier]) -> dict[str, Any]:
     """A row of the ledger as the oracle writes it."""
-    at, key = row["minted_first_seen_at"], row["minted_first_message_key"]
+    at, place = row["minted_first_seen_at"], row["minted_first_event_order"]
     was_seen = at.year < 2262
     return {
         "status": row["status"],
@@ -219,7 +230,7 @@ def as_plain(row: dict[str, Any], name: dict[int, plain.Identifier]) -> dict[str
         "present": name.get(row["anchor_identifier_id"] or row["last_anchor_identifier_id"]),
         "stands": row["anchor_identifier_id"] is not None,
         "anchors": [name[anchor["identifier_id"]] for anchor in row["anchors"]],
-        "order": (row["minted_run"], *((minutes(at), key) if was_seen else END_OF_TIME), row["minted_key"]),
+        "order": (row["minted_run"], *(as_order(at, place) if was_seen else END_OF_TIME), row["minted_key"]),
     }
 
 
@@ -247,6 +258,6 @@ def intervals_as_of(
     for row in sorted(ownership, key=lambda row: row["interval"]):
         if held(row, run):
             start = row["valid_from"]
-            at = BEGINNING if start is None else (minutes(start), row["valid_from_message_key"])
+            at = BEGINNING if start is None else as_order(start, row["valid_from_event_order"])
             found.setdefault(name[row["identifier_id"]], []).append((at, row["user_id"]))
     return found

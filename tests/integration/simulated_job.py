@@ -27,6 +27,7 @@ MAPPING = {
     "message_id": "id",
     "type": "type",
     "event_time": "at",
+    "received_at": "received",
     # the new id of an alias; everything else comes as external ids, which may hold two of a type
     "identifiers": {"user_id": "new_id"},
     "external_ids": "ids",
@@ -87,6 +88,8 @@ class Job:
         }
         if is_alias:
             message |= {"new_id": event.identifiers[0].value, "previous": event.previous}
+        if event.received_at is not None:
+            message["received"] = (EPOCH + timedelta(microseconds=event.received_at)).isoformat()
         if event.consent is not None:
             message["consent"] = {"categoryPreferences": dict(event.consent)}
         return message

@@ -65,8 +65,8 @@ ROWS: dict[TableContract, list[dict[str, Any]]] = {
     ],
     EDGES: [
         {
-            "src": a, "dst": b, "source": "event", "n_events": n, "first_event_time": MONDAY, "first_message_key": KEY,
-            "last_event_time": TUESDAY, "last_message_key": KEY, "priority": None, "first_run": 1, "last_run": 1,
+            "src": a, "dst": b, "source": "event", "n_events": n, "first_event_time": MONDAY, "first_event_order": KEY,
+            "last_event_time": TUESDAY, "last_event_order": KEY, "priority": None, "first_run": 1, "last_run": 1,
         }
         for a, b, n in LINKS
     ],
@@ -83,7 +83,7 @@ ROWS: dict[TableContract, list[dict[str, Any]]] = {
     IDENTIFIER_OWNERSHIP: [
         {
             "identifier_id": n, "interval": i, "user_id": u, "valid_from": start, "valid_to": end,
-            "valid_from_message_key": start and KEY, "valid_to_message_key": end and KEY,
+            "valid_from_event_order": start and KEY, "valid_to_event_order": end and KEY,
         } | RECORDED
         for n, i, u, start, end in [
             *((n, 0, u, None, None) for n, _, _, u in OWNED if n != CONTESTED),
@@ -94,7 +94,7 @@ ROWS: dict[TableContract, list[dict[str, Any]]] = {
         {
             "user_id": user, "status": status, "redirect_to": target, "anchor_identifier_id": anchor, "anchors": [],
             "last_anchor_identifier_id": None,
-            "minted_run": 1, "minted_first_seen_at": MONDAY, "minted_first_message_key": KEY, "minted_key": KEY,
+            "minted_run": 1, "minted_first_seen_at": MONDAY, "minted_first_event_order": KEY, "minted_key": KEY,
             "status_run": 1,
         }
         for user, status, target, anchor in [
@@ -129,7 +129,7 @@ def build(spark: SparkSession, root: Path) -> Warehouse:
         {
             "identifier_id": n, "component_id": COMPONENT[u], "id_type": t, "id_key": KEY,
             "priority": s, "is_known": s < 9, "is_contested": n == CONTESTED, "is_cut_off": False,
-            "first_seen_at": MONDAY, "first_message_key": KEY,
+            "first_seen_at": MONDAY, "first_event_order": KEY,
             "last_seen_at": TUESDAY, "n_events": n,
         }
         for n, t, _, u in OWNED

@@ -14,8 +14,8 @@ from typing import Any
 
 from tests.oracle.history import Identifier, Keys, Message, Order, Pair, Rules, pair
 
-NEVER_LAST: Order = (float("-inf"), b"")  # of a link without time: older than everything as the last one
-NEVER_FIRST: Order = (float("inf"), b"")  # and younger than everything as the first one
+NEVER_LAST: Order = (float("-inf"), 0, b"")  # of a link without time: older than everything as the last one
+NEVER_FIRST: Order = (float("inf"), 0, b"")  # and younger than everything as the first one
 
 Component = frozenset[Identifier]
 
@@ -117,7 +117,7 @@ def read(messages: list[Message], rules: Rules, keys: Keys) -> list[Seen]:
     found = []
     for m in messages:
         own = {i for i in m.ids if not blocked(i, rules)}
-        s = Seen(m, (m.at, keys.message(m.id)), own, set(own))
+        s = Seen(m, order_of(m, keys), own, set(own))
         if m.kind == "alias" and m.previous is not None:
             auto = "anonymous_id" if m.previous in anonymous else "user_id"
             previous = (auto if rules.previous_id_type == "auto" else rules.previous_id_type, m.previous)
@@ -127,6 +127,11 @@ def read(messages: list[Message], rules: Rules, keys: Keys) -> list[Seen]:
                     s.alias = pair(m.new_id, previous)
         found.append(s)
     return found
+
+
+def order_of(m: Message, keys: Keys) -> Order:
+    """The order of events: time, receipt with none last, message key."""
+    return (m.at, float("inf") if m.received is None else m.received, keys.message(m.id))
 
 
 def has_two_of_a_unique_type(s: Seen, rules: Rules) -> bool:
@@ -280,7 +285,10 @@ class Judge:
     def tie(self, ends: Pair) -> tuple[int, list[bytes]]:
         return self.sum(ends), sorted(self.keys.identifier(i) for i in ends)
 
-    def age(self, ends: Pair) -> tuple[float, tuple[int, ...]]:
+    def age(self, ends: Pair) -> tuple[float, float, tuple[int, ...]]:
         """Smaller is earlier in the admission order: the newest last event, or the earliest first one."""
-        at, key = self.edges[ends].last if self.rules.conflict == "latest" else self.edges[ends].first
-        return (-at, tuple(-byte for byte in key)) if self.rules.conflict == "latest" else (at, tuple(key))
+        if self.rules.conflict == "earliest":
+            at, received, key = self.edges[ends].first
+            return at, received, tuple(key)
+        at, received, key = self.edges[ends].last
+        return -at, -received, tuple(-byte for byte in key)

@@ -9,7 +9,7 @@ from typing import Literal
 
 Identifier = tuple[str, str]  # type and normalised value
 Pair = tuple[Identifier, Identifier]  # the smaller one first
-Order = tuple[float, bytes]  # time and message key, by which messages follow each other
+Order = tuple[float, float, bytes]  # time, receipt and message key, by which messages follow each other
 
 
 def pair(one: Identifier, other: Identifier) -> Pair:
@@ -22,7 +22,7 @@ class Message:
     """One accepted message.
 
     The new id of an alias is its user_id, or its anonymous_id where it has no user_id; `previous` is its previousId, of
-    no type yet. `consent` is null where the message says nothing about purposes.
+    no type yet. `consent` is null where the message says nothing about purposes, `received` where nobody wrote it down.
     """
 
     id: str
@@ -31,6 +31,7 @@ class Message:
     kind: Literal["event", "alias"] = "event"
     previous: str | None = None
     consent: Mapping[str, bool] | None = None
+    received: int | None = None
 
     @property
     def new_id(self) -> Identifier | None:

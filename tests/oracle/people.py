@@ -24,7 +24,7 @@ from tests.oracle.evidence import (
 )
 from tests.oracle.history import Erasure, Identifier, Keys, Message, Order, Pair, Rules, Run
 
-BEGINNING: Order = (float("-inf"), b"")
+BEGINNING: Order = (float("-inf"), 0, b"")
 
 Ledger = dict[str, dict[str, Any]]
 

@@ -10,6 +10,7 @@ from tests.oracle.history import Erasure, History, Identifier, IdType, Link, Mes
 
 PURPOSES = ("linking", "ads")
 LATEST_TIME = 12  # few distinct times, so that ties occur
+LATEST_RECEIPT = 3  # and ties of receipt
 IDS_OF_A_MESSAGE = (1, 2, 2, 2, 2, 3, 3, 4)
 
 
@@ -82,11 +83,15 @@ class Author:
             ids.append(self.identifier())
         ids = [i for n, i in enumerate(ids) if i not in ids[:n]]
         name, at = f"m{len(self.written)}.{chance.randrange(10**6)}", chance.randint(0, LATEST_TIME)
-        message = Message(name, at, tuple(ids), consent=self.consent())
+        message = Message(name, at, tuple(ids), consent=self.consent(), received=self.receipt())
         named = [i for i in ids if i[0] in {"user_id", "anonymous_id"}]
         if len({i[0] for i in named}) == len(named) > 0 and chance.random() < 0.3:
             return replace(message, kind="alias", previous=self.previous(own))
         return message
+
+    def receipt(self) -> int | None:
+        """Later and earlier than the event, and often unknown: what a clock says is no order."""
+        return self.chance.randint(0, LATEST_RECEIPT) if self.chance.random() < 0.6 else None
 
     def previous(self, own: list[Identifier]) -> str:
         chance = self.chance

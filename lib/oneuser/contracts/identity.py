@@ -36,7 +36,11 @@ USER_IDS = TableContract(
             "timestamp",
             "first seen of the anchor when minted, the end of time where no message carried it; second part",
         ),
-        Field("minted_first_message_key", "binary", "tie-break of the second part"),
+        Field(
+            "minted_first_event_order",
+            "binary",
+            "its place among the events of its instant; tie-break of the second part",
+        ),
         Field("minted_key", "binary", "keyed hash of the anchor when minted; third part"),
         Field("status_run", "bigint", "run that last changed status, redirect or anchor"),
     ),
@@ -110,10 +114,13 @@ IDENTIFIER_OWNERSHIP = TableContract(
             nullable=True,
         ),
         Field(
-            "valid_from_message_key", "binary", "message whose claim starts it, with all of its instant", nullable=True
+            "valid_from_event_order",
+            "binary",
+            "place of the claim that starts it among the events of its instant, all of which it holds",
+            nullable=True,
         ),
         Field("valid_to", "timestamp", "end, exclusive; null is open", nullable=True),
-        Field("valid_to_message_key", "binary", "message whose claim ends it", nullable=True),
+        Field("valid_to_event_order", "binary", "place of the claim that ends it", nullable=True),
         *_RECORDED,
     ),
 )
@@ -126,6 +133,7 @@ EVENTS_RESOLVED = TableContract(
     fields=(
         Field("message_key", "binary", "message"),
         Field("event_time", "timestamp", "when it happened"),
+        Field("received_at", "timestamp", "when it was received, null where that is not known", nullable=True),
         Field("type", "string", "identify, track, page, screen, group or alias"),
         Field("event", "string", "event name", nullable=True),
         Field("user_id", "string", "owner; null where nobody owns it", nullable=True),

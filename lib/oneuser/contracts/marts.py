@@ -21,7 +21,7 @@ SESSIONS = TableContract(
         Field("started_at", "timestamp", "first event"),
         Field("ended_at", "timestamp", "last event"),
         Field("n_events", "bigint", "events, those of touch: event sources left out"),
-        Field("first_message_key", "binary", "first message by (event_time, message_key)"),
+        Field("first_message_key", "binary", "first message in the order of events"),
         Field("source", "string", "source of its first event"),
         *_MADE,
     ),

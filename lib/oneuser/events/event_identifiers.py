@@ -16,10 +16,12 @@ def explode_identifiers(events: DataFrame) -> DataFrame:
     """One row per message, identifier and kind of link. Messages without identifiers have none.
 
     Returns:
-        `message_key`, `event_time`, `id_type`, `id_key`, `id_value`, `link`, `type_rank` (index of the key among the
-        message's identifiers of that type, from 0), `n_links` (rows of the message).
+        `message_key`, `event_time`, `received_at`, `id_type`, `id_key`, `id_value`, `link`, `type_rank` (index of the
+        key among the message's identifiers of that type, from 0), `n_links` (rows of the message).
     """
-    observed = events.select("message_key", "event_time", "identifiers", F.explode("identifiers").alias("observed"))
+    observed = events.select(
+        "message_key", "event_time", "received_at", "identifiers", F.explode("identifiers").alias("observed")
+    )
     smaller = F.filter(
         "identifiers",
         lambda other: (other["id_type"] == F.col("observed.id_type")) & (other["id_key"] < F.col("observed.id_key")),
@@ -31,6 +33,7 @@ def explode_identifiers(events: DataFrame) -> DataFrame:
     return observed.select(
         "message_key",
         "event_time",
+        "received_at",
         F.col("observed.id_type").alias("id_type"),
         F.col("observed.id_key").alias("id_key"),
         F.col("observed.id_value").alias("id_value"),

@@ -90,7 +90,7 @@ def moment_columns(
 
     Args:
         times: Microseconds since 1970 UTC, anything where there is no moment.
-        keys: Message keys, likewise.
+        keys: Places among the events of their instants, likewise.
         is_dated: Whether there is a moment.
         conflict: `latest` puts the latest first, `earliest` the earliest.
     """

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from oneuser.contracts.graph import EDGES
 from oneuser.graph.id_types import priority_of
 from oneuser.graph.linking_messages import OBSERVED
+from oneuser.spark.event_order import event_order
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -35,7 +36,7 @@ def find_pairs(messages: DataFrame) -> DataFrame:
         messages: Rows of `linking_messages`.
 
     Returns:
-        One row per message and pair that it asserts: `src`, `dst`, `source`, `event_time`, `message_key`, `priority`
+        One row per message and pair that it asserts: `src`, `dst`, `source`, `event_time`, `event_order`, `priority`
         (null), `run_seq`. A message with one identifier yields none; a pair of equal ends yields none.
     """
     observed = F.filter("members", lambda m: m["link"].isin(*OBSERVED))
@@ -52,8 +53,8 @@ def _asserted(messages: DataFrame, centre: Column, others: Column, *, source: st
     ends = (
         messages.where(where)
         .select(
-            "message_key",
             "event_time",
+            event_order().alias("event_order"),
             "run_seq",
             centre["identifier_id"].alias("centre"),
             F.explode(others["identifier_id"]).alias("other"),
@@ -65,7 +66,7 @@ def _asserted(messages: DataFrame, centre: Column, others: Column, *, source: st
         F.greatest("centre", "other").alias("dst"),
         F.lit(source).alias("source"),
         "event_time",
-        "message_key",
+        "event_order",
         F.lit(None).cast("int").alias("priority"),
         "run_seq",
     )
@@ -82,7 +83,7 @@ def link_pairs(links: DataFrame, eligible_ends: DataFrame) -> DataFrame:
         *_ENDS,
         "source",
         F.col("link_time").alias("event_time"),
-        F.lit(None).cast("binary").alias("message_key"),
+        F.lit(None).cast("binary").alias("event_order"),
         "priority",
         "run_seq",
     )
@@ -98,7 +99,7 @@ def included_pairs(manual_rules: DataFrame, eligible_ends: DataFrame, *, run_seq
         *_ENDS,
         F.lit(MANUAL).alias("source"),
         F.lit(None).cast("timestamp").alias("event_time"),
-        F.lit(None).cast("binary").alias("message_key"),
+        F.lit(None).cast("binary").alias("event_order"),
         F.lit(None).cast("int").alias("priority"),
         F.lit(run_seq).cast("bigint").alias("run_seq"),
     )
@@ -132,7 +133,7 @@ def build_edges(*pairs: DataFrame) -> DataFrame:
     Returns:
         Rows of `edges`.
     """
-    at = F.when(F.col("event_time").isNotNull(), F.struct("event_time", "message_key"))
+    at = F.when(F.col("event_time").isNotNull(), F.struct("event_time", "event_order"))
     counted = (
         reduce(DataFrame.unionByName, pairs)
         .groupBy("src", "dst", "source")
@@ -149,9 +150,9 @@ def build_edges(*pairs: DataFrame) -> DataFrame:
         counted.select(
             "*",
             F.col("first.event_time").alias("first_event_time"),
-            F.col("first.message_key").alias("first_message_key"),
+            F.col("first.event_order").alias("first_event_order"),
             F.col("last.event_time").alias("last_event_time"),
-            F.col("last.message_key").alias("last_message_key"),
+            F.col("last.event_order").alias("last_event_order"),
         )
     )
 
@@ -180,7 +181,7 @@ def describe_vertices(
         The columns of `components` but for label and flags.
     """
     seen = eligible.groupBy("identifier_id").agg(
-        F.min(F.struct("event_time", "message_key")).alias("first"),
+        F.min(F.struct("event_time", event_order().alias("event_order"))).alias("first"),
         F.max("event_time").alias("last_seen_at"),
         F.count(F.lit(1)).alias("n_events"),
     )
@@ -196,7 +197,7 @@ def describe_vertices(
         priority_of(F.col("id_type"), priorities).alias("priority"),
         F.col("id_type").isin(*sorted(known_types)).alias("is_known"),
         F.col("first.event_time").alias("first_seen_at"),
-        F.col("first.message_key").alias("first_message_key"),
+        F.col("first.event_order").alias("first_event_order"),
         "last_seen_at",
         "n_events",
     )

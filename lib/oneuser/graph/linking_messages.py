@@ -100,8 +100,8 @@ def linking_messages(
         may_link: `message_key` of the messages that have consent; null where none is required.
 
     Returns:
-        `message_key`, `event_time`, `run_seq`, `members`: structs of `priority`, `type_rank`, `identifier_id`, `link`,
-        sorted, so that the best comes first. Messages with a single identifier have no row.
+        `message_key`, `event_time`, `received_at`, `run_seq`, `members`: structs of `priority`, `type_rank`,
+        `identifier_id`, `link`, sorted, so that the best comes first. Messages with a single identifier have no row.
     """
     # sort_array compares in compiled code, array_sort element by element in interpreted code
     members = F.sort_array(F.collect_list(F.struct("priority", "type_rank", "identifier_id", "link")))
@@ -112,6 +112,7 @@ def linking_messages(
         .agg(
             members.alias("members"),
             F.first("event_time").alias("event_time"),
+            F.first("received_at").alias("received_at"),
             F.first("run_seq").alias("run_seq"),
             _names_one_person(unique_priorities).alias("names_one"),
         )

@@ -174,8 +174,8 @@ def _evidence_rows(candidates: Candidates, broken: DataFrame) -> DataFrame:
         of_end = strength.withColumnsRenamed({"identifier_id": end, "priority": f"{end}_priority"})
         labelled = labelled.join(of_end, on=end, how="inner")
     both = F.col("src_priority") + F.col("dst_priority")
-    first = F.when(F.col("first_event_time").isNotNull(), F.struct("first_event_time", "first_message_key"))
-    last = F.when(F.col("last_event_time").isNotNull(), F.struct("last_event_time", "last_message_key"))
+    first = F.when(F.col("first_event_time").isNotNull(), F.struct("first_event_time", "first_event_order"))
+    last = F.when(F.col("last_event_time").isNotNull(), F.struct("last_event_time", "last_event_order"))
     pairs = labelled.groupBy("component_id", "src", "dst").agg(
         F.min(F.coalesce("priority", both)).alias("priority"),
         F.min(first).alias("first"),
@@ -189,9 +189,9 @@ def _evidence_rows(candidates: Candidates, broken: DataFrame) -> DataFrame:
         "dst",
         "priority",
         F.col("first.first_event_time").alias("first_at"),
-        F.col("first.first_message_key").alias("first_key"),
+        F.col("first.first_event_order").alias("first_order"),
         F.col("last.last_event_time").alias("last_at"),
-        F.col("last.last_message_key").alias("last_key"),
+        F.col("last.last_event_order").alias("last_order"),
         "is_include",
     )
 

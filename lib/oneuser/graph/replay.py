@@ -3,7 +3,7 @@
 Pure Python: a run calls it for each group of a partition, a simulation calls it as it is. Nothing depends on the order
 in which vertices and evidence are given, and nothing on surrogate ids: ties are decided by keys.
 
-A moment is (microseconds since 1970 UTC, message key); byte strings compare as unsigned bytes.
+A moment is (microseconds since 1970 UTC, event order); byte strings compare as unsigned bytes.
 """
 
 from __future__ import annotations

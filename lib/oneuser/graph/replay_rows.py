@@ -1,8 +1,8 @@
 """Constrained replay over Arrow batches, one call per partition, and the shapes of the rows that go there and back.
 
 Rows to replay: vertices, edges and excluded pairs of a replay group, told apart by `row_kind`; a column that a kind of
-row lacks is null. A time may come without a message key: no message asserts that edge, and it comes before those of
-the same time that one does.
+row lacks is null. A time may come without a place in its instant: no message asserts that edge, and it comes before
+those of the same time that one does.
 
 Decided rows: `kind` says what a row is, a label for each identifier or a refused edge; the columns of the other kind
 are null.
@@ -46,9 +46,9 @@ ROWS = RowShape(
         "src": "bigint",
         "dst": "bigint",
         "first_at": "timestamp",
-        "first_key": "binary",
+        "first_order": "binary",
         "last_at": "timestamp",
-        "last_key": "binary",
+        "last_order": "binary",
         "is_include": "boolean",
     }
 )
@@ -125,7 +125,7 @@ def _in_order(
     src, dst = edges.column("src").to_numpy(), edges.column("dst").to_numpy()
     is_include = _flags(edges.column("is_include"))
     moment = "last" if conflict == "latest" else "first"
-    at, message = edges.column(f"{moment}_at"), edges.column(f"{moment}_key")
+    at, place = edges.column(f"{moment}_at"), edges.column(f"{moment}_order")
     columns = EdgeColumns(
         group=group,
         src=by_number[np.searchsorted(number, src, sorter=by_number)],
@@ -133,7 +133,7 @@ def _in_order(
         priority=edges.column("priority").to_numpy().astype(np.int64),
         is_include=is_include,
         moment=moment_columns(
-            at.cast(pa.int64()).fill_null(0).to_numpy(), _keys(message), _flags(at.is_valid()), conflict
+            at.cast(pa.int64()).fill_null(0).to_numpy(), _keys(place), _flags(at.is_valid()), conflict
         ),
     )
     order = order_edges(columns, _flags(members.column("is_known")), rank_keys(_keys(members.column("id_key"))))

@@ -143,14 +143,14 @@ def _causes(caused: DataFrame, edges: DataFrame, previous_map: DataFrame | None)
             F.struct(F.col("dst").alias("identifier_id"), F.col("src").alias("other_id")),
         )
     )
-    ends = edges.select("src", "dst", "first_run", "first_event_time", "first_message_key", both_ends.alias("end"))
+    ends = edges.select("src", "dst", "first_run", "first_event_time", "first_event_order", both_ends.alias("end"))
     concerned = anchored.unionByName(members)
     is_here = (F.col("end.identifier_id") == F.col("identifier_id")) & (F.col("first_run") == F.col("run_seq"))
     here = ends.join(concerned, on=is_here, how="inner")
     others = owned.select(F.col("identifier_id").alias("other_id"), F.col("user_id").alias("other_user"))
     across = here.withColumn("other_id", F.col("end.other_id")).join(others, on="other_id", how="left")
     leads_away = (F.col("change") == "anchored") | ~F.col("other_user").eqNullSafe(F.col("user_id"))
-    earliest = F.min(F.struct("first_event_time", "first_message_key", "src", "dst")).alias("earliest")
+    earliest = F.min(F.struct("first_event_time", "first_event_order", "src", "dst")).alias("earliest")
     found = across.where(leads_away).groupBy("user_id", "change").agg(earliest)
     return found.select(
         "user_id", "change", F.col("earliest.src").alias("edge_src"), F.col("earliest.dst").alias("edge_dst")
@@ -167,7 +167,7 @@ def _identifiers(components: DataFrame) -> DataFrame:
         "priority",
         # what no message carries was seen after everything else
         F.coalesce("first_seen_at", F.to_timestamp(F.lit(NEVER_SEEN))).alias("first_seen_at"),
-        F.coalesce("first_message_key", F.lit(b"")).alias("first_message_key"),
+        F.coalesce("first_event_order", F.lit(b"")).alias("first_event_order"),
         "id_key",
     )
 
@@ -184,7 +184,7 @@ def _rows_with_ledger(
         {
             "row_kind": F.lit(shape.USER_ROW),
             "first_seen_at": F.col("minted_first_seen_at"),
-            "first_message_key": F.col("minted_first_message_key"),
+            "first_event_order": F.col("minted_first_event_order"),
             "id_key": F.col("minted_key"),
         }
     )

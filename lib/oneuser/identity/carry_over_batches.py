@@ -47,7 +47,7 @@ SORTED_BY = (
     ("is_known", False),
     ("priority", True),
     ("first_seen_at", True),
-    ("first_message_key", True),
+    ("first_event_order", True),
     ("id_key", True),
 )
 _NO_STRENGTH = ANONYMOUS_STRENGTH + 1
@@ -175,7 +175,7 @@ def _mint_all(anchors: pa.RecordBatch, mint: Mint, hash_anchor: Callable[[bytes]
         "anchors": pa.ListArray.from_arrays(pa.array(range(n + 1), pa.int32()), taken),
         "minted_run": run,
         "minted_first_seen_at": anchors.column("first_seen_at"),
-        "minted_first_message_key": anchors.column("first_message_key"),
+        "minted_first_event_order": anchors.column("first_event_order"),
         "minted_key": anchors.column("id_key"),
         "status_run": run,
     }
@@ -225,7 +225,7 @@ def _user(row: dict[str, Any]) -> UserId:
         redirect_to=row["redirect_to"],
         anchor=row["anchor_identifier_id"],
         anchors=tuple((anchor["identifier_id"], anchor["run_seq"]) for anchor in row["anchors"]),
-        published=(row["minted_run"], row["first_seen_at"], row["first_message_key"], row["id_key"]),
+        published=(row["minted_run"], row["first_seen_at"], row["first_event_order"], row["id_key"]),
         status_run=row["status_run"],
         last_anchor=row["last_anchor_identifier_id"],
     )
@@ -238,7 +238,7 @@ def _member(row: dict[str, Any]) -> Member:
         key=row["id_key"],
         priority=row["priority"],
         is_known=row["is_known"],
-        first_seen=(row["first_seen_at"], row["first_message_key"]),
+        first_seen=(row["first_seen_at"], row["first_event_order"]),
         previous_user=row["user_id"],
         owners=tuple(row["owners"] or ()),
     )

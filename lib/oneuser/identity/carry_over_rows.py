@@ -2,7 +2,7 @@
 
 Rows to decide: users and identifiers of a carry-over group, told apart by `row_kind`. They share columns:
 
-* of a User ID: the row of `user_ids`; `id_key`, `first_seen_at` and `first_message_key` are those of its anchor when
+* of a User ID: the row of `user_ids`; `id_key`, `first_seen_at` and `first_event_order` are those of its anchor when
   minted;
 * of an identifier: its component; `user_id` is its user in the last `identifier_map`, `owners` are the
   components that own its intervals, in order, where it is contested.
@@ -45,7 +45,7 @@ ROWS = RowShape(
         "is_known": "boolean",
         "priority": "int",
         "first_seen_at": "timestamp",
-        "first_message_key": "binary",
+        "first_event_order": "binary",
         "id_key": "binary",
         "owners": "array<bigint>",
     }
@@ -62,7 +62,7 @@ DECISIONS = RowShape(
         "anchors": _ANCHORS,
         "minted_run": "bigint",
         "minted_first_seen_at": "timestamp",
-        "minted_first_message_key": "binary",
+        "minted_first_event_order": "binary",
         "minted_key": "binary",
         "status_run": "bigint",
         "run_seq": "bigint",
@@ -90,7 +90,7 @@ def user_rows(users: Iterable[UserId]) -> pa.RecordBatch:
         "anchors": [[{"identifier_id": number, "run_seq": run} for number, run in user.anchors] for user in users],
         "minted_run": [user.published[0] for user in users],
         "minted_first_seen_at": [user.published[1] for user in users],
-        "minted_first_message_key": [user.published[2] for user in users],
+        "minted_first_event_order": [user.published[2] for user in users],
         "minted_key": [user.published[3] for user in users],
         "status_run": [user.status_run for user in users],
     }

@@ -1,6 +1,6 @@
 """Whose is a contested identifier, and from when: intervals from the events that claim it. Pure Python.
 
-A moment is (microseconds since 1970 UTC, message key); byte strings compare as unsigned bytes.
+A moment is (microseconds since 1970 UTC, event order); byte strings compare as unsigned bytes.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ Claims: one row per contested identifier, message and other identifier that the 
 linking message carries has one row, null in all columns of message and other.
 
 Intervals: one row per contested identifier and interval, from the instant `valid_from`, inclusive, until the instant
-`valid_to`, exclusive, each with the message whose claim begins there. Null is the beginning, and the end, of time.
-Interval 0 has in `owners_over_time` the components that own the identifier over time, whatever the policy.
+`valid_to`, exclusive, each with the place of its claim among the events of that instant. Null is the beginning, and the
+end, of time. Interval 0 has in `owners_over_time` the components that own the identifier over time, whatever the
+policy.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ ROWS = RowShape(
         "priority": "int",
         "is_known": "boolean",
         "event_time": "timestamp",
-        "message_key": "binary",
+        "event_order": "binary",
         "other_id": "bigint",
         "other_component": "bigint",
         "other_priority": "int",
@@ -46,9 +47,9 @@ INTERVALS = RowShape(
         "interval": "int",
         "owner_component": "bigint",
         "valid_from": "timestamp",
-        "valid_from_message_key": "binary",
+        "valid_from_event_order": "binary",
         "valid_to": "timestamp",
-        "valid_to_message_key": "binary",
+        "valid_to_event_order": "binary",
         "owners_over_time": "array<bigint>",
     }
 )
@@ -64,7 +65,7 @@ def divide_batches(batches: Iterable[pa.RecordBatch], policy: Policy) -> Iterato
     """Divide the time of all contested identifiers of a partition.
 
     Args:
-        batches: Rows of the shape `ROWS`, clustered by `identifier_id` and sorted by (`event_time`, `message_key`); the
+        batches: Rows of the shape `ROWS`, clustered by `identifier_id` and sorted by (`event_time`, `event_order`); the
             rows of an identifier may span batches.
         policy: What a shared identifier does with its time.
 

@@ -45,7 +45,7 @@ def record_ownership(ownership: DataFrame, recorded: DataFrame | None, *, run_se
         run_seq: This run.
         as_of: Its as-of time.
     """
-    says = ["user_id", "valid_from", "valid_from_message_key", "valid_to", "valid_to_message_key"]
+    says = ["user_id", "valid_from", "valid_from_event_order", "valid_to", "valid_to_event_order"]
     key = ["identifier_id", "interval"]
     return _record(IDENTIFIER_OWNERSHIP, ownership, recorded, key=key, says=says, run_seq=run_seq, as_of=as_of)
 

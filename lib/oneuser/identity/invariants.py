@@ -86,14 +86,14 @@ def ownership_invariants(
 def _uncovered(identifier_map: DataFrame, ownership: DataFrame) -> DataFrame:
     """`identifier_id` of the identifiers whose intervals do not cover all time, each moment once."""
     in_order = Window.partitionBy("identifier_id").orderBy("interval")
-    previous_end = F.lag(F.struct("valid_to", "valid_to_message_key")).over(in_order)
+    previous_end = F.lag(F.struct("valid_to", "valid_to_event_order")).over(in_order)
     numbered = ownership.select(
         "identifier_id",
         "interval",
         "valid_to",
         (F.row_number().over(in_order) - 1).alias("index"),
         F.struct(
-            F.col("valid_from").alias("valid_to"), F.col("valid_from_message_key").alias("valid_to_message_key")
+            F.col("valid_from").alias("valid_to"), F.col("valid_from_event_order").alias("valid_to_event_order")
         ).alias("start"),
         previous_end.alias("previous_end"),
         F.lead("interval").over(in_order).alias("next"),

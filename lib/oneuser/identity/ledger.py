@@ -1,6 +1,6 @@
 """Records of the ledger, the orders that its rules use, and the end of a person. Pure Python.
 
-A time is a count of microseconds since 1970 UTC; first seen is (time, message key) of the earliest message that
+A time is a count of microseconds since 1970 UTC; first seen is (time, event order) of the earliest message that
 carries an identifier. Byte strings compare as unsigned bytes.
 """
 
@@ -56,9 +56,9 @@ class UserId:
 
     `anchor` is the identifier that it stands on, None where it stands nowhere; then `last_anchor` is the one that it
     stood on last. `anchors` are all it ever had, each with the run that took it, in the order taken. `published` is its
-    rank in the order of publication: minting run, then first seen (time, message) and key of its anchor when minted.
-    `redirect_to` is the live ID that a retired one points at; a vacant one keeps there the ID that it followed, which
-    is vacant too.
+    rank in the order of publication: minting run, then first seen (time, event order) and key of its anchor when
+    minted. `redirect_to` is the live ID that a retired one points at; a vacant one keeps there the ID that it followed,
+    which is vacant too.
     """
 
     user_id: str

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from oneuser.identity import claims_rows as shape
 from oneuser.spark.clustering import cluster
+from oneuser.spark.event_order import event_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,9 +29,9 @@ _OWNED = (
     "interval",
     "user_id",
     "valid_from",
-    "valid_from_message_key",
+    "valid_from_event_order",
     "valid_to",
-    "valid_to_message_key",
+    "valid_to_event_order",
 )
 
 
@@ -48,10 +49,12 @@ def build_claims(components: DataFrame, messages: DataFrame) -> DataFrame:
     """
     members = components.select("identifier_id", "component_id", "priority", "is_known", "is_contested")
     contested = members.where("is_contested").drop("is_contested")
-    observed = messages.select("message_key", "event_time", "members", F.explode("members.identifier_id").alias("mine"))
+    observed = messages.select(
+        "event_time", event_order().alias("event_order"), "members", F.explode("members.identifier_id").alias("mine")
+    )
     mine = contested.select(F.col("identifier_id").alias("mine"))
     with_others = observed.join(mine, on="mine", how="left_semi").select(
-        F.col("mine").alias("identifier_id"), "message_key", "event_time", F.explode("members").alias("other")
+        F.col("mine").alias("identifier_id"), "event_time", "event_order", F.explode("members").alias("other")
     )
     others = members.select(
         F.col("identifier_id").alias("other_id"),
@@ -61,8 +64,8 @@ def build_claims(components: DataFrame, messages: DataFrame) -> DataFrame:
     claims = (
         with_others.select(
             "identifier_id",
-            "message_key",
             "event_time",
+            "event_order",
             F.col("other.identifier_id").alias("other_id"),
             F.col("other.priority").alias("other_priority"),
             F.col("other.type_rank").alias("other_rank"),
@@ -89,7 +92,7 @@ def divide_claims(
     Returns:
         Rows of the shape `claims_rows.INTERVALS`: one per identifier and interval, the owner as a component.
     """
-    clustered = cluster(claims, "identifier_id", "identifier_id", "event_time", "message_key")
+    clustered = cluster(claims, "identifier_id", "identifier_id", "event_time", "event_order")
 
     def divide_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return divide(batches, policy)
@@ -116,15 +119,15 @@ def build_ownership(identifier_map: DataFrame, intervals: DataFrame | None, owne
         Rows of `identifier_ownership` but for what recorded them. An uncontested identifier has one interval without
         ends.
     """
-    instant, key = F.lit(None).cast("timestamp"), F.lit(None).cast("binary")
+    instant, place = F.lit(None).cast("timestamp"), F.lit(None).cast("binary")
     whole = identifier_map.where(~F.col("is_contested")).select(
         "identifier_id",
         F.lit(0).alias("interval"),
         "user_id",
         instant.alias("valid_from"),
-        key.alias("valid_from_message_key"),
+        place.alias("valid_from_event_order"),
         instant.alias("valid_to"),
-        key.alias("valid_to_message_key"),
+        place.alias("valid_to_event_order"),
     )
     if intervals is None:
         return whole

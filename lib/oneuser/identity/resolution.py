@@ -92,7 +92,7 @@ def resolve_events(
         F.when(~F.col("names_two"), owner).alias("user_id"),
         F.when(F.col("names_two"), "unique_in_event").when(is_quarantined, "quarantined").alias("unowned"),
     )
-    return events.select("message_key", "event_time", "type", "event", "source", "group_id").join(
+    return events.select("message_key", "event_time", "received_at", "type", "event", "source", "group_id").join(
         judged, on="message_key", how="left"
     )
 

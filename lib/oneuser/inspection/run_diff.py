@@ -133,7 +133,7 @@ def _divided(recorded: DataFrame, was: int, now: int) -> DataFrame:
     sides = []
     for run, name in ((was, "before"), (now, "after")):
         spans = F.array_sort(
-            F.collect_list(F.struct("interval", "valid_from", "valid_from_message_key", "user_id"))
+            F.collect_list(F.struct("interval", "valid_from", "valid_from_event_order", "user_id"))
         ).alias(name)
         sides.append(as_of_run(recorded, run).groupBy("identifier_id").agg(spans))
     both = sides[0].join(sides[1], on="identifier_id", how="full")

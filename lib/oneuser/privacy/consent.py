@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from oneuser.spark.event_order import event_order
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -57,8 +59,8 @@ def find_consenting(
     """`message_key` of the messages that may link.
 
     A message may if it carries every purpose, and no identifier of it is under a refusal. A message without a category,
-    or without preferences at all, does not carry the purpose. The latest signal of an identifier, by (event_time,
-    message_key), holds for the messages before and after it.
+    or without preferences at all, does not carry the purpose. The latest signal of an identifier, in the order of
+    events, holds for the messages before and after it.
 
     Args:
         told: Rows of `read_preferences`.
@@ -83,13 +85,13 @@ def _refusing(told: DataFrame, eligible: DataFrame, *, known_types: Collection[s
     whole_message = Window.partitionBy("message_key").rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     # what carries no signal goes before anything is grouped
     belongs = (
-        eligible.select("message_key", "identifier_id", "event_time", is_known.alias("is_known"))
+        eligible.select("message_key", "identifier_id", "event_time", "received_at", is_known.alias("is_known"))
         .join(signals, on="message_key", how="inner")
         .withColumn("has_known", F.bool_or("is_known").over(whole_message))
         .where(F.col("is_known") == F.col("has_known"))
-        .select("message_key", "identifier_id", "event_time", F.explode("signals").alias("signal"))
+        .select("identifier_id", "event_time", event_order().alias("event_order"), F.explode("signals").alias("signal"))
     )
     latest = belongs.groupBy("identifier_id", F.col("signal.purpose").alias("purpose")).agg(
-        F.max(F.struct("event_time", "message_key", F.col("signal.granted").alias("granted"))).alias("latest")
+        F.max(F.struct("event_time", "event_order", F.col("signal.granted").alias("granted"))).alias("latest")
     )
     return latest.where(~F.col("latest.granted")).select("identifier_id").distinct()

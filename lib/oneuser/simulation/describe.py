@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from oneuser.core.event_order import message_key_of
 from oneuser.simulation.results import (
     Change,
     Contested,
@@ -120,7 +121,7 @@ class _Description:
             self._resolution.identifiers[number]: tuple(
                 Interval(
                     None if interval.owner is None else self._names[self._resolution.users[interval.owner]],
-                    None if interval.start is None else line_of(interval.start[1]),
+                    None if interval.start is None else line_of(message_key_of(interval.start[1])),
                     None if interval.start is None else written_time(interval.start[0]),
                 )
                 for interval in intervals

@@ -14,13 +14,15 @@ from oneuser.core.identifier_text import NamedIdentifier
 class Event:
     """An event, or an alias where `previous` says what its first identifier, the new one, was called before.
 
-    `at` counts microseconds since 1970 UTC. `consent` is null where the line says nothing about it.
+    `at` and `received_at` count microseconds since 1970 UTC. `consent` and `received_at` are null where the line says
+    nothing about them.
     """
 
     line: int
     at: int
     identifiers: tuple[NamedIdentifier, ...]
     consent: Mapping[str, bool] | None = None
+    received_at: int | None = None
     previous: str | None = field(default=None, repr=False)
 
 

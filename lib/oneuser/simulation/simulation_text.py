@@ -4,9 +4,12 @@
     user_id: 1, anonymous_id: a             an event; it happens a minute after the latest one above it
     @5 anonymous_id: a                      five minutes after the beginning; or @2026-01-01T10:00
     user_id: 1, email: x@y.z, consent ads=yes
+    @5 user_id: 1, received @7              its message arrived seven minutes after the beginning
     alias: OLD -> NEW                       user_id NEW was OLD before
     ---                                     what follows belongs to the next run
 
+Of two events at one time the one received later counts as later, and one without `received` as later still; where that
+decides nothing, the one further down.
 The other lines are rules, which `directives` reads. A value with a comma, `|` or `#` stands in double quotes.
 """
 
@@ -32,6 +35,7 @@ _MINUTES = re.compile(r"[+-]?\d{1,9}")
 _EVENT = re.compile(r"[A-Za-z_]\w*\s*:")
 _ALIAS = re.compile(r"alias\s*:\s*(.*)")
 _CONSENT = re.compile(r"consent\s+(.*)")
+_RECEIVED = re.compile(r"received\s+@(\S*)")
 _SIGNAL = re.compile(r"([^\s=]+)=(yes|no)")
 _EXPECTED = "expected an event such as `user_id: 1, email: ann@example.com`, `alias: OLD -> NEW`, `---`, or one of"
 _NEXT_STEP = "`oneuser simulate --help` shows what lines may say"
@@ -95,8 +99,8 @@ def _read_line(line: str, number: int, latest: int) -> Statement:
 
 
 def _event(line: str, number: int, at: int) -> Event:
-    identifiers, consent = _items(split_outside(line, ","))
-    return Event(number, at, identifiers, consent)
+    identifiers, consent, received_at = _items(split_outside(line, ","))
+    return Event(number, at, identifiers, consent, received_at)
 
 
 def _alias(line: str, number: int, at: int) -> Event:
@@ -104,20 +108,24 @@ def _alias(line: str, number: int, at: int) -> Event:
     ends = [unquoted(end) for end in split_outside(pair, "->")]
     if len(ends) != 2 or not all(ends):  # noqa: PLR2004 - old and new
         raise Misread("expected `alias: OLD -> NEW`, the value before and the user_id after")
-    identifiers, consent = _items(items)
-    return Event(number, at, (NamedIdentifier(NEW_ID_TYPE, ends[1]), *identifiers), consent, previous=ends[0])
+    others, consent, received_at = _items(items)
+    return Event(number, at, (NamedIdentifier(NEW_ID_TYPE, ends[1]), *others), consent, received_at, previous=ends[0])
 
 
-def _items(items: list[str]) -> tuple[tuple[NamedIdentifier, ...], dict[str, bool] | None]:
+def _items(items: list[str]) -> tuple[tuple[NamedIdentifier, ...], dict[str, bool] | None, int | None]:
+    """Identifiers, consent and receipt of a line."""
     identifiers: list[NamedIdentifier] = []
     consent: dict[str, bool] | None = None
+    received_at: int | None = None
     for item in items:
-        signals = _CONSENT.fullmatch(item)
+        signals, received = _CONSENT.fullmatch(item), _RECEIVED.fullmatch(item)
         if signals:
             consent = (consent or {}) | dict(_signals(signals[1]))
+        elif received:
+            received_at = _time(received[1])
         else:
             identifiers.append(read_identifier(item, where="between commas"))
-    return tuple(identifiers), consent
+    return tuple(identifiers), consent, received_at
 
 
 def _signals(text: str) -> Iterator[tuple[str, bool]]:

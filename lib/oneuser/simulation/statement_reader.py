@@ -28,7 +28,7 @@ class Note:
 
 
 def line_key(line: int) -> bytes:
-    """The key of the message in a line: among messages of one instant, lines decide."""
+    """The key of the message in a line: where time and receipt are the same, or there is none, lines decide."""
     return line.to_bytes(_KEY_BYTES, "big")
 
 
@@ -63,7 +63,7 @@ class StatementReader:
         elif any(link.identifier in suppressed for link in links):
             self._note(event.line, "not accepted: it carries an identifier of an erased person")
         else:
-            return Message(line_key(event.line), event.at, links, event.consent)
+            return Message(line_key(event.line), event.at, links, event.consent, event.received_at)
         return None
 
     def identifier(self, named: NamedIdentifier, line: int) -> Identifier | None:

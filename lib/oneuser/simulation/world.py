@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Literal
 
+from oneuser.core.event_order import event_order
 from oneuser.events.identifiers import Identifier
 from oneuser.identity.ledger import residual_ids_of
 from oneuser.stages.identity_rules import IdentityValues, identity_values
@@ -25,7 +26,7 @@ RefusalRule = Literal["unique", "limit", "size", "exclude", "over_shared"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One stored message. `at` counts microseconds since 1970 UTC; `key` breaks ties of time and names the message.
+    """One stored message. `key` names it. `at` and `received_at` count microseconds since 1970 UTC; none is null.
 
     `links` are its identifiers with the kinds of link of `event_identifiers`: event, alias (the new id of an alias),
     and the readings of a previousId. `consent` says by purpose whether it was given; null where the message says
@@ -36,11 +37,12 @@ class Message:
     at: int
     links: tuple[Link, ...]
     consent: Mapping[str, bool] | None = None
+    received_at: int | None = None
 
     @property
     def moment(self) -> Moment:
         """Its rank in the order of events."""
-        return (self.at, self.key)
+        return (self.at, event_order(self.received_at, self.key))
 
     @property
     def is_alias(self) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from oneuser.contracts.graph import EVENT_IDENTIFIERS
+from oneuser.core.event_order import event_order
 from oneuser.graph.blocked import BLOCKED_KEYS_DDL, find_blocked_patterns, find_blocked_values
 from oneuser.graph.certification import gather_evidence, judge
 from oneuser.graph.components import EngineChoice, connect, connect_in_one_task
@@ -29,7 +30,7 @@ def links(spark: SparkSession, *rows: Link) -> DataFrame:
     for message, number, id_type, rank, link in rows:
         day = int(message[1:])
         at = MONDAY + timedelta(days=day)
-        found.append((message.encode(), number, id_type, rank, at, link, n_links[message], day))
+        found.append((message.encode(), number, id_type, rank, at, None, link, n_links[message], day))
     return spark.createDataFrame(found, EVENT_IDENTIFIERS.schema)
 
 
@@ -61,7 +62,10 @@ def test_a_message_links_its_identifiers_to_the_best_and_repeats_are_counted(spa
     assert_pairs(edges, (1, 5, "event", 1), (2, 5, "event", 2))
     counted = edges.where("src = 2").first()
     assert counted is not None
-    assert (counted["first_message_key"], counted["last_message_key"]) == (b"m1", b"m2")
+    assert (counted["first_event_order"], counted["last_event_order"]) == (
+        event_order(None, b"m1"),
+        event_order(None, b"m2"),
+    )
     assert (counted["first_run"], counted["last_run"]) == (1, 2)
 
 

@@ -40,9 +40,9 @@ def observed(spark: SparkSession, **messages: str) -> DataFrame:
         for name in names:
             rank = sorted(n for n in names if n[0] == name[0]).index(name)
             link = "alias" if arrow and name[0] == "u" else "event"
-            rows.append((message.encode(), number(name), KIND[name[0]], rank, at, link, *end))
+            rows.append((message.encode(), number(name), KIND[name[0]], rank, at, None, link, *end))
         if arrow:
-            rows.append((message.encode(), number(old.strip()), KIND[old.strip()[0]], 1, at, "previous", *end))
+            rows.append((message.encode(), number(old.strip()), KIND[old.strip()[0]], 1, at, None, "previous", *end))
     return spark.createDataFrame(rows, EVENT_IDENTIFIERS.schema)
 
 

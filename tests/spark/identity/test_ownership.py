@@ -20,6 +20,10 @@ MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 TYPES = {"user_id": 1, "email": 2, "anonymous_id": 9}
 KNOWN = frozenset({"user_id", "email"})
 OWNED = "message string, user_id string, unowned string"
+EVENTS = (
+    "message_key binary, event_time timestamp, received_at timestamp, type string, event string, source string, "
+    "group_id string"
+)
 # number, type, component, contested; a shared browser (3) that replay left with 1
 PLACES = [
     (1, "user_id", 1, False),
@@ -46,6 +50,7 @@ def observed(spark: SparkSession) -> DataFrame:
             kind[n],
             [m for m in numbers if kind[m] == kind[n]].index(n),
             at(message),
+            None,
             "event",
             len(numbers),
             1,
@@ -86,8 +91,8 @@ def owners(spark: SparkSession) -> DataFrame:
 def owned(spark: SparkSession, policy: str) -> DataFrame:
     """Whose each message is: the columns of `OWNED`."""
     events = spark.createDataFrame(
-        [(m.encode(), at(m), "track", "e", "web", None) for m in MESSAGES],
-        "message_key binary, event_time timestamp, type string, event string, source string, group_id string",
+        [(m.encode(), at(m), None, "track", "e", "web", None) for m in MESSAGES],
+        EVENTS,
     )
     people = mapped(spark)
     ownership = build_ownership(people, intervals(spark, policy), owners(spark))
@@ -125,10 +130,10 @@ def test_an_alias_whose_new_id_is_out_of_the_graph_belongs_to_its_old_one(spark:
         ("m2", 9, "user_id", "alias"), ("m2", 1, "user_id", "previous"), ("m2", 4, "email", "event"),
         ("m3", 2, "user_id", "alias"), ("m3", 9, "user_id", "previous"),
     ]  # fmt: skip
-    rows = [(m.encode(), n, t, 0, at(m), link, 2, 1) for m, n, t, link in carried]
+    rows = [(m.encode(), n, t, 0, at(m), None, link, 2, 1) for m, n, t, link in carried]
     events = spark.createDataFrame(
-        [(m.encode(), at(m), "alias", None, "web", None) for m in ("m1", "m2", "m3")],
-        "message_key binary, event_time timestamp, type string, event string, source string, group_id string",
+        [(m.encode(), at(m), None, "alias", None, "web", None) for m in ("m1", "m2", "m3")],
+        EVENTS,
     )
     blocked = spark.createDataFrame([(9, "blocked_value")], "identifier_id bigint, rule string")
     owning = eligible_identifiers(spark.createDataFrame(rows, EVENT_IDENTIFIERS.schema), blocked, priorities=TYPES)
@@ -145,9 +150,10 @@ def test_every_event_of_the_instant_of_a_claim_is_in_its_interval(spark: SparkSe
     # the key of m0 is smaller than that of the claim m4 at the same instant
     people = mapped(spark)
     ownership = build_ownership(people, intervals(spark, "time_sliced"), owners(spark))
-    schema = "message_key binary, event_time timestamp, type string, event string, source string, group_id string"
-    events = spark.createDataFrame([(b"m0", at("m4"), "track", "e", "web", None)], schema)
-    carried = spark.createDataFrame([(b"m0", 3, "anonymous_id", 0, at("m4"), "event", 1, 1)], EVENT_IDENTIFIERS.schema)
+    events = spark.createDataFrame([(b"m0", at("m4"), None, "track", "e", "web", None)], EVENTS)
+    carried = spark.createDataFrame(
+        [(b"m0", 3, "anonymous_id", 0, at("m4"), None, "event", 1, 1)], EVENT_IDENTIFIERS.schema
+    )
 
     found = resolve_events(events, eligible_identifiers(carried, None, priorities=TYPES), people, ownership)
 

@@ -36,7 +36,7 @@ def tables(spark: SparkSession) -> tuple[DataFrame, DataFrame, DataFrame, DataFr
     ]
     edges = [(a, b, "event", 1, MONDAY, b"k", MONDAY, b"k", None, 1, 1) for a, b in PAIRS]
     observed = [
-        (message.encode(), n, kind[n], 0, MONDAY, "event", len(numbers), 1)
+        (message.encode(), n, kind[n], 0, MONDAY, None, "event", len(numbers), 1)
         for message, numbers in MESSAGES.items()
         for n in numbers
     ]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import DataFrame, SparkSession
 
 from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, IDENTIFIER_MAP
+from oneuser.core.event_order import event_order
 from oneuser.identity.resolution import build_dim_user
 from oneuser.marts.accounts.accounts import build_dim_account
 from oneuser.marts.accounts.memberships import (
@@ -20,10 +21,16 @@ from oneuser.marts.accounts.timeline import MembershipRules
 from tests.frames import assert_rows, assert_same_rows
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-GROUP_EVENTS = "user_id string, account_id string, event_time timestamp, message_key binary, type string"
-OWNED = "user_id string, group_id string, event_time timestamp, message_key binary, type string, event string"
+GROUP_EVENTS = (
+    "user_id string, account_id string, event_time timestamp, received_at timestamp, message_key binary, type string"
+)
+OWNED = (
+    "user_id string, group_id string, event_time timestamp, received_at timestamp, message_key binary, type string, "
+    "event string"
+)
+NEVER = datetime.max.replace(tzinfo=UTC)
 
-Row = tuple[str | None, str | None, datetime, bytes, str]
+Row = tuple[str | None, str | None, datetime, datetime | None, bytes, str]
 Membership = tuple[str, str, datetime, datetime | None]
 
 
@@ -41,7 +48,14 @@ def random_group_events(*, seed: int) -> list[Row]:
     users = [None, "a", "b", "c", "d"]
     accounts = [None, "x", "y", "z"]
     return [
-        (chance.choice(users), chance.choice(accounts), at(chance.randrange(12)), number.to_bytes(16, "big"), "group")
+        (
+            chance.choice(users),
+            chance.choice(accounts),
+            at(chance.randrange(12)),
+            chance.choice([None, at(0), at(1)]),
+            number.to_bytes(16, "big"),
+            "group",
+        )
         for number in chance.sample(range(500), 80)
     ]
 
@@ -49,7 +63,7 @@ def random_group_events(*, seed: int) -> list[Row]:
 def memberships_by_hand(rows: list[Row]) -> set[Membership]:
     """Walk each person's instants; the last message of an instant says where they are."""
     by_user: dict[str, dict[datetime, str]] = defaultdict(dict)
-    for user, account, moment, *_ in sorted(rows, key=lambda row: (row[2], row[3])):
+    for user, account, moment, *_ in sorted(rows, key=lambda row: (row[2], row[3] or NEVER, row[4])):
         if user is not None and account is not None:
             by_user[user][moment] = account
     found = set()
@@ -87,7 +101,7 @@ def test_group_messages_become_stretches_accounts_and_the_account_of_a_time(spar
     assert_rows(answered, "user_id string, event_time timestamp, account_id string", *answers)
 
     # the rules for several accounts, of which there is one at a time, say the same
-    owned = spark.createDataFrame([(u, a, t, k, kind, None) for u, a, t, k, kind in rows], OWNED)
+    owned = spark.createDataFrame([(u, a, t, r, k, kind, None) for u, a, t, r, k, kind in rows], OWNED)
     resolved = resolve_statements(state_messages(owned), MembershipRules(is_single=True))
     assert_same_rows(resolved, memberships)
 
@@ -120,26 +134,26 @@ def assert_stretches(memberships: DataFrame, *stretches: tuple[str, str, str, bo
 
 def test_messages_join_leave_and_repeat_themselves(spark: SparkSession) -> None:
     rows = [
-        ("ann", "a", at(1), b"\x01", "group", None),
-        ("ann", "a", at(2), b"\x02", "group", None),  # says it again
-        ("ann", "b", at(3), b"\x03", "group", None),
-        ("ann", "b", at(4), b"\x04", "track", "Left"),
-        ("ann", "b", at(5), b"\x05", "track", "Order"),  # carries the account and says nothing about it
-        ("bob", "a", at(1), b"\x06", "group", "Left"),  # a group message joins whatever it is called
-        ("bob", None, at(2), b"\x07", "track", "Left"),
-        (None, "a", at(1), b"\x08", "group", None),
+        ("ann", "a", at(1), None, b"\x01", "group", None),
+        ("ann", "a", at(2), None, b"\x02", "group", None),  # says it again
+        ("ann", "b", at(3), None, b"\x03", "group", None),
+        ("ann", "b", at(4), None, b"\x04", "track", "Left"),
+        ("ann", "b", at(5), None, b"\x05", "track", "Order"),  # carries the account and says nothing about it
+        ("bob", "a", at(1), None, b"\x06", "group", "Left"),  # a group message joins whatever it is called
+        ("bob", None, at(2), None, b"\x07", "track", "Left"),
+        (None, "a", at(1), None, b"\x08", "group", None),
     ]
     owned = spark.createDataFrame(rows, OWNED)
 
     statements = state_messages(owned, leave_events=("Left",))
 
     assert_rows(
-        statements.select("user_id", "kind", "account_id", "message_key"),
-        "user_id string, kind string, account_id string, message_key binary",
-        ("ann", "joins", "a", b"\x01"),
-        ("ann", "joins", "b", b"\x03"),
-        ("ann", "leaves", "b", b"\x04"),
-        ("bob", "joins", "a", b"\x06"),
+        statements.select("user_id", "kind", "account_id", "event_order"),
+        "user_id string, kind string, account_id string, event_order binary",
+        ("ann", "joins", "a", event_order(None, b"\x01")),
+        ("ann", "joins", "b", event_order(None, b"\x03")),
+        ("ann", "leaves", "b", event_order(None, b"\x04")),
+        ("bob", "joins", "a", event_order(None, b"\x06")),
     )
     assert_stretches(
         resolve_statements(statements, MembershipRules(is_single=False)),

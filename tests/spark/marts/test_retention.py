@@ -24,9 +24,10 @@ from tests.frames import assert_rows
 
 MADE = Provenance(params_id="p", identity_run=3)
 BERLIN = "Europe/Berlin"
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 Mode = Literal["on", "on_or_after"]
-Event = tuple[bytes, datetime, str, str | None, str | None, None, str]
+Event = tuple[bytes, datetime, datetime | None, str, str | None, str | None, None, str]
 
 
 def first_day(moment: datetime, calendar: Calendar) -> date:
@@ -54,12 +55,12 @@ def distance(start: date, end: date, calendar: Calendar) -> int:
 def activity_by_hand(events: list[Event], calendar: Calendar, start: str, back: str) -> dict[str, tuple[Any, ...]]:
     """Start, cohort and sorted offsets of each person."""
     found = {}
-    for user in {event[4] for event in events} - {None}:
-        mine = sorted((event[1], event[0], event[3]) for event in events if event[4] == user)
-        starts = [event for event in mine if start in ("any", event[2])]
+    for user in {event[5] for event in events} - {None}:
+        mine = sorted((event[1], event[2] or NEVER, event[0], event[4]) for event in events if event[5] == user)
+        starts = [event for event in mine if start in ("any", event[3])]
         if starts:
             cohort = first_day(starts[0][0], calendar)
-            returns = [event[0] for event in mine if event > starts[0] and back in ("any", event[2])]
+            returns = [event[0] for event in mine if event > starts[0] and back in ("any", event[3])]
             offsets = sorted({distance(cohort, first_day(moment, calendar), calendar) for moment in returns})
             found[str(user)] = (starts[0][0], cohort, offsets)
     return found
@@ -95,7 +96,9 @@ def random_events(*, seed: int) -> list[Event]:
         user = chance.choice([None, *"abcdefghijklmnop"])
         day = chance.choice([datetime(2026, 3, 27, tzinfo=UTC), datetime(2026, 10, 23, tzinfo=UTC)])
         moment = day + timedelta(days=chance.randrange(5), hours=chance.choice([0, 12, 20, 21, 22, 23]))
-        events.append((number.to_bytes(16, "big"), moment, "track", chance.choice(["A", "B"]), user, None, "web"))
+        received = chance.choice([None, day, day + timedelta(days=9)])
+        name = chance.choice(["A", "B"])
+        events.append((number.to_bytes(16, "big"), moment, received, "track", name, user, None, "web"))
     return events
 
 
@@ -213,6 +216,7 @@ def test_cohorts_of_the_online_retail_data_are_the_published_ones(spark: SparkSe
     resolved = lines.select(
         F.encode(F.concat_ws("|", *lines.columns), "UTF-8").alias("message_key"),
         F.to_timestamp("InvoiceDate").alias("event_time"),
+        F.lit(None).cast("timestamp").alias("received_at"),
         F.lit("track").alias("type"),
         F.lit("Line").alias("event"),
         F.col("Customer ID").cast("string").alias("user_id"),

@@ -22,6 +22,7 @@ from oneuser.marts.sessions.touches import build_touches
 from tests.frames import assert_rows, assert_same_rows
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
+NEVER = datetime.max.replace(tzinfo=UTC)
 MADE = Provenance(params_id="p", identity_run=3)
 GAP = timedelta(minutes=30)
 SOURCE_OF_TOUCHES = "webinars"
@@ -30,7 +31,7 @@ EVENTS = (
     "campaign_name string, campaign_content string, click_id_type string, referrer_host string, page_host string"
 )
 
-Event = tuple[bytes, datetime, str, str | None, str | None, str | None, str]
+Event = tuple[bytes, datetime, datetime | None, str, str | None, str | None, str | None, str]
 
 
 def random_events(*, seed: int) -> list[Event]:
@@ -41,16 +42,18 @@ def random_events(*, seed: int) -> list[Event]:
         user = chance.choice([None, "a", "b", "c", "d", "e"])
         moment = START + timedelta(minutes=10 * chance.randrange(300), microseconds=chance.choice([0, 0, 0, 1]))
         source = chance.choice(["web", "web", "app", SOURCE_OF_TOUCHES])
-        events.append((number.to_bytes(16, "big"), moment, "track", "Seen", user, f"account of {user}", source))
+        received = chance.choice([None, START, START + timedelta(days=chance.choice([-30000, 1]))])
+        key = number.to_bytes(16, "big")
+        events.append((key, moment, received, "track", "Seen", user, f"account of {user}", source))
     return events
 
 
 def sessions_by_hand(events: list[Event]) -> dict[bytes, tuple[str, datetime, datetime, int, str]]:
     """First message of each session: person, start, end, number of events, source."""
     by_user = defaultdict(list)
-    for event in sorted(events, key=lambda event: (event[1], event[0])):
-        if event[4] is not None and event[6] != SOURCE_OF_TOUCHES:
-            by_user[event[4]].append(event)
+    for event in sorted(events, key=lambda event: (event[1], event[2] or NEVER, event[0])):
+        if event[5] is not None and event[7] != SOURCE_OF_TOUCHES:
+            by_user[event[5]].append(event)
     found = {}
     for user, mine in by_user.items():
         groups: list[list[Event]] = []
@@ -60,7 +63,7 @@ def sessions_by_hand(events: list[Event]) -> dict[bytes, tuple[str, datetime, da
             else:
                 groups.append([event])
         for group in groups:
-            found[group[0][0]] = (user, group[0][1], group[-1][1], len(group), group[0][6])
+            found[group[0][0]] = (user, group[0][1], group[-1][1], len(group), group[0][7])
     return found
 
 
@@ -95,13 +98,13 @@ def test_sessions_and_touches_are_those_of_a_plain_walk(spark: SparkSession) -> 
         provenance=MADE,
     )
     touched = touches.collect()
-    alone = [event for event in events if event[6] == SOURCE_OF_TOUCHES and event[4] is not None]
+    alone = [event for event in events if event[7] == SOURCE_OF_TOUCHES and event[5] is not None]
     assert touches.columns == TOUCHES.columns
     assert_rows(
         touches.select("kind", "user_id", "touched_at"),
         "kind string, user_id string, touched_at timestamp",
         *(("session", user, begin) for user, begin, *_ in expected.values()),
-        *(("event", event[4], event[1]) for event in alone),
+        *(("event", event[5], event[1]) for event in alone),
     )
     assert {row.channel for row in touched} == {"Paid Search", "Direct"}
     paid = {event[0] for event in events[::2]} & (set(expected) | {event[0] for event in alone})
@@ -160,7 +163,7 @@ def converted(spark: SparkSession) -> dict[tuple[int, str], Row]:
     rows = [("Order", properties) for properties, _, _ in MONEY] + [("Signed Up", None), ("Other", '{"revenue": 1}')]
     keys = [number.to_bytes(16, "big") for number in range(len(rows))]
     resolved = [
-        (key, START, "track", event, None if number == 1 else "a", None, "web")
+        (key, START, None, "track", event, None if number == 1 else "a", None, "web")
         for number, (key, (event, _)) in enumerate(zip(keys, rows, strict=True))
     ]
     events = [(key, event, properties, *[None] * 7) for key, (event, properties) in zip(keys, rows, strict=True)]

@@ -28,8 +28,8 @@ def rows_of(group_id: int, group: Group) -> list[dict[str, Any]]:
     edges = [
         {
             "row_kind": shape.EDGE_ROW, "src": edge.src, "dst": edge.dst, "priority": edge.priority,
-            "first_at": edge.first and edge.first[0], "first_key": edge.first and edge.first[1],
-            "last_at": edge.last and edge.last[0], "last_key": edge.last and edge.last[1],
+            "first_at": edge.first and edge.first[0], "first_order": edge.first and edge.first[1],
+            "last_at": edge.last and edge.last[0], "last_order": edge.last and edge.last[1],
             "is_include": edge.is_include,
         }
         for edge in group.evidence
@@ -114,7 +114,7 @@ def test_a_time_without_a_message_comes_before_messages_of_the_same_time() -> No
     edges = [row for row in rows if row["row_kind"] == shape.EDGE_ROW]
 
     for row in edges:
-        row["last_key"], row["first_key"] = (None, None) if row["src"] == 1 else (b"\x00", b"\x00")
+        row["last_order"], row["first_order"] = (None, None) if row["src"] == 1 else (b"\x00", b"\x00")
 
     assert decided(rows, bounds("u"))[1] == [(1, 3, "unique")]
     assert decided(rows, bounds("u", conflict="earliest"))[1] == [(2, 3, "unique")]

@@ -21,7 +21,7 @@ def member_row(group: int, member: Member) -> dict[str, Any]:
     return {
         "group_id": group, "row_kind": MEMBER_ROW, "user_id": member.previous_user, "component_id": member.component_id,
         "identifier_id": member.identifier_id, "is_known": member.is_known, "priority": member.priority,
-        "first_seen_at": member.first_seen[0], "first_message_key": member.first_seen[1], "id_key": member.key,
+        "first_seen_at": member.first_seen[0], "first_event_order": member.first_seen[1], "id_key": member.key,
         "owners": list(member.owners) or None,
     }  # fmt: skip
 
@@ -32,7 +32,7 @@ def user_row(group: int, user: UserId) -> dict[str, Any]:
         "group_id": group, "row_kind": USER_ROW, "user_id": user.user_id, "status": user.status,
         "redirect_to": user.redirect_to, "anchor_identifier_id": user.anchor, "minted_run": run, "id_key": key,
         "last_anchor_identifier_id": user.last_anchor,
-        "first_seen_at": seen, "first_message_key": message, "status_run": user.status_run,
+        "first_seen_at": seen, "first_event_order": message, "status_run": user.status_run,
         "anchors": [{"identifier_id": number, "run_seq": run} for number, run in user.anchors],
     }  # fmt: skip
 
@@ -40,7 +40,7 @@ def user_row(group: int, user: UserId) -> dict[str, Any]:
 def sort_key(row: dict[str, Any]) -> tuple[Any, ...]:
     is_member = row["row_kind"] == MEMBER_ROW
     return (row["group_id"], is_member, row.get("component_id", 0), not row.get("is_known"), row.get("priority", 0),
-            row["first_seen_at"], row["first_message_key"], row["id_key"])  # fmt: skip
+            row["first_seen_at"], row["first_event_order"], row["id_key"])  # fmt: skip
 
 
 def as_batches(rows: list[dict[str, Any]], cuts: list[int]) -> Iterator[pa.RecordBatch]:
@@ -60,7 +60,7 @@ def as_decision(decided: list[pa.RecordBatch]) -> Decision:
             whole.owners[row["component_id"]] = row["user_id"]
         elif row["kind"] == "user":
             anchors = tuple((anchor["identifier_id"], anchor["run_seq"]) for anchor in row["anchors"])
-            seen = (row["minted_first_seen_at"], row["minted_first_message_key"])
+            seen = (row["minted_first_seen_at"], row["minted_first_event_order"])
             published = (row["minted_run"], *seen, row["minted_key"])
             whole.changed.append(
                 UserId(

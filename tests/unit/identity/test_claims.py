@@ -167,7 +167,7 @@ def rows_of(contested: Contested, events: list[ClaimEvent], chance: Random) -> l
         keys = sorted(other.key_rank for other in at.others)
         rows += [
             {
-                **mine, "event_time": at.at[0], "message_key": at.at[1], "other_id": other.identifier_id,
+                **mine, "event_time": at.at[0], "event_order": at.at[1], "other_id": other.identifier_id,
                 "other_component": other.component_id, "other_priority": other.priority,
                 "other_rank": keys.index(other.key_rank), "other_is_known": other.is_known,
             }
@@ -205,8 +205,8 @@ def interval_rows(contested: Contested, events: list[ClaimEvent], policy: Policy
         rows.append(
             {
                 "identifier_id": contested.identifier_id, "interval": number, "owner_component": span.owner,
-                "valid_from": start[0], "valid_from_message_key": start[1],
-                "valid_to": end[0], "valid_to_message_key": end[1],
+                "valid_from": start[0], "valid_from_event_order": start[1],
+                "valid_to": end[0], "valid_to_event_order": end[1],
                 "owners_over_time": [part.owner for part in slices] if number == 0 else None,
             }
         )  # fmt: skip

@@ -14,7 +14,7 @@ INSTANT = pa.timestamp("us", tz="UTC")
 STATEMENT = pa.schema(
     [
         ("user_id", pa.string()), ("kind", pa.string()), ("source", pa.string()), ("account_id", pa.string()),
-        ("at", INSTANT), ("until", INSTANT), ("said_at", INSTANT), ("message_key", pa.binary()),
+        ("at", INSTANT), ("until", INSTANT), ("said_at", INSTANT), ("event_order", pa.binary()),
         ("n_events", pa.int64()),
     ]
 )  # fmt: skip

@@ -28,11 +28,11 @@ SEVERAL = MembershipRules(is_single=False)
 
 
 def joins(at: int, account: str, key: bytes = b"") -> Statement:
-    return Statement(JOINS, "group", account, at=at, message_key=key)
+    return Statement(JOINS, "group", account, at=at, event_order=key)
 
 
 def leaves(at: int, account: str, key: bytes = b"") -> Statement:
-    return Statement(LEAVES, "group", account, at=at, message_key=key)
+    return Statement(LEAVES, "group", account, at=at, event_order=key)
 
 
 def holds(source: Source, account: str, at: int, until: int = END, said_at: int | None = None) -> Statement:
@@ -153,14 +153,14 @@ def random_story(seed: int) -> list[Statement]:
         elif kind == MENTIONS:
             story.append(Statement(MENTIONS, "group", account, n_events=chance.randrange(5)))
         else:
-            story.append(Statement(kind, "group", account, at=at, message_key=key))
+            story.append(Statement(kind, "group", account, at=at, event_order=key))
     return story
 
 
 def accounts_at(story: list[Statement], rules: MembershipRules, at: int) -> dict[str, tuple[str, bool]]:
     """Everything said up to an instant, replayed; a rejoining in the instant of leaving keeps its beginning."""
     messages = sorted(
-        (s for s in story if s.kind in {JOINS, LEAVES} and s.at <= at), key=lambda s: (s.at, s.message_key)
+        (s for s in story if s.kind in {JOINS, LEAVES} and s.at <= at), key=lambda s: (s.at, s.event_order)
     )
     began: dict[str, int] = {}
     said: dict[str, tuple[int, bytes]] = {}
@@ -175,7 +175,7 @@ def accounts_at(story: list[Statement], rules: MembershipRules, at: int) -> dict
                     del began[name]
             if message.kind == JOINS:
                 began[message.account_id] = before.get(message.account_id, instant)
-                said[message.account_id] = (instant, message.message_key)
+                said[message.account_id] = (instant, message.event_order)
     claims = [("group", name, began[name], said[name]) for name in began]
     claims += [
         (s.source, s.account_id, s.at, (s.said_at, b"")) for s in story if s.kind == HOLDS and s.at <= at < s.until

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from oneuser.core.event_order import message_key_of
 from oneuser.events.capture import Link
 from oneuser.events.identifiers import Identifier as KeyedIdentifier
-from oneuser.identity.ledger import UserId, end_person
+from oneuser.identity.ledger import Moment, UserId, end_person
 from oneuser.simulation.resolve import NEVER, resolve
 from oneuser.simulation.world import (
     ImportedLink,
@@ -71,7 +72,7 @@ class Simulation:
             readings = {"previous": rules.previous_id_type}
         if m.previous is not None:
             links += [Link(self.keyed((id_type, m.previous)), link) for link, id_type in readings.items()]
-        return Message(self.keys.message(m.id), m.at, tuple(links), m.consent)
+        return Message(self.keys.message(m.id), m.at, tuple(links), m.consent, m.received)
 
     def rules(self, rules: plain.Rules) -> SimulatedRules:
         return SimulatedRules(
@@ -106,7 +107,11 @@ def simulated(resolution: Resolution, messages: list[str], keys: plain.Keys) -> 
         members.setdefault(component, set()).add(name[number])
     intervals = {i: [(BEGINNING, user)] for i, user in users.items()} | {
         name[n]: [
-            (part.start or BEGINNING, None if part.owner is None else resolution.users[part.owner]) for part in parts
+            (
+                BEGINNING if part.start is None else as_order(part.start),
+                None if part.owner is None else resolution.users[part.owner],
+            )
+            for part in parts
         ]
         for n, parts in resolution.intervals.items()
     }
@@ -123,16 +128,23 @@ def simulated(resolution: Resolution, messages: list[str], keys: plain.Keys) -> 
     }
 
 
+def as_order(moment: Moment) -> plain.Order:
+    """A moment as the oracle writes it."""
+    at, place = moment
+    received = int.from_bytes(place[:8], "big") - 2**63
+    return (at, float("inf") if place.startswith(b"\xff" * 8) else received, message_key_of(place))
+
+
 def as_plain(user: UserId, name: dict[int, plain.Identifier]) -> dict[str, Any]:
     """A row of the ledger as the oracle writes it."""
-    run, *seen, key = user.published
+    run, at, place, key = user.published
     return {
         "status": user.status,
         "target": user.redirect_to,
         "present": None if user.present_anchor is None else name[user.present_anchor],
         "stands": user.anchor is not None,
         "anchors": [name[n] for n, _ in user.anchors],
-        "order": (run, *(NEVER_FIRST if tuple(seen) == NEVER else seen), key),
+        "order": (run, *(NEVER_FIRST if (at, place) == NEVER else as_order((at, place))), key),
     }
 
 

@@ -171,6 +171,14 @@ def test_events_of_the_instant_of_a_login() -> None:
     assert owners(played("34-same-instant")) == {2: "P1", 3: "P2", 4: "P2", 5: "P2"}
 
 
+def test_of_two_logins_in_one_instant_the_one_received_later_is_the_later() -> None:
+    done = played("35-received-later")
+
+    assert people(done)["P3"] == "user_id: 2, anonymous_id: a, anonymous_id: b"
+    assert owners(done) == {2: "P1", 3: "P3", 4: "P2", 5: "P3", 6: "P3", 7: "P1"}
+    assert [interval.from_line for found in done.contested() for interval in found.owners] == [None, 3, None]
+
+
 def test_the_earliest_login() -> None:
     done = played("28-earliest")
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.oracle.history import KEYS, History, Identifier, Rules, Run
-from tests.oracle.people import Deployment, Outcome, resolve_user_id
+from tests.oracle.people import BEGINNING, Deployment, Outcome, resolve_user_id
 from tests.oracle.random_histories import random_history
 from tests.oracle.rates import fired_in
 
@@ -110,7 +110,7 @@ def test_every_identifier_has_one_interval_at_least_and_its_first_has_no_beginni
         assert outcome.intervals.keys() == outcome.users.keys(), seed
         for identifier, parts in outcome.intervals.items():
             starts = [start for start, _ in parts]
-            assert starts[0] == (float("-inf"), b""), seed
+            assert starts[0] == BEGINNING, seed
             assert starts == sorted(set(starts)), seed
             if identifier not in outcome.contested:
                 assert [owner for _, owner in parts] == [outcome.users[identifier]], seed

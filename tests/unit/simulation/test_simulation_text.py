@@ -102,6 +102,19 @@ def test_links_are_withdrawn_one_by_one_or_as_a_table() -> None:
     assert [len(done.people(run)) for run in (1, 2, 3)] == [1, 2, 3]
 
 
+def test_receipt_is_part_of_an_event_and_orders_those_of_one_time() -> None:
+    logins = "@5 user_id: 1, anonymous_id: a{}\n@5 user_id: 2, anonymous_id: a{}\n"
+
+    def holder(one: str, other: str) -> str:
+        (person,) = (p for p in simulate(logins.format(one, other)).people() if len(p.identifiers) > 1)
+        return str(person.identifiers[0])
+
+    assert holder("", "") == "user_id: 2", "without receipts, the line further down"
+    assert holder(", received @7", ", received @6") == "user_id: 1"
+    assert holder(", received @7", ", received @2026-01-01T00:08") == "user_id: 2"
+    assert holder("", ", received @7") == "user_id: 1"
+
+
 def test_consent_is_part_of_an_event() -> None:
     text = "set required_for_linking ads, mail\nuser_id: 1, anonymous_id: a, consent ads=yes mail=yes\n"
     done = simulate(text + "user_id: 1, anonymous_id: b, consent ads=yes, consent mail=no\n")
@@ -183,6 +196,7 @@ def test_mistakes_in_a_configuration_are_told_with_their_lines(tmp_path: Path) -
         ("@noon user_id: 1", "not a time: expected minutes from the beginning such as @3"),
         ("@3 block email: a@b.example", "expected no @ before it"),
         ("alias: zed", "expected `alias: OLD -> NEW`"),
+        ("user_id: 1, received @soon", "not a time: expected minutes from the beginning"),
         ("user_id: 1, consent ads=maybe", "expected `consent PURPOSE=yes` or `consent PURPOSE=no`"),
         ("block zed@example.com", "expected TYPE: VALUE"),
         ("exclude user_id: zed", "expected two identifiers, such as"),

@@ -93,10 +93,10 @@ def _ancestor_row(account: str, ancestor: str, depth: int, is_top: bool, start: 
 
 
 def _statement(row: tuple[Any, ...]) -> Statement:
-    _, kind, source, account, at, until, said_at, message_key, n_events = row
+    _, kind, source, account, at, until, said_at, event_order, n_events = row
     start, end = _instants(at, until)
     said = BEGINNING if said_at is None else said_at
-    return Statement(kind, source, account, start, end, said, message_key or b"", n_events)
+    return Statement(kind, source, account, start, end, said, event_order or b"", n_events)
 
 
 def _instants(start: int | None, end: int | None) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS
 from oneuser.marts.accounts.batches import STRETCHES, membership_batches
 from oneuser.spark.clustering import cluster
+from oneuser.spark.event_order import in_event_order
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,17 +30,17 @@ def build_account_memberships(owned_group_events: DataFrame) -> DataFrame:
     The usual case of `resolve_statements`, one account at a time and nothing but group messages, by windows alone.
 
     A stretch lasts until the person's first message for another account; the last one is open. Of several messages
-    in the same instant the last by key counts: the others would hold for no time at all.
+    in the same instant the last in the order of events counts: the others would hold for no time at all.
 
     Args:
-        owned_group_events: `user_id`, `account_id`, `event_time` and `message_key` of each `group` message. Messages
-            without an owner or an account say nothing and have no row in the result.
+        owned_group_events: `user_id`, `account_id`, `event_time`, `received_at` and `message_key` of each `group`
+            message. Messages without an owner or an account say nothing and have no row in the result.
 
     Returns:
         Rows of `account_memberships`. The stretches of a person do not overlap and leave no gap between them.
     """
     said = owned_group_events.where(F.col("user_id").isNotNull() & F.col("account_id").isNotNull()).select(
-        "user_id", "account_id", "event_time", "message_key"
+        "user_id", "account_id", "event_time", "received_at", "message_key"
     )
     next_at = F.lead("event_time").over(_in_order())
     lasting = said.withColumn("next_at", next_at).where(
@@ -136,4 +137,4 @@ def add_account_at(
 
 
 def _in_order() -> WindowSpec:
-    return W.partitionBy("user_id").orderBy("event_time", "message_key")
+    return W.partitionBy("user_id").orderBy(*in_event_order())

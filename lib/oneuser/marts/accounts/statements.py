@@ -12,6 +12,7 @@ from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
 from oneuser.marts.accounts.timeline import HOLDS, JOINS, LEAVES, MENTIONS
+from oneuser.spark.event_order import event_order, in_event_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # null is the beginning of time in `at` and `said_at`, and its end in `until`
 STATEMENTS = (
     "user_id string, kind string, source string, account_id string, at timestamp, until timestamp, said_at timestamp, "
-    "message_key binary, n_events bigint"
+    "event_order binary, n_events bigint"
 )
 
 
@@ -29,7 +30,7 @@ def state_messages(owned: DataFrame, *, leave_events: Sequence[str] = ()) -> Dat
     """Who joins and leaves by messages: `group` messages, and those whose event name says that somebody leaves.
 
     Args:
-        owned: `user_id`, `type`, `event`, `group_id`, `event_time`, `message_key` of each message.
+        owned: `user_id`, `type`, `event`, `group_id`, `event_time`, `received_at`, `message_key` of each message.
         leave_events: Names of events by which a person leaves the account that the message carries.
 
     Returns:
@@ -38,12 +39,14 @@ def state_messages(owned: DataFrame, *, leave_events: Sequence[str] = ()) -> Dat
     leaves = F.coalesce((F.col("type") != "group") & F.col("event").isin(*leave_events), F.lit(False))
     kind = F.when(F.col("type") == "group", JOINS).when(leaves, LEAVES)
     said = owned.where(F.col("user_id").isNotNull() & F.col("group_id").isNotNull()).select(
-        "user_id", kind.alias("kind"), F.col("group_id").alias("account_id"), "event_time", "message_key"
+        "user_id", kind.alias("kind"), F.col("group_id").alias("account_id"), "event_time", "received_at", "message_key"
     )
-    in_order = W.partitionBy("user_id").orderBy("event_time", "message_key")
+    in_order = W.partitionBy("user_id").orderBy(*in_event_order())
     what = F.struct("kind", "account_id")
     news = said.where(F.col("kind").isNotNull()).withColumn("is_news", ~F.lag(what).over(in_order).eqNullSafe(what))
-    return _statements(news.where("is_news"), kind=F.col("kind"), source="group", at=F.col("event_time"), key=True)
+    return _statements(
+        news.where("is_news"), kind=F.col("kind"), source="group", at=F.col("event_time"), order=event_order()
+    )
 
 
 def state_mentions(owned: DataFrame) -> DataFrame:
@@ -119,7 +122,7 @@ def _statements(
     at: Column | None = None,
     until: Column | None = None,
     said: Column | None = None,
-    key: bool = False,
+    order: Column | None = None,
     n_events: Column | None = None,
 ) -> DataFrame:
     none = F.lit(None)
@@ -131,6 +134,6 @@ def _statements(
         (none if at is None else at).cast("timestamp").alias("at"),
         (none if until is None else until).cast("timestamp").alias("until"),
         (none if said is None else said).cast("timestamp").alias("said_at"),
-        (F.col("message_key") if key else none).cast("binary").alias("message_key"),
+        (none if order is None else order).cast("binary").alias("event_order"),
         (F.lit(0) if n_events is None else n_events).cast("bigint").alias("n_events"),
     )

@@ -47,7 +47,7 @@ class Statement(NamedTuple):
 
     `joins`: a message says that they belong to the account from `at` on. `leaves`: one says that they do no longer.
     `holds`: they belong to it from `at` until `until`, as known since `said_at`. `mentions`: `n_events` of their
-    messages name it. `message_key` orders what is said in the same instant.
+    messages name it. `event_order` orders what is said in the same instant.
     """
 
     kind: str
@@ -56,7 +56,7 @@ class Statement(NamedTuple):
     at: int = BEGINNING
     until: int = END
     said_at: int = BEGINNING
-    message_key: bytes = b""
+    event_order: bytes = b""
     n_events: int = 0
 
 
@@ -81,13 +81,13 @@ def resolve_memberships(statements: Iterable[Statement], rules: MembershipRules)
     """The memberships of one person, in order of account and time.
 
     At any time an account has one stretch at most, of the strongest source that says so, and exactly one of all is the
-    primary one. What is said in the same instant counts together: the last by message key is the latest.
+    primary one. What is said in the same instant counts together: the last in the order of events is the latest.
     """
     said = list(statements)
     n_events: dict[str, int] = {}
     for statement in said:
         n_events[statement.account_id] = n_events.get(statement.account_id, 0) + statement.n_events
-    messages = sorted((s for s in said if s.kind in {JOINS, LEAVES}), key=attrgetter("at", "message_key"))
+    messages = sorted((s for s in said if s.kind in {JOINS, LEAVES}), key=attrgetter("at", "event_order"))
     spans = [s for s in said if s.kind == HOLDS]
     by_instant = {at: list(same) for at, same in groupby(messages, key=attrgetter("at"))}
     starts = _at_each(spans, "at")
@@ -137,7 +137,7 @@ class _Now:
                 self._joined.clear()
             # what was left and joined again in one instant was never left
             began = before[account].began if account in before else message.at
-            self._joined[account] = _Held(began, (message.at, message.message_key))
+            self._joined[account] = _Held(began, (message.at, message.event_order))
 
     def accounts(self) -> dict[str, tuple[Source, bool]]:
         """Source of each account that is held, and whether it is the primary one."""
@@ -161,7 +161,7 @@ class _Now:
     def _all_held(self) -> Iterable[tuple[Source, str, _Held]]:
         yield from (("group", account, one) for account, one in self._joined.items())
         for span in self._spans:
-            yield span.source, span.account_id, _Held(span.at, (span.said_at, span.message_key))
+            yield span.source, span.account_id, _Held(span.at, (span.said_at, span.event_order))
 
     def _merit(self, account: str, place: int, one: _Held) -> tuple[int, int, tuple[int, bytes]]:
         chosen = {"latest": 0, "first": -one.began, "most_events": self._n_events[account]}

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import ACTIVITY
 from oneuser.marts.retention.calendar import Unit, WeekStart, first_day_of, interval_of
+from oneuser.spark.event_order import event_order
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -53,11 +54,11 @@ def build_activity(
 
     Returns:
         Rows of `activity`. Whoever has no start event has no row. Offset 0 is there where a return event follows the
-        start event, by (event_time, message_key), in the cohort's own interval.
+        start event, in the order of events, in the cohort's own interval.
     """
     is_start, is_return = _is_named(start), _is_named(return_event)
     # the order of events as one comparable value
-    moment = F.struct("event_time", "message_key")
+    moment = F.struct("event_time", event_order().alias("event_order"))
     by_interval = (
         events_resolved.where(F.col("user_id").isNotNull() & (is_start | is_return))
         .select(

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import SESSIONS
 from oneuser.marts.provenance import stable_id
+from oneuser.spark.event_order import in_event_order
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,7 +28,7 @@ _MICROSECONDS_PER_MINUTE = 60_000_000
 def build_sessions(
     events_resolved: DataFrame, *, gap_minutes: int, touch_sources: Collection[str] = (), provenance: Provenance
 ) -> DataFrame:
-    """Cut each person's events, in total order, where `gap_minutes` or more pass between two of them.
+    """Cut each person's events, in the order of events, where `gap_minutes` or more pass between two of them.
 
     One shuffle and one sort, by person: only the first event of each session and the last of each person go on, and
     what lies between two of these rows is told from their places in the person's order.
@@ -43,7 +44,7 @@ def build_sessions(
         Rows of `sessions`.
     """
     owned = events_resolved.where(F.col("user_id").isNotNull()).select(
-        "user_id", "account_id", "event_time", "message_key", "source"
+        "user_id", "account_id", "event_time", "received_at", "message_key", "source"
     )
     if touch_sources:
         owned = owned.where(~F.col("source").isin(*sorted(touch_sources)))
@@ -89,4 +90,4 @@ def _between_edges(edges: DataFrame, provenance: Provenance) -> DataFrame:
 
 def _in_order() -> WindowSpec:
     # ranking and offset functions have frames of their own
-    return W.partitionBy("user_id").orderBy("event_time", "message_key")
+    return W.partitionBy("user_id").orderBy(*in_event_order())
