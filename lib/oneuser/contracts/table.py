@@ -37,7 +37,7 @@ class Field:
 class TableContract:
     """The agreement between the stage that writes a table and those that read it.
 
-    `replaced` tables hold the state of one run and are written whole; the others only grow.
+    `replaced` tables hold the state of one run, written whole or where it has changed; the others only grow.
     """
 
     name: str
@@ -98,9 +98,56 @@ class TableContract:
         """Names of the columns that are never null."""
         return [f.name for f in self.fields if not f.nullable]
 
-    def is_incomplete(self) -> Column:
-        """Whether a row lacks a required value."""
-        return reduce(lambda one, other: one | other, [F.col(name).isNull() for name in self.required], F.lit(False))
+    def is_incomplete(self, row: str | None = None) -> Column:
+        """Whether a row lacks a required value; `row` names the struct that it is in, null where it is none."""
+        prefix = f"{row}." if row else ""
+        missing = [F.col(f"{prefix}{name}").isNull() for name in self.required]
+        return reduce(lambda one, other: one | other, missing, F.lit(False))
+
+    def differences(self, before: DataFrame, after: DataFrame) -> DataFrame:
+        """What turns some rows of the table into others: one row per key that is not the same in both.
+
+        Args:
+            before: Rows of the table.
+            after: Rows of the table, which take their place.
+
+        Returns:
+            `change` (inserted, updated or deleted), and the whole rows `before` and `after` as structs, null where
+            there is none.
+        """
+        sides = [
+            self.conform(rows).select(
+                F.struct(*self.columns).alias(name), *[F.col(k).alias(f"{name}_{k}") for k in self.key]
+            )
+            for name, rows in (("before", before), ("after", after))
+        ]
+        is_one_key = reduce(
+            lambda one, other: one & other, [F.col(f"before_{k}").eqNullSafe(F.col(f"after_{k}")) for k in self.key]
+        )
+        was, now = F.col("before").isNotNull(), F.col("after").isNotNull()
+        change = F.when(~was, "inserted").when(~now, "deleted").otherwise("updated")
+        both = sides[0].join(sides[1], on=is_one_key, how="full")
+        is_same = reduce(lambda one, other: one & other, [self._is_same(f) for f in self.fields])
+        return both.where(~(was & now & is_same)).select(change.alias("change"), "before", "after")
+
+    def changed(self, stored: DataFrame, differences: DataFrame) -> DataFrame:
+        """Rows of the table after `differences`, which were found among those that are `stored`."""
+        gone = differences.where(F.col("before").isNotNull()).select(
+            *[F.col("before")[name].alias(f"gone_{name}") for name in self.key]
+        )
+        is_gone = reduce(
+            lambda one, other: one & other, [F.col(name).eqNullSafe(F.col(f"gone_{name}")) for name in self.key]
+        )
+        come = differences.where(F.col("after").isNotNull()).select("after.*")
+        return stored.join(gone, on=is_gone, how="left_anti").unionByName(come)
+
+    @staticmethod
+    def _is_same(one: Field) -> Column:
+        before, after = F.col(f"before.{one.name}"), F.col(f"after.{one.name}")
+        if one.dtype.startswith("map<"):
+            # maps cannot be compared, their entries can
+            before, after = (F.array_sort(F.map_entries(side)) for side in (before, after))
+        return before.eqNullSafe(after)
 
     def frame(self, spark: SparkSession, rows: Sequence[Mapping[str, Any]]) -> DataFrame:
         """A frame of a few rows that are at hand: columns by name, absent ones null.

@@ -1,4 +1,7 @@
-"""What shapes a stage's tables, as a hash: where it is that of the last completed run, the stage is not done again."""
+"""What shapes a stage's tables, as a hash: where it is that of the last completed run, the stage is not done again.
+
+Where only tables differ, and change sets tell what of them, the stage is done again for what was touched alone.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from oneuser.config import section_hash
+from oneuser.contracts.changes import CHANGES
 from oneuser.runs.records import StageRecord
 
 if TYPE_CHECKING:
@@ -17,14 +21,60 @@ if TYPE_CHECKING:
     from oneuser.stages.declaration import Stage
 
 
+# where the record of a stage keeps its rules, and whether it was done for what was touched alone
+RULES, IS_INCREMENTAL = "rules", "is_incremental"
+
+
 def stage_fingerprint(stage: Stage, tables: Mapping[str, int], config: Config, code_version: str) -> str:
     """Hash of all that shapes what the stage leaves: versions read, configuration, code."""
-    facts = {
-        "reads": {contract.name: tables.get(contract.name) for contract in stage.reads},
-        "config": section_hash(config, *stage.sections) if stage.sections else "",
-        "code": code_version,
-    }
+    return _hash(
+        {
+            "reads": {contract.name: tables.get(contract.name) for contract in stage.reads},
+            "rules": stage_rules(stage, config, code_version),
+        }
+    )
+
+
+def stage_rules(stage: Stage, config: Config, code_version: str) -> str:
+    """Hash of what shapes what the stage leaves, whatever tables it reads: configuration, code."""
+    return _hash({"config": section_hash(config, *stage.sections) if stage.sections else "", "code": code_version})
+
+
+def _hash(facts: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def can_be_incremental(stage: Stage, rules: str, completed: RunRecord | None, run: RunRecord) -> bool:
+    """Whether change sets of this run tell all that has changed for a stage since the last completed run.
+
+    Its rules must be the same, its own tables those that it left then, and every other table that it reads as it was,
+    or told of by a change set that it takes, from a stage that knew what it changed.
+
+    Args:
+        stage: The stage.
+        rules: Its rules in this run.
+        completed: The last completed run; null before the first publication.
+        run: This run, with the stages that are done.
+    """
+    if completed is None:
+        return False
+    if not stage.reads:
+        # it takes what is new from outside, and tells of it
+        return True
+    before = completed.stages.get(stage.name)
+    if before is None or before.details.get(RULES) != rules or not stage.takes:
+        return False
+    if any(run.tables.get(name) != version for name, version in before.tables.items() if name != CHANGES.name):
+        return False
+    writers = {name: record for record in run.stages.values() for name in record.tables}
+    told = {contract.name for contracts in stage.takes.values() for contract in contracts}
+    for contract in stage.reads:
+        if run.tables.get(contract.name) == completed.tables.get(contract.name):
+            continue
+        writer = writers.get(contract.name)
+        if contract.name not in told or writer is None or not writer.details.get(IS_INCREMENTAL):
+            return False
+    return True
 
 
 def unchanged_stage(stage: Stage, fingerprint: str, completed: RunRecord | None, run: RunRecord) -> StageRecord | None:

@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from oneuser.contracts.changes import CHANGES
 from oneuser.core.version import __version__
 from oneuser.privacy.keys import load_keys
-from oneuser.runs.fingerprints import stage_fingerprint, unchanged_stage
+from oneuser.runs.fingerprints import (
+    IS_INCREMENTAL,
+    RULES,
+    can_be_incremental,
+    stage_fingerprint,
+    stage_rules,
+    unchanged_stage,
+)
 from oneuser.runs.publication import check_own_commits
 from oneuser.runs.records import StageRecord
 from oneuser.stages.context import RunContext
@@ -65,7 +73,9 @@ class StageRunner:
             stage.run(ctx)
         finally:
             ctx.release()
-        left = {c.name: ctx.tables[c.name] for c in stage.writes if c.name in ctx.tables}
+        writes = [*stage.writes, *([CHANGES] if stage.gives else [])]
+        left = {c.name: ctx.tables[c.name] for c in writes if c.name in ctx.tables}
+        ctx.details |= {RULES: ctx.rules, IS_INCREMENTAL: ctx.is_incremental}
         # before the stage is on record: what is recorded is kept by the next attempt
         check_own_commits(self.warehouse, left, self.start_heads, self.tag.fence)
         seconds = time.monotonic() - started
@@ -74,6 +84,7 @@ class StageRunner:
 
     def _context(self, stage: Stage, tables: Mapping[str, int]) -> RunContext:
         is_first_run = self.completed is None
+        rules = stage_rules(stage, self.config, __version__)
         keys = load_keys(self.config.keys.identifiers, deployment=self.config.deployment, may_create=is_first_run)
         return RunContext(
             spark=self.warehouse.spark,
@@ -84,7 +95,12 @@ class StageRunner:
             as_of=self.run.as_of,
             inputs=[InputFile(**file) for file in self.run.inputs],
             tables=dict(tables),
+            base=dict(self.completed.tables) if self.completed else {},
             stage=stage.name,
+            rules=rules,
+            is_incremental=can_be_incremental(stage, rules, self.completed, self.run),
+            takes=frozenset(stage.takes),
+            gives=frozenset(stage.gives),
             may_read=stage.may_read,
             may_write=stage.may_write,
             found=self.found,

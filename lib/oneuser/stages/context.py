@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pyspark import StorageLevel, inheritable_thread_target
 from pyspark.sql import functions as F
 
+from oneuser.contracts.changes import CHANGES
 from oneuser.contracts.registry import TABLES
-from oneuser.core.errors import CheckError
+from oneuser.core.errors import CheckError, ContractError
 from oneuser.spark.session import is_local
 from oneuser.spark.temporarily import checkpoints_in
 
@@ -33,6 +34,8 @@ _T = TypeVar("_T")
 _WRITERS = 3
 # rows of some numbers and a text: 50 MB in each executor
 _FEW = 500_000
+# a table of so many bytes is written whole sooner than Delta finds the files that hold some of its rows
+_QUICKLY_REWRITTEN = 32 * 1024 * 1024
 
 
 @dataclass
@@ -40,7 +43,10 @@ class RunContext:
     """One stage's view of its run.
 
     `tables` holds the version of each table that this run sees: what an earlier stage left, else the last completed
-    run's. A write moves it. `may_read` and `may_write` name the tables that the stage has declared; null means all.
+    run's. A write moves it. `base` holds the versions of the last completed run: change sets of this one tell the
+    difference from them. Where `is_incremental`, what the change sets that the stage takes do not touch is as it left
+    it then. `rules` is the hash of its configuration and code. `may_read` and `may_write` name the tables that the
+    stage has declared, `takes` and `gives` the change sets; null means all.
     `found` is what stages of this process have found out about tables, by what it is and the versions it was read from.
     """
 
@@ -53,7 +59,12 @@ class RunContext:
     inputs: list[InputFile]
     tables: dict[str, int]
     log: Any
+    base: dict[str, int] = field(default_factory=dict)
     stage: str = ""
+    rules: str = ""
+    is_incremental: bool = False
+    takes: frozenset[str] | None = None
+    gives: frozenset[str] | None = None
     may_read: frozenset[str] | None = None
     may_write: frozenset[str] | None = None
     metrics: dict[str, float] = field(default_factory=dict)
@@ -82,12 +93,20 @@ class RunContext:
         Raises:
             ValueError: where the stage has not declared that it reads the table; others would not wait for it.
         """
+        self._check_read(contract)
+        return self.warehouse.read(contract, self.tables.get(contract.name))
+
+    def _check_read(self, contract: TableContract) -> None:
         if self.may_read is not None and contract.name not in self.may_read:
             raise ValueError(
                 f"stage {self.stage} reads table {contract.name}, which is not among the `reads` of its declaration: "
                 "add it there, or the run neither waits for the stage that writes it nor notices that it has changed"
             )
-        return self.warehouse.read(contract, self.tables.get(contract.name))
+
+    def read_before(self, contract: TableContract) -> DataFrame:
+        """Rows that the last completed run left of a table that this stage may read; empty where there were none."""
+        self._check_read(contract)
+        return self.warehouse.read(contract, self.base.get(contract.name))
 
     def at_most_rows(self, contract: TableContract) -> int | None:
         """More rows than the version that this run sees can have, without counting them; null where that is not known.
@@ -118,14 +137,104 @@ class RunContext:
             return
         self.tables[contract.name] = self.warehouse.delete_matching(contract, keys, on, self.tag)
 
+    def replace_within(self, contract: TableContract, rows: DataFrame, within: DataFrame) -> DataFrame:
+        """Put rows in the place of those whose columns are among `within`; all others stand, and so do their files.
+
+        Nothing is committed where nothing differs. A small table is written whole.
+
+        Args:
+            contract: The table.
+            rows: What is to be there: rows of the table, none of them outside `within`.
+            within: Values of some columns of the table, each combination once, none of them null.
+
+        Returns:
+            What has changed: rows of `TableContract.differences`, kept until the stage ends. A first write gives all.
+        """
+        stored = self.read(contract)
+        touched = stored.join(within, on=within.columns, how="left_semi")
+        changed = self.checkpoint(contract.differences(touched, rows))
+        is_missing = F.col("after").isNotNull() & contract.is_incomplete("after")
+        counts = changed.groupBy("change").agg(F.count(F.lit(1)).alias("n"), F.count_if(is_missing).alias("n_missing"))
+        found = {row["change"]: row for row in counts.collect()}
+        n_missing = sum(row["n_missing"] for row in found.values())
+        if n_missing:
+            raise ContractError(contract.name, [f"a required column is null in {n_missing} rows"])
+        if not found:
+            return changed
+        n_bytes = self.warehouse.n_bytes(contract, self.tables.get(contract.name))
+        if found.keys() == {"inserted"}:
+            self._bring_back(contract)
+            self.append(contract, changed.select("after.*"))
+        elif n_bytes is not None and n_bytes <= _QUICKLY_REWRITTEN:
+            self.replace(contract, contract.changed(stored, changed))
+        else:
+            self._check_declared(contract)
+            self._bring_back(contract)
+            version = self.warehouse.change_rows(contract, changed, self.tag)
+            self._written(contract, version, sum(row["n"] for row in found.values()))
+        return changed
+
+    def _bring_back(self, contract: TableContract) -> None:
+        """Take away what an attempt before this one left in a table that is about to be changed by rows."""
+        version = self.tables.get(contract.name)
+        if version is not None and self.warehouse.head(contract) != version:
+            self.warehouse.restore(contract, version, self.tag)
+            self.tables[contract.name] = self.warehouse.head(contract) or 0
+
+    # change sets --------------------------------------------------------------------------------------------------
+
+    def changes(self, change_set: str) -> DataFrame:
+        """Rows of `changes` of this run in one change set.
+
+        Raises:
+            ValueError: where the stage has not declared that it takes the change set.
+        """
+        if self.takes is not None and self.gives is not None and change_set not in self.takes | self.gives:
+            raise ValueError(
+                f"stage {self.stage} reads change set {change_set}, which is not among the `takes` of its declaration"
+            )
+        rows = self.warehouse.read(CHANGES, self.tables.get(CHANGES.name))
+        return rows.where((F.col("run_seq") == self.run_seq) & (F.col("change_set") == change_set))
+
+    def tell(self, change_set: str, rows: DataFrame) -> int:
+        """Write down what the stage has touched, for those that follow; returns how many rows.
+
+        Args:
+            change_set: Its name.
+            rows: The columns of `changes` that say what, each thing once; others are null.
+
+        Raises:
+            ValueError: where the stage has not declared that it gives the change set.
+        """
+        if self.gives is not None and change_set not in self.gives:
+            raise ValueError(
+                f"stage {self.stage} writes change set {change_set}, which is not among the `gives` of its declaration"
+            )
+        given = {
+            "run_seq": F.lit(self.run_seq).cast("bigint"),
+            "attempt": F.lit(self.attempt),
+            "change_set": F.lit(change_set),
+        }
+        absent = {
+            one.name: F.lit(None).cast(one.dtype)
+            for one in CHANGES.fields
+            if one.nullable and one.name not in rows.columns
+        }
+        version, n_rows = self.warehouse.append(CHANGES, rows.withColumns(given | absent), self.tag)
+        self.tables[CHANGES.name] = version
+        return n_rows
+
     def _write(self, contract: TableContract, rows: DataFrame, mode: Mode) -> int:
         self._check_declared(contract)
         write = self.warehouse.append if mode == "append" else self.warehouse.replace
         version, n_rows = write(TABLES[contract.name], rows, self.tag)
+        self._written(contract, version, n_rows)
+        return n_rows
+
+    def _written(self, contract: TableContract, version: int, n_rows: int) -> None:
         self.tables[contract.name] = version
         self.written[contract.name] = n_rows
         self.log.info("table written", table=contract.name, rows=n_rows, version=version)
-        return n_rows
 
     def _check_declared(self, contract: TableContract) -> None:
         if self.may_write is not None and contract.name not in self.may_write:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ class Stage:
 
     A stage whose `reads`, configuration `sections` and code are those of the last completed run is not done again:
     its tables stand. One without reads always runs. A stage may read back what it writes without declaring it.
+
+    `gives` names the change sets that it writes, `takes` those that it follows, each with the tables whose changes it
+    tells of. Where nothing that the stage depends on has changed but such tables, it is done again for what was touched
+    alone; else for everything.
     """
 
     name: str
@@ -25,6 +30,8 @@ class Stage:
     reads: tuple[TableContract, ...]
     writes: tuple[TableContract, ...]
     sections: tuple[str, ...]
+    takes: Mapping[str, tuple[TableContract, ...]] = field(default_factory=dict)
+    gives: tuple[str, ...] = ()
 
     @property
     def may_read(self) -> frozenset[str]:

@@ -29,7 +29,7 @@ from oneuser.storage.reader_paths import glob_safe
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
     from oneuser.contracts.table import TableContract
 
@@ -263,6 +263,25 @@ class Warehouse:
             merge = merge.whenMatchedUpdate(condition=update_if, set=dict(values)).whenNotMatchedInsertAll()
             counted = merge.execute().first()
         return int(counted["num_affected_rows"]) if counted is not None else 0
+
+    def change_rows(self, contract: TableContract, changed: DataFrame, tag: CommitTag) -> int:
+        """Insert, update and delete rows in one commit; returns the version. Files without a changed row stand.
+
+        Args:
+            contract: The table.
+            changed: Rows of `TableContract.differences`, none of them incomplete.
+            tag: Who commits.
+        """
+        row = F.coalesce("after", "before")
+        incoming = changed.select("change", *[row[name].alias(name) for name in contract.columns])
+        on = " AND ".join(f"stored.{name} <=> incoming.{name}" for name in contract.key)
+        columns: dict[str, str | Column] = {name: f"incoming.{name}" for name in contract.columns}
+        before = self.head(contract)
+        with self._commit(contract):
+            target = DeltaTable.forPath(self._tagged(tag), self.path(contract)).alias("stored")
+            merge = target.merge(incoming.alias("incoming"), on).whenMatchedDelete("incoming.change = 'deleted'")
+            merge.whenMatchedUpdate(set=columns).whenNotMatchedInsert(values=columns).execute()
+        return self._own_head(contract, tag, is_next_to=before)
 
     def restore(self, contract: TableContract, version: int | None, tag: CommitTag) -> None:
         """Bring a table back to an earlier version, or to not existing where `version` is null."""

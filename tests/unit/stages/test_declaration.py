@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from oneuser.contracts.changes import CHANGE_SETS, CHANGES
 from oneuser.contracts.control import RUNS
 from oneuser.contracts.graph import COMPONENTS, EDGES
 from oneuser.contracts.identity import USER_IDS
@@ -109,7 +110,20 @@ def test_every_table_is_written_by_one_stage_or_tells_of_the_runs_themselves() -
     of_runs = [contract.name for contract in TABLES.values() if contract.zone == "control"]
 
     assert RUNS.name in of_runs
-    assert sorted([*written, *of_runs]) == sorted(TABLES)
+    # what a run touched is told by several stages, one after the other
+    assert sorted([*written, *of_runs, CHANGES.name]) == sorted(TABLES)
+
+
+def test_a_change_set_is_given_by_one_stage_before_those_that_take_it() -> None:
+    given: set[str] = set()
+    for one in STAGES:
+        assert set(one.takes) <= given, one.name
+        assert not set(one.gives) & given, one.name
+        assert {contract.name for contracts in one.takes.values() for contract in contracts} <= {
+            contract.name for contract in one.reads
+        }, one.name
+        given |= set(one.gives)
+    assert given <= set(CHANGE_SETS)
 
 
 def test_every_table_that_a_stage_reads_is_one_that_a_stage_writes() -> None:

@@ -1,0 +1,33 @@
+"""What a run touched, kept by the run itself: each change set is written by one stage and read by those that follow."""
+
+from __future__ import annotations
+
+from oneuser.contracts.table import Field, TableContract
+
+# identifiers that a new or gone message carries, or that a reference input names otherwise than before
+LINKED_IDENTIFIERS = "linked_identifiers"
+# identifiers whose candidate components were judged again, before and after
+JUDGED_IDENTIFIERS = "judged_identifiers"
+# messages that are new or gone or that belong to somebody else, with their owners before and after
+OWNED_MESSAGES = "owned_messages"
+# people whose sessions, touches or conversions are not those of the last run
+JOURNEYS = "journeys"
+CHANGE_SETS = (LINKED_IDENTIFIERS, JUDGED_IDENTIFIERS, OWNED_MESSAGES, JOURNEYS)
+
+CHANGES = TableContract(
+    name="changes",
+    zone="pseudonymous",
+    grain="one row per run, change set and what it touched: an identifier, a message or a person",
+    key=("run_seq", "change_set", "identifier_id", "message_key", "user_id"),
+    replaced=False,
+    fields=(
+        Field("run_seq", "bigint", "run that touched it"),
+        Field("attempt", "int", "attempt that wrote the row"),
+        Field("change_set", "string", f"what the row is a change of: {', '.join(CHANGE_SETS)}"),
+        Field("identifier_id", "bigint", "touched identifier", nullable=True),
+        Field("message_key", "binary", "touched message", nullable=True),
+        Field("user_id", "string", "touched person, or the owner of the message now; null for nobody", nullable=True),
+        Field("user_id_before", "string", "owner of the message in the last run; null for nobody", nullable=True),
+        Field("reason", "string", "new, gone, moved or touched"),
+    ),
+)

@@ -1,0 +1,80 @@
+"""A stage is done for what was touched alone where change sets tell all that has changed for it, and never else."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from oneuser.contracts.graph import COMPONENTS, EDGES, REFUSED_EDGES
+from oneuser.contracts.raw import EVENTS
+from oneuser.contracts.reference import LINKS
+from oneuser.runs.fingerprints import IS_INCREMENTAL, RULES, can_be_incremental
+from oneuser.runs.records import RunRecord, StageRecord
+from oneuser.stages.context import RunContext
+from oneuser.stages.declaration import Stage
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def _nothing(_ctx: RunContext) -> None:
+    """Do nothing."""
+
+
+TAKE = Stage("take", _nothing, (), (EVENTS, LINKS), (), gives=("linked",))
+LINK = Stage("link", _nothing, (EVENTS, LINKS), (EDGES,), (), takes={"linked": (EVENTS,)}, gives=("judged",))
+JOIN = Stage("join", _nothing, (EDGES, REFUSED_EDGES), (COMPONENTS,), (), takes={"judged": (EDGES,)})
+
+
+def stage(name: str, *, rules: str = "r", is_incremental: bool = True, **tables: int) -> StageRecord:
+    details = {RULES: rules, IS_INCREMENTAL: is_incremental}
+    return StageRecord(name, 1, "done", "", tables, {}, details, 0.0)
+
+
+def run(base: dict[str, int], *stages: StageRecord) -> RunRecord:
+    return RunRecord(1, NOON, "c", "v", [], base, stages={one.stage: one for one in stages})
+
+
+FIRST = run({}, stage("take", events=1, links=1), stage("link", edges=1), stage("join", components=1))
+
+
+def test_a_first_run_touches_everything() -> None:
+    assert not can_be_incremental(TAKE, "r", None, run({}))
+    assert not can_be_incremental(LINK, "r", None, run({}, stage("take", events=1)))
+
+
+def test_what_comes_from_outside_is_always_told() -> None:
+    assert can_be_incremental(TAKE, "other rules", FIRST, run(FIRST.tables))
+
+
+def test_a_stage_follows_the_change_set_of_the_table_that_has_changed() -> None:
+    second = run(FIRST.tables, stage("take", events=2, links=1))
+
+    assert can_be_incremental(LINK, "r", FIRST, second)
+
+
+@pytest.mark.parametrize(
+    ("rules", "second"),
+    [
+        ("other", run(FIRST.tables, stage("take", events=2, links=1))),
+        ("r", run(FIRST.tables, stage("take", events=2, links=2))),
+        ("r", run(FIRST.tables, stage("take", is_incremental=False, events=2, links=1))),
+        ("r", run(FIRST.tables | {"edges": 5}, stage("take", events=2, links=1))),
+        ("r", run(FIRST.tables | {"events": 7})),
+    ],
+    ids=["rules", "no change set tells of links", "the writer did not know", "its own table", "nobody says who wrote"],
+)
+def test_it_does_everything_where_something_else_has_changed(rules: str, second: RunRecord) -> None:
+    assert not can_be_incremental(LINK, rules, FIRST, second)
+
+
+def test_what_one_stage_did_for_everything_the_next_does_too() -> None:
+    second = run(FIRST.tables, stage("take", events=2), stage("link", is_incremental=False, edges=2))
+
+    assert not can_be_incremental(JOIN, "r", FIRST, second)
+
+
+def test_a_stage_that_was_never_recorded_with_its_rules_does_everything() -> None:
+    before = run({}, stage("take", events=1), StageRecord("link", 1, "done", "", {"edges": 1}, {}, {}, 0.0))
+
+    assert not can_be_incremental(LINK, "r", before, run(before.tables, stage("take", events=2)))
