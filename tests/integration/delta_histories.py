@@ -51,14 +51,18 @@ class RealDeployment:
     def beside(self, run: plain.Run) -> tuple[dict[str, Any], dict[str, Any]]:
         """One run of both: what the job publishes and what the oracle does, in the same words."""
         n_run = len(self.outcomes) + 1
-        if run.arrived:
-            lines = [json.dumps(as_line(message)) for message in run.arrived]
-            (self.root / "events" / f"{n_run}.jsonl").write_text("\n".join(lines) + "\n")
+        self.write(run, n_run)
         config = self.config(run.rules, n_run)
         result = run_pipeline(self.spark, config, RunOptions(as_of=MONDAY + timedelta(days=n_run)))
         assert result.run_seq == n_run
         self.outcomes.append(self.oracle.run(run))
         return self.found(), self.wanted()
+
+    def write(self, run: plain.Run, n_run: int) -> None:
+        """The messages that arrive in a run, as a file."""
+        if run.arrived:
+            lines = [json.dumps(as_line(message)) for message in run.arrived]
+            (self.root / "events" / f"{n_run}.jsonl").write_text("\n".join(lines) + "\n")
 
     def config(self, rules: plain.Rules, n_run: int) -> Config:
         id_types = {

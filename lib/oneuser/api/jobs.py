@@ -54,6 +54,7 @@ def run(
     *,
     stages: Sequence[str] | None = None,
     as_of: datetime | None = None,
+    full: bool = False,
     spark: SparkSession | None = None,
     listener: Listener | None = None,
 ) -> RunResult:
@@ -63,6 +64,7 @@ def run(
         config: A configuration, or where it is.
         stages: Only these; the run is published by whoever does the last one.
         as_of: The run's own time, for a new run. A time without a zone is UTC.
+        full: Whether to do everything again instead of what was touched; what comes out is the same.
         spark: The session to use, or to work beside where it was not made here.
         listener: Is told when stages begin and end.
 
@@ -72,7 +74,8 @@ def run(
     ensure_logging()
     loaded = read_config(config)
     with own_errors(loaded.warehouse), working_in(_session(spark, loaded)) as session:
-        return run_pipeline(session, loaded, _options(listener, stages=stages, as_of=in_utc(as_of)))
+        options = _options(listener, stages=stages, as_of=in_utc(as_of), is_full=full)
+        return run_pipeline(session, loaded, options)
 
 
 def plan(

@@ -43,6 +43,10 @@ def run(
     as_of: Annotated[
         str | None, typer.Option(help="The run's own time, for a new run; UTC where it names no zone.")
     ] = None,
+    *,
+    full: Annotated[
+        bool, typer.Option("--full", help="Do everything again instead of what is touched; the result is the same.")
+    ] = False,
 ) -> None:
     """Do the whole job: ingest, resolve people, compute, check, publish. After a crash, the same command continues."""
     wanted = [name.strip() for name in stages.split(",") if name.strip()] if stages else None
@@ -54,7 +58,7 @@ def run(
 
     spark = api.start_session(config)
     with StageProgress(spark, call.output) as progress:
-        result = api.run(config, stages=wanted, as_of=moment, spark=spark, listener=progress)
+        result = api.run(config, stages=wanted, as_of=moment, full=full, spark=spark, listener=progress)
     call.output.document(run_document(result))
     if result.attempt > 1:
         call.output.note(_continued(result, moment))

@@ -48,6 +48,7 @@ class StageRunner:
         completed: The last completed run; null before the first publication.
         tag: The tag of its commits.
         start_heads: Newest version of each table when the attempt began.
+        is_full: Whether every stage is done, and for everything.
         found: What stages have found out about tables; see `RunContext`.
     """
 
@@ -57,12 +58,14 @@ class StageRunner:
     completed: RunRecord | None
     tag: CommitTag
     start_heads: Mapping[str, int]
+    is_full: bool = False
     found: dict[tuple[object, ...], pa.Table] = field(default_factory=dict)
 
     def do(self, stage: Stage, tables: Mapping[str, int]) -> StageRecord:
         """Do a stage, unless all that shapes it is as in the last completed run; `tables` are the versions it sees."""
         fingerprint = stage_fingerprint(stage, tables, self.config, __version__)
-        return unchanged_stage(stage, fingerprint, self.completed, self.run) or self._do(stage, tables, fingerprint)
+        unchanged = None if self.is_full else unchanged_stage(stage, fingerprint, self.completed, self.run)
+        return unchanged or self._do(stage, tables, fingerprint)
 
     def _do(self, stage: Stage, tables: Mapping[str, int], fingerprint: str) -> StageRecord:
         started = time.monotonic()
@@ -98,7 +101,7 @@ class StageRunner:
             base=dict(self.completed.tables) if self.completed else {},
             stage=stage.name,
             rules=rules,
-            is_incremental=can_be_incremental(stage, rules, self.completed, self.run),
+            is_incremental=not self.is_full and can_be_incremental(stage, rules, self.completed, self.run),
             takes=frozenset(stage.takes),
             gives=frozenset(stage.gives),
             may_read=stage.may_read,

@@ -56,7 +56,8 @@ class RunOptions:
 
     `stages` names those to do in this process; the run is published by whoever does the last one. `as_of` counts for a
     new run only. A plan is never published, and its gates stop nothing: the run stays open for the one that follows.
-    `on_commit` is called around every commit. Stages that took up to `seconds_at_risk` are recorded together.
+    `on_commit` is called around every commit. Stages that took up to `seconds_at_risk` are recorded together. `is_full`
+    does every stage for everything, whatever change sets tell; the result is the same.
     """
 
     stages: Sequence[str] | None = None
@@ -65,6 +66,7 @@ class RunOptions:
     listener: Listener = field(default_factory=_Silent)
     on_commit: CommitHook | None = None
     seconds_at_risk: float = SECONDS_AT_RISK
+    is_full: bool = False
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,15 @@ class _Attempt:
     # stages -------------------------------------------------------------------------------------------------------
 
     def _stages(self, wanted: list[Stage]) -> None:
-        runner = StageRunner(self.warehouse, self.config, self.run, self.completed, self.tag, self.start_heads)
+        runner = StageRunner(
+            self.warehouse,
+            self.config,
+            self.run,
+            self.completed,
+            self.tag,
+            self.start_heads,
+            is_full=self.options.is_full,
+        )
         for number, stage in enumerate(STAGES, start=1):
             if stage not in wanted or stage.name in self.run.stages:
                 continue

@@ -1,0 +1,50 @@
+"""A run that does what was touched leaves what a run of everything leaves: every table, row by row, stamps and all."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from oneuser.contracts.changes import CHANGES
+from oneuser.runs.run import RunOptions, run_pipeline
+from tests.integration.delta_histories import MONDAY, RealDeployment
+from tests.integration.published import contents, published_versions
+from tests.oracle.side_by_side import history_for_the_job
+
+# histories side by side in one warehouse, so that a run of the job is a run of all of them
+N_TOGETHER = 25
+# what is not of the result: a run that does everything has nothing to tell of
+LEFT_OUT = {CHANGES.name}
+
+
+def check_equality(spark: SparkSession, root: Path, seed: int, n_together: int) -> int:
+    """Both runs after each other, on the same files with the same state; returns how many stages were incremental."""
+    deployment = RealDeployment(spark, root)
+    n_incremental = 0
+    for n_run, run in enumerate(history_for_the_job(seed, n_together), start=1):
+        deployment.write(run, n_run)
+        config = deployment.config(run.rules, n_run)
+        options = RunOptions(as_of=MONDAY + timedelta(days=n_run))
+        result = run_pipeline(spark, config, options)
+        n_incremental += sum(
+            bool(one.details.get("is_incremental")) for one in result.stages.values() if one.state == "done"
+        )
+        everything = config.model_copy(update={"warehouse": str(root / "everything")})
+        run_pipeline(spark, everything, RunOptions(as_of=options.as_of, is_full=True))
+        for table in sorted(published_versions(root / "everything").keys() - LEFT_OUT):
+            found, wanted = (contents(root / name, table) for name in ("warehouse", "everything"))
+            assert found == wanted, (seed, n_run, table)
+    return n_incremental
+
+
+def test_what_was_touched_is_all_there_is_to_do(spark: SparkSession, tmp_path: Path) -> None:
+    assert check_equality(spark, tmp_path, seed=2000, n_together=40) > 0
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(2001, 2013))
+def test_of_many_histories_too(spark: SparkSession, tmp_path: Path, seed: int) -> None:
+    check_equality(spark, tmp_path, seed, N_TOGETHER)
