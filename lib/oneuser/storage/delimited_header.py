@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from oneuser.config.dialects import Dialect
 
 _UTF8 = "utf-8"
+# what nobody sees in a name, and could write in a mapping
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 
 
 def header_of(head: bytes, dialect: Dialect) -> tuple[str, ...]:
     """Column names in the first row of a delimited text; empty and repeated names, in any case, get their number.
+
+    White space around a name and characters that nobody sees are no part of it.
 
     Raises:
         UnicodeDecodeError: where the row is not in the encoding.
@@ -31,7 +36,7 @@ def header_of(head: bytes, dialect: Dialect) -> tuple[str, ...]:
     names: list[str] = []
     taken: set[str] = set()
     for position, written in enumerate(first):
-        name = written.strip() or f"column_{position + 1}"
+        name = _INVISIBLE.sub("", written).strip() or f"column_{position + 1}"
         names.append(name if name.lower() not in taken else f"{name}_{position + 1}")
         taken.add(names[-1].lower())
     return tuple(names)

@@ -44,7 +44,7 @@ def check_columns(
     }
     if not absent:
         return
-    hint = _hint_of_separator(header, separator)
+    hint = _hint_of_separator(header, separator, where)
     problems = [
         ConfigProblem(
             f"sources.{spec.name}.mapping.{place}",
@@ -90,20 +90,24 @@ def _nearest(column: str, header: Sequence[str]) -> str:
     return f"; did you mean {same}?" if same else did_you_mean(column, header)
 
 
-def _hint_of_separator(header: Sequence[str], separator: str | None) -> str | None:
-    """What to declare where the whole header has become one column."""
-    if separator is None or len(header) != 1:
+def _hint_of_separator(header: Sequence[str], separator: str | None, where: str) -> str | None:
+    """What to do where the first line is none of columns, or has become one column as a whole."""
+    if separator is None:
         return None
     line = header[0]
     if line.lower().startswith("sep="):
-        return (
-            f"the file begins with the line {line!r}, which only spreadsheets understand: take it off, and declare "
-            f"`separator: {line[4:5]!r}` where that is not {separator!r}"
+        declared = line[4:5] or separator
+        return f"{where} begins with the line sep={declared}, which only spreadsheets understand: take it off" + (
+            "" if declared == separator else f', and declare `separator: "{declared}"`'
         )
+    if "\0" in line:
+        return f"{where} is UTF-16: save it as UTF-8"
+    if len(header) != 1:
+        return None
     counts = {other: line.count(other) for other in _SEPARATORS if other != separator}
     guess, n = max(counts.items(), key=lambda item: item[1])
     if not n:
         return None
     named = "\\t" if guess == "\t" else guess
     decimal = ', and `decimal: ","` where numbers have a comma' if guess == ";" else ""
-    return f'the header is one column with {n} of {named!r} in it: declare `separator: "{named}"`{decimal}'
+    return f'the header of {where} is one column with {n} of {named!r} in it: declare `separator: "{named}"`{decimal}'
