@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     ColumnReader = Callable[["Block"], Column]
 
 _EMPTY: dict[str, Any] = {}
+_USUAL = {dict, type(None)}
 
 
 class Block:
@@ -56,6 +57,10 @@ class Block:
 
     def objects(self, column: Column) -> list[dict[str, Any]]:
         """A column of parts that are objects, an empty one for each that is none."""
+        kinds = set(map(type, column))
+        if kinds <= _USUAL:
+            # an empty object is as good as another
+            return [value or _EMPTY for value in column] if type(None) in kinds else column
         return [
             value if type(value) is dict else _EMPTY if value is None else self.opened(value, index)
             for index, value in enumerate(column)

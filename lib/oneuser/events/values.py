@@ -73,7 +73,7 @@ def path_getter(keys: tuple[str, ...]) -> Getter:
         for key in parents:
             inner = inner.get(key)
             if type(inner) is not dict:
-                inner = open_text(inner)
+                inner = None if inner is None else open_text(inner)
                 if inner is None:
                     return None
         return inner.get(last)
@@ -86,9 +86,9 @@ def open_text(value: Any) -> dict[str, Any] | None:
 
     An empty list is an empty object: so do programs write one in whose language the two are the same.
     """
-    if value == [] and type(value) is list:
-        return {}
-    if type(value) is not str or not value.lstrip().startswith("{"):
+    if type(value) is not str:
+        return {} if type(value) is list and not value else None
+    if "{" not in value or not value.lstrip().startswith("{"):
         return None
     try:
         found = orjson.loads(value)
