@@ -47,7 +47,9 @@ class IdentifierCapture:
         is_table = spec.is_table
         fields = _fields_by_type(spec)
         self._readers = {
-            t.name: IdentifierReader(t, keys, is_table=is_table, is_exact=is_exact, fields=fields.get(t.name, ()))
+            t.name: IdentifierReader(
+                t, keys, is_table=is_table, is_exact=is_exact, fields=fields.get(t.name, ()), decimal=spec.decimal
+            )
             for t in spec.id_types
         }
         self._slots = tuple(

@@ -15,11 +15,11 @@ import orjson
 from oneuser.events.block import Block, make_column_reader
 from oneuser.events.identifiers import identifier_text
 from oneuser.events.memo import Memo
-from oneuser.events.normalise import is_garbage
+from oneuser.events.nobody import are_garbage
 from oneuser.events.parse import EVENT_COLUMNS, NO_EVENT, MessageParser, object_getter
 from oneuser.events.syntax import RefusedLine
 from oneuser.events.touch import harmless
-from oneuser.events.values import open_text, plain_text
+from oneuser.events.values import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,10 +119,9 @@ class FastPath:
         ]
         columns.update(self._parser.touches.read_block(block))
         columns.update(self._read_objects(block))
-        message_ids = [
-            value if type(value) is str and not is_garbage(value) else _message_id(value)
-            for value in self._message_id(block)
-        ]
+        texts = [value if type(value) is str else identifier_text(value) or "" for value in self._message_id(block)]
+        # the content of a message without an id has to serve as one
+        message_ids = [None if garbage else text for text, garbage in zip(texts, are_garbage(texts), strict=True)]
         block.require(message_ids)
         columns["message_id"] = message_ids
         columns["content_hash"] = self._hash_contents(block)
@@ -147,8 +146,7 @@ class FastPath:
 
     def _read_objects(self, block: Block) -> Columns:
         traits, properties = block.objects(self._traits(block)), block.objects(self._properties(block))
-        consents = self._consent(block)
-        block.objects(consents)
+        consents = block.objects(written := self._consent(block))
         for index, value in enumerate(traits):
             if len(value) > self._limits.max_traits:
                 block.unusual.add(index)
@@ -157,8 +155,8 @@ class FastPath:
             "traits": [_sorted_json(value).decode() if value else None for value in traits],
             "properties": [_sorted_json(value).decode() if value else None for value in properties],
             "consent": [
-                None if value is None else _sorted_json(value if type(value) is dict else open_text(value)).decode()
-                for value in consents
+                None if value is None or value == "" else _sorted_json(consent).decode()
+                for value, consent in zip(written, consents, strict=True)
             ],
         }
 
@@ -173,12 +171,6 @@ class FastPath:
             state.update(_sorted_json(message))
             digests.append(state.digest())
         return digests
-
-
-def _message_id(value: Any) -> str | None:
-    """The id of a message; null where its content has to serve as one."""
-    text = value if type(value) is str else identifier_text(value)
-    return None if text is None or is_garbage(text) else text
 
 
 def _object_reader(mapped: Expression | tuple[tuple[str, Expression], ...] | None) -> ColumnReader:

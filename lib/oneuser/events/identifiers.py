@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from oneuser.core.keyed import Keys, identifier_hasher
 from oneuser.core.reasons import Reason
 from oneuser.events.memo import Memo
-from oneuser.events.normalise import (
-    fold_name,
-    has_hidden_characters,
-    has_lost_digits,
-    is_garbage,
-    is_plain,
-    make_normaliser,
-)
+from oneuser.events.nobody import fold_name, is_garbage, is_nobodys_mailbox
+from oneuser.events.normalise import has_hidden_characters, has_lost_digits, is_plain, make_normaliser, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -48,7 +42,7 @@ class IdentifierReader:
 
     A whole number is one identifier whatever carried it: 13085, 13085.0, "13085.0". `is_exact` holds where integers
     come as they were written, however long. `fields` are names of fields that the values come from: a value that is
-    such a name, or that of its own type, names nobody.
+    such a name, or that of its own type, names nobody. `decimal` is the mark before the decimals of numbers.
     """
 
     def __init__(
@@ -59,6 +53,7 @@ class IdentifierReader:
         is_table: bool,
         is_exact: bool = True,
         fields: Collection[str] = (),
+        decimal: str = ".",
     ) -> None:
         self.id_type = spec.name
         self._normalise = make_normaliser(spec)
@@ -67,10 +62,13 @@ class IdentifierReader:
         self._is_exact = is_exact
         self._keeps_plain = spec.normaliser in _PLAIN_NORMALISERS
         self._reads_numbers = spec.normaliser != "none"
+        self._has_commas = self._reads_numbers and decimal == ","
         self._own_names = frozenset(fold_name(name) for name in (spec.name, *fields))
+        # with what may stand between its letters
+        self._longest_name = 2 * max(map(len, self._own_names))
         self._memo = Memo(self.judge, MEMO_SIZE)
-        is_email, is_phone = spec.normaliser in _EMAIL_NORMALISERS, spec.normaliser == "phone"
-        self._invalid = Reason.ID_EMAIL if is_email else Reason.ID_PHONE if is_phone else Reason.ID_FORMAT
+        self._is_email, is_phone = spec.normaliser in _EMAIL_NORMALISERS, spec.normaliser == "phone"
+        self._invalid = Reason.ID_EMAIL if self._is_email else Reason.ID_PHONE if is_phone else Reason.ID_FORMAT
 
     def read(self, raw: Any) -> Identifier | Reason | None:
         """The identifier, the code of its refusal, or null where there is no value at all.
@@ -92,20 +90,30 @@ class IdentifierReader:
         """The same for a text, without remembering it."""
         if self._keeps_plain and is_plain(value):
             return Identifier(self.id_type, self._hash(value), value)
+        if self._has_commas:
+            value = whole_number(value, ",")
+        problem = self._problem(value)
+        if problem is not None:
+            return problem
+        normalised = self._normalise(value)
+        if normalised is None:
+            return self._invalid
+        if normalised != value and is_garbage(normalised):
+            return Reason.ID_BLOCKED
+        if self._is_email and is_nobodys_mailbox(normalised):
+            return Reason.ID_BLOCKED
+        return Identifier(self.id_type, self._hash(normalised), normalised)
+
+    def _problem(self, value: str) -> Reason | None:
+        """Why a value is dropped before it is normalised."""
         if has_hidden_characters(value.strip()):
             return Reason.ID_CHARSET
         if len(value) > _MAX_CHARACTERS:
             return Reason.ID_LENGTH
         if self._reads_numbers and has_lost_digits(value):
             return Reason.ID_ROUNDED
-        if is_garbage(value) or fold_name(value) in self._own_names:
-            return Reason.ID_BLOCKED
-        normalised = self._normalise(value)
-        if normalised is None:
-            return self._invalid
-        if is_garbage(normalised):
-            return Reason.ID_BLOCKED
-        return Identifier(self.id_type, self._hash(normalised), normalised)
+        is_own_name = len(value) <= self._longest_name and fold_name(value) in self._own_names
+        return Reason.ID_BLOCKED if is_own_name or is_garbage(value) else None
 
 
 def identifier_text(raw: Any) -> str | None:

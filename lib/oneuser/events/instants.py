@@ -53,6 +53,7 @@ _MEMO_SIZE = 50_000
 _COMPACT = re.compile(
     r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)(?:(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)?)?", re.ASCII
 )
+_DAY_AND_OFFSET = re.compile(r"\d{4}(-?)\d\d\1\d\d[+-]", re.ASCII)
 _DATE = r"(?P<year>\d{4})(-?)(?P<month>\d\d)\2(?P<day>\d\d)"
 _TIME = r"(?P<hour>\d\d)(:?)(?P<minute>\d\d)(?:\6(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9})\d*)?)?"
 _CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d))?"
@@ -62,6 +63,8 @@ _FORMS = [
     for form in (
         # 2025-02-01 09:18:26.123456 UTC, 20250201T091826,5z, 2025-02-01T10:18:26+01:00[Europe/Berlin]
         rf"{_DATE}(?:(?:T|\s{{1,3}}){_TIME}\s?(?:(?P<zone>{ZONE})(?:\[[A-Z_+\-/0-9]+\])?)?)?",
+        # 2025-02-01+01:00, a day as XML has it
+        rf"{_DATE}(?P<zone>{ZONE})",
         # Sat, 01 Feb 2025 09:18:26 GMT
         rf"(?:[A-Z]{{3}},\s*)?(?P<day>\d\d?)\s(?P<month_name>{MONTHS})\s(?P<year>\d{{4}})\s{_CLOCK}\s(?P<zone>{ZONE})",
         # Sat Feb 01 2025 10:18:26 GMT+0100 (Central European Standard Time)
@@ -174,8 +177,11 @@ class _Reader:
                 return None, Reason.TIME_IMPLAUSIBLE
             return self._from_number(Decimal(text) if exponent or "." in digits else int(text))
         try:
-            moment = datetime.fromisoformat(text)
+            # Python takes any sign between day and hour, an offset's too
+            moment = None if _DAY_AND_OFFSET.match(text) else datetime.fromisoformat(text)
         except ValueError:
+            moment = None
+        if moment is None:
             return self._from_match(next(filter(None, (form.fullmatch(text) for form in _FORMS)), None))
         return self._from_datetime(moment)
 

@@ -1,4 +1,4 @@
-"""Normalisers of identifier values, each with a version, and the test for values that name nobody.
+"""Normalisers of identifier values, each with a version, and tests for values that are damaged.
 
 A normaliser gives the one form of a value in which all its spellings meet, or null for a value that cannot be one of
 its type. Changing what one does means a new version: identifiers are then re-normalised.
@@ -12,6 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from oneuser.events.nobody import GARBAGE_STARTS, LONGEST_GARBAGE, QUOTES, may_be_template
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -21,63 +23,26 @@ if TYPE_CHECKING:
 
 NORMALISER_VERSIONS = {
     "none": 1,
-    "trim": 2,
-    "lower": 2,
-    "email": 1,
-    "uid2_email": 2,
-    "phone": 2,
+    "trim": 3,
+    "lower": 3,
+    "email": 2,
+    "uid2_email": 3,
+    "phone": 3,
     "salesforce_id": 1,
     "uuid": 1,
 }
 
-# words of programs for nobody, without the brackets that some of them put around: (not set), <null>, [undefined]
-_NOBODY = frozenset(
-    [
-        *[
-            "",
-            "null",
-            "none",
-            "nil",
-            "nan",
-            "nat",
-            "na",
-            "n/a",
-            "n.a.",
-            "undefined",
-            "undef",
-            "unset",
-            "empty",
-            "missing",
-        ],
-        *["not set", "not_set", "notset", "not available", "not applicable", "not provided", "no value", "unknown"],
-        *["anonymous", "anonymous user", "anonymous_user", "guest", "guest user", "guest_user", "unknown user"],
-        *["not_authenticated", "not authenticated", "true", "false", "0", "-1", "object object", "object null"],
-        *["object undefined", "$posthog_cookieless", "\\n", "inf", "-inf", "infinity", "-infinity", "%!s(<nil>)"],
-    ]
-)
-_BRACKETS = {"(": ")", "<": ">", "[": "]", "{": "}"}
-# what a spreadsheet writes into a cell that it could not compute
-_SPREADSHEET = re.compile(
-    r"#(?:n/a|n/v|ref!|value!|name\?|div/0!|num!|null!|error!|spill!|calc!|field!|blocked!|connect!|busy!|getting_data)"
-)
-# the nil UUID and all-zero advertising ids among them
-_ZEROS = re.compile(r"\{?[0-]+\}?")
-# a template that was not filled in, anywhere in a value
-_TEMPLATE = re.compile(
-    r"\{\{.*?\}\}|\{%.*?%\}|[$#]\{.*?\}|%%[^%]+%%|<%.*?%>|\[%.*?%\]|\*\|.*?\|\*|\[\[.*?\]\]", re.DOTALL
-)
-# names of fields that stand in the place of their value, without what separates their words
-_FIELD_NAMES = frozenset(["userid", "anonymousid", "distinctid", "deviceid", "id"])
-_SEPARATORS = re.compile(r"[_\-\s.$]+")
-_QUOTES = "\"'`"
-# longer values are none of these, unless they begin with one of these characters or hold what begins a template
-_LONGEST_GARBAGE = 20
 _LONGEST_PLAIN = 200
-_GARBAGE_STARTS = frozenset("0-{(<[#$*% \t\r\n" + _QUOTES)
 # a whole number as programs write it that keep numbers as decimals: 13085.0
-_WHOLE_NUMBER = re.compile(r"\s*([+-]?[0-9]+)\.0+\s*")
+_WHOLE_NUMBERS = {mark: re.compile(rf"\s*([+-]?[0-9]+)[{mark}]0+\s*") for mark in ".,"}
 # a number in scientific notation, as spreadsheets write what is longer than a cell; 12e4 may as well be hexadecimal
-_SCIENTIFIC = re.compile(r"\s*[+-]?[0-9]+(?:[.,][0-9]+[eE][+-]?|[.,]?[eE][+-])[0-9]+\s*")
+_SCIENTIFIC = re.compile(
+    r"\s*[+-]?[0-9]+(?:[.,][0-9]+\s?[eE]\s?[+-]?|[.,]?\s?[eE]\s?[+-]|[.,][0-9]+\s?[x*×]\s?10\^\s?[+-]?)[0-9]+\s*"
+)
+_AS_ASCII = str.maketrans({"\u2212": "-", "\u0415": "E", "\u0435": "e", "\u00b7": ".", "\u22c5": "*"})
+# a value in quotes that are not its own, also as a formula: "u1", ="007"; and `'007`, which spreadsheets show as 007
+_QUOTED = re.compile(rf"=?([{QUOTES}])(?P<inner>(?:(?!\1).)*)\1|'(?P<number>[+-]?[0-9][^']*)", re.DOTALL)
+_MAY_BE_QUOTED = frozenset(f"={QUOTES}")
 # words for an extension that phone numbers in other languages have; phonenumbers knows ext, x, # and ;ext=
 _EXTENSION = re.compile(
     r"[\s,;(-]*\b(?:durchwahl|dw|apparat|app|nst|nebenstelle|klappe|klp|poste|interno|ramal|anexo|extensi[o\u00f3]n|toestel|tst)"
@@ -94,6 +59,8 @@ _MAX_EMAIL = 254
 _SALESFORCE = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 _SALESFORCE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _HIDDEN = frozenset(["Cc", "Cf", "Cs", "Zl", "Zp"])
+# what counts as printable and shows nothing: joiners, fillers, selectors of variants, the blank of braille
+_INVISIBLE = re.compile("[\ufffd\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
 def make_normaliser(spec: IdTypeSpec) -> Normaliser:
@@ -117,36 +84,27 @@ def make_normaliser(spec: IdTypeSpec) -> Normaliser:
     return simple[spec.normaliser]
 
 
-def is_garbage(value: str) -> bool:
-    """Whether a value is one of those that programs write when they know nobody.
-
-    Words (`null`, `(not set)`), errors of spreadsheets (`#N/A`), templates that were not filled in (`{{user.id}}`),
-    names of fields (`userId`), zeros and the nil UUID; in any case, quotes and brackets around them.
-    """
-    if ("{" in value or "%" in value or "[" in value or "|" in value) and _TEMPLATE.search(value) is not None:
-        return True
-    if len(value) > _LONGEST_GARBAGE and value[0] not in _GARBAGE_STARTS:
-        return False
-    bare = value.strip().strip(_QUOTES).strip().casefold()
-    if bare in _NOBODY or _ZEROS.fullmatch(bare) is not None or _SPREADSHEET.fullmatch(bare) is not None:
-        return True
-    inner = bare[1:-1].strip() if len(bare) > 1 and _BRACKETS.get(bare[0]) == bare[-1] else bare
-    return inner in _NOBODY or fold_name(inner) in _FIELD_NAMES
-
-
-def fold_name(name: str) -> str:
-    """A name without case and without what separates its words: `userId`, `user_id` and `User ID` are one."""
-    return _SEPARATORS.sub("", name).casefold()
-
-
 def has_lost_digits(value: str) -> bool:
     """Whether a value is a number in scientific notation: what told it from its neighbours is gone."""
-    return _SCIENTIFIC.fullmatch(value) is not None
+    number = unquoted(value)
+    if number[:1].isalpha():
+        return False
+    if not number.isascii():
+        number = unicodedata.normalize("NFKC", number.translate(_AS_ASCII))
+    return _SCIENTIFIC.fullmatch(number) is not None
 
 
-def whole_number(value: str) -> str:
-    """A whole number with nothing but zeros after its point, without them; any other value as it is."""
-    found = _WHOLE_NUMBER.fullmatch(value)
+def unquoted(value: str) -> str:
+    """A value without white space and quotes around it, as text or as a formula of a spreadsheet: `="007"`."""
+    value = value.strip()
+    while value[:1] in _MAY_BE_QUOTED and (found := _QUOTED.fullmatch(value)) is not None:
+        value = (found["inner"] if found["number"] is None else found["number"]).strip()
+    return value
+
+
+def whole_number(value: str, mark: str = ".") -> str:
+    """A whole number with nothing but zeros after its decimal mark, without them; any other value as it is."""
+    found = _WHOLE_NUMBERS[mark].fullmatch(value) if mark in value else None
     return value if found is None else found.group(1)
 
 
@@ -156,33 +114,33 @@ def is_plain(value: str) -> bool:
     A short cut only: whatever is plain is neither garbage nor has hidden characters, and stays itself when trimmed.
     """
     return (
-        _LONGEST_GARBAGE < len(value) < _LONGEST_PLAIN
+        LONGEST_GARBAGE < len(value) < _LONGEST_PLAIN
         and value.isascii()
         and value.isprintable()
-        and value[0] not in _GARBAGE_STARTS
+        and value[0] not in GARBAGE_STARTS
         and value[-1] != " "
-        and not ("{" in value or "%" in value or "[" in value or "|" in value)
+        and not may_be_template(value)
         # neither 13085.0 nor 3.12346E+16
         and not (value[-1].isdigit() and ("." in value or "+" in value or "," in value or "-" in value[-4:]))
     )
 
 
 def has_hidden_characters(value: str) -> bool:
-    """Whether a value holds U+FFFD, a surrogate, or a control, zero-width or bidirectional character."""
+    """Whether a value holds U+FFFD, a surrogate, or a character that shows nothing: control, zero-width, filler."""
     if value.isprintable():
-        return "\ufffd" in value
+        return not value.isascii() and _INVISIBLE.search(value) is not None
     # separators and unassigned characters are not printable either, and do no harm
-    return any(char == "\ufffd" or unicodedata.category(char) in _HIDDEN for char in value)
+    return _INVISIBLE.search(value) is not None or any(unicodedata.category(char) in _HIDDEN for char in value)
 
 
 def normalise_trim(value: str) -> str:
-    """White space off; a whole number without the zeros after its point. `none` keeps a value as it is."""
-    return whole_number(value).strip()
+    """White space and quotes off; a whole number without the zeros after its point. `none` keeps a value as it is."""
+    return whole_number(unquoted(value))
 
 
 def normalise_lower(value: str) -> str:
-    """White space off, one Unicode form, lower case; a whole number without the zeros after its point."""
-    return unicodedata.normalize("NFC", whole_number(value).strip()).lower()
+    """White space and quotes off, one Unicode form, lower case; a whole number without the zeros after its point."""
+    return unicodedata.normalize("NFC", whole_number(unquoted(value))).lower()
 
 
 def normalise_email(value: str, *, gmail: bool = False) -> str | None:
@@ -190,7 +148,7 @@ def normalise_email(value: str, *, gmail: bool = False) -> str | None:
 
     With `gmail`, dots and what follows `+` are left out of addresses at Gmail, which ignores both.
     """
-    address = value.strip().lower()
+    address = unquoted(value).lower()
     if not address.isascii() or _EMAIL.fullmatch(address) is None or len(address) > _MAX_EMAIL:
         unusual = _unusual_email(address)
         if unusual is None:
@@ -217,7 +175,7 @@ def normalise_phone(value: str, *, region: str | None) -> str | None:
     import phonenumbers
 
     try:
-        number = phonenumbers.parse(_EXTENSION.sub(r" ext. \1", whole_number(value)), region)
+        number = phonenumbers.parse(_EXTENSION.sub(r" ext. \1", whole_number(unquoted(value))), region)
     except phonenumbers.NumberParseException:
         return None
     if not phonenumbers.is_valid_number(number):

@@ -17,7 +17,8 @@ from oneuser.core.reasons import Reason
 from oneuser.events.capture import IdentifierCapture
 from oneuser.events.event_times import EventTimes
 from oneuser.events.identifiers import RoundedInteger, identifier_text
-from oneuser.events.normalise import has_hidden_characters, has_lost_digits, is_garbage, whole_number
+from oneuser.events.nobody import is_garbage
+from oneuser.events.normalise import has_hidden_characters, has_lost_digits, normalise_trim
 from oneuser.events.spec import (
     EVENT_TYPES,
     Concat,
@@ -35,7 +36,7 @@ from oneuser.events.touch import TouchReader, harmless
 from oneuser.events.values import decimal_point, make_getter, open_text, path_getter, plain_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 EVENT_COLUMNS = (
     "message_key", "message_id", "type", "event", "event_time", "received_at", "time_flag", "group_id", "identifiers",
@@ -45,6 +46,7 @@ EVENT_COLUMNS = (
 )  # fmt: skip
 
 EventRow = tuple[Any, ...]
+_Tree = tuple[tuple[str, "_Tree"], ...]
 # what a refused line has of an event
 NO_EVENT: EventRow = (None,) * len(EVENT_COLUMNS)
 _MAX_GROUP_CHARACTERS = 1024
@@ -77,7 +79,7 @@ class MessageParser:
         if spec.decimal == ",":
             self._properties = with_decimal_points(self._properties)
         self._consent = make_getter(mapping.consent, is_table=is_table)
-        self._objects = _object_paths(mapping)
+        self._objects = _as_tree(_object_paths(mapping))
         # a duplicate differs in these and is no other message for it
         self.transport = tuple(_top_keys(mapping.received_at, mapping.sent_at))
 
@@ -126,7 +128,7 @@ class MessageParser:
         if type(traits) is dict and len(traits) > self._limits.max_traits:
             raise RefusedLine(Reason.LIMIT_TRAITS, f"more than {self._limits.max_traits} traits")
         identifiers, dropped, unlinked = capture.capture(message, is_alias=kind == "alias")
-        dropped += [Reason.PART_TYPE] * self._count_misplaced(message)
+        dropped += [Reason.PART_TYPE] * _count_misplaced(message, self._objects)
         group_id = self.read_group(self._group_id(message), dropped)
         if not identifiers and group_id is None:
             raise RefusedLine(Reason.SPEC_NO_IDENTITY)
@@ -196,22 +198,8 @@ class MessageParser:
         elif is_garbage(text):
             dropped.append(Reason.ID_BLOCKED)
         else:
-            return whole_number(text).strip()
+            return normalise_trim(text)
         return None
-
-    def _count_misplaced(self, message: dict[str, Any]) -> int:
-        """How many parts of a message are no object where one should be; what is inside them is not read."""
-        n_misplaced = 0
-        for keys in self._objects:
-            value: Any = message
-            for key in keys:
-                inner = value.get(key)
-                value = inner if type(inner) is dict else open_text(inner)
-                if value is None:
-                    # counted once, where it stands
-                    n_misplaced += inner is not None and inner != "" and key == keys[-1]
-                    break
-        return n_misplaced
 
     def _content_hash(self, message: dict[str, Any]) -> bytes:
         for key in self.transport:
@@ -261,18 +249,42 @@ def with_decimal_points(getter: Callable[[dict[str, Any]], Any]) -> Callable[[di
 
 def _as_object(value: Any) -> Any:
     """A part of a message as the object that it is, or that its text holds; null for any other value."""
-    return value if type(value) is dict else open_text(value)
+    return value if value is None or type(value) is dict else open_text(value)
 
 
-def _object_paths(mapping: Mapping) -> tuple[tuple[str, ...], ...]:
+def _count_misplaced(value: dict[str, Any], objects: _Tree) -> int:
+    """How many parts of an object are none where one should be; what is inside them is not read."""
+    n_misplaced = 0
+    for key, inside in objects:
+        found = value.get(key)
+        if type(found) is not dict:
+            if found is None or found == "":
+                continue
+            found = open_text(found)
+            if found is None:
+                n_misplaced += 1
+                continue
+        if inside:
+            n_misplaced += _count_misplaced(found, inside)
+    return n_misplaced
+
+
+def _object_paths(mapping: Mapping) -> set[tuple[str, ...]]:
     """Paths of a message at which objects belong: on the way to a value, and parts that are objects themselves."""
     wholes = (mapping.traits, mapping.properties, mapping.consent, mapping.campaign)
     scalars = [mapping.event_time, mapping.received_at, mapping.group_id, mapping.page_url, mapping.page_search]
     scalars += [mapping.referrer, mapping.external_ids, *(part for _, part in mapping.identifiers)]
     found = {keys for whole in wholes if not isinstance(whole, tuple) for keys in paths_of(whole)}
     found |= {keys[:end] for part in scalars for keys in paths_of(part) for end in range(1, len(keys))}
-    found |= {keys[:end] for keys in tuple(found) for end in range(1, len(keys))}
-    return tuple(sorted(found, key=lambda keys: (len(keys), keys)))
+    return found
+
+
+def _as_tree(paths: Iterable[tuple[str, ...]]) -> _Tree:
+    """Paths by their first key, and so on below it."""
+    below: dict[str, list[tuple[str, ...]]] = {}
+    for first, *rest in paths:
+        below.setdefault(first, []).extend([tuple(rest)] if rest else [])
+    return tuple((first, _as_tree(inside)) for first, inside in sorted(below.items()))
 
 
 def _watched(spec: SourceSpec) -> Iterator[tuple[str, ...]]:
