@@ -33,11 +33,14 @@ from oneuser.demo.generate import DemoTruth, end_of, generate_demo
 from oneuser.demo.settings import demo_config
 from tests.bench import table
 from tests.bench.memory import DRIVER_JVM, WORKERS, MemorySampler
+from tests.bench.parsing import Parsing, describe_parsing, measure_parsing, read_batches
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRATCH = ROOT / ".bench"
 SIZES = (10_000, 1_000_000)
 SPARK = {"master": "local[2]", "driver_memory": "3g"}  # as the plain script has it
+# lines that the parser alone is measured on
+PARSED_LINES = 100_000
 # what the plain script does too; sessions, attribution and retention it does not
 SHARED_STAGES = ("ingest", "graph", "identity")
 
@@ -72,6 +75,7 @@ class Result:
     oneuser: Measured
     plain: Measured
     single_thread: SingleThread
+    parsing: Parsing
     ratios: dict[str, float] = field(default_factory=dict)
 
 
@@ -102,8 +106,10 @@ def measure_size(folder: Path, events: int, *, timeout: int) -> Result:
     say(f"{events:,} events: oneuser")
     ours = measure_oneuser(folder, truth, timeout=timeout)
     say(f"{events:,} events: a single thread")
-    n_bytes = sum(path.stat().st_size for path in (folder / "events").glob("day=*/*.jsonl"))
-    return Result(events, n_bytes, ours, plain, single_thread(folder / "warehouse"), compare(ours, plain))
+    files = sorted((folder / "events").glob("day=*/*.jsonl"))
+    n_bytes = sum(path.stat().st_size for path in files)
+    parsing = measure_parsing(read_batches(files, most=PARSED_LINES))
+    return Result(events, n_bytes, ours, plain, single_thread(folder / "warehouse"), parsing, compare(ours, plain))
 
 
 def demo_log(folder: Path, events: int) -> DemoTruth:
@@ -236,11 +242,12 @@ def describe(result: Result) -> str:
         f"reading them {alone.read_seconds:.3f} s; our stage graph, which also makes the edges: "
         f"{table.seconds(graph)} s"
     )
+    memory = "memory: peak of resident sets; pages that processes share count once for each"
     parts = [
         f"== {result.events:,} events, {result.n_bytes / 1e6:,.1f} MB ==",
         table.text_table(["step", "seconds", "rows/s", "of total"], steps),
         table.text_table(["job", "seconds", "rows/s", "JVM GiB", "workers GiB", "all GiB"], jobs),
-        f"{ratios}\n{single}\nmemory: peak of resident sets; pages that processes share count once for each",
+        "\n".join([ratios, single, describe_parsing(result.parsing), memory]),
     ]
     return "\n\n".join(parts)
 

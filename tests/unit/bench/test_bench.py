@@ -7,6 +7,7 @@ import pytest
 
 from tests.bench.bench import Measured, Result, SingleThread, compare, count_components, describe, run_measured
 from tests.bench.memory import DRIVER_JVM, WORKERS
+from tests.bench.parsing import Parsing, measure_parsing, read_batches
 
 OURS = Measured(
     "oneuser", 20.0, {"ingest": 4.0, "graph": 2.0, "identity": 6.0, "retention": 3.0, "start and stop": 5.0},
@@ -25,7 +26,8 @@ def test_the_single_thread_counts_components_of_the_ends_of_edges() -> None:
 
 
 def test_every_step_and_both_jobs_are_in_the_description() -> None:
-    result = Result(10_000, 3_000_000, OURS, PLAIN, SingleThread(7, 9, 2, 0.1, 0.002), compare(OURS, PLAIN))
+    alone, parsing = SingleThread(7, 9, 2, 0.1, 0.002), Parsing(9_000, 21.04, 22.26)
+    result = Result(10_000, 3_000_000, OURS, PLAIN, alone, parsing, compare(OURS, PLAIN))
 
     lines = describe(result).splitlines()
 
@@ -37,6 +39,21 @@ def test_every_step_and_both_jobs_are_in_the_description() -> None:
         ["plain", "10.0", "1,000", "1.00", "-", "1.00"],
     ]
     assert any(line.startswith("single thread: 2 components of 7 edges in 0.002 s") for line in lines)
+    assert "parsing: 22.3 µs of one processor a line, 21.0 at the least, of 9,000 lines" in lines
+
+
+def test_lines_are_parsed_as_often_as_asked_and_no_more_of_them(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    line = '{"messageId":"m","type":"track","userId":"u1","timestamp":"2026-02-01T10:00:00Z"}\n'
+    first.write_text(line * 3, encoding="utf-8")
+    second.write_text(line * 2, encoding="utf-8")
+
+    batches = read_batches([first, second], most=4)
+    parsing = measure_parsing(batches, repeats=2)
+
+    assert [batch.to_pylist() for batch in batches] == [[line.rstrip().encode()] * 4]
+    assert parsing.lines == 4
+    assert 0 < parsing.least_us <= parsing.median_us
 
 
 def test_a_job_is_measured_by_what_it_prints_last_and_what_it_takes(tmp_path: Path) -> None:
