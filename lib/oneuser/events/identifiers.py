@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from oneuser.core.keyed import Keys, identifier_hasher
 from oneuser.core.reasons import Reason
 from oneuser.events.memo import Memo
-from oneuser.events.nobody import fold_name, is_garbage, is_nobodys_mailbox
+from oneuser.events.nobody import SIGNIFICANT_DIGIT, fold_name, is_garbage, is_nobodys_mailbox
 from oneuser.events.normalise import has_hidden_characters, has_lost_digits, is_plain, make_normaliser, whole_number
 
 if TYPE_CHECKING:
@@ -60,10 +60,12 @@ class IdentifierReader:
         self._hash = identifier_hasher(keys, spec.name)
         self._is_table = is_table
         self._is_exact = is_exact
-        self._keeps_plain = spec.normaliser in _PLAIN_NORMALISERS
         self._reads_numbers = spec.normaliser != "none"
         self._has_commas = self._reads_numbers and decimal == ","
         self._own_names = frozenset(fold_name(name) for name in (spec.name, *fields))
+        # such a name may look like any value
+        has_numbered = any(SIGNIFICANT_DIGIT.search(name) for name in self._own_names)
+        self._keeps_plain = spec.normaliser in _PLAIN_NORMALISERS and not has_numbered
         # with what may stand between its letters
         self._longest_name = 2 * max(map(len, self._own_names))
         self._memo = Memo(self.judge, MEMO_SIZE)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 # longer values are none of these, unless they begin with one of these characters or hold what begins a template
 LONGEST_GARBAGE = 20
 QUOTES = "\"'`"
+# a value that holds one is none of the words and names below
+SIGNIFICANT_DIGIT = re.compile(r"[1-9]")
 GARBAGE_STARTS = frozenset("0-+{(<[#$*%@_&=:~ \t\r\n" + QUOTES)
 
 # as `fold_name` has them: (not set), not-set and NOT_SET are one
@@ -55,7 +57,6 @@ _WHOLE_TEMPLATE = re.compile(
     r"|\$\(.*\)|@@.*@@|##.*##|__[a-z_]+__|\[(?:object|function)\b.*\]|\(.*\)\s*=>.*",
     re.DOTALL,
 )
-_SIGNIFICANT_DIGIT = re.compile(r"[1-9]")
 _SEPARATORS = re.compile(r"[\W_]+")
 
 
@@ -76,7 +77,7 @@ def is_garbage(value: str) -> bool:
         return True
     if bare in _MARKS:
         return True
-    if _SIGNIFICANT_DIGIT.search(bare) is not None:
+    if SIGNIFICANT_DIGIT.search(bare) is not None:
         return ("#" in bare or bare[:4] == "err:") and _SPREADSHEET.fullmatch(bare) is not None
     name = fold_name(bare)
     return name in _WORDS or _FOLDED.fullmatch(name) is not None

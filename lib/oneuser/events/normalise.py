@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from oneuser.events.nobody import GARBAGE_STARTS, LONGEST_GARBAGE, QUOTES, may_be_template
+from oneuser.events.nobody import GARBAGE_STARTS, LONGEST_GARBAGE, QUOTES, SIGNIFICANT_DIGIT, may_be_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,13 +109,16 @@ def whole_number(value: str, mark: str = ".") -> str:
 
 
 def is_plain(value: str) -> bool:
-    """Whether a value is so ordinary that it needs no closer look: long, ASCII, printable, and without outer spaces.
+    """Whether a value is so ordinary that it needs no closer look: ASCII letters and digits, or long and printable.
 
-    A short cut only: whatever is plain is neither garbage nor has hidden characters, and stays itself when trimmed.
+    A short cut only: whatever is plain is neither garbage nor damaged, and stays itself when trimmed.
     """
+    if not value.isascii():
+        return False
+    if value.isalnum():
+        return len(value) < _LONGEST_PLAIN and SIGNIFICANT_DIGIT.search(value) is not None
     return (
         LONGEST_GARBAGE < len(value) < _LONGEST_PLAIN
-        and value.isascii()
         and value.isprintable()
         and value[0] not in GARBAGE_STARTS
         and value[-1] != " "

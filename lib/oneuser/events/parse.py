@@ -128,7 +128,8 @@ class MessageParser:
         if type(traits) is dict and len(traits) > self._limits.max_traits:
             raise RefusedLine(Reason.LIMIT_TRAITS, f"more than {self._limits.max_traits} traits")
         identifiers, dropped, unlinked = capture.capture(message, is_alias=kind == "alias")
-        dropped += [Reason.PART_TYPE] * _count_misplaced(message, self._objects)
+        if n_misplaced := _count_misplaced(message, self._objects):
+            dropped += [Reason.PART_TYPE] * n_misplaced
         group_id = self.read_group(self._group_id(message), dropped)
         if not identifiers and group_id is None:
             raise RefusedLine(Reason.SPEC_NO_IDENTITY)

@@ -24,8 +24,8 @@ _EXACT = Context(prec=76)
 _MAX_DIGITS = 38
 _PAIR = 2
 _EMPTY: dict[str, Any] = {}
-# an ampersand that was escaped for HTML, once or more often, on its way into a link
 _COMMA_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?")
+# an ampersand that was escaped for HTML, once or more often, on its way into a link
 _ESCAPED_AMPERSAND = re.compile(r"&(?:(?:amp|#0*38|#[xX]0*26)(?:;|%3[bB]))+")
 
 
@@ -124,7 +124,7 @@ def url_params(url: Any) -> dict[str, str]:
     """
     if not isinstance(url, str) or ("?" not in url and "#" not in url):
         return {}
-    if "&" in url:
+    if "&amp" in url or "&#" in url:
         url = _ESCAPED_AMPERSAND.sub("&", url)
     try:
         parts = urlsplit(url)

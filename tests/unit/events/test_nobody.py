@@ -207,6 +207,13 @@ def test_the_name_of_its_own_field_in_any_spelling_is_no_value() -> None:
     assert isinstance(reader.read("Kundennr7"), Identifier)
 
 
+def test_the_name_of_a_field_with_a_digit_is_no_value_either() -> None:
+    reader = IdentifierReader(IdTypeSpec("sha256_id"), KEYS, is_table=True, fields=("id2",))
+
+    assert reader.read("SHA256_ID") == reader.read("sha256id") == reader.read("ID2") == "id.blocked"
+    assert isinstance(reader.read("id3"), Identifier)
+
+
 def test_zeros_after_a_comma_are_taken_off_where_a_source_writes_decimals_with_one() -> None:
     def read(value: str, decimal: str) -> str:
         found = IdentifierReader(IdTypeSpec("user_id"), KEYS, is_table=True, decimal=decimal).read(value)

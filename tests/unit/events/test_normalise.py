@@ -183,7 +183,10 @@ def test_normalising_twice_changes_nothing_more(normaliser: str) -> None:
         assert once is None or normalise(normaliser, once, "US") == once
 
 
-@given(st.text(alphabet="0123456789abcXYZ.,eE+-{}%[]| ", min_size=21, max_size=60))
+@given(
+    st.text(alphabet="0123456789abcXYZ.,eE+-{}%[]| ", min_size=21, max_size=60)
+    | st.text(alphabet="0123489aefnulxEX\"'-.", max_size=12)
+)
 def test_what_is_plain_needs_no_closer_look(value: str) -> None:
     if is_plain(value):
         assert not is_garbage(value)
