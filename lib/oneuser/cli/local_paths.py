@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from oneuser.config.base import local_path
 from oneuser.core.errors import ConfigProblem, EnvironmentProblem
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def require_folder(warehouse: str) -> None:
     Raises:
         EnvironmentProblem: naming the file that is in its place, or in that of a folder above it.
     """
-    local = _local(warehouse)
+    local = local_path(warehouse)
     if local is None:
         return
     folder = Path(local).absolute()
@@ -86,21 +88,19 @@ def require_folder(warehouse: str) -> None:
 
 def find_inputs(path: str) -> list[str] | None:
     """Local files that a source's path matches; null where only Hadoop can tell: remote, or of its own patterns."""
-    local = _local(path)
-    if local is None or any(sign in local for sign in ("{", "\\", "[^")):
+    local = local_path(path)
+    # what a backslash stands before is no wildcard
+    plain = None if local is None else re.sub(r"\\(.)", lambda escaped: glob.escape(escaped[1]), local)
+    if local is None or plain is None or any(sign in re.sub(r"\\.", "", local) for sign in ("{", "[^")):
         return None
+    matches = set(glob.glob(plain))  # noqa: PTH207 - absolute patterns too
+    # a file may be called as the pattern is written
+    matches |= {name for name in (re.sub(r"\\(.)", r"\1", local),) if Path(name).exists()}
     found: list[str] = []
-    for match in sorted(glob.glob(local)):  # noqa: PTH207 - absolute patterns too
+    for match in sorted(matches):
         place = Path(match)
         found += [str(file) for file in sorted(place.rglob("*")) if file.is_file()] if place.is_dir() else [match]
     return found
-
-
-def _local(path: str) -> str | None:
-    """A path of this machine, without its scheme; null for one of another storage."""
-    if path.startswith("file:"):
-        return path.removeprefix("file:").removeprefix("//")
-    return None if "://" in path else path
 
 
 def _is_on_this_machine(config: Config) -> bool:

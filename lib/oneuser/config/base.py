@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -15,6 +16,8 @@ MISPLACED = "oneuser_misplaced"
 MAX_PATTERN = 500
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _MAX_PATH_PARTS = 20
+# a scheme is followed by a slash: `a:b` may be what a file is called
+_REMOTE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*:/")
 
 Place = tuple[str | int, ...]
 
@@ -38,9 +41,45 @@ def misplaced(problems: Iterable[tuple[Place, str]]) -> None:
 
 def local_path(path: str) -> str | None:
     """A path as this machine's file system takes it; null for one that only Hadoop can read, such as s3a://."""
-    if "://" not in path:
+    if path.startswith("file:"):
+        return path.removeprefix("file:").removeprefix("//")
+    return None if _REMOTE.match(path) else path
+
+
+def absolute_path(path: str, *, is_pattern: bool = False) -> str:
+    r"""A local path that means the same from every working directory; one of another storage as it is.
+
+    It starts at the working directory that this process has now, or, after `~`, at the home of a user. Done once, when
+    a configuration is read: the JVM has a working directory of its own, that in which it was started.
+
+    Args:
+        path: A path, or a URI.
+        is_pattern: Whether wildcards in it are meant; what is put before them is none, whatever it is called.
+
+    Raises:
+        ValueError: where the working directory is gone, or nobody has the home that is named.
+    """
+    local = local_path(path)
+    if local is None or local.startswith("/"):
         return path
-    return path.removeprefix("file://") if path.startswith("file://") else None
+    if local.startswith("~"):
+        name, slash, rest = local.partition("/")
+        base = os.path.expanduser(name)  # noqa: PTH111 - pathlib raises where this leaves the text alone
+        if base == name:
+            raise ValueError(f"{name} is nobody's home folder; a name that begins with ~ is written ./{name}")
+        local = f"{_literal(base) if is_pattern else base}{slash}{rest}"
+    else:
+        try:
+            base = os.getcwd()  # noqa: PTH109 - a text is wanted
+        except OSError:
+            raise ValueError("a relative path, but the working directory is gone: write an absolute one") from None
+        local = os.path.normpath(f"{_literal(base) if is_pattern else base}/{local}")
+    return f"file://{local}" if path.startswith("file:") else local
+
+
+def _literal(path: str) -> str:
+    """A path in a pattern in which nothing of it is a wildcard."""
+    return re.sub(r"([{}\[\]*?\\])", r"\\\1", path)
 
 
 def compile_pattern(text: str) -> re.Pattern[str]:
@@ -105,6 +144,14 @@ def _day(value: Any) -> Any:
 
 
 def _path(text: str) -> str:
+    return absolute_path(_some_path(text))
+
+
+def _pattern_of_paths(text: str) -> str:
+    return absolute_path(_some_path(text), is_pattern=True)
+
+
+def _some_path(text: str) -> str:
     if not text.strip() or "\0" in text:
         raise ValueError("expected a path, found nothing")
     return text
@@ -122,7 +169,10 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 Day = Annotated[date, BeforeValidator(_day)]
 Zone = Annotated[str, AfterValidator(_zone)]
 ColumnOrPath = Annotated[str, AfterValidator(_column_or_path)]
+# absolute as soon as it is read
 FilePath = Annotated[str, AfterValidator(_path)]
+# the same for input files, wildcards allowed
+InputPath = Annotated[str, AfterValidator(_pattern_of_paths)]
 Scalar = Annotated[
     Annotated[str, Field(max_length=1000), Tag("<text>")]
     | Annotated[Flag, Tag("<flag>")]

@@ -188,7 +188,7 @@ class IdentityRules(Section):
 
 def _existing(path: str | None) -> str | None:
     if path is not None and not Path(path).is_file():
-        raise ValueError(f"there is no file {path} (relative paths start at the working directory)")
+        raise ValueError(f"there is no file {path}")
     return path
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from oneuser.config.base import FilePath, Name, Number, Place, Positive, Scalar, Section, Text, misplaced
+from oneuser.config.base import InputPath, Name, Number, Place, Positive, Scalar, Section, Text, misplaced
 from oneuser.config.dialects import Delimited
 from oneuser.config.identity import undeclared
 from oneuser.config.reference import ReferenceFormat
@@ -84,7 +84,7 @@ class LinkTable(Delimited):
     breaks a bound.
     """
 
-    path: FilePath
+    path: InputPath
     format: ReferenceFormat
     a: End | None = None
     b: End | None = None

@@ -27,7 +27,8 @@ Model = TypeVar("Model", bound=Section)
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Read a YAML file.
 
-    Relative paths in it start at the working directory, like those on the command line.
+    Relative paths in it start at the working directory, like those on the command line, and are absolute in what is
+    returned: whoever changes the directory afterwards changes none of them. `~` is the home folder.
 
     Args:
         path: The file.

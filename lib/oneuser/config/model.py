@@ -17,7 +17,20 @@ from oneuser.config.analytics import (
     RetentionRules,
     SessionRules,
 )
-from oneuser.config.base import Day, FilePath, Name, Place, Positive, Section, Share, Text, Whole, local_path, misplaced
+from oneuser.config.base import (
+    Day,
+    FilePath,
+    Name,
+    Place,
+    Positive,
+    Section,
+    Share,
+    Text,
+    Whole,
+    absolute_path,
+    local_path,
+    misplaced,
+)
 from oneuser.config.captures import capture_problems
 from oneuser.config.identity import IdentityRules
 from oneuser.config.links import LinkTable, link_problems
@@ -39,7 +52,8 @@ def _reference(text: str) -> str:
     # the text is not repeated: it may be the secret itself
     if not _REFERENCE.fullmatch(text):
         raise ValueError("expected a reference, env:NAME or file:PATH; the secret itself never stands here")
-    return text
+    kind, _, place = text.partition(":")
+    return f"file:{absolute_path(place)}" if kind == "file" else text
 
 
 def _as_spark_writes_it(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
-from oneuser.config.base import FilePath, Name, Text, misplaced
+from oneuser.config.base import InputPath, Name, Text, misplaced
 from oneuser.config.dialects import Delimited
 
 ReferenceFormat = Literal["csv", "tsv", "jsonl", "parquet"]
@@ -23,7 +23,7 @@ class ReferenceFile(Delimited):
     optional_columns: ClassVar[tuple[str, ...]] = ()
     list_columns: ClassVar[tuple[str, ...]] = ()
 
-    path: FilePath
+    path: InputPath
     format: ReferenceFormat
     columns: Mapping[Name, Text] = {}
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from oneuser.config.base import (
     ColumnOrPath,
-    FilePath,
+    InputPath,
     Name,
     Place,
     Scalar,
@@ -202,7 +202,7 @@ class Source(Delimited):
     how csv and tsv files are written.
     """
 
-    path: FilePath
+    path: InputPath
     format: Format
     root: ColumnOrPath | None = None
     preset: Preset | None = None

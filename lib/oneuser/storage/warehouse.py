@@ -12,13 +12,13 @@ import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from delta.tables import DeltaTable
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
+from oneuser.config.base import absolute_path
 from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import ContractError, EnvironmentProblem
 from oneuser.spark.session import READS_PINNED_VERSIONS, lent_conf, session_beside
@@ -65,11 +65,6 @@ def _no_hook(_when: str, _table: str) -> None:
     """Nothing happens at a commit."""
 
 
-def _absolute(path: str) -> str:
-    """A path that means the same from every working directory."""
-    return path.rstrip("/") if "://" in path else str(Path(path).absolute())
-
-
 class Warehouse:
     """The tables below one root; those of the raw zone may lie below another."""
 
@@ -80,11 +75,11 @@ class Warehouse:
         self._on_commit = on_commit or _no_hook
         self._listings: dict[tuple[str, int], Listing | None] = {}
         self._tagging = threading.local()
-        self.root = _absolute(root)
+        self.root = absolute_path(root).rstrip("/")
         self.files = Files(spark)
         self._roots = {zone: f"{self.root}/{folder}" for zone, folder in _ZONE_FOLDERS.items()}
         if raw_root:
-            self._roots["raw"] = _absolute(raw_root)
+            self._roots["raw"] = absolute_path(raw_root).rstrip("/")
 
     def in_session(self, spark: SparkSession) -> Warehouse:
         """The same warehouse, read and written through another session."""

@@ -78,6 +78,8 @@ def test_the_warehouse_named_on_the_command_line_is_looked_at(home: Path, capsys
         ("s3a://bucket/day", None),
         ("web/{{a,b}}.jsonl", None),
         ("web/[^a]*.jsonl", None),
+        (r"we\b/d\ay.jsonl", ["web/day.jsonl"]),
+        (r"web/\*.jsonl", []),
     ],
 )
 def test_only_what_hadoop_would_find_alike_is_looked_for(path: str, found: list[str] | None, home: Path) -> None:
