@@ -14,26 +14,12 @@ from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 
 from oneuser.core.errors import EnvironmentProblem, OneUserError
+from oneuser.spark.failures import as_surroundings
 
 _NEXT_STEP = "run the same command again: a run continues where it stopped, and what was published stands"
 _STORAGE_ERRNOS = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOTDIR, errno.EMFILE,
 }  # fmt: skip
-# how Java and Hadoop say that a disk is full, or a path cannot be read or written
-_STORAGE_SIGNS = {
-    "No space left on device": "no space left on the device",
-    "Disk quota exceeded": "the disk quota is used up",
-    "Permission denied": "permission denied",
-    "AccessControlException": "permission denied",
-    "AccessDeniedException": "permission denied",
-    "Read-only file system": "the file system is read-only",
-    "Mkdirs failed to create": "a folder cannot be made",
-    "Parent path is not a directory": "a folder cannot be made where a file is",
-    "ParentNotDirectoryException": "a folder cannot be made where a file is",
-    "Not a directory": "a folder cannot be made where a file is",
-    "Input/output error": "the device reports an error",
-    "OutOfMemoryError": "the Java process ran out of memory",
-}
 _EXCEPTION = re.compile(r"\b((?:[a-z]\w*\.){2,}[A-Z]\w*(?:Exception|Error))\b")
 
 
@@ -74,9 +60,9 @@ def as_own_error(problem: BaseException, *, where: str = "") -> OneUserError:
 
 def _of_spark(problem: Py4JError | PySparkException, where: str) -> OneUserError:
     text = str(problem)
-    for sign, found in _STORAGE_SIGNS.items():
-        if sign in text:
-            return _storage(found, where)
+    surroundings = as_surroundings(text, where=where)
+    if surroundings is not None:
+        return surroundings
     condition = problem.getCondition() if isinstance(problem, PySparkException) else None
     kinds = list(dict.fromkeys(_EXCEPTION.findall(text)))
     java = problem.java_exception.getClass().getName() if isinstance(problem, Py4JJavaError) else ""

@@ -28,6 +28,39 @@ def test_a_full_disk_under_spark_is_a_problem_of_the_surroundings() -> None:
     assert (error.exit_code, error.where) == (5, "/data/warehouse")
 
 
+@pytest.mark.parametrize(
+    ("said", "found", "next_step"),
+    [
+        ('UnsupportedFileSystemException: No FileSystem for scheme "s3"', "no file system for s3://", "hadoop-aws"),
+        (
+            "ClassNotFoundException: Class org.apache.hadoop.fs.s3a.S3AFileSystem not found",
+            "lacks the class org.apache.hadoop.fs.s3a.S3AFileSystem",
+            "spark.jars.packages",
+        ),
+        ("NoClassDefFoundError: software/amazon/awssdk/core/Sdk", "lacks the class software/amazon", "hadoop-aws"),
+        ("org.apache.hadoop.fs.s3a.UnknownStoreException: `s3a://b/': Bucket does not exist", "bucket", "make it"),
+        ("InvalidAccessKeyId: The AWS Access Key Id you provided", "does not accept the credentials", "credentials"),
+        ("java.io.FileNotFoundException: /in/a.jsonl (Permission denied)", "permission denied", "permissions"),
+        ("java.io.FileNotFoundException: /in/a.jsonl (Is a directory)", "a folder is where a file", "move the folder"),
+        ("FileAlreadyExistsException: /wh exists and is not a directory", "where a file is", "move the file away"),
+        ("FileNotFoundException: File file:/in/a.jsonl does not exist", "is gone", "bring it back"),
+        ("java.net.UnknownHostException: nn", "does not answer", "the address"),
+        ("PythonException: ModuleNotFoundError: No module named 'orjson'", "lacks the module orjson", "--archives"),
+        ('java.io.IOException: Cannot run program "python3": error=2', "no worker of Python", "PYSPARK_PYTHON"),
+        ("java.lang.OutOfMemoryError: Java heap space", "out of memory", "driver_memory"),
+        ("An error occurred while trying to connect to the Java server (127.0.0.1:1)", "is gone", "too little memory"),
+    ],
+)
+def test_each_problem_of_the_surroundings_has_a_name_and_a_next_step(said: str, found: str, next_step: str) -> None:
+    error = as_own_error(Py4JError(f"job failed\n{said}\n of {ADDRESS}"), where="/data/warehouse")
+
+    assert (type(error), error.exit_code, error.where) == (EnvironmentProblem, 5, "/data/warehouse")
+    assert found in error.found
+    assert next_step in error.next_step
+    assert error.expected
+    assert ADDRESS not in str(error)
+
+
 def test_what_spark_says_about_a_row_is_not_repeated() -> None:
     problem = PySparkRuntimeError(f"org.apache.spark.SparkArithmeticException: cannot cast {ADDRESS!r} to INT")
 
