@@ -18,12 +18,14 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 def header_of(head: bytes, dialect: Dialect) -> tuple[str, ...]:
     """Column names in the first row of a delimited text; empty and repeated names, in any case, get their number.
 
-    White space around a name and characters that nobody sees are no part of it.
+    White space around a name and characters that nobody sees are no part of it. Empty lines before it are no rows; a
+    text of nothing else has no names.
 
     Raises:
         UnicodeDecodeError: where the row is not in the encoding.
     """
     line_end = line_end_of(head).encode()
+    head = head.lstrip(b"\r\n")
     first_row = head.partition(line_end)[0] if head.count(b'"', 0, head.find(line_end)) % 2 == 0 else head
     text = first_row.decode("utf-8-sig" if dialect.encoding == _UTF8 else dialect.encoding)
     lines = io.StringIO(text, newline="")

@@ -101,10 +101,11 @@ def _problem_of_head(content: InputBytes, file: InputFile, *, dialect: Dialect) 
     if not head.strip():
         return Reason.FILE_EMPTY, "no header"
     try:
-        header_of(head, dialect)
+        header = header_of(head, dialect)
     except UnicodeDecodeError:
         return Reason.FILE_ENCODING, f"the header is not {dialect.encoding}: declare `encoding`, such as windows-1252"
-    return None
+    # a mark of UTF-8 and nothing behind it
+    return None if header else (Reason.FILE_EMPTY, "no header")
 
 
 def _problem_of_parquet(content: InputBytes, file: InputFile) -> tuple[Reason, str] | None:

@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from oneuser.config.dialects import Dialect
 from oneuser.storage.delimited import read_delimited
 from oneuser.storage.input_listing import list_files
+from oneuser.storage.inputs import find_unreadable
 
 HEADER = b"a,b,c\n"
 SAFE = {
@@ -65,6 +66,22 @@ def test_lines_may_end_otherwise_than_the_header(spark: SparkSession, tmp_path: 
         ("3", "a\nb", "w", None, False),
         ("4", None, None, None, False),
     ]
+
+
+def test_empty_lines_may_stand_before_the_header(spark: SparkSession, tmp_path: Path) -> None:
+    assert texts_of(spark, tmp_path, b"\n\nid,name\n1,ann\n\n2,bob\n") == [
+        ("1", "ann", None, False),
+        ("2", "bob", None, False),
+    ]
+
+
+def test_a_file_of_a_mark_alone_is_empty(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_bytes(b"\xef\xbb\xbf")
+    files = list_files(spark, "shop", str(tmp_path))
+
+    (refused,) = find_unreadable(spark, files, file_format="csv", dialect=Dialect())
+
+    assert (refused.code, refused.detail) == ("file.empty", "no header")
 
 
 def test_lines_may_end_in_returns_alone(spark: SparkSession, tmp_path: Path) -> None:
