@@ -80,6 +80,7 @@ class Reason(StrEnum):
     ID_LENGTH = "id.length", "longer than 1,024 characters"
 
     # other parts of a message
+    PART_SPELLING = "part.spelling", "a key in another spelling than the one that is read, such as user_id for userId"
     PART_TYPE = "part.type", "a part that is no object where one belongs, such as a text for the context"
 
     # records of reference inputs

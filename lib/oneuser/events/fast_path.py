@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 from hashlib import blake2b
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -112,6 +113,9 @@ class FastPath:
         columns: Columns = {"event_time": self._event_time(block), "received_at": self._received_at(block)}
         columns["type"] = [_FAST_TYPES.get(kind) if type(kind) is str else None for kind in self._type(block)]
         block.require(columns["type"])
+        if not self._parser.misspelled.isdisjoint(chain.from_iterable(block.messages)):
+            count = self._parser.count_misspelled
+            block.unusual.update(index for index, message in enumerate(block.messages) if count(message))
         columns.update(self._read_identity(block, columns["type"]))
         names = self._names
         columns["event"] = [

@@ -7,6 +7,7 @@ The parser of a source is made once per task; what it returns for a line is a pl
 from __future__ import annotations
 
 import json
+import re
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,7 @@ _Tree = tuple[tuple[str, "_Tree"], ...]
 # what a refused line has of an event
 NO_EVENT: EventRow = (None,) * len(EVENT_COLUMNS)
 _MAX_GROUP_CHARACTERS = 1024
+_WORD = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+(?![a-z])")
 _TYPES = {name: name for name in EVENT_TYPES}
 
 
@@ -80,6 +82,9 @@ class MessageParser:
             self._properties = with_decimal_points(self._properties)
         self._consent = make_getter(mapping.consent, is_table=is_table)
         self._objects = _as_tree(_object_paths(mapping))
+        # the columns of a table are looked at once, in its header
+        self._meant = {} if is_table else _other_spellings(mapping)
+        self.misspelled = frozenset(self._meant)
         # a duplicate differs in these and is no other message for it
         self.transport = tuple(_top_keys(mapping.received_at, mapping.sent_at))
 
@@ -114,6 +119,13 @@ class MessageParser:
         """
         return self._parse(row, canonical_json(row), self.capture)
 
+    def count_misspelled(self, message: dict[str, Any]) -> int:
+        """How many keys of a message are there in another spelling only than the one that is read."""
+        if self.misspelled.isdisjoint(message):
+            return 0
+        found = ((value, self._meant[key]) for key, value in message.items() if key in self.misspelled)
+        return sum(value is not None and value != "" and message.get(meant) is None for value, meant in found)
+
     def _rooted(self, found: dict[str, Any]) -> dict[str, Any]:
         if self._root is None:
             return found
@@ -130,6 +142,8 @@ class MessageParser:
         identifiers, dropped, unlinked = capture.capture(message, is_alias=kind == "alias")
         if n_misplaced := _count_misplaced(message, self._objects):
             dropped += [Reason.PART_TYPE] * n_misplaced
+        if n_misspelled := self.count_misspelled(message):
+            dropped += [Reason.PART_SPELLING] * n_misspelled
         group_id = self.read_group(self._group_id(message), dropped)
         if not identifiers and group_id is None:
             raise RefusedLine(Reason.SPEC_NO_IDENTITY)
@@ -278,6 +292,24 @@ def _object_paths(mapping: Mapping) -> set[tuple[str, ...]]:
     found = {keys for whole in wholes if not isinstance(whole, tuple) for keys in paths_of(whole)}
     found |= {keys[:end] for part in scalars for keys in paths_of(part) for end in range(1, len(keys))}
     return found
+
+
+def _other_spellings(mapping: Mapping) -> dict[str, str]:
+    """Keys of ids and times at the top of a message as others spell them, each with the key that is read.
+
+    What preset and mapping read in `userId` comes as `user_id` from warehouses, `UserId` or `userid` from others.
+    """
+    ids = [mapping.message_id, mapping.group_id, mapping.event_time, mapping.received_at]
+    ids += [part for _, part in mapping.identifiers]
+    read = {keys[0] for part in ids for keys in paths_of(part) if len(keys) == 1}
+    spellings: dict[str, str] = {}
+    for key in sorted(read):
+        words = [word.lower() for word in _WORD.findall(key)]
+        capital = [word.capitalize() for word in words]
+        camel = "".join([*words[:1], *capital[1:]])
+        written = {camel, "".join(words), "".join(capital), *(sign.join(words) for sign in "_-. ")}
+        spellings.update((one, key) for one in sorted({*written, *map(str.upper, written)}) if one not in read)
+    return spellings
 
 
 def _as_tree(paths: Iterable[tuple[str, ...]]) -> _Tree:

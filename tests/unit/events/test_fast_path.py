@@ -43,6 +43,7 @@ SPECS = {
 }
 PATHS = [
     *[(key,) for key in (*message(), "userId", "sentAt", "originalTimestamp", "groupId", "previousId", "properties")],
+    *[("user_id",), ("UserId",), ("received_at",)],
     *[("traits",), ("traits", "email"), ("traits", "phone"), ("context",), ("context", "traits", "email")],
     *[("context", key) for key in ("externalIds", "campaign", "consent", "page", "groupId")],
     *[("context", "page", key) for key in ("url", "search", "referrer")],

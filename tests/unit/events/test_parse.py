@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import orjson
 import pytest
@@ -234,3 +235,22 @@ def test_a_mapping_of_lines_reads_url_parameters() -> None:
 
 def test_the_presets_that_ship_can_be_read() -> None:
     assert preset_names() == ["segment"]
+
+
+@pytest.mark.parametrize("key", ["user_id", "userid", "UserId", "USER_ID", "user-id", "USERID", "User_Id".lower()])
+def test_an_id_in_another_spelling_than_the_one_that_is_read_is_counted(key: str) -> None:
+    event = parse(line(**{key: "u1"}))
+
+    assert event["dropped"] == ["part.spelling"]
+    assert carried(event) == [("anonymous_id", "a1", "event")]
+
+
+@pytest.mark.parametrize(
+    "parts", [{"user_id": "u1", "userId": "u2"}, {"user_id": None}, {"user_id": ""}, {"user": "u1"}]
+)
+def test_a_spelling_is_not_counted_where_the_right_one_is_there_or_it_has_no_value(parts: dict[str, Any]) -> None:
+    assert parse(line(**parts))["dropped"] == []
+
+
+def test_receipts_in_the_columns_of_a_warehouse_are_counted_too() -> None:
+    assert parse(line(receivedAt=None, received_at="2026-05-01T10:00:01Z"))["dropped"] == ["part.spelling"]
