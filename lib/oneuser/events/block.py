@@ -51,7 +51,7 @@ class Block:
         if known is not None:
             return known
         outer, last = self._objects_at(keys[:-1]), keys[-1]
-        found = self.objects([top.get(last) for top in outer])
+        found = self.objects([top.get(last, _EMPTY) for top in outer])
         self._objects[keys] = found if any(found) else []
         return self._objects[keys]
 
