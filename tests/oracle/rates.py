@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 from tests.oracle.evidence import blocked, consent_for_linking, has_two_of_a_unique_type, imported
@@ -20,10 +21,13 @@ from tests.oracle.random_histories import random_history
 def fired_in(history: History) -> set[str]:
     """Names of everything that happens in a history."""
     deployment, before, found = Deployment(KEYS), None, set()
+    without_receipts = Deployment(KEYS)
     for run in history:
         found |= {"message again" for m in run.arrived if m.id in deployment.received}
         found |= {"message dropped, suppressed" for m in run.arrived if carries(m, deployment.suppressed)}
         after = deployment.run(run)
+        other = without_receipts.run(replace(run, arrived=tuple(replace(m, received=None) for m in run.arrived)))
+        found |= {"receipt decides"} if after.components != other.components else set()
         assert deployment.rules is not None
         found |= {*in_the_graph(after, deployment.rules), *in_ownership(after, deployment.rules)}
         if before is not None:

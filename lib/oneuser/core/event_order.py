@@ -6,6 +6,9 @@ compare as unsigned, in Spark, Arrow and Python alike.
 
 from __future__ import annotations
 
+# microseconds since 1970 UTC, and the place of the event among those of its instant
+Moment = tuple[int, bytes]
+
 _RECEIPT_BYTES = 8
 _NO_RECEIPT = b"\xff" * _RECEIPT_BYTES
 # times before 1970 are negative, and come before all others once this is added

@@ -13,8 +13,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import EDGES
+from oneuser.core.message_identifiers import ALIAS, OBSERVED
 from oneuser.graph.id_types import priority_of
-from oneuser.graph.linking_messages import OBSERVED
 from oneuser.spark.event_order import event_order
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def find_pairs(messages: DataFrame) -> DataFrame:
         (null), `run_seq`. A message with one identifier yields none; a pair of equal ends yields none.
     """
     observed = F.filter("members", lambda m: m["link"].isin(*OBSERVED))
-    new_ids = F.filter("members", lambda m: m["link"] == "alias")
+    new_ids = F.filter("members", lambda m: m["link"] == ALIAS)
     old_ids = F.filter("members", lambda m: ~m["link"].isin(*OBSERVED))
     others = F.slice(observed, F.lit(2), F.size(observed))
     by_event = _asserted(messages, observed[0], others, source="event", where=F.size(observed) > 1)

@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from oneuser.core.message_identifiers import BEST_FIRST, EVENT, OBSERVED, PREVIOUS_ANONYMOUS, reading_holds
 from oneuser.graph.id_types import priority_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from pyspark.sql import Column, DataFrame
-
-# kinds of link of an identifier that its message itself names
-OBSERVED = ("event", "alias")
 
 
 def observed_identifiers(
@@ -60,7 +58,7 @@ def eligible_identifiers(
     typed = _typed(event_identifiers, priorities)
     observed = typed.where(F.col("link").isin(*OBSERVED))
     previous = typed.where(~F.col("link").isin(*OBSERVED))
-    is_anonymous = F.col("link") == "previous_anonymous"
+    is_anonymous = F.col("link") == PREVIOUS_ANONYMOUS
     in_question = previous.where(is_anonymous).select("identifier_id").distinct()
     seen = (
         observed.select("identifier_id")
@@ -71,8 +69,9 @@ def eligible_identifiers(
     readings = previous.join(F.broadcast(seen) if has_few_previous else seen, on="identifier_id", how="left")
     whole_message = Window.partitionBy("message_key").rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     reads_as_anonymous = F.coalesce(F.bool_or(is_anonymous & F.col("is_seen")).over(whole_message), F.lit(False))
-    holds = (F.col("link") == "previous") | (is_anonymous == F.col("reads_as_anonymous"))
-    chosen = readings.withColumn("reads_as_anonymous", reads_as_anonymous).where(holds)
+    chosen = readings.withColumn("reads_as_anonymous", reads_as_anonymous).where(
+        reading_holds(F.col("link"), F.col("reads_as_anonymous"))
+    )
     return _without_blocked(observed.unionByName(chosen.drop("is_seen", "reads_as_anonymous")), blocked)
 
 
@@ -104,7 +103,7 @@ def linking_messages(
         `identifier_id`, `link`, sorted, so that the best comes first. Messages with a single identifier have no row.
     """
     # sort_array compares in compiled code, array_sort element by element in interpreted code
-    members = F.sort_array(F.collect_list(F.struct("priority", "type_rank", "identifier_id", "link")))
+    members = F.sort_array(F.collect_list(F.struct(*BEST_FIRST, "identifier_id", "link")))
     messages = (
         # most messages carry one identifier, and need not be moved to find that out
         eligible.where("n_links > 1")
@@ -136,7 +135,7 @@ def _names_one_person(unique_priorities: Collection[int]) -> Column:
         return F.coalesce(F.min(value) < F.max(value), F.lit(False))
 
     has_two_of_any = reduce(lambda one, other: one | other, map(has_two, sorted(unique_priorities)), F.lit(False))
-    return F.bool_or(F.col("link") != "event") | ~has_two_of_any
+    return F.bool_or(F.col("link") != EVENT) | ~has_two_of_any
 
 
 def without_members(messages: DataFrame, left_out: DataFrame) -> DataFrame:

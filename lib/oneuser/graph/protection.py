@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from oneuser.core.message_identifiers import ALIAS, OBSERVED
 from oneuser.graph import replay_rows as shape
 from oneuser.graph.edges import MANUAL
-from oneuser.graph.linking_messages import OBSERVED
 from oneuser.spark.clustering import cluster
 
 if TYPE_CHECKING:
@@ -55,12 +55,13 @@ def find_renames(messages: DataFrame, excluded: DataFrame | None, *, unique_prio
         excluded: `src`, `dst` that a manual rule keeps apart.
         unique_priorities: Priorities of the unique types.
     """
-    new_ids = F.filter("members", lambda m: m["link"] == "alias")
+    new_ids = F.filter("members", lambda m: m["link"] == ALIAS)
     old_ids = F.filter("members", lambda m: ~m["link"].isin(*OBSERVED))
     ends = (
         messages.where((F.size(new_ids) > 0) & (F.size(old_ids) > 0))
         .select(new_ids[0].alias("new"), F.explode(old_ids).alias("old"))
         .where((F.col("new.priority") == F.col("old.priority")) & F.col("new.priority").isin(*unique_priorities))
+        .where(F.col("new.identifier_id") != F.col("old.identifier_id"))
     )
     pairs = ends.select(
         F.least("new.identifier_id", "old.identifier_id").alias("src"),

@@ -21,7 +21,7 @@ from oneuser.graph.bounded_sets import BoundedSets, Bounds, Rule, Vertex, watche
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-Moment = tuple[int, bytes]
+    from oneuser.core.event_order import Moment
 
 _NO_MOMENT: Moment = (0, b"")
 _CUTTING: tuple[Rule, ...] = ("limit", "size")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from oneuser.identity.ledger import Moment
+    from oneuser.core.event_order import Moment
 
 Policy = Literal["time_sliced", "last_owner", "quarantine"]
 

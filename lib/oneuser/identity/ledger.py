@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from oneuser.core.event_order import Moment
+
 Status = Literal["live", "retired", "vacant", "erased"]
 Survivor = Literal["strongest", "oldest"]
 Change = Literal["minted", "merged", "split_from", "restored", "anchored", "vacated", "erased"]
-Moment = tuple[int, bytes]
 Published = tuple[int, int, bytes, bytes]
 Outcome = tuple[Status, str | None]  # status and redirect after a run
 

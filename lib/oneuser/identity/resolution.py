@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.contracts.identity import DIM_USER, IDENTIFIER_MAP
+from oneuser.core.message_identifiers import ALIAS, BEST_FIRST, EVENT, OBSERVED
+from oneuser.identity.owners import owner_rank
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from pyspark.sql import Column, DataFrame
-
-
-# kinds of link of an identifier that its message itself names; the others are readings of a previousId
-_OBSERVED = ("event", "alias")
 
 
 def build_identifier_map(components: DataFrame, owners: DataFrame) -> DataFrame:
@@ -66,16 +64,15 @@ def resolve_events(
     """  # noqa: D205 - the rule is one sentence
     owned = _owned_by(owning, identifier_map, intervals)
     rank = F.struct(
-        F.when(F.col("is_known"), 0).otherwise(2) + F.col("is_contested").cast("int"),
-        "priority",
-        "type_rank",
+        owner_rank(F.col("is_known").cast("int"), F.col("is_contested").cast("int")),
+        *BEST_FIRST,
         "identifier_id",
         "owner",
     )
     is_here = F.col("is_known").isNotNull()
-    is_observed = F.col("link").isin(*_OBSERVED)
+    is_observed = F.col("link").isin(*OBSERVED)
     candidate = F.when(is_here, rank)
-    best = F.when(F.bool_or((F.col("link") == "alias") & is_here), F.min(F.when(is_observed, candidate))).otherwise(
+    best = F.when(F.bool_or((F.col("link") == ALIAS) & is_here), F.min(F.when(is_observed, candidate))).otherwise(
         F.min(candidate)
     )
     # most messages carry one identifier: there is nothing to choose, and nothing to be moved for it
@@ -133,7 +130,7 @@ def _names_two_people(unique_priorities: Collection[int]) -> Column:
         return F.coalesce(F.min(number) < F.max(number), F.lit(False))
 
     any_type = reduce(lambda one, other: one | other, [has_two(p) for p in sorted(unique_priorities)], F.lit(False))
-    return any_type & ~F.bool_or(F.col("link") != "event")
+    return any_type & ~F.bool_or(F.col("link") != EVENT)
 
 
 def build_dim_user(identifier_map: DataFrame, current_accounts: DataFrame) -> DataFrame:

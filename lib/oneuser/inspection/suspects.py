@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import COMPONENTS, EDGES, EVENT_IDENTIFIERS
 from oneuser.contracts.identity import IDENTIFIER_MAP
+from oneuser.core.message_identifiers import OBSERVED
 from oneuser.inspection import suspect_rows as shape
 from oneuser.spark.clustering import cluster
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from oneuser.inspection.reading import Published
     from oneuser.runs.records import RunRecord
 
-# links of identifiers that their message carries; readings of a previousId are linked by an alias alone
-_OBSERVED = ("event", "alias")
 _FEW = 2  # of three identifiers or more, two stay linked when one goes
 
 
@@ -134,7 +133,7 @@ def _edges_inside(edges: DataFrame, members: DataFrame) -> DataFrame:
 
 def _observed_together(event_identifiers: DataFrame, members: DataFrame) -> DataFrame:
     """What messages carry of a component, three identifiers or more, the best one first; each combination once."""
-    observed = event_identifiers.where(F.col("link").isin(*_OBSERVED)).select(
+    observed = event_identifiers.where(F.col("link").isin(*OBSERVED)).select(
         "message_key", "identifier_id", "type_rank"
     )
     best_first = F.sort_array(F.collect_set(F.struct("strength", "type_rank", "identifier_id")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneuser.core.event_order import message_key_of
+from oneuser.core.message_identifiers import OBSERVED
 from oneuser.simulation.results import (
     Change,
     Contested,
@@ -18,7 +19,6 @@ from oneuser.simulation.results import (
 )
 from oneuser.simulation.simulation_text import written_time
 from oneuser.simulation.statement_reader import line_of
-from oneuser.simulation.world import OBSERVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

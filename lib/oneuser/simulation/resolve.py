@@ -1,57 +1,62 @@
 """One simulated run: all rules of identity over all messages at once, by the functions that decide in a run.
 
-It answers what a full resolve of the same messages with the same state answers.
+It answers what a full resolve of the same messages with the same state answers. Decided is elsewhere, in `graph`,
+`privacy` and `identity`; here identifiers get numbers and the parts are put together.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from oneuser.core.message_identifiers import Carried, MessageRow
+from oneuser.graph.admission import Admission, Assertion, admit_edges, assert_pairs, build_edges, refuse_over_shared
+from oneuser.graph.admission import connect as connect_nodes
 from oneuser.graph.bounded_sets import Vertex
-from oneuser.identity import claims
-from oneuser.identity.ledger import Member
-from oneuser.simulation.connect import decide_by_group
-from oneuser.simulation.edge_admission import (
-    Admission,
-    Pairings,
-    admit,
-    excluded_pairs,
-    gather_pairings,
-    over_shared_edges,
-)
-from oneuser.simulation.message_readings import (
-    Observed,
-    Reading,
-    assign_identifier_ids,
-    find_alias_classes,
+from oneuser.graph.linking import (
+    eligible_identifiers,
     find_over_shared,
-    read_messages,
+    find_renames,
+    linking_messages,
+    sorted_pair,
+    without_members,
 )
-from oneuser.simulation.world import OBSERVED, Kind, Resolution, Rules, State, World
+from oneuser.identity.carry_over_groups import decide_by_group
+from oneuser.identity.claims import Contested, apply_policy
+from oneuser.identity.ledger import Member
+from oneuser.identity.owners import divide_claims, kinds_of_components, resolve_events
+from oneuser.privacy.consent_signals import find_consenting
+from oneuser.simulation.world import Resolution, Rules, State, World
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from oneuser.core.event_order import Moment
     from oneuser.events.identifiers import Identifier
-    from oneuser.identity.claims import ClaimEvent, Interval
-    from oneuser.identity.ledger import Moment
+    from oneuser.graph.linking import Pair
+    from oneuser.identity.claims import Interval
     from oneuser.identity.succession import Decision
 
 # first seen of what no message carries: younger than everything
-NEVER: tuple[int, bytes] = (2**63 - 1, b"")
+NEVER: Moment = (2**63 - 1, b"")
 
 
 @dataclass(frozen=True)
 class _Graph:
-    """The graph of a run while it is judged."""
+    """The graph of a run, judged.
 
-    readings: list[Reading]
-    identifiers: dict[int, Identifier]
+    Attributes:
+        eligible: What each message carries, that may link or own it.
+        linking: Linking messages, without over-shared values.
+        vertices: Identifiers in the graph.
+        over_shared: Values that are in no component.
+        admission: Components, and what was refused.
+    """
+
+    eligible: list[MessageRow]
+    linking: list[MessageRow]
     vertices: dict[int, Vertex]
     over_shared: frozenset[int]
-    first_seen: dict[int, Moment]
     admission: Admission
 
 
@@ -68,105 +73,123 @@ def resolve(world: World, state: State, rules: Rules, run_seq: int) -> Resolutio
         The same for every order of what the world holds, but for the numbers of identifiers.
     """
     identifier_ids = assign_identifier_ids(world, state.identifier_ids)
-    world = replace(
-        world, manual=tuple(rule for rule in world.manual if rule.a in identifier_ids and rule.b in identifier_ids)
-    )
     graph = _build_graph(world, rules, identifier_ids)
-    admission = graph.admission
-    intervals = _divide(graph)
+    admission, components = graph.admission, graph.admission.components
+    contested = {
+        number: Contested(number, components[number], graph.vertices[number].priority, graph.vertices[number].is_known)
+        for number in admission.contested
+    }
+    intervals = divide_claims(graph.linking, components, contested)
     decision = _decide(graph, intervals, state, rules, run_seq)
-    components = admission.components
-    lasting = {n: tuple(claims.apply_policy(list(found), rules.shared_device)) for n, found in intervals.items()}
+    lasting = {n: tuple(apply_policy(found, rules.shared_device)) for n, found in intervals.items()}
+    owners = resolve_events(graph.eligible, components, lasting)
+    known = {number for number, vertex in graph.vertices.items() if vertex.is_known}
     ledger = dict(state.ledger) | {user.user_id: user for user in decision.changed}
     return Resolution(
         run_seq=run_seq,
-        identifiers=graph.identifiers,
+        identifiers={number: identifier for identifier, number in identifier_ids.items()},
         components=components,
         users=decision.owners,
-        kinds=_kinds(graph),
+        kinds=kinds_of_components(components, known, {number for number, _ in admission.cuts}),
         over_shared=graph.over_shared,
         refusals=tuple(sorted(admission.refusals, key=lambda edge: (edge.src, edge.dst, edge.rule))),
         contested=admission.contested,
         cuts=admission.cuts,
         intervals=lasting,
-        owners=_own_messages(graph, lasting, decision),
+        owners={key: None if label is None else decision.owners[label] for key, label in owners.items()},
         ledger_changes=tuple(decision.changed),
         lineage=tuple(decision.lineage),
         state=State(identifier_ids, ledger, {number: decision.owners[label] for number, label in components.items()}),
     )
 
 
+def assign_identifier_ids(world: World, known: Mapping[Identifier, int]) -> dict[Identifier, int]:
+    """Every identifier with its number; new ones get the next, in the order in which they come.
+
+    A manual rule gives no number: it has no effect before a message or a link has named both of its identifiers.
+    """
+    identifier_ids = dict(known)
+    observed = [link.identifier for message in world.messages for link in message.links]
+    linked = [end for link in world.links for end in (link.a, link.b)]
+    for identifier in (*observed, *linked):
+        identifier_ids.setdefault(identifier, len(identifier_ids) + 1)
+    return identifier_ids
+
+
 def _build_graph(world: World, rules: Rules, identifier_ids: Mapping[Identifier, int]) -> _Graph:
-    readings = read_messages(world, rules, identifier_ids)
-    excluded = excluded_pairs(world, identifier_ids)
-    classes = find_alias_classes(readings, rules, excluded)
-    over_shared = frozenset(find_over_shared(readings, classes))
-    pairings = gather_pairings(readings, world, rules, identifier_ids, over_shared=over_shared)
-    first_seen = _first_seen(readings, over_shared)
-    identifiers = {number: identifier for identifier, number in identifier_ids.items()}
-    vertices = _vertices(identifiers, first_seen, pairings, rules, classes)
-    admission = admit(vertices, pairings, excluded, rules)
-    admission.refusals.extend(over_shared_edges(readings, over_shared))
-    return _Graph(readings, identifiers, vertices, over_shared, first_seen, admission)
+    blocked = {identifier_ids[identifier] for identifier in world.blocked if identifier in identifier_ids}
+    eligible = eligible_identifiers(list(_message_rows(world, rules, identifier_ids)), blocked)
+    purposes = rules.required_purposes
+    messages = linking_messages(eligible, find_consenting(eligible, purposes) if purposes else None)
+    excluded = _manual_pairs(world, identifier_ids, "exclude")
+    classes = connect_nodes(find_renames(messages, excluded)) if rules.may_join_unique else {}
+    over_shared = find_over_shared(messages, classes, rules.person_bounds)
+    linking = without_members(messages, over_shared)
+    typed = {
+        number: identifier for identifier, number in identifier_ids.items() if identifier.id_type in rules.id_types
+    }
+    priorities = {n: rules.priorities[i.id_type] for n, i in typed.items() if n not in blocked | over_shared}
+    included = _manual_pairs(world, identifier_ids, "include") - excluded
+    records = [*_link_records(world, identifier_ids), *(Assertion(pair, is_include=True) for pair in included)]
+    between = [one for one in records if one.pair[0] in priorities and one.pair[1] in priorities]
+    edges = build_edges([*assert_pairs(linking), *between], priorities)
+    carried = (member.identifier_id for message in eligible for member in message.members)
+    present = {*carried, *(end for pair in edges for end in pair)} - over_shared
+    vertices = {number: _vertex(number, typed[number], rules, classes) for number in sorted(present)}
+    admission = admit_edges(vertices, edges, excluded, rules.bounds)
+    admission.refusals.extend(refuse_over_shared(messages, over_shared))
+    return _Graph(eligible, linking, vertices, over_shared, admission)
 
 
-def _first_seen(readings: Iterable[Reading], over_shared: Collection[int]) -> dict[int, Moment]:
-    """When each identifier in the graph was observed first."""
+def _message_rows(world: World, rules: Rules, identifier_ids: Mapping[Identifier, int]) -> Iterator[MessageRow]:
+    for message in world.messages:
+        carried = []
+        for found, link in message.links:
+            declared = rules.id_types.get(found.id_type)
+            if declared is not None:
+                number = identifier_ids[found]
+                known, unique = declared.is_known, declared.is_unique
+                carried.append(Carried(number, found.id_type, declared.priority, found.key, known, unique, link))
+        yield MessageRow(message.key, message.moment, tuple(carried), message.is_alias, message.consent)
+
+
+def _manual_pairs(world: World, identifier_ids: Mapping[Identifier, int], action: str) -> frozenset[Pair]:
+    """Pairs of a kind of manual rule, both of whose ends have been seen."""
+    return frozenset(
+        sorted_pair(identifier_ids[rule.a], identifier_ids[rule.b])
+        for rule in world.manual
+        if rule.action == action and rule.a != rule.b and {rule.a, rule.b} <= identifier_ids.keys()
+    )
+
+
+def _link_records(world: World, identifier_ids: Mapping[Identifier, int]) -> Iterator[Assertion]:
+    for link in world.links:
+        if link.a != link.b:
+            pair = sorted_pair(identifier_ids[link.a], identifier_ids[link.b])
+            # a link has a time and no place in its instant
+            yield Assertion(pair, None if link.at is None else (link.at, b""), link.priority)
+
+
+def _vertex(number: int, identifier: Identifier, rules: Rules, classes: Mapping[int, int]) -> Vertex:
+    declared = rules.id_types[identifier.id_type]
+    value_class = classes.get(number, number)
+    return Vertex(number, identifier.key, identifier.id_type, declared.priority, declared.is_known, value_class)
+
+
+def _first_seen(messages: Iterable[MessageRow]) -> dict[int, Moment]:
+    """When each identifier was observed first."""
     first: dict[int, Moment] = {}
-    for reading in readings:
-        for member in reading.without(over_shared):
-            moment = reading.message.moment
-            first[member.number] = min(first.get(member.number, moment), moment)
+    for message in messages:
+        for member in message.members:
+            first[member.identifier_id] = min(first.get(member.identifier_id, message.moment), message.moment)
     return first
 
 
-def _vertices(
-    identifiers: Mapping[int, Identifier],
-    first_seen: Iterable[int],
-    pairings: Pairings,
-    rules: Rules,
-    classes: Mapping[int, int],
-) -> dict[int, Vertex]:
-    """What messages carry, and what only links and manual rules name."""
-    present = {*first_seen, *(end for pair in pairings for end in pair)}
-    vertices = {}
-    for number in sorted(present):
-        identifier = identifiers[number]
-        declared = rules.id_types[identifier.id_type]
-        value_class = classes.get(number, number)
-        vertices[number] = Vertex(
-            number, identifier.key, identifier.id_type, declared.priority, declared.is_known, value_class
-        )
-    return vertices
-
-
-def _divide(graph: _Graph) -> dict[int, list[Interval]]:
-    """Section 3: the intervals of each contested identifier, whatever the policy."""
-    events: dict[int, list[ClaimEvent]] = defaultdict(list)
-    for reading in graph.readings:
-        if reading.is_linking:
-            members = reading.without(graph.over_shared)
-            for member in members:
-                if member.number in graph.admission.contested:
-                    others = tuple(_companion(m, graph) for m in members if m.number != member.number)
-                    events[member.number].append(claims.ClaimEvent(reading.message.moment, others))
-    intervals = {}
-    for number in sorted(graph.admission.contested):
-        vertex = graph.vertices[number]
-        subject = claims.Contested(number, graph.admission.components[number], vertex.priority, vertex.is_known)
-        intervals[number] = claims.divide(subject, events[number])
-    return intervals
-
-
-def _companion(member: Observed, graph: _Graph) -> claims.Companion:
-    component = graph.admission.components[member.number]
-    return claims.Companion(member.number, component, member.rules.priority, member.key, member.rules.is_known)
-
-
 def _decide(
-    graph: _Graph, intervals: Mapping[int, Iterable[Interval]], state: State, rules: Rules, run_seq: int
+    graph: _Graph, intervals: Mapping[int, Collection[Interval]], state: State, rules: Rules, run_seq: int
 ) -> Decision:
-    """Section 4: which User ID each component has."""
+    """Which User ID each component has."""
+    first_seen = _first_seen(graph.eligible)
     members = [
         Member(
             identifier_id=number,
@@ -174,56 +197,11 @@ def _decide(
             key=vertex.key,
             priority=vertex.priority,
             is_known=vertex.is_known,
-            first_seen=graph.first_seen.get(number, NEVER),
+            first_seen=first_seen.get(number, NEVER),
             previous_user=state.owners.get(number),
             owners=tuple(i.owner for i in intervals.get(number, ()) if i.owner is not None),
         )
         for number, vertex in graph.vertices.items()
     ]
     how = rules.carry_over_rules(rules.deployment, rules.minting, run_seq)
-    return decide_by_group(members, state.ledger.values(), how)
-
-
-def _kinds(graph: _Graph) -> dict[int, Kind]:
-    members: dict[int, list[int]] = defaultdict(list)
-    for number, label in graph.admission.components.items():
-        members[label].append(number)
-    kinds: dict[int, Kind] = {}
-    for label, identifier_ids in members.items():
-        if graph.admission.cut_off.issuperset(identifier_ids):
-            kinds[label] = "residual"
-        else:
-            kinds[label] = "known" if any(graph.vertices[number].is_known for number in identifier_ids) else "anonymous"
-    return kinds
-
-
-def _own_messages(
-    graph: _Graph, intervals: Mapping[int, tuple[Interval, ...]], decision: Decision
-) -> dict[bytes, str | None]:
-    """Whose each message is: of its best identifier, uncontested before contested, known before anonymous.
-
-    In an alias whose new id is not in the graph, the old one takes its place.
-    """
-    contested = graph.admission.contested
-    owners: dict[bytes, str | None] = {}
-    for reading in graph.readings:
-        members = reading.without(graph.over_shared)
-        is_renamed = not reading.message.is_alias or any(member.link == "alias" for member in members)
-        observed = [member for member in members if member.link in OBSERVED or not is_renamed]
-        owners[reading.message.key] = None
-        if observed and reading.owns:
-            best = min(observed, key=lambda m: (not m.rules.is_known, m.number in contested, m.rank))
-            component: int | None = graph.admission.components[best.number]
-            if best.number in contested:
-                component = _owner_at(intervals[best.number], reading.message.at)
-            owners[reading.message.key] = None if component is None else decision.owners[component]
-    return owners
-
-
-def _owner_at(intervals: Iterable[Interval], instant: int) -> int | None:
-    """The component that owns a contested identifier at an instant; null under quarantine."""
-    owner = None
-    for interval in intervals:
-        if interval.has_begun(instant):
-            owner = interval.owner
-    return owner
+    return decide_by_group(members, state.ledger.values(), how, connect=connect_nodes)

@@ -7,21 +7,21 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Literal
 
 from oneuser.core.event_order import event_order
+from oneuser.core.message_identifiers import ALIAS
 from oneuser.events.identifiers import Identifier
 from oneuser.identity.ledger import residual_ids_of
 from oneuser.stages.identity_rules import IdentityValues, identity_values
 
 if TYPE_CHECKING:
     from oneuser.config.rules import RuleSections
+    from oneuser.core.event_order import Moment
     from oneuser.core.keyed import Keys
     from oneuser.events.capture import Link
+    from oneuser.graph.admission import RefusedEdge
+    from oneuser.graph.linking import Pair
     from oneuser.identity.claims import Interval
-    from oneuser.identity.ledger import LineageRow, Moment, UserId
-
-OBSERVED = ("event", "alias")
-Pair = tuple[int, int]  # identifier_ids, the smaller first
-Kind = Literal["known", "anonymous", "residual"]
-RefusalRule = Literal["unique", "limit", "size", "exclude", "over_shared"]
+    from oneuser.identity.ledger import LineageRow, UserId
+    from oneuser.identity.owners import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Message:
     @property
     def is_alias(self) -> bool:
         """Whether it is an alias message."""
-        return any(link.link == "alias" for link in self.links)
+        return any(link.link == ALIAS for link in self.links)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +105,6 @@ class State:
     owners: Mapping[int, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedEdge:
-    """A pair that some evidence links and a rule does not admit; null times where no dated record asserts it."""
-
-    src: int
-    dst: int
-    rule: RefusalRule
-    first: Moment | None
-    last: Moment | None
-
-
 @dataclass(frozen=True)
 class Resolution:
     """What one run decides.
@@ -157,11 +146,6 @@ class Resolution:
         for number, component in self.components.items():
             members.setdefault(self.users[component], set()).add(self.identifiers[number])
         return {user_id: frozenset(found) for user_id, found in members.items()}
-
-    @property
-    def cut_off(self) -> frozenset[int]:
-        """Identifiers that a limit or the size cut off."""
-        return frozenset(identifier for identifier, _ in self.cuts)
 
     def residual_ids_of(self, person: str) -> set[str]:
         """Residual IDs that were cut off from a person."""

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from random import Random
 
+from oneuser.core.event_order import Moment
 from oneuser.graph.bounded_sets import Bounds, Vertex
-from oneuser.graph.replay import Evidence, Moment, Replayed, admission_order, contested, cut_off, replay, residual
+from oneuser.graph.replay import Evidence, Replayed, admission_order, contested, cut_off, replay, residual
 
 TYPES = {"u": ("user_id", 1, True), "e": ("email", 2, True), "d": ("device", 8, False), "b": ("browser", 9, False)}
 UNBOUNDED = 1_000

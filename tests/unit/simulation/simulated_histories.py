@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from oneuser.core.event_order import message_key_of
+from oneuser.core.event_order import Moment, message_key_of
 from oneuser.events.capture import Link
 from oneuser.events.identifiers import Identifier as KeyedIdentifier
-from oneuser.identity.ledger import Moment, UserId, end_person
+from oneuser.identity.ledger import UserId, end_person
 from oneuser.simulation.resolve import NEVER, resolve
 from oneuser.simulation.world import (
     ImportedLink,

@@ -35,6 +35,7 @@ WANTED = {
     "contested, known": 0.1,
     "contested, several intervals": 0.3,
     "contested, at home elsewhere": 0.2,
+    "receipt decides": 0.02,
     "alias class": 0.1,
     "consent withheld": 0.2,
     "two values of a unique type": 0.2,

@@ -162,7 +162,7 @@ def test_what_a_limit_cuts_off_is_residual() -> None:
 
     assert people(found) == {"e2 e3 u1", "e1"}
     assert {found.kinds[label] for label in found.users} == {"known", "residual"}
-    assert names(found, found.cut_off) == {"e1"}
+    assert names(found, {identifier for identifier, _ in found.cuts}) == {"e1"}
     (person,) = (found.users[label] for label, kind in found.kinds.items() if kind == "known")
     (residual,) = found.residual_ids_of(person)
     assert found.residual_ids_of(residual) == set()

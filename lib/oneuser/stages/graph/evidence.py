@@ -17,10 +17,10 @@ from oneuser.contracts.graph import EVENT_IDENTIFIERS, IDENTIFIERS
 from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES
 from oneuser.contracts.reference import LINKS
 from oneuser.core.keyed import identifier_hasher
+from oneuser.core.message_identifiers import OBSERVED
 from oneuser.graph.blocked import BLOCKED_KEYS_DDL, find_blocked_patterns, find_blocked_values
 from oneuser.graph.edges import build_edges, find_pairs, included_pairs, link_pairs, touching
 from oneuser.graph.linking_messages import (
-    OBSERVED,
     eligible_identifiers,
     linking_messages,
     observed_identifiers,

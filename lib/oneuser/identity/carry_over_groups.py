@@ -1,44 +1,39 @@
-"""Union-find, and the carry-over groups that it makes of components and User IDs."""
+"""Carry-over groups over rows that are at hand. Pure Python; what `carry_over.py` describes for Spark."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from oneuser.identity.succession import Decision, Rules, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from oneuser.identity.ledger import Member, UserId
 
-Node = TypeVar("Node", int, str, tuple[str, int | str])
+Node = tuple[str, int | str]
 
 
-def connect(pairs: Iterable[tuple[Node, Node]]) -> dict[Node, Node]:
-    """The smallest node that each node of the pairs is connected with."""
-    parent: dict[Node, Node] = {}
-
-    def find(node: Node) -> Node:
-        parent.setdefault(node, node)
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    for one, other in pairs:
-        smaller, larger = sorted((find(one), find(other)))
-        parent[larger] = smaller
-    return {node: find(node) for node in list(parent)}
-
-
-def decide_by_group(members: Collection[Member], users: Collection[UserId], rules: Rules) -> Decision:
+def decide_by_group(
+    members: Collection[Member],
+    users: Collection[UserId],
+    rules: Rules,
+    *,
+    connect: Callable[[Iterable[tuple[Node, Node]]], Mapping[Node, Node]],
+) -> Decision:
     """Split a run's components and the ledger into carry-over groups, and decide each by itself.
 
     A group is what an anchor, a previous member, a redirect or an owner of a contested identifier joins.
+
+    Args:
+        members: All identifiers in the graph.
+        users: The whole ledger.
+        rules: Mint and survivor.
+        connect: Labels each node of some pairs with its component.
     """
     group_of = connect(_joins(members, users))
-    groups: dict[tuple[str, int | str], tuple[list[Member], list[UserId]]] = defaultdict(lambda: ([], []))
+    groups: dict[Node, tuple[list[Member], list[UserId]]] = defaultdict(lambda: ([], []))
     for member in members:
         groups[group_of[_component(member.component_id)]][0].append(member)
     for user in users:
@@ -54,9 +49,7 @@ def decide_by_group(members: Collection[Member], users: Collection[UserId], rule
     return whole
 
 
-def _joins(
-    members: Collection[Member], users: Collection[UserId]
-) -> Iterator[tuple[tuple[str, int | str], tuple[str, int | str]]]:
+def _joins(members: Collection[Member], users: Collection[UserId]) -> Iterator[tuple[Node, Node]]:
     component_of = {member.identifier_id: member.component_id for member in members}
     for member in members:
         here = _component(member.component_id)
@@ -75,9 +68,9 @@ def _joins(
                 yield here, _component(component_of[number])
 
 
-def _component(label: int) -> tuple[str, int | str]:
+def _component(label: int) -> Node:
     return ("component", label)
 
 
-def _user(user_id: str) -> tuple[str, int | str]:
+def _user(user_id: str) -> Node:
     return ("user", user_id)
