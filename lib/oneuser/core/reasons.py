@@ -68,6 +68,7 @@ class Reason(StrEnum):
     FILE_EMPTY = "file.empty", "empty file", True
     FILE_ENCODING = "file.encoding", "file in another encoding", True
     FILE_TRUNCATED = "file.truncated", "file cut short", True
+    FILE_SCHEMA = "file.schema", "a column that the mapping reads is of a type that cannot be read", True
 
     # identifiers
     ID_BLOCKED = "id.blocked", "a value such as null or 0 names nobody"

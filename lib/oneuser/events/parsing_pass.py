@@ -18,11 +18,12 @@ import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
 from oneuser.core.reasons import Reason
+from oneuser.events.column_values import has_maps, plain_value, with_objects
 from oneuser.events.fast_path import LineParser
 from oneuser.events.identifiers import identifier_text
 from oneuser.events.parse import EVENT_COLUMNS, NO_EVENT, MessageParser, canonical_json
 from oneuser.events.syntax import RefusedLine
-from oneuser.spark.row_shapes import RowShape
+from oneuser.spark.row_shapes import ABOUT_ROWS, CORRUPT, FILE, UNDECODED, RowShape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,8 +58,6 @@ PARSED = RowShape(
     }
 )
 _NO_CODE = (None, None, None)
-# columns of a table that say something about a row
-_ABOUT_ROWS = frozenset(["_file", "_corrupt", "_undecoded"])
 
 
 def parse_lines(lines: DataFrame, *, spec: SourceSpec, keys: Keys, horizon: int) -> DataFrame:
@@ -94,8 +93,8 @@ def parse_rows(rows: DataFrame, *, spec: SourceSpec, keys: Keys, horizon: int) -
     """Parse rows of a table; a row of the result is a parsed line (`PARSED`).
 
     Args:
-        rows: Columns of the table, `_file`, and for CSV `_corrupt`, the text of a row that does not fit the header,
-            and `_undecoded`, whether the row is not in the encoding of its file.
+        rows: Columns of the table, `FILE`, and for CSV `CORRUPT`, the text of a row that does not fit the header,
+            and `UNDECODED`, whether the row is not in the encoding of its file.
         spec: The source's mapping and rules.
         keys: Secrets, which travel inside the pickled function only.
         horizon: Latest credible instant, in microseconds since 1970.
@@ -136,11 +135,11 @@ def _parse_line_batch(parser: LineParser, batch: pa.RecordBatch) -> pa.RecordBat
 
 
 def _parse_row_batch(parser: MessageParser, batch: pa.RecordBatch) -> pa.RecordBatch:
-    names = [name for name in batch.schema.names if name not in _ABOUT_ROWS]
+    names = [name for name in batch.schema.names if name not in ABOUT_ROWS]
     header = {name: name for name in names}
     corrupt, undecoded = (
         batch.column(name).to_pylist() if name in batch.schema.names else [None] * batch.num_rows
-        for name in ("_corrupt", "_undecoded")
+        for name in (CORRUPT, UNDECODED)
     )
     parsed: list[tuple[Any, ...]] = []
     hashes: list[bytes] = []
@@ -154,18 +153,26 @@ def _parse_row_batch(parser: MessageParser, batch: pa.RecordBatch) -> pa.RecordB
             parsed.append((refusal.code, refusal.detail, line[:MAX_KEPT_BYTES], *NO_EVENT))
     columns = _columns(parsed)
     columns["raw"] = pa.array(columns["raw"], pa.string())
-    return _batch(batch.column("_file"), pa.array(np.frombuffer(b"".join(hashes), "<i8")), columns)
+    return _batch(batch.column(FILE), pa.array(np.frombuffer(b"".join(hashes), "<i8")), columns)
 
 
 def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
-    """Rows as objects. Bytes that a file does not mark as text are text where they are UTF-8."""
-    rows: list[dict[str, Any]] = batch.to_pylist()
+    """Rows as objects. Bytes that a file does not mark as text are text where they are UTF-8, and maps are objects."""
+    try:
+        rows: list[dict[str, Any]] = batch.to_pylist()
+    except (ValueError, OverflowError):
+        # a text that is none, a time beyond what Python counts: found value by value
+        columns = [[plain_value(value) for value in column] for column in batch.columns]
+        rows = [dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True)]
     for field in batch.schema:
         if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
             for row in rows:
                 value = row[field.name]
                 if value is not None:
                     row[field.name] = identifier_text(value) or value
+        elif has_maps(field.type):
+            for row in rows:
+                row[field.name] = with_objects(row[field.name], field.type)
     return rows
 
 

@@ -9,7 +9,13 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+
 from oneuser.core.errors import EnvironmentProblem
+
+# what a call of Java raises: PySpark gives some of Java's exceptions a class of its own
+JAVA_PROBLEMS = (Py4JJavaError, PySparkException)
 
 
 class _Kind(NamedTuple):

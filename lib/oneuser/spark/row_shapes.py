@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
+# What is said about a row of a table, beside its columns: its file, its text where it does not fit the header, and
+# whether it is not in the encoding of its file. No column of a file is called so; some are called `_file`.
+FILE, CORRUPT, UNDECODED = "oneuser:file", "oneuser:corrupt", "oneuser:undecoded"
+ABOUT_ROWS = frozenset([FILE, CORRUPT, UNDECODED])
+
 _TYPES: dict[str, pa.DataType] = {
     "bigint": pa.int64(),
     "binary": pa.binary(),

@@ -21,6 +21,7 @@ from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkContext
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
+from pyspark.sql.classic.dataframe import DataFrame as ClassicFrame
 
 from oneuser.core.errors import EnvironmentProblem
 from oneuser.spark import jars
@@ -28,6 +29,8 @@ from oneuser.spark.class_archive import find_archive, use_archive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from pyspark.sql import DataFrame
 
 DELTA_EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
 DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
@@ -190,6 +193,13 @@ def session_beside(session: SparkSession) -> SparkSession:
                 # fixed when the context started, and so the same in both
                 continue
     return beside
+
+
+def in_session(session: SparkSession, rows: DataFrame) -> DataFrame:
+    """Rows as one session reads them, for further work in another one of the same context."""
+    jvm: Any = session._jvm  # noqa: SLF001 - nothing public takes a plan over
+    plan = rows._jdf.logicalPlan()  # noqa: SLF001
+    return ClassicFrame(jvm.org.apache.spark.sql.classic.Dataset.ofRows(session._jsparkSession, plan), session)  # noqa: SLF001
 
 
 @contextmanager

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, NamedTuple
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from oneuser.spark.row_shapes import CORRUPT, FILE, UNDECODED
 from oneuser.storage.delimited_header import header_of, line_end_of
 from oneuser.storage.input_bytes import InputBytes, of_each
-from oneuser.storage.reader_paths import spark_paths
+from oneuser.storage.reader_paths import read_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
 
     from oneuser.config.dialects import Dialect
     from oneuser.storage.input_listing import InputFile
 
-CORRUPT, UNDECODED, FILE = "_corrupt", "_undecoded", "_file"
 # each byte is one character of it: nothing is replaced while a file is taken apart
 _BYTES = "ISO-8859-1"
 _UTF8 = "utf-8"
@@ -56,7 +56,7 @@ def read_delimited(
 
     Lines may end in `\n`, `\r\n` or, all of them, in `\r`. Text that is not in the encoding is never replaced.
 
-    Columns: the header's; `_file`; `_corrupt`, the text of a row that does not fit the header; `_undecoded`, whether
+    Columns: the header's; `FILE`; `CORRUPT`, the text of a row that does not fit the header; `UNDECODED`, whether
     a row is not in the encoding: its text then has a character for each byte. Empty lines are no rows.
     """
     content = InputBytes(spark)
@@ -92,8 +92,14 @@ def find_splittable(spark: SparkSession, files: dict[InputFile, bool], dialect: 
     is_plain = ~line.contains('"') & ~line.contains("\r") & ~line.contains("\0")
     is_empty = line.isin("", "\r")
     is_sound = is_empty | (line.rlike(r"[^\x00-\x20]") & (is_plain | is_row))
-    lines = spark.read.option("lineSep", "\n").text(spark_paths(list(files)))
-    by_file = lines.groupBy(F.col("_metadata.file_path").alias("file")).agg(
+    lines = read_files(
+        spark,
+        list(files),
+        lambda reader, paths: (
+            reader.option("lineSep", "\n").text(paths).select("value", F.col("_metadata.file_path").alias("file"))
+        ),
+    )
+    by_file = lines.groupBy("file").agg(
         F.every(is_sound).alias("is_sound"), F.some(line.endswith("\r")).alias("has_returns")
     )
     found = {row["file"]: row for row in by_file.collect()}
@@ -125,14 +131,19 @@ def _read_alike(spark: SparkSession, files: Sequence[InputFile], way: _Way, dial
     names = [f"c{index}" for index in range(len(way.header))]
     schema = T.StructType([T.StructField(name, T.StringType()) for name in (*names, CORRUPT)])
     quote = dialect.quote or "\0"
-    rows = (
-        spark.read.schema(schema)
-        .options(sep=dialect.separator, header=True, multiLine=not way.is_split, quote=quote, escape=quote)
-        # said, or it is guessed from the first line for all others
-        .options(encoding=_BYTES, lineSep=way.line_end)
-        .options(mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT, enforceSchema=True)
-        .csv(spark_paths(files))
-    )
+
+    def read(reader: DataFrameReader, paths: list[str]) -> DataFrame:
+        rows = (
+            reader.schema(schema)
+            .options(sep=dialect.separator, header=True, multiLine=not way.is_split, quote=quote, escape=quote)
+            # said, or it is guessed from the first line for all others
+            .options(encoding=_BYTES, lineSep=way.line_end)
+            .options(mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT, enforceSchema=True)
+            .csv(paths)
+        )
+        return rows.select("*", F.col("_metadata.file_path").alias(FILE))
+
+    rows = read_files(spark, files, read)
     texts = {name: F.col(name) for name in (*names, CORRUPT)}
     if way.line_end == "\n":
         # what is left of a line's end where that is \r\n
@@ -145,8 +156,8 @@ def _read_alike(spark: SparkSession, files: Sequence[InputFile], way: _Way, dial
     shown = [F.when(undecoded, texts[n]).otherwise(text).alias(n) for n, text in decoded.items()]
     is_empty = F.col(names[0]).eqNullSafe("\r") & F.col(CORRUPT).eqNullSafe("")
     # an empty line that ends in \r\n: others are passed over by Spark itself
-    read = rows.where(~is_empty).select(*shown, undecoded.alias(UNDECODED), F.col("_metadata.file_path").alias(FILE))
-    return read.toDF(*way.header, CORRUPT, UNDECODED, FILE)
+    decoded_rows = rows.where(~is_empty).select(*shown, undecoded.alias(UNDECODED), FILE)
+    return decoded_rows.toDF(*way.header, CORRUPT, UNDECODED, FILE)
 
 
 def _decoded(text: Column, encoding: str) -> Column:

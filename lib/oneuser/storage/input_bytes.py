@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pyspark import inheritable_thread_target
 
+from oneuser.storage.reader_paths import conf_without_checksums, has_no_checksum
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -37,6 +39,7 @@ class InputBytes:
         # found once: a name that leads through packages is looked for in every JAR, part by part
         self._path, self._uri = jvm.org.apache.hadoop.fs.Path, jvm.java.net.URI
         self._conf: Any = spark._jsc.hadoopConfiguration()  # noqa: SLF001
+        self._plain_conf = conf_without_checksums(spark)
         self._codecs = jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(self._conf)
 
     def is_compressed(self, file: InputFile) -> bool:
@@ -78,9 +81,13 @@ class InputBytes:
         """Hadoop's path of a file as it is reported."""
         return self._path(self._uri(uri))
 
+    def conf(self, file: InputFile) -> Any:
+        """Hadoop's configuration with which a file can be opened."""
+        return self._plain_conf if has_no_checksum(file) else self._conf
+
     def _open(self, file: InputFile) -> Any:
         path = self.path(file.path)
-        return path.getFileSystem(self._conf).open(path)
+        return path.getFileSystem(self.conf(file)).open(path)
 
 
 def of_each(spark: SparkSession, files: Sequence[InputFile], look: Callable[[InputFile], Found]) -> list[Found]:

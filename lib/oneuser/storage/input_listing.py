@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from py4j.protocol import Py4JJavaError
 
 from oneuser.core.errors import EnvironmentProblem
+from oneuser.spark.failures import JAVA_PROBLEMS, raise_if_surroundings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PLACE = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):(?=/))?(?://([^/]*))?(.*)", re.DOTALL)
+_WILDCARD = re.compile(r"(?<!\\)(?:\\\\)*[*?\[{]")
 # no path holds one
 _BETWEEN = "\0"
 
@@ -44,24 +52,36 @@ class _Status(NamedTuple):
 
     @property
     def name(self) -> str:
-        return self.uri.rstrip("/").rpartition("/")[2]
+        return self.place.rpartition("/")[2]
+
+    @property
+    def place(self) -> str:
+        """The path alone, without escapes."""
+        return unquote(urlsplit(self.uri).path).rstrip("/")
 
 
 def list_files(spark: SparkSession, source: str, pattern: str, *, key: str | None = None) -> list[InputFile]:
-    """Files that a path or glob matches, folders searched to the bottom; names that begin with `_` or `.` are hidden.
+    r"""Files that a path or pattern matches, folders searched to the bottom.
+
+    In a pattern `*`, `?`, `[ab]` and `{a,b}` mean what they do in Hadoop, and `\` takes that from the character after
+    it. A file or folder that is called as its part of the pattern is written is matched, too. Hidden are names that
+    begin with `_` or `.`, and those of copies under way, which end in `._COPYING_`.
 
     Grows with the files that the pattern matches today, whether they were ingested or not: that a file is new shows in
-    its listing alone. What costs time are requests to the storage: one for each thousand files or so below a folder
-    that is matched, and on a local disk one for each folder.
+    its listing alone. What costs time are requests to the storage: one for each folder in which a wildcard is looked
+    for, one for each thousand files or so below a folder that is matched, and on a local disk one for each folder.
 
     `key` is where the configuration names them, `sources.SOURCE.path` unless it says otherwise.
 
     Raises:
-        EnvironmentProblem: where nothing matches.
+        EnvironmentProblem: where nothing matches, or a storage does not answer.
     """
+    key = key or f"sources.{source}.path"
     try:
-        files = _Tree(spark, pattern).files()
-    except Py4JJavaError:
+        tree = _Tree(spark, pattern)
+        files = tree.files()
+    except JAVA_PROBLEMS as problem:
+        raise_if_surroundings(problem, where=pattern)
         raise EnvironmentProblem(
             found=f"the files of source {source!r} cannot be listed",
             expected="a folder or glob that this machine may read",
@@ -70,22 +90,34 @@ def list_files(spark: SparkSession, source: str, pattern: str, *, key: str | Non
         ) from None
     if not files:
         raise EnvironmentProblem(
-            found=f"source {source!r} has no files",
+            found=f"source {source!r} has no files"
+            + (f": {tree.n_hidden} that match begin with _ or ., which hides them" if tree.n_hidden else ""),
             expected="at least one file",
             where=pattern,
-            next_step=f"check `{key or f'sources.{source}.path'}`; relative paths start at the working directory",
+            next_step=f"check `{key}`",
         )
     inputs = {InputFile(source, _reported(file.uri), file.n_bytes, file.modified_ms) for file in files}
     return sorted(inputs, key=lambda file: file.path)
 
 
+def _parts(pattern: str) -> tuple[str | None, str | None, str]:
+    """Scheme, host or bucket, and the rest."""
+    match = _PLACE.fullmatch(pattern)
+    return (match[1], match[2], match[3]) if match else (None, None, pattern)
+
+
 class _Tree:
-    """What a pattern matches in its file system."""
+    """What a pattern matches in its file system.
+
+    Folders are walked here and not by Hadoop's own search, which takes a name with a colon for a URI.
+    """
 
     def __init__(self, spark: SparkSession, pattern: str) -> None:
         jvm: Any = spark._jvm  # noqa: SLF001 - Hadoop is reached through the JVM
         # found once: a name that leads through packages is looked for in every JAR, part by part
-        self._path, self._uri = jvm.org.apache.hadoop.fs.Path, jvm.java.net.URI
+        hadoop = jvm.org.apache.hadoop.fs
+        self._path, self._uri = hadoop.Path, jvm.java.net.URI
+        self._expanded, self._glob = hadoop.GlobExpander.expand, hadoop.GlobPattern
         self._list, self._joined = jvm.java.util.ArrayList, jvm.java.lang.String.join
         self._from_iterator = jvm.org.apache.hadoop.util.functional.RemoteIterators.toList
         collections = jvm.org.apache.commons.collections4
@@ -94,28 +126,89 @@ class _Tree:
         invoke = collections.functors.InvokerTransformer.invokerTransformer
         getters = ("getPath", "toUri", "isFile", "getLen", "getModificationTime", "toString")
         self._getters = {getter: invoke(getter) for getter in getters}
-        self._pattern = self._path(pattern)
-        self._file_system = self._pattern.getFileSystem(spark._jsc.hadoopConfiguration())  # noqa: SLF001
-        self._is_local = self._file_system.getUri().getScheme() == "file"
+        scheme, authority, self._pattern = _parts(pattern)
+        # a local file is the same with and without a host of its own
+        root = self._path(scheme, authority or None, "/")
+        self._file_system = root.getFileSystem(spark._jsc.hadoopConfiguration())  # noqa: SLF001
+        uri = self._file_system.getUri()
+        self._scheme, self._authority = uri.getScheme(), uri.getAuthority()
+        self._is_local = self._scheme == "file"
+        self.n_hidden = 0
 
     def files(self) -> list[_Status]:
         """All files that are matched, or lie below a folder that is."""
-        matches = self._file_system.globStatus(self._pattern)
-        level = [] if matches is None else self._read(self._to_list(self._from_array(matches)))
+        level = self._matches()
         files: list[_Status] = []
         while level:
             shown = [status for status in level if not _is_hidden(status.name, is_file=status.is_file)]
+            self.n_hidden += len(level) - len(shown)
             files += [status for status in shown if status.is_file]
-            inside = self._within if self._is_local else self._below
-            level = inside([status for status in shown if not status.is_file])
+            folders = [status for status in shown if not status.is_file]
+            # to list a tree of a local disk at once would start a process for each file
+            level = self._children([one.place for one in folders]) if self._is_local else self._below(folders)
         return files
 
-    def _within(self, folders: list[_Status]) -> list[_Status]:
-        """What lies in folders of a local disk, where listing a tree at once starts a process for each file."""
+    def _matches(self) -> list[_Status]:
+        """Files and folders that the pattern itself matches."""
+        found: dict[str, _Status] = {}
+        for pattern in self._alternatives():
+            places, is_listed = ["/"], False
+            statuses: list[_Status] = []
+            for part in [part for part in pattern.split("/") if part not in {"", "."}]:
+                matcher = self._matcher(part)
+                is_listed = matcher is not None
+                if matcher is None:
+                    name = re.sub(r"\\(.)", r"\1", part)
+                    places = [f"{place.rstrip('/')}/{name}" for place in places]
+                    continue
+                statuses = [one for one in self._children(places) if one.name == part or matcher.fullmatch(one.name)]
+                places = [one.place for one in statuses]
+            # what was found in a folder's listing is known; what was only named is looked for
+            found |= {one.uri: one for one in (statuses if is_listed else self._there(places))}
+        return list(found.values())
+
+    def _alternatives(self) -> list[str]:
+        """Patterns in whose braces no slash is left."""
+        if "{" not in self._pattern:
+            return [self._pattern]
+        try:
+            return [str(pattern) for pattern in self._expanded(self._pattern)]
+        except JAVA_PROBLEMS:
+            # braces that are not closed are characters like any other
+            return [self._pattern]
+
+    def _matcher(self, part: str) -> re.Pattern[str] | None:
+        """The names that a part of the pattern matches; null for one that is a name itself."""
+        if not _WILDCARD.search(part):
+            return None
+        try:
+            return re.compile(str(self._glob(part).compiled().pattern()), re.DOTALL)
+        except JAVA_PROBLEMS:
+            return None
+
+    def _children(self, places: list[str]) -> list[_Status]:
+        """What lies in folders; nothing in files and in places where nothing is."""
+        names = _unusual_names(places) if self._is_local else {}
         statuses = self._list()
-        for folder in folders:
-            statuses.addAll(self._to_list(self._from_array(self._file_system.listStatus(self._path_of(folder)))))
+        for place in places:
+            with _where_it_is():
+                statuses.addAll(self._to_list(self._from_array(self._file_system.listStatus(self._at(place)))))
+        folders = set(places)
+        # the listing of a file is that file
+        found = [status for status in self._read(statuses) if status.place not in folders]
+        _require_names(names, {status.place for status in found})
+        return found
+
+    def _there(self, places: list[str]) -> list[_Status]:
+        """The places at which something is."""
+        statuses = self._list()
+        for place in places:
+            with _where_it_is():
+                statuses.add(self._file_system.getFileStatus(self._at(place)))
         return self._read(statuses)
+
+    def _at(self, place: str) -> Any:
+        return self._path(self._scheme, self._authority, place)
 
     def _below(self, folders: list[_Status]) -> list[_Status]:
         """Files in folders and in those below them, as storages list them in one go."""
@@ -150,6 +243,50 @@ class _Tree:
         return str(self._joined(_BETWEEN, values)).split(_BETWEEN)
 
 
+@contextmanager
+def _where_it_is() -> Iterator[None]:
+    """Pass over a place at which nothing is."""
+    try:
+        yield
+    except Py4JJavaError as problem:
+        if not _is_missing(problem):
+            raise
+
+
+def _is_missing(problem: Py4JJavaError) -> bool:
+    return str(problem.java_exception.getClass().getName()).endswith(
+        ("FileNotFoundException", "NotInMountpointException")
+    )
+
+
+def _unusual_names(folders: list[str]) -> dict[str, list[str]]:
+    """Names in local folders that depend on an encoding, and are not hidden; none of a folder that cannot be listed."""
+    found: dict[str, list[str]] = {}
+    for folder in folders:
+        with suppress(OSError):
+            names = [name for name in os.listdir(folder) if not name.isascii()]  # noqa: PTH208 - no paths are made
+            found[folder] = [name for name in names if not _is_hidden(name, is_file=True)]
+    return found
+
+
+def _require_names(names: dict[str, list[str]], listed: set[str]) -> None:
+    """Java passes over files whose names it cannot write in the encoding that it was started with; Python does not.
+
+    Raises:
+        EnvironmentProblem: for the first folder with such a file.
+    """
+    for folder, unusual in names.items():
+        paths = [f"{folder.rstrip('/')}/{name}" for name in unusual]
+        unread = [path for path in paths if path not in listed and Path(path).exists()]
+        if unread:
+            raise EnvironmentProblem(
+                found=f"names of files that Java cannot read: {len(unread)}",
+                expected="names in UTF-8, and a Java that was started with LC_ALL=C.UTF-8",
+                where=folder,
+                next_step="set LC_ALL=C.UTF-8 and start again, or rename the files",
+            )
+
+
 def _get(value: Any, getters: tuple[str, ...]) -> str:
     for getter in getters:
         value = getattr(value, getter)()
@@ -158,7 +295,7 @@ def _get(value: Any, getters: tuple[str, ...]) -> str:
 
 def _is_hidden(name: str, *, is_file: bool) -> bool:
     """Whether a name is hidden. A folder such as `_date=2026-05-01` holds a partition."""
-    return name.startswith(("_", ".")) and (is_file or "=" not in name)
+    return (name.startswith(("_", ".")) and (is_file or "=" not in name)) or name.endswith("._COPYING_")
 
 
 def _has_hidden_part(path: str) -> bool:

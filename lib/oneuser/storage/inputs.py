@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from oneuser.core.errors import OneUserError
 from oneuser.core.reasons import Reason
+from oneuser.spark.failures import JAVA_PROBLEMS, raise_if_surroundings
+from oneuser.spark.row_shapes import FILE
+from oneuser.spark.session import in_session
 from oneuser.storage.delimited_header import header_of
 from oneuser.storage.input_bytes import InputBytes, of_each
-from oneuser.storage.reader_paths import spark_paths
+from oneuser.storage.reader_paths import read_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Collection, Sequence
 
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 
     from oneuser.config.dialects import Dialect
     from oneuser.storage.input_listing import InputFile
+    from oneuser.storage.parquet_schemas import ParquetSchema, ParquetSchemas
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_PARQUET_MARK = b"PAR1"
 _HEAD_BYTES = 4096
+# Times of the calendar that came before the present one are read as they are written, instead of ending the job.
+_OLD_TIMES = {"datetimeRebaseMode": "CORRECTED", "int96RebaseMode": "CORRECTED"}
 
 
 @dataclass(frozen=True)
@@ -45,44 +48,97 @@ class ChangedFileError(OneUserError):
 
 def read_lines(spark: SparkSession, files: Sequence[InputFile]) -> DataFrame:
     """Lines of text files as bytes: `value`, `file`. Never decoded, never dropped; compression goes by the ending."""
-    lines = spark.read.option("lineSep", "\n").text(spark_paths(files))
-    return lines.select(F.col("value").cast("binary").alias("value"), F.col("_metadata.file_path").alias("file"))
+
+    def read(reader: DataFrameReader, paths: list[str]) -> DataFrame:
+        lines = reader.option("lineSep", "\n").text(paths)
+        return lines.select(F.col("value").cast("binary").alias("value"), F.col("_metadata.file_path").alias("file"))
+
+    return read_files(spark, files, read)
 
 
-def read_parquet(spark: SparkSession, files: Sequence[InputFile]) -> DataFrame:
-    """Rows of Parquet files, with `_file`."""
-    rows = spark.read.option("mergeSchema", "true").parquet(*spark_paths(files))
-    return rows.select("*", F.col("_metadata.file_path").alias("_file"))
+def read_parquet(
+    spark: SparkSession, files: Sequence[InputFile], schemas: ParquetSchemas, *, needed: Collection[str] = ()
+) -> list[DataFrame]:
+    """Rows of Parquet files, with `FILE`: one frame for each schema that they have. Left out are unreadable columns.
+
+    Of columns whose names differ in case only one is read, the `needed` one if there is one.
+
+    Types are those of the file, but for times in nanoseconds, cut to microseconds, and times of day, as text. Files
+    whose columns are called alike but differ in type are not read together: no value is forced into the type of
+    another file. The plan grows with the number of schemas; the order of columns makes no other one.
+    """
+    ways: dict[ParquetSchema, list[InputFile]] = {}
+    for file, schema in schemas.of(files).items():
+        if schema is not None:
+            ways.setdefault(schema.chosen(needed), []).append(file)
+    return [_read_alike(spark, alike, schema, schemas) for schema, alike in ways.items()]
+
+
+def _read_alike(
+    spark: SparkSession, files: Sequence[InputFile], schema: ParquetSchema, schemas: ParquetSchemas
+) -> DataFrame:
+    def read(reader: DataFrameReader, paths: list[str]) -> DataFrame:
+        rows = reader.schema(schema.read_schema).options(**_OLD_TIMES).parquet(*paths)
+        path = rows.metadataColumn("_metadata").getField("file_path")
+        # by their places: names may differ by case only
+        values = [column.value().alias(f"c{index}") for index, column in enumerate(schema.columns)]
+        return rows.select(*values, path.alias(FILE))
+
+    rows = in_session(spark, read_files(schemas.session, files, read))
+    return rows.toDF(*(column.name for column in schema.columns), FILE)
 
 
 def find_unreadable(
-    spark: SparkSession, files: Sequence[InputFile], *, file_format: str, dialect: Dialect
+    spark: SparkSession,
+    files: Sequence[InputFile],
+    *,
+    file_format: str,
+    dialect: Dialect,
+    schemas: ParquetSchemas,
+    needed: Collection[str],
 ) -> list[RefusedFile]:
-    """Files that cannot be an input, found by what is cheap: their size, their first and last bytes.
+    """Files that cannot be an input, found by what is cheap: their size, their first bytes, a footer.
 
     Of JSON Lines the size says enough. Other files are opened, each that is new to the run once, several at a time.
+
+    Args:
+        spark: The session.
+        files: The files of one source.
+        file_format: What they should be.
+        dialect: How csv and tsv files are written.
+        schemas: Of Parquet files.
+        needed: Columns without which a Parquet file is of no use. Other columns may be of any type.
+
+    Raises:
+        EnvironmentProblem: where a file cannot be opened for no fault of its own.
     """
     content = InputBytes(spark)
-    looks: dict[str, Callable[[InputBytes, InputFile], tuple[Reason, str] | None]] = {
-        "parquet": _problem_of_parquet,
-        **dict.fromkeys(("csv", "tsv"), partial(_problem_of_head, dialect=dialect)),
-    }
-    look = looks.get(file_format)
+    opened = [file for file in files if file.n_bytes]
+    problems: list[tuple[Reason, str] | None] = [None] * len(opened)
+    if file_format == "parquet":
+        found = schemas.of(opened)
+        problems = [_problem_of_schema(found[file], needed) for file in opened]
+    elif file_format in {"csv", "tsv"}:
+        problems = of_each(spark, opened, lambda file: _problem_of_head(content, file, dialect=dialect))
     refused = [_refused(content, file, Reason.FILE_EMPTY, "0 bytes") for file in files if file.n_bytes == 0]
-    opened = [file for file in files if file.n_bytes] if look else []
-    problems = of_each(spark, opened, lambda file: look(content, file) if look else None)
-    found = [_refused(content, file, *problem) for file, problem in zip(opened, problems, strict=True) if problem]
+    refused += [_refused(content, file, *problem) for file, problem in zip(opened, problems, strict=True) if problem]
     order = {file: index for index, file in enumerate(files)}
-    return sorted([*refused, *found], key=lambda one: order[one.file])
+    return sorted(refused, key=lambda one: order[one.file])
 
 
-def find_broken(spark: SparkSession, files: Sequence[InputFile], *, is_text: bool) -> list[RefusedFile]:
-    """Files that cannot be read to the end. Reads each on its own: for when reading them together has failed."""
+def find_broken(
+    spark: SparkSession, files: Sequence[InputFile], *, file_format: str, schemas: ParquetSchemas
+) -> list[RefusedFile]:
+    """Files that cannot be read to the end. Reads each on its own: for when reading them together has failed.
+
+    Raises:
+        EnvironmentProblem: where a file cannot be read for no fault of its own.
+    """
     content = InputBytes(spark)
     return [
         _refused(content, file, Reason.FILE_TRUNCATED, "cannot be read to its end")
         for file in files
-        if not _is_readable(spark, file, is_text=is_text)
+        if not _is_readable(spark, file, None if file_format != "parquet" else schemas)
     ]
 
 
@@ -94,7 +150,8 @@ def refuse_encoding(spark: SparkSession, file: InputFile) -> RefusedFile:
 def _problem_of_head(content: InputBytes, file: InputFile, *, dialect: Dialect) -> tuple[Reason, str] | None:
     try:
         head = content.head(file, _HEAD_BYTES)
-    except Py4JJavaError:
+    except JAVA_PROBLEMS as problem:
+        raise_if_surroundings(problem, where=file.path)
         return Reason.FILE_TRUNCATED, "cannot be read"
     if head[:2] in _UTF16_MARKS or b"\0" in head[:4]:
         return Reason.FILE_ENCODING, "UTF-16: save it as UTF-8"
@@ -108,21 +165,31 @@ def _problem_of_head(content: InputBytes, file: InputFile, *, dialect: Dialect) 
     return None if header else (Reason.FILE_EMPTY, "no header")
 
 
-def _problem_of_parquet(content: InputBytes, file: InputFile) -> tuple[Reason, str] | None:
-    size = len(_PARQUET_MARK)
-    if file.n_bytes >= 3 * size and content.ends(file, size) == (_PARQUET_MARK, _PARQUET_MARK):
-        return None
-    return Reason.FILE_TRUNCATED, "no Parquet marks at start and end"
+def _problem_of_schema(schema: ParquetSchema | None, needed: Collection[str]) -> tuple[Reason, str] | None:
+    if schema is None:
+        return Reason.FILE_TRUNCATED, "no Parquet, or cut short: it has no footer that can be read"
+    if not schema.columns and not schema.unreadable:
+        return Reason.FILE_EMPTY, "no column"
+    problem = schema.chosen(needed).problem(needed)
+    return None if problem is None else (Reason.FILE_SCHEMA, problem)
 
 
-def _is_readable(spark: SparkSession, file: InputFile, *, is_text: bool) -> bool:
-    paths = spark_paths([file])
-    rows = spark.read.text(paths) if is_text else spark.read.parquet(*paths)
+def _is_readable(spark: SparkSession, file: InputFile, schemas: ParquetSchemas | None) -> bool:
+    frames = [read_lines(spark, [file])] if schemas is None else read_parquet(spark, [file], schemas)
     try:
-        rows.select(F.sum(F.hash(*rows.columns).cast("bigint"))).collect()
-    except (Py4JJavaError, PySparkException):
+        for rows in frames:
+            places = rows.toDF(*(f"c{index}" for index in range(len(rows.columns))))
+            # a map has no hash
+            values = [F.to_json(F.struct(c.name)) if _is_nested(c.dataType) else F.col(c.name) for c in places.schema]
+            places.select(F.sum(F.hash(*values).cast("bigint"))).collect()
+    except JAVA_PROBLEMS as problem:
+        raise_if_surroundings(problem, where=file.path)
         return False
     return True
+
+
+def _is_nested(kind: T.DataType) -> bool:
+    return isinstance(kind, T.StructType | T.ArrayType | T.MapType)
 
 
 def _refused(content: InputBytes, file: InputFile, code: Reason, detail: str) -> RefusedFile:

@@ -23,10 +23,13 @@ from pyspark.sql import functions as F
 from oneuser.config.dialects import Dialect
 from oneuser.core.errors import ConfigError, GateError
 from oneuser.core.reasons import Reason
-from oneuser.storage.delimited import CORRUPT, FILE, UNDECODED, read_delimited
+from oneuser.spark.failures import raise_if_surroundings
+from oneuser.spark.row_shapes import ABOUT_ROWS, CORRUPT, FILE, UNDECODED
+from oneuser.storage.delimited import read_delimited
 from oneuser.storage.input_listing import list_files
 from oneuser.storage.inputs import find_broken, find_unreadable, read_lines, read_parquet
 from oneuser.storage.json_records import LIST_SEPARATOR, parse_json_records
+from oneuser.storage.parquet_schemas import ParquetSchemas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,13 +97,26 @@ def read_reference(spark: SparkSession, reference: Reference, files: Sequence[In
         GateError: where a file is empty, truncated or not UTF-8.
         ConfigError: where the files lack a column.
     """
-    _refuse(reference, find_unreadable(spark, files, file_format=reference.format, dialect=reference.dialect))
+    schemas = ParquetSchemas(spark)
+    needed = frozenset(reference.columns.values())
+    unreadable = find_unreadable(
+        spark,
+        files,
+        file_format=reference.format,
+        dialect=reference.dialect,
+        schemas=schemas,
+        needed=needed,
+    )
+    _refuse(reference, unreadable)
     if reference.format == "jsonl":
         records = parse_json_records(read_lines(spark, files), names=reference.columns, lists=reference.lists)
-    elif reference.format == "parquet":
-        records = _from_columns(reference, read_parquet(spark, files))
     else:
-        frames = read_delimited(spark, files, dialect=reference.dialect)
+        is_parquet = reference.format == "parquet"
+        frames = (
+            read_parquet(spark, files, schemas, needed=needed)
+            if is_parquet
+            else read_delimited(spark, files, dialect=reference.dialect)
+        )
         records = reduce(DataFrame.unionByName, [_from_columns(reference, rows) for rows in frames])
     return _judged(records, reference)
 
@@ -121,8 +137,9 @@ def count_records(spark: SparkSession, reference: Reference, files: Sequence[Inp
     )
     try:
         return totals.collect()[0]
-    except (Py4JJavaError, PySparkException):
-        _refuse(reference, find_broken(spark, files, is_text=reference.format != "parquet"))
+    except (Py4JJavaError, PySparkException) as problem:
+        raise_if_surroundings(problem, where=reference.path)
+        _refuse(reference, find_broken(spark, files, file_format=reference.format, schemas=ParquetSchemas(spark)))
         raise
 
 
@@ -152,7 +169,7 @@ def _refuse(reference: Reference, files: Sequence[RefusedFile]) -> None:
 def _from_columns(reference: Reference, rows: DataFrame) -> DataFrame:
     """Records from the rows of a table; its columns are taken by index, since their names may differ by case only."""
     names = rows.columns
-    header = [name for name in names if name not in {CORRUPT, UNDECODED, FILE}]
+    header = [name for name in names if name not in ABOUT_ROWS]
     absent = [
         theirs for ours, theirs in reference.columns.items() if theirs not in header and _is_needed(reference, ours)
     ]
@@ -197,6 +214,8 @@ def _as_text(value: Column, type_name: str, *, is_list: bool) -> Column:
         # a column of whole numbers with gaps is one of floats: 13085.0 means 13085
         is_whole = (value == F.floor(value)) & (F.abs(value) < F.lit(float(2**53)))
         return F.when(is_whole, value.cast("bigint").cast("string")).otherwise(value.cast("string"))
+    if type_name == "decimal":
+        return F.regexp_replace(value.cast("string"), r"\.0+$", "")
     text = value.cast("string")
     # written out in the zone of the session, which is UTC; a time without a zone stays one
     return F.concat(text, F.lit("Z")) if type_name == "timestamp" else text

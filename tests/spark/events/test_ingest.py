@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import bz2
+import datetime as dt
 import gzip
 import json
 import os
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +202,69 @@ def test_parquet_files_give_rows_and_a_torn_one_is_refused(ingest: Ingest, tmp_p
     assert codes == {"file.truncated": 1, "spec.no_identity": 1}
     assert dispositions(metrics)["accepted"] == 1
     assert ingest.table("identifier_values").collect()[0]["id_value"] == "13085"
+
+
+def test_parquet_files_that_differ_in_types_are_one_feed(ingest: Ingest, tmp_path: Path) -> None:
+    at = dt.datetime(2026, 5, 1, 10, 0, 0, 123456, tzinfo=dt.UTC)
+    days: dict[str, dict[str, Any]] = {
+        "1": {"who": [13085], "at": pa.array([at], pa.timestamp("us", "UTC")), "mail": ["a@example.com"]},
+        "2": {"who": ["13085"], "at": pa.array([at], pa.timestamp("ns", "UTC")), "mail": pa.nulls(1)},
+        "3": {"who": [13085.0, None], "at": ["2026-05-01 10:00:00.123456Z"] * 2, "mail": ["b@example.com", None]},
+        # another case, a time of day that nobody asks for, and a column less
+        "4": {"WHO": [Decimal("13085.00")], "at": [at], "clock": pa.array([1], pa.time64("ns"))},
+        "5": {"who": pa.array([1.5], pa.float16()), "at": [at], "mail": ["c@example.com"]},
+    }
+    for day, columns in days.items():
+        pq.write_table(pa.table(columns), tmp_path / f"day {day}: events.parquet")
+    mapping = {"type": {"const": "track"}, "event_time": "at", "identifiers": {"customer_id": "who", "email": "mail"}}
+
+    metrics = ingest.run(shop={"path": f"{tmp_path}/*.parquet", "format": "parquet", "mapping": mapping})
+
+    refused = ingest.table("quarantine").collect()
+    assert {row["code"]: row["detail"] and row["detail"].partition(";")[0] for row in refused} == {
+        "file.schema": "column who is optional fixed_len_byte_array(2) who (FLOAT16)",
+        "spec.no_identity": None,
+    }
+    assert dispositions(metrics) == {"accepted": 4, "quarantined": 1, "suppressed": 0, "duplicate": 0}
+    values = ingest.table("identifier_values").collect()
+    assert {row["id_value"] for row in values if row["id_type"] == "customer_id"} == {"13085"}
+    times = {row["event_time"] for row in ingest.table("events").collect()}
+    assert times == {at.replace(tzinfo=None)}
+
+
+def test_values_that_python_has_no_form_for_end_no_job(ingest: Ingest, tmp_path: Path) -> None:
+    names = pa.Array.from_buffers(pa.string(), 2, pa.array([b"j\xfc", b"ann"]).buffers())
+    at = pa.array([1_515_700_000_000_000_000, 1_777_600_000_000_000], pa.timestamp("us", "UTC"))
+    traits = pa.array([[("plan", "pro")]] * 2, pa.map_(pa.string(), pa.string()))
+    pq.write_table(pa.table({"who": ["1", "2"], "name": names, "at": at, "traits": traits}), tmp_path / "a.parquet")
+    mapping = {"type": {"const": "track"}, "event_time": "at", "identifiers": {"customer_id": "who"}}
+    source = {"path": str(tmp_path), "format": "parquet", "mapping": {**mapping, "traits": "traits"}}
+
+    metrics = ingest.run(shop=source)
+
+    assert {row["code"] for row in ingest.table("quarantine").collect()} == {"time.invalid"}
+    assert dispositions(metrics)["accepted"] == 1
+    assert json.loads(ingest.table("events").collect()[0]["traits"]) == {"plan": "pro"}
+
+
+def test_a_file_that_is_refused_alone_is_named_where_it_stops_the_run(ingest: Ingest, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"who": pa.array([1.5], pa.float16()), "at": ["2026-05-01"]}), tmp_path / "a.parquet")
+    mapping = {"type": {"const": "track"}, "event_time": "at", "identifiers": {"customer_id": "who"}}
+
+    with pytest.raises(GateError, match=r"file\.schema 1[\s\S]*a\.parquet: column who is optional"):
+        ingest.run(max_share=0.05, shop={"path": str(tmp_path), "format": "parquet", "mapping": mapping})
+
+
+def test_a_relative_path_starts_where_python_is_and_not_where_java_was_started(
+    ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second [2]"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "events.jsonl", [line(messageId=name, userId=name)])
+        monkeypatch.chdir(tmp_path / name)
+        ingest.run(web=lines_source("events.jsonl"))
+
+    assert {row["message_id"] for row in ingest.table("events").collect()} == {"first", "second [2]"}
 
 
 def test_the_messages_of_the_segment_specification_are_all_accounted_for(ingest: Ingest, shared_data: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from oneuser.config import make_config
 from oneuser.core.errors import ConfigError
 from oneuser.stages.ingest.local_headers import check_local_columns
-from oneuser.stages.ingest.mapped_columns import check_columns
+from oneuser.stages.ingest.mapped_columns import check_columns, spelled_as_mapped
 from oneuser.stages.ingest.shape_of_lines import explain_lines
 from oneuser.stages.ingest.source_spec import source_spec
 
@@ -61,6 +61,14 @@ def test_a_column_that_no_file_has_is_named_with_the_nearest() -> None:
 
 def test_a_column_of_another_case_is_another_column() -> None:
     assert "did you mean Order?" in str(problems([name.title() for name in HEADER]))
+
+
+def test_a_file_in_another_case_than_the_others_is_spelled_as_the_mapping() -> None:
+    spec = source_spec(config(), "shop")
+
+    assert spelled_as_mapped(spec, ["Order", "at", "CUSTOMER", "Other"]) == ["order", "at", "customer", "Other"]
+    # what is there as written is meant, and of two others neither is
+    assert spelled_as_mapped(spec, ["order", "Order", "AT", "At"]) == ["order", "Order", "AT", "At"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from oneuser.core.errors import ConfigError, ConfigProblem
@@ -54,6 +55,23 @@ def check_columns(
     ]
     shown = ", ".join(header[:_MOST_SHOWN]) + (", ..." if len(header) > _MOST_SHOWN else "")
     raise ConfigError(problems, next_step=hint or f"mend the mapping; {where} has the columns {shown}")
+
+
+def mapped_columns(spec: SourceSpec) -> frozenset[str]:
+    """Every column that a mapping reads; of a path into one, that one."""
+    found = {name for _, wanted in _wanted(spec) for name in wanted}
+    return frozenset(found | {name.partition(".")[0] for name in found})
+
+
+def spelled_as_mapped(spec: SourceSpec, header: Sequence[str]) -> list[str]:
+    """A header in the spelling of the mapping: of a file that writes `ID` where others write `id`.
+
+    A column is renamed where the mapping reads one that the file has not, and no second one differs from it in case
+    only. Whether any file has the mapping's own spelling is `check_columns`' to ask.
+    """
+    folded = Counter(name.lower() for name in header)
+    absent = {name.lower(): name for name in mapped_columns(spec) if name not in header}
+    return [absent[low] if folded[low := name.lower()] == 1 and low in absent else name for name in header]
 
 
 def _wanted(spec: SourceSpec) -> Iterator[tuple[str, list[str]]]:

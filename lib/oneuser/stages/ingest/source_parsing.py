@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.events.parsing_pass import parse_lines, parse_rows
+from oneuser.spark.row_shapes import ABOUT_ROWS
 from oneuser.stages.ingest.credible_times import horizon
-from oneuser.stages.ingest.mapped_columns import check_columns
+from oneuser.stages.ingest.mapped_columns import check_columns, mapped_columns, spelled_as_mapped
 from oneuser.stages.ingest.source_spec import source_spec
-from oneuser.storage.delimited import CORRUPT, FILE, UNDECODED, read_delimited
+from oneuser.storage.delimited import read_delimited
 from oneuser.storage.inputs import read_lines, read_parquet
 
 if TYPE_CHECKING:
@@ -21,11 +22,10 @@ if TYPE_CHECKING:
 
     from oneuser.stages.context import RunContext
     from oneuser.storage.input_listing import InputFile
+    from oneuser.storage.parquet_schemas import ParquetSchemas
 
-_ABOUT_ROWS = frozenset([CORRUPT, UNDECODED, FILE])
 
-
-def parse_source(ctx: RunContext, name: str, files: Sequence[InputFile]) -> DataFrame:
+def parse_source(ctx: RunContext, name: str, files: Sequence[InputFile], schemas: ParquetSchemas) -> DataFrame:
     """Parsed lines of some files of a source, with `source`.
 
     Raises:
@@ -37,11 +37,12 @@ def parse_source(ctx: RunContext, name: str, files: Sequence[InputFile]) -> Data
     if file_format in {"csv", "tsv"}:
         tables = read_delimited(ctx.spark, files, dialect=source.dialect_of(file_format))
     elif file_format == "parquet":
-        tables = [read_parquet(ctx.spark, files)]
+        tables = read_parquet(ctx.spark, files, schemas, needed=mapped_columns(spec))
     else:
         lines = parse_lines(read_lines(ctx.spark, files), spec=spec, keys=ctx.keys, horizon=horizon(ctx))
         return lines.withColumn("source", F.lit(name))
-    headers = [[column for column in rows.columns if column not in _ABOUT_ROWS] for rows in tables]
+    headers = [[column for column in rows.columns if column not in ABOUT_ROWS] for rows in tables]
     check_columns(spec, headers, where=files[0].path, separator=source.dialect_of(file_format).separator)
+    tables = [rows.toDF(*spelled_as_mapped(spec, rows.columns)) for rows in tables]
     parts = [parse_rows(rows, spec=spec, keys=ctx.keys, horizon=horizon(ctx)) for rows in tables]
     return reduce(lambda one, other: one.unionByName(other), parts).withColumn("source", F.lit(name))

@@ -32,11 +32,13 @@ from oneuser.events.accounting import (
     tally_sources,
 )
 from oneuser.events.deduplicate import find_equal_rows, separate_equal_rows
+from oneuser.spark.failures import raise_if_surroundings
 from oneuser.stages.declaration import Stage
 from oneuser.stages.ingest.account_files import account_group
 from oneuser.stages.ingest.assigned_ids import identifier_writes
 from oneuser.stages.ingest.duplicates import Kept, drop_duplicates
 from oneuser.stages.ingest.link_tables import link_group
+from oneuser.stages.ingest.mapped_columns import mapped_columns
 from oneuser.stages.ingest.references import take_references
 from oneuser.stages.ingest.shape_of_lines import explain_lines
 from oneuser.stages.ingest.source_parsing import parse_source
@@ -44,6 +46,7 @@ from oneuser.stages.ingest.source_spec import source_spec
 from oneuser.storage.file_ledger import known_files
 from oneuser.storage.input_bytes import InputBytes
 from oneuser.storage.inputs import ChangedFileError, RefusedFile, find_broken, find_unreadable, refuse_encoding
+from oneuser.storage.parquet_schemas import ParquetSchemas
 
 if TYPE_CHECKING:
     from typing import Any
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from oneuser.storage.input_listing import InputFile
 
 _HEAD_BYTES = 64 * 1024
+_MOST_SHOWN = 5
 
 
 @dataclass
@@ -61,6 +65,7 @@ class Intake:
     """The files of a run: read, left out, and what was found in them."""
 
     files: list[InputFile]
+    schemas: ParquetSchemas
     refused: list[RefusedFile] = field(default_factory=list)
     counted: list[Any] = field(default_factory=list)
 
@@ -73,6 +78,10 @@ class Intake:
     def by_source(self) -> dict[str, SourceTally]:
         """Tallies of the sources."""
         return tally_sources(self.counted)
+
+    def of(self, source: str) -> list[InputFile]:
+        """The files of a source that are not left out."""
+        return [file for file in self.files if file.source == source]
 
     def leave_out(self, refused: list[RefusedFile]) -> None:
         """Take files out of what is read."""
@@ -90,7 +99,7 @@ def ingest(ctx: RunContext) -> None:
         GateError: where more lines or bytes of a source are damaged than `quarantine.max_share`, or where nothing of a
             source is accepted; nothing is written.
     """
-    intake = Intake(list(ctx.inputs))
+    intake = Intake(list(ctx.inputs), ParquetSchemas(ctx.spark))
     before = known_files(ctx.read(FILES), ctx.inputs)
     _refuse_unreadable(ctx, intake)
     parsed = _read(ctx, intake)
@@ -106,21 +115,26 @@ def ingest(ctx: RunContext) -> None:
 
 def _refuse_unreadable(ctx: RunContext, intake: Intake) -> None:
     for name, source in ctx.config.sources.items():
-        files = [file for file in intake.files if file.source == name]
+        files = intake.of(name)
         dialect = source.dialect_of(source.format)
-        intake.leave_out(find_unreadable(ctx.spark, files, file_format=source.format, dialect=dialect))
+        needed = mapped_columns(source_spec(ctx.config, name))
+        refused = find_unreadable(
+            ctx.spark, files, file_format=source.format, dialect=dialect, schemas=intake.schemas, needed=needed
+        )
+        intake.leave_out(refused)
 
 
 def _read(ctx: RunContext, intake: Intake) -> DataFrame | None:
     """Parse all files and count their lines, again without those that turn out to be broken. Null without files."""
     while intake.files:
         names = [name for name in ctx.config.sources if any(file.source == name for file in intake.files)]
-        parts = [parse_source(ctx, name, [f for f in intake.files if f.source == name]) for name in names]
+        parts = [parse_source(ctx, name, intake.of(name), intake.schemas) for name in names]
         parsed = ctx.persist(reduce(lambda one, other: one.unionByName(other), parts))
         try:
             intake.counted = count_lines(parsed).collect()
-        except (Py4JJavaError, PySparkException):
+        except (Py4JJavaError, PySparkException) as problem:
             parsed.unpersist()
+            raise_if_surroundings(problem, where=ctx.warehouse.root)
             broken = _broken(ctx, intake)
             if not broken:
                 raise
@@ -140,8 +154,8 @@ def _read(ctx: RunContext, intake: Intake) -> DataFrame | None:
 def _broken(ctx: RunContext, intake: Intake) -> list[RefusedFile]:
     found: list[RefusedFile] = []
     for name, source in ctx.config.sources.items():
-        files = [file for file in intake.files if file.source == name]
-        found += find_broken(ctx.spark, files, is_text=source.format != "parquet")
+        files = intake.of(name)
+        found += find_broken(ctx.spark, files, file_format=source.format, schemas=intake.schemas)
     return found
 
 
@@ -197,14 +211,22 @@ def _check_share(ctx: RunContext, intake: Intake) -> None:
         lines = tally.n_damaged / tally.n_lines if tally.n_lines else 0.0
         files = refused.get(name, 0) / n_bytes if n_bytes else 0.0
         if max(lines, files) > limit:
-            codes = ", ".join(f"{code} {n}" for code, n in sorted(tally.quarantined.items()))
+            files_refused = [one for one in intake.refused if one.file.source == name]
+            codes = _codes(tally, files_refused)
             raise GateError(
-                found=f"{lines:.1%} of the lines and {files:.1%} of the bytes of source {name!r} are damaged ({codes})",
+                found=f"{lines:.1%} of the lines and {files:.1%} of the bytes of source {name!r} are damaged ({codes})"
+                + "".join(f"\n{one.file.path}: {one.detail}" for one in files_refused[:_MOST_SHOWN]),
                 expected=f"at most {limit:.1%}",
                 where=f"sources.{name}",
                 next_step="look at the files or the mapping; or raise quarantine.max_share",
                 gate="quarantine.max_share",
             )
+
+
+def _codes(tally: SourceTally, refused: list[RefusedFile]) -> str:
+    """Codes of what is refused, lines and files, with how many there are."""
+    codes = Counter(tally.quarantined) + Counter(one.code.value for one in refused)
+    return ", ".join(f"{code} {n}" for code, n in sorted(codes.items()))
 
 
 def _check_accepted(ctx: RunContext, intake: Intake) -> None:
@@ -225,10 +247,7 @@ def _check_accepted(ctx: RunContext, intake: Intake) -> None:
             continue
         if not tally.n_lines and _has_had_events(ctx, name):
             continue
-        codes = Counter(tally.quarantined) + Counter(
-            one.code.value for one in intake.refused if one.file.source == name
-        )
-        listed = ", ".join(f"{code} {n}" for code, n in sorted(codes.items())) or "files without a line"
+        listed = _codes(tally, [one for one in intake.refused if one.file.source == name]) or "files without a line"
         found = "none" if not n_accepted else f"{n_accepted:,}"
         raise GateError(
             found=f"{found} of the {tally.n_lines:,} lines of source {name!r} {'were' if n_accepted > 1 else 'was'} "
@@ -339,7 +358,7 @@ def _report(ctx: RunContext, intake: Intake) -> None:
             codes[code] = codes.get(code, 0) + n
     for one in intake.refused:
         ctx.metric("files_refused", 1 + ctx.metrics.get(f"files_refused|{one.code}", 0), one.code)
-        ctx.log.warning("file refused", file=one.file.path, code=one.code, sha256=one.digest)
+        ctx.log.warning("file refused", file=one.file.path, code=one.code, detail=one.detail, sha256=one.digest)
     for code, n in codes.items():
         ctx.metric("lines_quarantined", n, code)
     ctx.metric("files_ingested", len(intake.files))
