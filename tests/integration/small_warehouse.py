@@ -127,7 +127,7 @@ def build(spark: SparkSession, root: Path) -> Warehouse:
     ]
     components = [
         {
-            "identifier_id": n, "component_id": COMPONENT[u], "id_type": t, "id_key": KEY,
+            "identifier_id": n, "component_id": COMPONENT[u], "candidate_id": COMPONENT[u], "id_type": t, "id_key": KEY,
             "priority": s, "is_known": s < 9, "is_contested": n == CONTESTED, "is_cut_off": False,
             "first_seen_at": MONDAY, "first_event_order": KEY,
             "last_seen_at": TUESDAY, "n_events": n,

@@ -109,6 +109,18 @@ REFUSED_EDGES = TableContract(
     ),
 )
 
+SHARED_VALUES = TableContract(
+    name="shared_values",
+    zone="pseudonymous",
+    grain="one row per value that nearly too many people share, or too many",
+    key=("identifier_id",),
+    fields=(
+        Field("identifier_id", "bigint", "the value"),
+        Field("n_persons", "bigint", "people whose messages carry it, as max_persons_per_value counts them"),
+        Field("bound", "bigint", "max_persons_per_value of its type; a value with more people is over-shared"),
+    ),
+)
+
 COMPONENTS = TableContract(
     name="components",
     zone="pseudonymous",
@@ -117,6 +129,7 @@ COMPONENTS = TableContract(
     fields=(
         Field("identifier_id", "bigint", "identifier"),
         Field("component_id", "bigint", "smallest identifier_id of its component"),
+        Field("candidate_id", "bigint", "smallest identifier_id of its candidate component, before refusals by replay"),
         Field("id_type", "string", "type of the identifier"),
         Field("id_key", "binary", "its keyed hash"),
         Field("priority", "int", "priority of its type; 1 is strongest"),

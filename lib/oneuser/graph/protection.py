@@ -212,12 +212,13 @@ def judged_components(vertices: DataFrame, decided: DataFrame | None) -> DataFra
     Returns:
         The columns of `components`.
     """
+    candidates = vertices.withColumn("candidate_id", F.col("component_id"))
     if decided is None:
-        return vertices.withColumns({"is_contested": F.lit(False), "is_cut_off": F.lit(False)})
+        return candidates.withColumns({"is_contested": F.lit(False), "is_cut_off": F.lit(False)})
     labels = decided.where(F.col("kind") == shape.LABEL).select(
         "identifier_id", F.col("component_id").alias("new_label"), "is_contested", "is_cut_off"
     )
-    joined = vertices.join(labels, on="identifier_id", how="left")
+    joined = candidates.join(labels, on="identifier_id", how="left")
     return joined.withColumns(
         {
             "component_id": F.coalesce("new_label", "component_id"),

@@ -16,7 +16,7 @@ import structlog
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from oneuser.contracts.graph import COMPONENTS, EDGES, REFUSED_EDGES
+from oneuser.contracts.graph import COMPONENTS, EDGES, REFUSED_EDGES, SHARED_VALUES
 from oneuser.contracts.identity import (
     EVENTS_RESOLVED,
     IDENTIFIER_HISTORY,
@@ -175,10 +175,12 @@ def _compare_all(
 ) -> list[TableComparison]:
     open_refusals = published.read(REFUSED_EDGES).where(F.col("closed_run").isNull())
     refused = open_refusals.limit(0) if linked.refused is None else linked.refused
+    shared = published.read(SHARED_VALUES)
     owners = current(published.read(IDENTIFIER_HISTORY))
     found: list[tuple[TableContract, DataFrame, DataFrame, list[str]]] = [
         (EDGES, published.read(EDGES), gathered.edges, [*EDGES.key]),
         (REFUSED_EDGES, open_refusals, refused, ["src", "dst", "rule"]),
+        (SHARED_VALUES, shared, shared.limit(0) if gathered.shared is None else gathered.shared, [*SHARED_VALUES.key]),
         (COMPONENTS, published.read(COMPONENTS), linked.components, [*COMPONENTS.key]),
         (USER_IDS, published.read(USER_IDS), people.user_ids, [*USER_IDS.key]),
         (USER_REDIRECTS, published.read(USER_REDIRECTS), decided_redirects(people.user_ids), [*USER_REDIRECTS.key]),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from oneuser.contracts.graph import EVENT_IDENTIFIERS, IDENTIFIERS
+from oneuser.contracts.graph import EVENT_IDENTIFIERS, IDENTIFIERS, SHARED_VALUES
 from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES
 from oneuser.contracts.reference import LINKS
 from oneuser.core.keyed import identifier_hasher
@@ -31,6 +31,7 @@ from oneuser.graph.protection import find_renames
 from oneuser.privacy.consent import find_consenting, read_preferences
 from oneuser.stages.engines import connect_pairs
 from oneuser.stages.graph.manual_rule_rows import manual_rule_rows
+from oneuser.stages.graph.touched import Touched, find_asserted, find_touched, messages_with
 from oneuser.stages.identity_rules import IdentityValues, blocked_patterns, blocked_values, identity_values
 
 if TYPE_CHECKING:
@@ -49,48 +50,93 @@ class Gathered:
 
     Attributes:
         values: The rules it was gathered by.
+        touched: What is judged again; everything else is left out of all that follows. Null where that is everything.
         eligible: Rows of `event_identifiers` that are in the graph, with `priority`: neither blocked nor over-shared.
         edges: Rows of `edges`, those that a manual rule excludes among them.
         n_edges: How many.
         has_other_ends: Whether links or manual rules may name identifiers that no message carries.
         classes: `identifier_id`, `value_class` of values that aliases join; null where none are.
         excluded: `src`, `dst` that a manual rule keeps apart, as many as a file names; null where none does.
+        shared: Rows of `shared_values`, of what is not judged again too; null where no type has a bound.
         over_shared_pairs: Edges that over-shared values would have had; null where no value is over-shared.
     """
 
     values: IdentityValues
+    touched: Touched | None
     eligible: DataFrame
     edges: DataFrame
     n_edges: int
     has_other_ends: bool
     classes: DataFrame | None
     excluded: DataFrame | None
+    shared: DataFrame | None
     over_shared_pairs: DataFrame | None
 
 
 def gather_pairs(ctx: RunContext) -> Gathered:
-    """Everything that links identifiers in this run. Keeps what several steps read until the stage ends."""
+    """Everything that links identifiers in this run, or of it what concerns candidate components that are judged again.
+
+    Keeps what several steps read until the stage ends. Where a message joins what is judged again with something else,
+    the change sets have not told all, and everything is judged again.
+    """
     values = identity_values(ctx.config)
-    has_aliases = _count_previous(ctx) > 0
     rows = eligible(ctx)
-    messages = find_linking_messages(ctx, rows)
-    if values.person_bounds or (has_aliases and values.unique_priorities):
-        messages = ctx.checkpoint(messages)
     manual = manual_rule_rows(ctx)
     excluded = None if manual is None else manual.where("action = 'exclude'").select("src", "dst")
-    classes = None
-    if has_aliases and values.unique_priorities and values.may_join_unique:
-        renames = find_renames(messages, excluded, unique_priorities=values.unique_priorities)
-        labels = connect_pairs(ctx, renames, name="alias", at_most=_count_previous(ctx))
-        classes = ctx.broadcast_if_few(ctx.checkpoint(labels.withColumnRenamed("component_id", "value_class")))
-    over_shared = _find_over_shared(ctx, messages, classes, values)
+    classes = _find_classes(ctx, rows, excluded, values)
+    asserted = find_asserted(ctx, rows, manual, classes) if ctx.is_incremental else None
+    if asserted is not None:
+        rows = messages_with(ctx, rows, asserted)
+    messages = find_linking_messages(ctx, rows)
+    if values.person_bounds:
+        messages = ctx.checkpoint(messages)
+    shared = _count_shared(ctx, messages, classes, asserted, values)
+    over_shared = _find_over_shared(ctx, shared)
+    touched = None
+    if asserted is not None:
+        touched = find_touched(ctx, asserted, rows, over_shared)
+        rows = messages_with(ctx, eligible(ctx), touched.told)
+        messages = find_linking_messages(ctx, rows)
     over_shared_pairs = None
     linking = messages
     if over_shared is not None:
         over_shared_pairs = build_edges(touching(find_pairs(messages), over_shared))
         linking = without_members(messages, over_shared)
         rows = rows.join(over_shared, on="identifier_id", how="left_anti")
-    pairs = [find_pairs(linking)]
+    pairs = _find_all_pairs(ctx, values, linking, manual, over_shared)
+    if touched is not None:
+        pairs = [touching(found, touched.identifiers) for found in pairs]
+        rows = rows.join(touched.identifiers, on="identifier_id", how="left_semi")
+        if over_shared_pairs is not None:
+            over_shared_pairs = touching(over_shared_pairs, touched.told)
+    edges = ctx.checkpoint(build_edges(*pairs))
+    if touched is not None and not _is_closed(edges, touched):
+        ctx.log.warning("everything is judged again: what is touched is linked with what is not")
+        ctx.is_incremental = False
+        return gather_pairs(ctx)
+    return Gathered(
+        values=values,
+        touched=touched,
+        eligible=rows,
+        edges=edges,
+        n_edges=edges.count(),
+        has_other_ends=len(pairs) > 1,
+        classes=classes,
+        excluded=excluded,
+        shared=shared,
+        over_shared_pairs=over_shared_pairs,
+    )
+
+
+def _find_all_pairs(
+    ctx: RunContext,
+    values: IdentityValues,
+    messages: DataFrame,
+    manual: DataFrame | None,
+    over_shared: DataFrame | None,
+) -> list[DataFrame]:
+    """Pairs by messages, links and manual rules, a frame each."""
+    pairs = [find_pairs(messages)]
     links = ctx.read(LINKS) if LINKS.name in ctx.tables else None
     if links is not None or manual is not None:
         ends = _eligible_ends(ctx, values, [blocked(ctx), over_shared])
@@ -98,17 +144,28 @@ def gather_pairs(ctx: RunContext) -> Gathered:
             pairs.append(link_pairs(links, ends))
         if manual is not None:
             pairs.append(included_pairs(manual, ends, run_seq=ctx.run_seq))
-    edges = ctx.checkpoint(build_edges(*pairs))
-    return Gathered(
-        values=values,
-        eligible=rows,
-        edges=edges,
-        n_edges=edges.count(),
-        has_other_ends=len(pairs) > 1,
-        classes=classes,
-        excluded=excluded,
-        over_shared_pairs=over_shared_pairs,
-    )
+    return pairs
+
+
+def _is_closed(edges: DataFrame, touched: Touched) -> bool:
+    """Whether all edges that touch something run between what is touched."""
+    ends = edges.select(F.explode(F.array("src", "dst")).alias("identifier_id"))
+    return ends.join(touched.identifiers, on="identifier_id", how="left_anti").isEmpty()
+
+
+def _find_classes(
+    ctx: RunContext, rows: DataFrame, excluded: DataFrame | None, values: IdentityValues
+) -> DataFrame | None:
+    """`identifier_id`, `value_class` of the values that aliases join; null where none can be. Grows with aliases."""
+    n_previous = _count_previous(ctx)
+    if not n_previous or not values.unique_priorities or not values.may_join_unique:
+        return None
+    keys = ctx.read(EVENT_IDENTIFIERS).where(F.col("link") != "event").select("message_key").distinct()
+    of_aliases = rows.join(F.broadcast(keys) if ctx.is_few(n_previous) else keys, on="message_key", how="left_semi")
+    messages = find_linking_messages(ctx, of_aliases)
+    renames = find_renames(messages, excluded, unique_priorities=values.unique_priorities)
+    labels = connect_pairs(ctx, renames, name="alias", at_most=n_previous)
+    return ctx.broadcast_if_few(ctx.checkpoint(labels.withColumnRenamed("component_id", "value_class")))
 
 
 def eligible(ctx: RunContext) -> DataFrame:
@@ -186,21 +243,34 @@ def _count_previous(ctx: RunContext) -> int:
     return ctx.once("previous", rows.count)
 
 
-def _find_over_shared(
-    ctx: RunContext, messages: DataFrame, classes: DataFrame | None, values: IdentityValues
+def _count_shared(
+    ctx: RunContext,
+    messages: DataFrame,
+    classes: DataFrame | None,
+    asserted: DataFrame | None,
+    values: IdentityValues,
 ) -> DataFrame | None:
-    """`identifier_id` of the values that too many people share; null where there is none."""
+    """Rows of `shared_values`: counted in these messages, all others as they were. Null where no type has a bound."""
     if not values.person_bounds:
         return None
-    shared = ctx.checkpoint(
-        count_persons_per_value(
-            messages,
-            classes,
-            bounds=values.person_bounds,
-            unique_priorities=values.unique_priorities,
-            known_priorities=values.known_priorities,
-        )
+    counted = count_persons_per_value(
+        messages,
+        classes,
+        bounds=values.person_bounds,
+        unique_priorities=values.unique_priorities,
+        known_priorities=values.known_priorities,
     )
+    if asserted is not None:
+        # of other values not all messages are here
+        others = ctx.read(SHARED_VALUES).join(asserted, on="identifier_id", how="left_anti")
+        counted = counted.join(asserted, on="identifier_id", how="left_semi").unionByName(others)
+    return ctx.checkpoint(SHARED_VALUES.conform(counted))
+
+
+def _find_over_shared(ctx: RunContext, shared: DataFrame | None) -> DataFrame | None:
+    """`identifier_id` of the values that too many people share; null where there is none."""
+    if shared is None:
+        return None
     is_over_shared = F.col("n_persons") > F.col("bound")
     counted = shared.agg(
         F.count(F.lit(1)).alias("n_near"), F.count_if(is_over_shared).alias("n_over_shared")

@@ -6,22 +6,32 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from oneuser.contracts.graph import COMPONENTS, EDGES, EVENT_IDENTIFIERS, IDENTIFIERS, REFUSED_EDGES
+from oneuser.contracts.changes import JUDGED_IDENTIFIERS, LINKED_IDENTIFIERS
+from oneuser.contracts.graph import (
+    COMPONENTS,
+    EDGES,
+    EVENT_IDENTIFIERS,
+    IDENTIFIERS,
+    REFUSED_EDGES,
+    SHARED_VALUES,
+)
 from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES
 from oneuser.contracts.reference import LINKS
 from oneuser.core.errors import CertificationError
 from oneuser.graph.certification import gather_evidence, judge
+from oneuser.graph.edges import touching
 from oneuser.graph.protection import keeps_apart
 from oneuser.graph.refusals import record_refusals
 from oneuser.stages.declaration import Stage
 from oneuser.stages.graph.evidence import gather_pairs
-from oneuser.stages.graph.resolve_components import expected_vertices, resolve_components
+from oneuser.stages.graph.resolve_components import ResolvedComponents, expected_vertices, resolve_components
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from oneuser.stages.context import RunContext
     from oneuser.stages.graph.evidence import Gathered
+    from oneuser.stages.graph.touched import Touched
 
 
 def build_graph(ctx: RunContext) -> None:
@@ -33,21 +43,47 @@ def build_graph(ctx: RunContext) -> None:
     """
     gathered = gather_pairs(ctx)
     resolved = resolve_components(ctx, gathered)
-    refusals = _refusals(ctx, resolved.refused)
-    writes = [(EDGES, gathered.edges), (COMPONENTS, resolved.components)]
-    if refusals is not None:
-        writes.append((REFUSED_EDGES, refusals))
-    ctx.write_together([(contract, rows, "replace") for contract, rows in writes])
-    ctx.metric("edges", gathered.n_edges)
+    if gathered.touched is None:
+        _write_all(ctx, gathered, resolved)
+    else:
+        _write_touched(ctx, gathered, resolved, gathered.touched)
+    ctx.metric("edges", gathered.n_edges if gathered.touched is None else ctx.read(EDGES).count())
     _certify(ctx, gathered)
     _count_refusals(ctx)
 
 
-def _refusals(ctx: RunContext, refused: DataFrame | None) -> DataFrame | None:
-    """Rows of `refused_edges`; null where nothing is refused and nothing ever was."""
-    if refused is None and REFUSED_EDGES.name not in ctx.tables:
-        return None
-    recorded = ctx.read(REFUSED_EDGES)
+def _write_all(ctx: RunContext, gathered: Gathered, resolved: ResolvedComponents) -> None:
+    writes = [(EDGES, gathered.edges), (COMPONENTS, resolved.components)]
+    if resolved.refused is not None or REFUSED_EDGES.name in ctx.tables:
+        writes.append((REFUSED_EDGES, _refusals(ctx, resolved.refused, ctx.read(REFUSED_EDGES))))
+    if gathered.shared is not None:
+        writes.append((SHARED_VALUES, gathered.shared))
+    elif SHARED_VALUES.name in ctx.tables and not ctx.read(SHARED_VALUES).isEmpty():
+        # there were bounds, and now there are none
+        writes.append((SHARED_VALUES, SHARED_VALUES.empty(ctx.spark)))
+    ctx.write_together([(contract, rows, "replace") for contract, rows in writes])
+
+
+def _write_touched(ctx: RunContext, gathered: Gathered, resolved: ResolvedComponents, touched: Touched) -> None:
+    ctx.replace_within(EDGES, gathered.edges, touched.told.withColumnRenamed("identifier_id", "src"))
+    ctx.replace_within(COMPONENTS, resolved.components, touched.told)
+    if gathered.shared is not None:
+        ctx.replace_within(SHARED_VALUES, gathered.shared, _numbers(ctx, gathered.shared))
+    if resolved.refused is not None or REFUSED_EDGES.name in ctx.tables:
+        before = touching(ctx.read(REFUSED_EDGES), touched.told)
+        refusals = ctx.checkpoint(_refusals(ctx, resolved.refused, before))
+        ctx.replace_within(REFUSED_EDGES, refusals, ctx.checkpoint(refusals.select("src", "dst").distinct()))
+    ctx.tell(JUDGED_IDENTIFIERS, touched.told.withColumn("reason", F.lit("touched")))
+
+
+def _numbers(ctx: RunContext, shared: DataFrame) -> DataFrame:
+    """`identifier_id` of shared values, of now and before."""
+    before = ctx.read(SHARED_VALUES).select("identifier_id")
+    return ctx.checkpoint(shared.select("identifier_id").unionByName(before).distinct())
+
+
+def _refusals(ctx: RunContext, refused: DataFrame | None, recorded: DataFrame) -> DataFrame:
+    """Rows of `refused_edges`, for what was recorded and what is refused now."""
     none = recorded.limit(0).select("src", "dst", "rule", "first_event_time", "last_event_time")
     return record_refusals(none if refused is None else refused, recorded, run_seq=ctx.run_seq)
 
@@ -61,7 +97,16 @@ def admitted_edges(ctx: RunContext) -> DataFrame:
 
 
 def _certify(ctx: RunContext, gathered: Gathered) -> None:
-    evidence = gather_evidence(ctx.read(COMPONENTS), admitted_edges(ctx), expected_vertices(gathered)).first()
+    """Check what was written, of all candidate components that were judged.
+
+    Raises:
+        CertificationError: where the components are not those of the admitted edges.
+    """
+    components, edges = ctx.read(COMPONENTS), admitted_edges(ctx)
+    if gathered.touched is not None:
+        components = components.join(gathered.touched.told, on="identifier_id", how="left_semi")
+        edges = touching(edges, gathered.touched.told)
+    evidence = gather_evidence(components, edges, expected_vertices(gathered)).first()
     assert evidence is not None  # noqa: S101 - an aggregate has one row
     certificate = judge(evidence)
     if certificate.problems:
@@ -72,7 +117,9 @@ def _certify(ctx: RunContext, gathered: Gathered) -> None:
             next_step="nothing was published; try another graph.engine and report this with the run record",
         )
     ctx.metric("certified_identifiers", certificate.n_vertices)
-    ctx.metric("components", certificate.n_components)
+    # a component is labelled by its smallest member
+    n_components = F.count_if(F.col("component_id") == F.col("identifier_id")).alias("n")
+    ctx.metric("components", ctx.read(COMPONENTS).agg(n_components).collect()[0]["n"])
 
 
 def _count_refusals(ctx: RunContext) -> None:
@@ -90,6 +137,8 @@ GRAPH_STAGE = Stage(
     "graph",
     build_graph,
     reads=(EVENTS, EVENT_IDENTIFIERS, IDENTIFIERS, IDENTIFIER_VALUES, LINKS),
-    writes=(EDGES, REFUSED_EDGES, COMPONENTS),
+    writes=(EDGES, REFUSED_EDGES, SHARED_VALUES, COMPONENTS),
     sections=("deployment", "identity", "graph", "replay", "consent"),
+    takes={LINKED_IDENTIFIERS: (EVENTS, EVENT_IDENTIFIERS, IDENTIFIERS, IDENTIFIER_VALUES, LINKS)},
+    gives=(JUDGED_IDENTIFIERS,),
 )

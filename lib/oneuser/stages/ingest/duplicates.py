@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Kept:
-    """The events that are new, and what became of the other lines, by source."""
+    """The events that are new, and what became of the other lines, by source.
+
+    `gave_way` is `message_key` of the stored events that new ones take the place of; null where there are none.
+    """
 
     events: DataFrame
     counted: DataFrame
@@ -38,6 +41,7 @@ class Kept:
     suppressed: dict[str, int]
     duplicates: dict[str, int]
     replaced: dict[str, int]
+    gave_way: DataFrame | None = None
 
     def account(self, ctx: RunContext, read: Mapping[str, SourceTally]) -> None:
         """Metrics by disposition, and the check that no line is lost. To be called after the events are written."""
@@ -91,6 +95,7 @@ def drop_duplicates(
         duplicates = _by_source(ranked.where(F.col("rank") > 1))
         events = keep_first(events, ranked)
     replaced: dict[str, int] = {}
+    gave_way: DataFrame | None = None
     if EVENTS.name in ctx.tables:
         met = ctx.persist(compare_with_stored(events, ctx.read(EVENTS)))
         counts = met.groupBy("source", "is_newer_first").agg(
@@ -102,14 +107,14 @@ def drop_duplicates(
             n_conflicts += row["n_conflicts"]
         events = events.join(met.where(~F.col("is_newer_first")), on="message_key", how="left_anti")
         if replaced:
-            giving_way = met.where("is_newer_first").select("message_key")
+            gave_way = met.where("is_newer_first").select("message_key")
             for contract in (EVENTS, EVENT_IDENTIFIERS):
-                ctx.delete(contract, giving_way, ["message_key"])
+                ctx.delete(contract, gave_way, ["message_key"])
     ctx.metric("message_conflicts", n_conflicts)
     rows = EVENTS.conform(events.withColumn("run_seq", F.lit(ctx.run_seq).cast("bigint")))
     observation = Observation("accepted")
     counted = rows.observe(observation, *_accepted(sorted(sources)))
-    return Kept(rows, counted, observation, suppressed, duplicates, replaced)
+    return Kept(rows, counted, observation, suppressed, duplicates, replaced, gave_way)
 
 
 def _accepted(sources: list[str]) -> list[Column]:

@@ -11,6 +11,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
+from oneuser.contracts.changes import LINKED_IDENTIFIERS
 from oneuser.contracts.graph import EVENT_IDENTIFIERS, FILES, IDENTIFIERS
 from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES, QUARANTINE
 from oneuser.contracts.reference import (
@@ -39,6 +40,7 @@ from oneuser.stages.ingest.assigned_ids import identifier_writes
 from oneuser.stages.ingest.duplicates import Kept, drop_duplicates
 from oneuser.stages.ingest.link_tables import link_group
 from oneuser.stages.ingest.mapped_columns import mapped_columns
+from oneuser.stages.ingest.linked_identifiers import tell_linked_identifiers
 from oneuser.stages.ingest.references import take_references
 from oneuser.stages.ingest.shape_of_lines import explain_lines
 from oneuser.stages.ingest.source_parsing import parse_source
@@ -108,9 +110,12 @@ def ingest(ctx: RunContext) -> None:
     _report(ctx, intake)
     _check_share(ctx, intake)
     _check_accepted(ctx, intake)
+    gave_way = None
     if intake.files or intake.refused or touched:
-        _write(ctx, intake, parsed, before, touched)
+        kept = _write(ctx, intake, parsed, before, touched)
+        gave_way = None if kept is None else kept.gave_way
     take_references(ctx, [link_group(ctx), account_group(ctx)])
+    tell_linked_identifiers(ctx, gave_way)
 
 
 def _refuse_unreadable(ctx: RunContext, intake: Intake) -> None:
@@ -276,7 +281,8 @@ def _write(
     parsed: DataFrame | None,
     before: dict[tuple[str, str], Any],
     touched: list[InputFile],
-) -> None:
+) -> Kept | None:
+    """Write what was read; returns the events that were kept, null where no file was read."""
     known = [*touched, *(one.file for one in intake.refused), *intake.files]
     again = [(file.source, file.path) for file in known if (file.source, file.path) in before]
     if again:
@@ -303,6 +309,7 @@ def _write(
     ctx.write_together(writes)
     if kept is not None:
         kept.account(ctx, intake.by_source)
+    return kept
 
 
 def _file_rows(
@@ -389,4 +396,5 @@ INGEST_STAGE = Stage(
         REJECTED_RECORDS,
     ),
     sections=(),
+    gives=(LINKED_IDENTIFIERS,),
 )

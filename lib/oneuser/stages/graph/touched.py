@@ -1,0 +1,129 @@
+"""Which part of the graph a run judges again: the candidate components that something new is said about.
+
+Reads   change set linked_identifiers, event_identifiers, components and shared_values as the last run left them
+Yields  identifiers
+
+A candidate component is judged whole or not at all. What no change set tells of, and no message joins with what one
+tells of, is as the last run left it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from oneuser.contracts.changes import LINKED_IDENTIFIERS
+from oneuser.contracts.graph import COMPONENTS, EVENT_IDENTIFIERS, SHARED_VALUES
+from oneuser.stages.identity_rules import identity_values
+
+if TYPE_CHECKING:
+    from oneuser.stages.context import RunContext
+
+
+@dataclass(frozen=True)
+class Touched:
+    """What is judged again.
+
+    Attributes:
+        told: `identifier_id` of all that the tables of the graph may say something else about than in the last run.
+        identifiers: Those of them that are in the graph now: `told` without over-shared values.
+    """
+
+    told: DataFrame
+    identifiers: DataFrame
+
+
+def messages_with(ctx: RunContext, rows: DataFrame, identifiers: DataFrame) -> DataFrame:
+    """All rows of the messages that carry one of some identifiers.
+
+    Looks at every row, and moves those of the messages alone as long as they are few.
+
+    Args:
+        ctx: The stage's context.
+        rows: Rows of `event_identifiers`.
+        identifiers: `identifier_id`, each once; kept.
+    """
+    carried = rows.join(ctx.broadcast_if_few(identifiers), on="identifier_id", how="left_semi")
+    # most messages carry one identifier, and nothing else has to be found of them
+    lone = carried.where("n_links = 1")
+    keys = ctx.checkpoint(carried.where("n_links > 1").select("message_key").distinct())
+    several = rows.where("n_links > 1").join(ctx.broadcast_if_few(keys), on="message_key", how="left_semi")
+    return lone.unionByName(several.select(*lone.columns))
+
+
+def find_asserted(
+    ctx: RunContext, eligible: DataFrame, manual: DataFrame | None, classes: DataFrame | None
+) -> DataFrame:
+    """What the run says something new about, before it is known how far that reaches: `identifier_id`, kept.
+
+    Beside what new and gone messages carry and changed links name, these are the other ends of its manual rules; what
+    is in one alias message with it, whose reading may now be another; what is in one message with it where consent
+    decides, since a signal holds for all messages of its identifiers; and what is in one message with a value whose
+    alias class may be another, since people are counted by classes.
+
+    Args:
+        ctx: The stage's context.
+        eligible: Rows of `event_identifiers` that may link.
+        manual: `src`, `dst` of manual rules; null where there is none.
+        classes: `identifier_id`, `value_class` of the values that aliases join; null where none are.
+    """
+    linked = ctx.checkpoint(ctx.changes(LINKED_IDENTIFIERS).select("identifier_id"))
+    parts = [linked]
+    if manual is not None:
+        for one, other in (("src", "dst"), ("dst", "src")):
+            ends = manual.select(F.col(one).alias("identifier_id"), F.col(other).alias("other"))
+            beside = ends.join(linked, on="identifier_id", how="left_semi")
+            parts.append(beside.select(F.col("other").alias("identifier_id")))
+    stored = ctx.read(EVENT_IDENTIFIERS)
+    of_aliases = stored.where(F.col("link") != "event").select("message_key", "identifier_id")
+    met = of_aliases.join(ctx.broadcast_if_few(linked), on="identifier_id", how="left_semi").select("message_key")
+    parts.append(of_aliases.join(met.distinct(), on="message_key", how="left_semi").select("identifier_id"))
+    if identity_values(ctx.config).required_purposes:
+        parts.append(messages_with(ctx, eligible, linked).select("identifier_id"))
+    if classes is not None:
+        said = ctx.checkpoint(_union(parts))
+        changed = classes.join(said, on="identifier_id", how="left_semi").select("value_class").distinct()
+        members = ctx.checkpoint(classes.join(changed, on="value_class", how="left_semi").select("identifier_id"))
+        parts = [said]
+        if not members.isEmpty():
+            parts += [members, messages_with(ctx, eligible, members).select("identifier_id")]
+    return ctx.checkpoint(_union(parts))
+
+
+def find_touched(ctx: RunContext, asserted: DataFrame, recounted: DataFrame, over_shared: DataFrame | None) -> Touched:
+    """What is judged again: the candidate components of what is asserted, as the last run left them, whole.
+
+    A value that was over-shared and is not now joins what is in one message with it.
+
+    Args:
+        ctx: The stage's context.
+        asserted: What `find_asserted` found.
+        recounted: Rows of `event_identifiers` that may link, of the messages that carry any of it.
+        over_shared: `identifier_id` of the values that are over-shared now; null where there is none.
+    """
+    parts = [asserted]
+    if SHARED_VALUES.name in ctx.tables:
+        were = ctx.read(SHARED_VALUES).where("n_persons > bound").select("identifier_id")
+        freed = were.join(asserted, on="identifier_id", how="left_semi")
+        if over_shared is not None:
+            freed = freed.join(over_shared, on="identifier_id", how="left_anti")
+        freed = ctx.checkpoint(freed)
+        if not freed.isEmpty():
+            parts.append(messages_with(ctx, recounted, freed).select("identifier_id"))
+    start = _union(parts)
+    before = ctx.read(COMPONENTS).select("identifier_id", "candidate_id")
+    candidates = before.join(start, on="identifier_id", how="left_semi").select("candidate_id").distinct()
+    members = before.join(candidates, on="candidate_id", how="left_semi").select("identifier_id")
+    told = ctx.checkpoint(_union([start, members]))
+    if over_shared is None:
+        return Touched(told, told)
+    return Touched(told, ctx.checkpoint(told.join(over_shared, on="identifier_id", how="left_anti")))
+
+
+def _union(parts: list[DataFrame]) -> DataFrame:
+    """`identifier_id` of all parts, each once."""
+    return reduce(DataFrame.unionByName, parts).distinct()

@@ -1,0 +1,47 @@
+"""Which identifiers the input of a run says something new about, told to the stages that follow.
+
+Reads   event_identifiers and links, now and as the last completed run left them
+Yields  change set linked_identifiers
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from oneuser.contracts.changes import LINKED_IDENTIFIERS
+from oneuser.contracts.graph import EVENT_IDENTIFIERS
+from oneuser.contracts.reference import LINKS
+
+if TYPE_CHECKING:
+    from oneuser.stages.context import RunContext
+
+
+def tell_linked_identifiers(ctx: RunContext, gave_way: DataFrame | None) -> None:
+    """Tell what new messages carry, what messages carried that gave way, and what links name otherwise than before.
+
+    Grows with the new messages and the changed links. Tells nothing in a first run, and where nothing has changed.
+
+    Args:
+        ctx: The stage's context, when all is written.
+        gave_way: `message_key` of stored messages that new ones took the place of; null where there are none.
+    """
+    if not ctx.base:
+        return
+    parts = []
+    if ctx.tables.get(EVENT_IDENTIFIERS.name) != ctx.base.get(EVENT_IDENTIFIERS.name):
+        new = ctx.read(EVENT_IDENTIFIERS).where(F.col("run_seq") == ctx.run_seq)
+        parts.append(new.select("identifier_id"))
+    if gave_way is not None:
+        before = ctx.read_before(EVENT_IDENTIFIERS).join(gave_way, on="message_key", how="left_semi")
+        parts.append(before.select("identifier_id"))
+    if ctx.tables.get(LINKS.name) != ctx.base.get(LINKS.name):
+        changed = LINKS.differences(ctx.read_before(LINKS), ctx.read(LINKS))
+        ends = F.array(*[F.col(side)[end] for side in ("before", "after") for end in ("src", "dst")])
+        parts.append(changed.select(F.explode(ends).alias("identifier_id")).where(F.col("identifier_id").isNotNull()))
+    if parts:
+        touched = reduce(DataFrame.unionByName, parts).distinct()
+        ctx.tell(LINKED_IDENTIFIERS, touched.withColumn("reason", F.lit("touched")))
