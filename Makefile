@@ -25,7 +25,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## "; printf "Usage: make TARGET [EVENTS=n] [ARGS=\"...\"]\n" } \
 	     /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	     /^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	     /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: java $(VENV)/.ready $(JARS)/.ready $(JARS)/.archived ## Make .venv from the lock file, fetch the JARs, once
@@ -79,6 +79,10 @@ soak: setup ## What is too long for `make test`: every kill point, large inputs
 .PHONY: bench
 bench: setup ## Seconds per stage, rows per second, memory: 10 k and 1 M events, or EVENTS=
 	$(BIN)/python -m tests.bench.bench $(if $(filter file,$(origin EVENTS)),,--events $(EVENTS)) $(ARGS)
+
+.PHONY: bench-days
+bench-days: setup ## What a day costs after 100 k and 1 M events, or EVENTS=
+	$(BIN)/python -m tests.bench.days $(if $(filter file,$(origin EVENTS)),,--events $(EVENTS)) $(ARGS)
 
 ##@ Ship
 
