@@ -159,6 +159,7 @@ def _some_path(text: str) -> str:
 
 Whole = Annotated[int, Strict()]
 Positive = Annotated[Whole, Field(gt=0)]
+NonNegative = Annotated[Whole, Field(ge=0)]
 Number = Annotated[float, Strict()]
 Share = Annotated[Number, Field(ge=0, le=1)]
 Flag = Annotated[bool, Strict()]

@@ -21,6 +21,7 @@ from oneuser.config.base import (
     Day,
     FilePath,
     Name,
+    NonNegative,
     Place,
     Positive,
     Section,
@@ -104,10 +105,15 @@ class ConsentRules(Section):
 
 
 class GraphRules(Section):
-    """How connected components are found."""
+    """How connected components are found.
+
+    A run judges again what it touches where `event_identifiers` has more than `incremental_above_mb` megabytes; below
+    that, everything is judged sooner than it is found out what to leave.
+    """
 
     engine: Literal["auto", "one_task", "contraction", "graphframes"] = "auto"
     one_task_max_edges: Positive = 50_000_000
+    incremental_above_mb: NonNegative = 32
 
 
 class ReplayRules(Section):

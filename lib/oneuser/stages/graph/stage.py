@@ -41,6 +41,8 @@ def build_graph(ctx: RunContext) -> None:
         GateError: where one candidate component is too large to be replayed.
         CertificationError: where the components are not those of the admitted edges; nothing is published then.
     """
+    if ctx.is_incremental and not _is_long(ctx):
+        ctx.is_incremental = False
     gathered = gather_pairs(ctx)
     resolved = resolve_components(ctx, gathered)
     if gathered.touched is None:
@@ -50,6 +52,12 @@ def build_graph(ctx: RunContext) -> None:
     ctx.metric("edges", gathered.n_edges if gathered.touched is None else ctx.read(EDGES).count())
     _certify(ctx, gathered)
     _count_refusals(ctx)
+
+
+def _is_long(ctx: RunContext) -> bool:
+    """Whether the history is so long that it is worth finding out what to leave as it is."""
+    n_bytes = ctx.warehouse.n_bytes(EVENT_IDENTIFIERS, ctx.tables.get(EVENT_IDENTIFIERS.name))
+    return n_bytes is None or n_bytes > ctx.config.graph.incremental_above_mb * 1_000_000
 
 
 def _write_all(ctx: RunContext, gathered: Gathered, resolved: ResolvedComponents) -> None:
