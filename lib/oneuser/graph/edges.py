@@ -90,8 +90,17 @@ def link_pairs(links: DataFrame, eligible_ends: DataFrame) -> DataFrame:
     return between(pairs, eligible_ends)
 
 
-def included_pairs(manual_rules: DataFrame, eligible_ends: DataFrame, *, run_seq: int) -> DataFrame:
-    """Pairs that a manual rule includes, in the shape of `find_pairs`. What another rule excludes is not included."""
+def included_pairs(
+    manual_rules: DataFrame, eligible_ends: DataFrame, edges: DataFrame | None = None, *, run_seq: int
+) -> DataFrame:
+    """Pairs that a manual rule includes, in the shape of `find_pairs`. What another rule excludes is not included.
+
+    Args:
+        manual_rules: `action`, `src`, `dst`.
+        eligible_ends: `identifier_id` of the identifiers that may link in this run.
+        edges: Rows of `edges` of the last run: a pair that a rule included then keeps the run in which it did so first.
+        run_seq: This run.
+    """
     rules = manual_rules.select(*_ENDS, "action")
     excluded = rules.where(F.col("action") == "exclude").select(*_ENDS)
     included = rules.where(F.col("action") == "include").join(excluded, on=[*_ENDS], how="left_anti")
@@ -103,7 +112,12 @@ def included_pairs(manual_rules: DataFrame, eligible_ends: DataFrame, *, run_seq
         F.lit(None).cast("int").alias("priority"),
         F.lit(run_seq).cast("bigint").alias("run_seq"),
     )
-    return between(pairs.distinct(), eligible_ends)
+    pairs = pairs.distinct()
+    if edges is not None:
+        known = edges.where(F.col("source") == MANUAL).select(*_ENDS, "first_run")
+        pairs = pairs.join(known, on=[*_ENDS], how="left").withColumn("run_seq", F.coalesce("first_run", "run_seq"))
+        pairs = pairs.drop("first_run")
+    return between(pairs, eligible_ends)
 
 
 def between(pairs: DataFrame, ends: DataFrame) -> DataFrame:

@@ -196,6 +196,7 @@ def test_links_and_manual_rules_make_edges_of_their_own_source(spark: SparkSessi
     eligible = spark.createDataFrame([(number(n),) for n in ("u1", "u2", "u3", "e1")], "identifier_id bigint")
 
     edges = build_edges(link_pairs(links, eligible), included_pairs(rules, eligible, run_seq=7))
+    again = build_edges(included_pairs(rules, eligible, edges, run_seq=8)).where("source = 'manual'")
 
     assert_rows(
         edges.select("src", "dst", "source", "n_events", "last_event_time", "priority", "first_run"),
@@ -204,6 +205,8 @@ def test_links_and_manual_rules_make_edges_of_their_own_source(spark: SparkSessi
         (*pair("u1", "e1"), "crm", 2, MONDAY, 3, 1),
         (*pair("u1", "u2"), "manual", 1, None, None, 7),
     )
+    # a rule that stays is no news in the run after
+    assert [row["first_run"] for row in again.collect()] == [7]
 
 
 def test_a_refusal_is_opened_kept_closed_and_opened_again(spark: SparkSession) -> None:

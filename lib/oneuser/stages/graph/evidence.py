@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from oneuser.contracts.graph import EVENT_IDENTIFIERS, IDENTIFIERS, SHARED_VALUES
+from oneuser.contracts.graph import EDGES, EVENT_IDENTIFIERS, IDENTIFIERS, SHARED_VALUES
 from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES
 from oneuser.contracts.reference import LINKS
 from oneuser.core.keyed import identifier_hasher
@@ -143,7 +143,8 @@ def _find_all_pairs(
         if links is not None:
             pairs.append(link_pairs(links, ends))
         if manual is not None:
-            pairs.append(included_pairs(manual, ends, run_seq=ctx.run_seq))
+            before = ctx.read(EDGES) if EDGES.name in ctx.tables else None
+            pairs.append(included_pairs(manual, ends, before, run_seq=ctx.run_seq))
     return pairs
 
 
