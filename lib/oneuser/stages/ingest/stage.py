@@ -39,8 +39,8 @@ from oneuser.stages.ingest.account_files import account_group
 from oneuser.stages.ingest.assigned_ids import identifier_writes
 from oneuser.stages.ingest.duplicates import Kept, drop_duplicates
 from oneuser.stages.ingest.link_tables import link_group
-from oneuser.stages.ingest.mapped_columns import mapped_columns
 from oneuser.stages.ingest.linked_identifiers import tell_linked_identifiers
+from oneuser.stages.ingest.mapped_columns import mapped_columns
 from oneuser.stages.ingest.references import take_references
 from oneuser.stages.ingest.shape_of_lines import explain_lines
 from oneuser.stages.ingest.source_parsing import parse_source
