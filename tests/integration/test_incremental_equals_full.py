@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from oneuser.config.model import GraphRules
+from oneuser.config import IncrementalRules
 from oneuser.contracts.changes import CHANGES
 from oneuser.runs.fingerprints import IS_INCREMENTAL
 from oneuser.runs.run import RunOptions, run_pipeline
@@ -32,7 +32,7 @@ def check_equality(spark: SparkSession, root: Path, seed: int, n_together: int) 
     for n_run, run in enumerate(lasting_rules(history_for_the_job(seed, n_together)), start=1):
         deployment.write(run, n_run)
         # the file of manual rules stays where it is
-        config = deployment.config(run.rules, 1).model_copy(update={"graph": GraphRules(incremental_above_mb=0)})
+        config = deployment.config(run.rules, 1).model_copy(update={"incremental": IncrementalRules(above_mb=0)})
         options = RunOptions(as_of=MONDAY + timedelta(days=n_run))
         result = run_pipeline(spark, config, options)
         incremental.update(

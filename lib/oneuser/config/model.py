@@ -105,15 +105,10 @@ class ConsentRules(Section):
 
 
 class GraphRules(Section):
-    """How connected components are found.
-
-    A run judges again what it touches where `event_identifiers` has more than `incremental_above_mb` megabytes; below
-    that, everything is judged sooner than it is found out what to leave.
-    """
+    """How connected components are found."""
 
     engine: Literal["auto", "one_task", "contraction", "graphframes"] = "auto"
     one_task_max_edges: Positive = 50_000_000
-    incremental_above_mb: NonNegative = 32
 
 
 class ReplayRules(Section):
@@ -143,6 +138,18 @@ class LeaseRules(Section):
     """After how many silent minutes another host may take a run over."""
 
     ttl_minutes: Positive = 10
+
+
+class IncrementalRules(Section):
+    """When a run does what it touches, and when everything.
+
+    Below `above_mb` megabytes of `event_identifiers` everything is done sooner than it is found out what to leave.
+    Every run whose number `full_every` divides does everything, since what is kept from run to run cannot see a lost
+    file; null does without.
+    """
+
+    above_mb: NonNegative = 32
+    full_every: Positive | None = 50
 
 
 class ReportRules(Section):
@@ -202,6 +209,7 @@ class Config(Section):
     conversions: Mapping[Name, Conversion] = {}
     attribution: AttributionRules = AttributionRules()
     retention: RetentionRules = RetentionRules()
+    incremental: IncrementalRules = IncrementalRules()
     lease: LeaseRules = LeaseRules()
     report: ReportRules = ReportRules()
     spark: SparkRules = SparkRules()

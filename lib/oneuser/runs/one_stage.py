@@ -85,6 +85,12 @@ class StageRunner:
         ctx.metric("rows_written", float(sum(ctx.written.values())), stage.name)
         return StageRecord(stage.name, self.run.attempt, "done", fingerprint, left, ctx.metrics, ctx.details, seconds)
 
+    @property
+    def does_everything(self) -> bool:
+        """Whether the run is to do everything, whatever it touches."""
+        full_every = self.config.incremental.full_every
+        return self.is_full or (full_every is not None and self.run.run_seq % full_every == 0)
+
     def _context(self, stage: Stage, tables: Mapping[str, int]) -> RunContext:
         is_first_run = self.completed is None
         rules = stage_rules(stage, self.config, __version__)
@@ -101,7 +107,7 @@ class StageRunner:
             base=dict(self.completed.tables) if self.completed else {},
             stage=stage.name,
             rules=rules,
-            is_incremental=not self.is_full and can_be_incremental(stage, rules, self.completed, self.run),
+            is_incremental=not self.does_everything and can_be_incremental(stage, rules, self.completed, self.run),
             takes=frozenset(stage.takes),
             gives=frozenset(stage.gives),
             may_read=stage.may_read,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -10,6 +13,7 @@ from oneuser.contracts.graph import COMPONENTS, EDGES, REFUSED_EDGES
 from oneuser.contracts.raw import EVENTS
 from oneuser.contracts.reference import LINKS
 from oneuser.runs.fingerprints import IS_INCREMENTAL, RULES, can_be_incremental
+from oneuser.runs.one_stage import StageRunner
 from oneuser.runs.records import RunRecord, StageRecord
 from oneuser.stages.context import RunContext
 from oneuser.stages.declaration import Stage
@@ -66,6 +70,14 @@ def test_a_stage_follows_the_change_set_of_the_table_that_has_changed() -> None:
 )
 def test_it_does_everything_where_something_else_has_changed(rules: str, second: RunRecord) -> None:
     assert not can_be_incremental(LINK, rules, FIRST, second)
+
+
+@pytest.mark.parametrize(("full_every", "run_seq", "expected"), [(50, 49, False), (50, 100, True), (None, 50, False)])
+def test_every_so_many_runs_do_everything(full_every: int | None, run_seq: int, expected: bool) -> None:
+    config = SimpleNamespace(incremental=SimpleNamespace(full_every=full_every))
+    facts: dict[str, Any] = {"warehouse": None, "config": config, "tag": None, "start_heads": {}}
+
+    assert StageRunner(run=replace(run({}), run_seq=run_seq), completed=None, **facts).does_everything is expected
 
 
 def test_what_one_stage_did_for_everything_the_next_does_too() -> None:

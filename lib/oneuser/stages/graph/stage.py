@@ -57,7 +57,7 @@ def build_graph(ctx: RunContext) -> None:
 def _is_long(ctx: RunContext) -> bool:
     """Whether the history is so long that it is worth finding out what to leave as it is."""
     n_bytes = ctx.warehouse.n_bytes(EVENT_IDENTIFIERS, ctx.tables.get(EVENT_IDENTIFIERS.name))
-    return n_bytes is None or n_bytes > ctx.config.graph.incremental_above_mb * 1_000_000
+    return n_bytes is None or n_bytes > ctx.config.incremental.above_mb * 1_000_000
 
 
 def _write_all(ctx: RunContext, gathered: Gathered, resolved: ResolvedComponents) -> None:
