@@ -73,7 +73,7 @@ def test_it_does_everything_where_something_else_has_changed(rules: str, second:
 
 
 @pytest.mark.parametrize(("full_every", "run_seq", "expected"), [(50, 49, False), (50, 100, True), (None, 50, False)])
-def test_every_so_many_runs_do_everything(full_every: int | None, run_seq: int, expected: bool) -> None:
+def test_every_so_many_runs_do_everything(full_every: int | None, run_seq: int, *, expected: bool) -> None:
     config = SimpleNamespace(incremental=SimpleNamespace(full_every=full_every))
     facts: dict[str, Any] = {"warehouse": None, "config": config, "tag": None, "start_heads": {}}
 
