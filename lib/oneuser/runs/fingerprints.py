@@ -64,7 +64,7 @@ def can_be_incremental(stage: Stage, rules: str, completed: RunRecord | None, ru
     before = completed.stages.get(stage.name)
     if before is None or before.details.get(RULES) != rules or not stage.takes:
         return False
-    if any(run.tables.get(name) != version for name, version in before.tables.items() if name != CHANGES.name):
+    if any(run.tables.get(name) != version for name, version in _own_tables(before).items()):
         return False
     writers = {name: record for record in run.stages.values() for name in record.tables}
     told = {contract.name for contracts in stage.takes.values() for contract in contracts}
@@ -89,8 +89,14 @@ def unchanged_stage(stage: Stage, fingerprint: str, completed: RunRecord | None,
     before = completed.stages.get(stage.name) if completed else None
     if not stage.reads or before is None or before.fingerprint != fingerprint:
         return None
-    if any(run.tables.get(name) != version for name, version in before.tables.items()):
+    own = _own_tables(before)
+    if any(run.tables.get(name) != version for name, version in own.items()):
         return None
     return StageRecord(
-        stage.name, run.attempt, "unchanged", before.fingerprint, before.tables, before.metrics, before.details, 0.0
+        stage.name, run.attempt, "unchanged", before.fingerprint, own, before.metrics, before.details, 0.0
     )
+
+
+def _own_tables(record: StageRecord) -> dict[str, int]:
+    """Versions of the tables that a stage alone writes. What it told of then, others have added to since."""
+    return {name: version for name, version in record.tables.items() if name != CHANGES.name}

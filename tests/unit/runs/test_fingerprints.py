@@ -12,7 +12,7 @@ import pytest
 from oneuser.contracts.graph import COMPONENTS, EDGES, REFUSED_EDGES
 from oneuser.contracts.raw import EVENTS
 from oneuser.contracts.reference import LINKS
-from oneuser.runs.fingerprints import IS_INCREMENTAL, RULES, can_be_incremental
+from oneuser.runs.fingerprints import IS_INCREMENTAL, RULES, can_be_incremental, unchanged_stage
 from oneuser.runs.one_stage import StageRunner
 from oneuser.runs.records import RunRecord, StageRecord
 from oneuser.stages.context import RunContext
@@ -90,3 +90,14 @@ def test_a_stage_that_was_never_recorded_with_its_rules_does_everything() -> Non
     before = run({}, stage("take", events=1), StageRecord("link", 1, "done", "", {"edges": 1}, {}, {}, 0.0))
 
     assert not can_be_incremental(LINK, "r", before, run(before.tables, stage("take", events=2)))
+
+
+def test_what_others_have_told_of_since_is_no_reason_to_do_a_stage_again() -> None:
+    before = run({}, stage("take", events=1, links=1, changes=1), stage("link", edges=1, changes=2))
+    again = run(before.tables | {"changes": 3})
+
+    kept = unchanged_stage(LINK, "", before, again)
+
+    # and its record does not take the change sets of this run back
+    assert kept is not None
+    assert kept.tables == {"edges": 1}
