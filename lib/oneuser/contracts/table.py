@@ -37,7 +37,8 @@ class Field:
 class TableContract:
     """The agreement between the stage that writes a table and those that read it.
 
-    `replaced` tables hold the state of one run, written whole or where it has changed; the others only grow.
+    `replaced` tables hold the state of one run, written whole or where it has changed; the others only grow. `stamps`
+    are columns that say which run a row comes from: a row that differs in nothing else is the same row.
     """
 
     name: str
@@ -47,6 +48,7 @@ class TableContract:
     key: tuple[str, ...]
     replaced: bool = True
     partition_by: tuple[str, ...] = field(default=())
+    stamps: tuple[str, ...] = ()
 
     @cached_property
     def schema(self) -> T.StructType:
@@ -105,7 +107,7 @@ class TableContract:
         return reduce(lambda one, other: one | other, missing, F.lit(False))
 
     def differences(self, before: DataFrame, after: DataFrame) -> DataFrame:
-        """What turns some rows of the table into others: one row per key that is not the same in both.
+        """What turns some rows of the table into others: one row per key that is not the same in both, but for stamps.
 
         Args:
             before: Rows of the table.
@@ -127,7 +129,9 @@ class TableContract:
         was, now = F.col("before").isNotNull(), F.col("after").isNotNull()
         change = F.when(~was, "inserted").when(~now, "deleted").otherwise("updated")
         both = sides[0].join(sides[1], on=is_one_key, how="full")
-        is_same = reduce(lambda one, other: one & other, [self._is_same(f) for f in self.fields])
+        is_same = reduce(
+            lambda one, other: one & other, [self._is_same(f) for f in self.fields if f.name not in self.stamps]
+        )
         return both.where(~(was & now & is_same)).select(change.alias("change"), "before", "after")
 
     def changed(self, stored: DataFrame, differences: DataFrame) -> DataFrame:

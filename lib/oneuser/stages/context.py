@@ -137,21 +137,66 @@ class RunContext:
             return
         self.tables[contract.name] = self.warehouse.delete_matching(contract, keys, on, self.tag)
 
-    def replace_within(self, contract: TableContract, rows: DataFrame, within: DataFrame) -> DataFrame:
+    def replace_within(self, contract: TableContract, rows: DataFrame, within: DataFrame | None) -> DataFrame:
         """Put rows in the place of those whose columns are among `within`; all others stand, and so do their files.
 
-        Nothing is committed where nothing differs. A small table is written whole.
+        Nothing is committed where nothing differs but stamps, and a row of which nothing else differs keeps its own. A
+        small table is written whole.
 
         Args:
             contract: The table.
             rows: What is to be there: rows of the table, none of them outside `within`.
-            within: Values of some columns of the table, each combination once, none of them null.
+            within: Values of some columns of the table, each combination once, none of them null. Null means the whole
+                table.
 
         Returns:
             What has changed: rows of `TableContract.differences`, kept until the stage ends. A first write gives all.
         """
-        stored = self.read(contract)
-        touched = stored.join(within, on=within.columns, how="left_semi")
+        changed = self._replace_within(contract, self._comparable(contract, within), rows, within)
+        return self._all_inserted(contract) if changed is None else changed
+
+    def replace_together(
+        self, writes: Sequence[tuple[TableContract, DataFrame, DataFrame | None]]
+    ) -> dict[str, DataFrame]:
+        """Several tables as `replace_within` does one, at once; returns what has changed in each, by its name."""
+        # read here: another thread would lend the session what this one takes back
+        stored = [self._comparable(contract, within) for contract, _, within in writes]
+        with ThreadPoolExecutor(max_workers=_WRITERS) as pool:
+            target = inheritable_thread_target(self.spark)(self._replace_within)
+            futures = {
+                contract: pool.submit(target, contract, before, rows, within)
+                for (contract, rows, within), before in zip(writes, stored, strict=True)
+            }
+        changed = {contract: future.result() for contract, future in futures.items()}
+        return {
+            contract.name: self._all_inserted(contract) if found is None else found
+            for contract, found in changed.items()
+        }
+
+    def _comparable(self, contract: TableContract, within: DataFrame | None) -> DataFrame | None:
+        """Rows of the table to compare with; null where it is to be written whole and there are none."""
+        if contract.name not in self.tables:
+            return None
+        try:
+            return self.read(contract)
+        except ContractError:
+            if within is not None:
+                raise
+            # another version of oneuser has written it in another shape
+            return None
+
+    def _all_inserted(self, contract: TableContract) -> DataFrame:
+        """The differences of a first write, computed by whoever asks."""
+        return contract.differences(contract.empty(self.spark), self.read(contract))
+
+    def _replace_within(
+        self, contract: TableContract, stored: DataFrame | None, rows: DataFrame, within: DataFrame | None
+    ) -> DataFrame | None:
+        """What has changed; null where nothing was there."""
+        if stored is None:
+            self.replace(contract, rows)
+            return None
+        touched = stored if within is None else stored.join(within, on=within.columns, how="left_semi")
         changed = self.checkpoint(contract.differences(touched, rows))
         is_missing = F.col("after").isNotNull() & contract.is_incomplete("after")
         counts = changed.groupBy("change").agg(F.count(F.lit(1)).alias("n"), F.count_if(is_missing).alias("n_missing"))

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.changes import CHANGES, LINKED_IDENTIFIERS
 from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, DIM_USER
+from oneuser.contracts.marts import ACTIVITY
 from oneuser.contracts.table import TableContract
 from oneuser.core.errors import ContractError
 from oneuser.stages import context
@@ -84,6 +85,47 @@ def test_nothing_is_committed_where_nothing_differs_and_a_map_is_compared_too(
     assert ctx.tables[DIM_USER.name] == 0
     assert not ctx.replace_within(DIM_USER, person(2), within).isEmpty()
     assert ctx.tables[DIM_USER.name] == 1
+
+
+@pytest.mark.parametrize("most_bytes", [0, 1 << 30], ids=["by rows", "whole"])
+def test_a_row_that_differs_in_its_stamp_alone_stands_with_the_one_it_has(
+    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch, most_bytes: int
+) -> None:
+    def activity(run_seq: int, **cohorts: datetime) -> DataFrame:
+        made = {"unit": "day", "started_at": MONDAY, "offsets": [], "params_id": "p", "identity_run": run_seq}
+        return ACTIVITY.frame(spark, [{"user_id": user, "cohort": day.date()} | made for user, day in cohorts.items()])
+
+    def runs(ctx: RunContext) -> dict[str, int]:
+        return {row["user_id"]: row["identity_run"] for row in ctx.read(ACTIVITY).collect()}
+
+    monkeypatch.setattr(context, "_QUICKLY_REWRITTEN", most_bytes)
+    ctx = run(spark, warehouse_path)
+    # there is nothing to compare with: all rows are new
+    first = ctx.replace_within(ACTIVITY, activity(1, a=MONDAY, b=MONDAY, c=MONDAY), within=None)
+    assert [row["change"] for row in first.collect()] == ["inserted"] * 3
+
+    # the whole table anew: one row is the same, one is another, one is gone, one comes
+    ctx.replace_within(ACTIVITY, activity(2, a=MONDAY, b=TUESDAY, d=MONDAY), within=None)
+    assert runs(ctx) == {"a": 1, "b": 2, "d": 2}
+
+    version = ctx.tables[ACTIVITY.name]
+    assert ctx.replace_within(ACTIVITY, activity(3, a=MONDAY, b=TUESDAY, d=MONDAY), within=None).isEmpty()
+    assert ctx.tables[ACTIVITY.name] == version
+
+
+def test_a_table_that_was_written_in_another_shape_is_written_anew(spark: SparkSession, warehouse_path: Path) -> None:
+    ctx = run(spark, warehouse_path)
+    path = ctx.warehouse.path(ACTIVITY)
+    spark.createDataFrame([("a", 1)], "user_id string, n int").write.format("delta").save(path)
+    ctx.tables[ACTIVITY.name] = 0
+    row = {"user_id": "a", "unit": "day", "started_at": MONDAY, "cohort": MONDAY.date(), "offsets": []}
+    rows = ACTIVITY.frame(spark, [row | {"params_id": "p", "identity_run": 1}])
+
+    with pytest.raises(ContractError, match="missing"):
+        ctx.replace_within(ACTIVITY, rows, spark.createDataFrame([("a",)], "user_id string"))
+    ctx.replace_within(ACTIVITY, rows, within=None)
+
+    assert ctx.read(ACTIVITY).count() == 1
 
 
 def test_what_an_attempt_left_that_was_not_finished_is_taken_away_first(
