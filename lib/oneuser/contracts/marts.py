@@ -1,4 +1,7 @@
-"""Analytics tables. Each row says how it was made: parameters, zone, watermark and identity run."""
+"""Analytics tables. Each row says how it was made: parameters, zone, watermark and identity run.
+
+A row's identity run is the first that computed it as it reads: a row that comes out the same again keeps it.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ from oneuser.contracts.table import Field, TableContract
 
 _MADE = (
     Field("params_id", "string", "hash of every parameter that shapes the row"),
-    Field("identity_run", "bigint", "run whose identity the row was computed from"),
+    Field("identity_run", "bigint", "run since whose identity the row reads as it does"),
 )
+_STAMPS = ("identity_run",)
 
 SESSIONS = TableContract(
     name="sessions",
@@ -25,6 +29,7 @@ SESSIONS = TableContract(
         Field("source", "string", "source of its first event"),
         *_MADE,
     ),
+    stamps=_STAMPS,
 )
 
 TOUCHES = TableContract(
@@ -47,6 +52,7 @@ TOUCHES = TableContract(
         Field("source", "string", "name of the source"),
         *_MADE,
     ),
+    stamps=_STAMPS,
 )
 
 CONVERSIONS = TableContract(
@@ -68,8 +74,10 @@ CONVERSIONS = TableContract(
             nullable=True,
         ),
         Field("currency", "string", "ISO 4217 code", nullable=True),
+        Field("is_value_invalid", "boolean", "whether it has a value that cannot be read, or one without a currency"),
         *_MADE,
     ),
+    stamps=_STAMPS,
 )
 
 ATTRIBUTION_CREDITS = TableContract(
@@ -98,6 +106,7 @@ ATTRIBUTION_CREDITS = TableContract(
         Field("lookback_days", "int", "closed look-back window in days"),
         *_MADE,
     ),
+    stamps=_STAMPS,
 )
 
 ATTRIBUTION_SUMMARY = TableContract(
@@ -117,6 +126,33 @@ ATTRIBUTION_SUMMARY = TableContract(
         Field("lookback_days", "int", "closed look-back window in days"),
         *_MADE,
     ),
+    stamps=_STAMPS,
+)
+
+ATTRIBUTION_CHANGES = TableContract(
+    name="attribution_changes",
+    zone="pseudonymous",
+    grain="one row per run, conversion credited before, model and touch of which the run changed the credit",
+    key=("run_seq", "conversion_id", "model", "touch_id"),
+    replaced=False,
+    fields=(
+        Field("run_seq", "bigint", "run that changed it"),
+        Field("conversion_id", "binary", "conversion"),
+        Field("conversion", "string", "declared kind"),
+        Field("model", "string", "attribution model"),
+        Field("touch_id", "binary", "touch; null for (unattributed)", nullable=True),
+        Field("reason", "string", "why: see ChangeReason in marts/attribution/restatement.py"),
+        Field("user_id_before", "string", "owner of the conversion before; null for nobody", nullable=True),
+        Field("user_id", "string", "its owner now; null for nobody, or where it is gone", nullable=True),
+        Field("channel_before", "string", "channel before; null where the touch had no credit", nullable=True),
+        Field("channel", "string", "channel now; null where the touch has no credit", nullable=True),
+        Field("weight_before", "decimal(20,12)", "share of the conversion before; 0 without credit"),
+        Field("weight", "decimal(20,12)", "share of the conversion now; 0 without credit"),
+        Field("credit_minor_before", "bigint", "credited value in minor units before; null without", nullable=True),
+        Field("credit_minor", "bigint", "credited value in minor units now; null without", nullable=True),
+        Field("currency_before", "string", "ISO 4217 code before", nullable=True),
+        Field("currency", "string", "ISO 4217 code now", nullable=True),
+    ),
 )
 
 ACTIVITY = TableContract(
@@ -132,6 +168,7 @@ ACTIVITY = TableContract(
         Field("offsets", "array<int>", "sorted offsets of the intervals with a return event, 0 for the cohort's own"),
         *_MADE,
     ),
+    stamps=_STAMPS,
 )
 
 RETENTION = TableContract(
@@ -162,4 +199,5 @@ RETENTION = TableContract(
         Field("entity_level", "string", "person"),
         *_MADE,
     ),
+    stamps=_STAMPS,
 )

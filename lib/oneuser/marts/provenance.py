@@ -12,7 +12,10 @@ _ID_BYTES = 16
 
 @dataclass(frozen=True)
 class Provenance:
-    """How rows are made: the hash of their parameters, and the run whose identity they were computed from."""
+    """How rows are made: the hash of their parameters, and the run whose identity they are computed from.
+
+    A row that comes out as it is stored keeps the run that it is stored with (`TableContract.stamps`).
+    """
 
     params_id: str
     identity_run: int

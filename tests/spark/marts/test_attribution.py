@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from oneuser.config import AttributionRules
 from oneuser.contracts.marts import ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY, CONVERSIONS, TOUCHES
-from oneuser.marts.attribution.credits import build_credits, build_summary, measure_conservation
+from oneuser.marts.attribution.credits import build_credits, build_summary, count_broken, measure_totals
 from oneuser.marts.attribution.models import WEIGHT_UNITS, ModelRules, deal_out, shares
 from oneuser.marts.provenance import Provenance
 from tests.frames import assert_rows, assert_same_rows
@@ -59,6 +59,7 @@ def random_conversions(chance: random.Random) -> list[Conversion]:
             "converted_at": START + timedelta(days=chance.randrange(100)) + chance.choice([0, 0, 1, -1]) * MICROSECOND,
             "value_minor": chance.choice([None, 0, 1, 7, 9999, -500, 10**15]),
             "currency": chance.choice([None, "EUR", "USD"]),
+            "is_value_invalid": False,
             "params_id": "p",
             "identity_run": 1,
         }
@@ -170,7 +171,7 @@ def test_the_summary_adds_credits_up(credited: DataFrame) -> None:
         weight = sum((row.weight for row in mine), Decimal(0))
         expected.append((*name[:3], name[3] or None, weight, sum(values) if values else None, n_touches))
 
-    summary = build_summary(credited)
+    summary = build_summary(credited, provenance=MADE)
 
     assert summary.columns == ATTRIBUTION_SUMMARY.columns
     assert_rows(
@@ -186,11 +187,12 @@ def test_what_is_credited_is_what_there_was_and_damage_is_found(
 ) -> None:
     _, plain, _, conversions = inputs
 
-    def measured(rows: DataFrame) -> Row:
-        return measure_conservation(rows, conversions, models=RULES.models).collect()[0]
+    def n_broken(rows: DataFrame) -> int:
+        return int(count_broken(rows, conversions, models=RULES.models).collect()[0].n_broken)
 
-    whole = measured(credited)
-    assert (whole.n_conversions, whole.n_broken) == (len(plain), 0)
+    whole = measure_totals(credited, conversions, models=RULES.models).collect()[0]
+    assert (whole.n_conversions, n_broken(credited)) == (len(plain), 0)
+    assert whole.n_credits == credited.count()
     assert {whole[f"credit_{model}"] for model in RULES.models} == {whole.value}
     assert whole.value == sum(conversion["value_minor"] or 0 for conversion in plain)
 
@@ -207,15 +209,17 @@ def test_what_is_credited_is_what_there_was_and_damage_is_found(
     a_cent_more = F.when(is_changed, F.col("credit_minor") + F.lit(1)).otherwise(F.col("credit_minor"))
     strange = credited.where(is_changed).withColumn("conversion_id", F.lit(b"unknown"))
     damaged = credited.where(~is_lost).withColumn("credit_minor", a_cent_more).unionByName(strange)
-    assert measured(damaged).n_broken == 1 + 1 + len(RULES.models)
+    assert n_broken(damaged) == 1 + 1 + len(RULES.models)
 
 
 def test_without_conversions_nothing_is_credited(spark: SparkSession) -> None:
     credited = build_credits(
         TOUCHES.empty(spark), CONVERSIONS.empty(spark), rules=RULES, lookback_days=30, provenance=MADE
     )
-    measured = measure_conservation(credited, CONVERSIONS.empty(spark), models=RULES.models).collect()[0]
+    nothing = CONVERSIONS.empty(spark)
+    measured = measure_totals(credited, nothing, models=RULES.models).collect()[0]
 
     assert credited.collect() == []
-    assert build_summary(credited).collect() == []
-    assert (measured.n_conversions, measured.n_broken, measured.value) == (0, 0, None)
+    assert build_summary(credited, provenance=MADE).collect() == []
+    assert (measured.n_conversions, measured.n_credits, measured.value) == (0, 0, None)
+    assert count_broken(credited, nothing, models=RULES.models).collect()[0].n_broken == 0

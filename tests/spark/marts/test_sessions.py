@@ -18,7 +18,7 @@ from oneuser.marts.provenance import Provenance
 from oneuser.marts.sessions.channel_rules import default_rules
 from oneuser.marts.sessions.conversions import build_conversions
 from oneuser.marts.sessions.sessions import build_sessions
-from oneuser.marts.sessions.touches import build_touches
+from oneuser.marts.sessions.touches import build_touches, find_moments
 from tests.frames import assert_rows, assert_same_rows
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -90,11 +90,9 @@ def test_sessions_and_touches_are_those_of_a_plain_walk(spark: SparkSession) -> 
         (key, "Seen", "{}", "google", "cpc", "spring", None, None, None, "shop.example") for key, *_ in events[::2]
     ]
     touches = build_touches(
-        sessions,
-        resolved,
+        find_moments(sessions, resolved, touch_sources=[SOURCE_OF_TOUCHES]),
         spark.createDataFrame(known, EVENTS),
         rules=default_rules(),
-        touch_sources=[SOURCE_OF_TOUCHES],
         provenance=MADE,
     )
     touched = touches.collect()
@@ -202,10 +200,11 @@ def test_a_conversion_of_nobody_is_kept(converted: dict[tuple[int, str], Row]) -
 def test_without_events_there_is_nothing(spark: SparkSession) -> None:
     resolved, events = EVENTS_RESOLVED.empty(spark), spark.createDataFrame([], EVENTS)
     sessions = build_sessions(resolved, gap_minutes=30, provenance=MADE)
+    moments = find_moments(sessions, resolved, touch_sources=["web"])
 
     empty: list[DataFrame] = [
         sessions,
-        build_touches(sessions, resolved, events, rules=default_rules(), touch_sources=["web"], provenance=MADE),
+        build_touches(moments, events, rules=default_rules(), provenance=MADE),
         build_conversions(resolved, events, kinds=KINDS, provenance=MADE),
     ]
     assert [rows.agg(F.count(F.lit(1)).alias("n")).collect()[0].n for rows in empty] == [0, 0, 0]

@@ -98,28 +98,30 @@ def _touches_of_converting(touches: DataFrame, conversions: DataFrame, exclude_c
     return STEPS.select(steps)
 
 
-def build_summary(credits: DataFrame) -> DataFrame:  # noqa: A002 - the field's word
-    """Add credits up by model, kind of conversion, currency and channel.
+def build_summary(credits: DataFrame, *, provenance: Provenance) -> DataFrame:  # noqa: A002 - the field's word
+    """Add credits up by model, kind of conversion, currency and channel. One pass over narrow columns of all credits.
+
+    Args:
+        credits: Rows of `attribution_credits`, all made in the same way.
+        provenance: How they are.
 
     Returns:
         Rows of `attribution_summary`. `credit_minor` is null where no conversion has a value.
     """
-    provenance = ("entity_level", "lookback_days", "params_id", "identity_run")
-    summed = credits.groupBy("model", "conversion", "channel", "currency", *provenance).agg(
+    summed = credits.groupBy("model", "conversion", "channel", "currency", "entity_level", "lookback_days").agg(
         F.sum("weight").cast("decimal(30,12)").alias("conversions"),
         F.sum("credit_minor").alias("credit_minor"),
         F.count("touch_id").alias("n_touches"),
     )
-    return ATTRIBUTION_SUMMARY.conform(summed)
+    return ATTRIBUTION_SUMMARY.conform(summed.select("*", *provenance.columns()))
 
 
-def measure_conservation(credits: DataFrame, conversions: DataFrame, *, models: Sequence[str]) -> DataFrame:  # noqa: A002
-    """Compare what was credited with what there was to credit.
+def count_broken(credits: DataFrame, conversions: DataFrame, *, models: Sequence[str]) -> DataFrame:  # noqa: A002
+    """Compare conversion by conversion what was credited with what there was to credit. Grows with both.
 
     Returns:
-        One row: `n_conversions`; `n_broken`, conversions and models whose weights are not 1 in all or whose credits are
-        not the value, credits without a conversion included; `value`, the sum of all values, and `credit_<model>`;
-        `longest_path`.
+        One row with `n_broken`: conversions and models whose weights are not 1 in all or whose credits are not the
+        value, credits without a conversion included.
     """
     sums = [
         column
@@ -129,7 +131,7 @@ def measure_conservation(credits: DataFrame, conversions: DataFrame, *, models: 
             F.sum(F.when(F.col("model") == F.lit(model), F.col("credit_minor"))).alias(f"credit_{model}"),
         )
     ]
-    credited = credits.groupBy("conversion_id").agg(*sums, F.max("path_length").alias("path_length"))
+    credited = credits.groupBy("conversion_id").agg(*sums)
     expected = conversions.select("conversion_id", "value_minor", F.lit(True).alias("is_conversion"))
     compared = expected.join(credited, on="conversion_id", how="full")
     broken = [
@@ -143,10 +145,26 @@ def measure_conservation(credits: DataFrame, conversions: DataFrame, *, models: 
     n_broken = broken[0]
     for n in broken[1:]:
         n_broken = n_broken + n
-    return compared.agg(
-        F.count("is_conversion").alias("n_conversions"),
-        n_broken.alias("n_broken"),
-        F.sum(F.col("value_minor").cast("decimal(38,0)")).alias("value"),
-        *[F.sum(F.col(f"credit_{model}").cast("decimal(38,0)")).alias(f"credit_{model}") for model in models],
-        F.max("path_length").alias("longest_path"),
+    return compared.agg(n_broken.alias("n_broken"))
+
+
+def measure_totals(credits: DataFrame, conversions: DataFrame, *, models: Sequence[str]) -> DataFrame:  # noqa: A002
+    """Add up what was credited, and what there was to credit. One pass over narrow columns of each, without a shuffle.
+
+    Returns:
+        One row: `n_conversions` and `value`, the sum of all values; `n_credits`, `longest_path` and `credit_<model>`.
+    """
+    there_was = conversions.agg(
+        F.count(F.lit(1)).alias("n_conversions"), F.sum(F.col("value_minor").cast("decimal(38,0)")).alias("value")
     )
+    was_credited = credits.agg(
+        F.count(F.lit(1)).alias("n_credits"),
+        F.max("path_length").alias("longest_path"),
+        *[
+            F.sum(F.when(F.col("model") == F.lit(model), F.col("credit_minor")).cast("decimal(38,0)")).alias(
+                f"credit_{model}"
+            )
+            for model in models
+        ],
+    )
+    return there_was.crossJoin(was_credited)

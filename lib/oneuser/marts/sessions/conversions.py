@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from oneuser.contracts.marts import CONVERSIONS
 from oneuser.core.money import exponent_of
 from oneuser.marts.provenance import stable_id
 from oneuser.marts.sessions.minor_units import currency_code, minor_units, minor_units_of
@@ -39,8 +40,7 @@ def build_conversions(
         provenance: How the rows are made.
 
     Returns:
-        Rows of `conversions` and `is_value_invalid`: whether the event has a value that cannot be read, or one without
-        a currency. Such a conversion counts, with `value_minor` null.
+        Rows of `conversions`. One whose value cannot be read, or has no currency, counts with `value_minor` null.
     """
     names = sorted({kind.event for kind in kinds.values()})
     named = F.col("event").isin(*names)
@@ -55,7 +55,7 @@ def build_conversions(
         "*", *(property_text(path).alias(place) for path, place in places.items())
     )
     each = read.select("*", F.explode(F.array_compact(F.array(*found, empty))).alias("fact"))
-    return each.select(
+    found_kinds = each.select(
         stable_id(F.col("fact.conversion"), "message_key").alias("conversion_id"),
         "fact.conversion",
         "message_key",
@@ -67,6 +67,24 @@ def build_conversions(
         "fact.is_value_invalid",
         *provenance.columns(),
     )
+    return CONVERSIONS.conform(found_kinds)
+
+
+def move_conversions(conversions: DataFrame, events_resolved: DataFrame, *, provenance: Provenance) -> DataFrame:
+    """The conversions of events that themselves are as they were, with whose they are now and when.
+
+    Args:
+        conversions: Rows of `conversions`, made in the same way.
+        events_resolved: Rows of `events_resolved`. A conversion whose event is missing there is none any more.
+        provenance: How they are made.
+
+    Returns:
+        Rows of `conversions`.
+    """
+    whose = events_resolved.select("message_key", "user_id", "account_id", F.col("event_time").alias("converted_at"))
+    facts = conversions.drop("user_id", "account_id", "converted_at", "params_id", "identity_run")
+    moved = facts.join(whose, on="message_key", how="inner")
+    return CONVERSIONS.conform(moved.select("*", *provenance.columns()))
 
 
 _FACTS = "struct<conversion:string,value_minor:bigint,currency:string,is_value_invalid:boolean>"

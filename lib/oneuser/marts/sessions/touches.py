@@ -25,27 +25,16 @@ if TYPE_CHECKING:
 _KNOWN = (*ORIGIN, "campaign_content")
 
 
-def build_touches(
-    sessions: DataFrame,
-    events_resolved: DataFrame,
-    events: DataFrame,
-    *,
-    rules: Sequence[Rule],
-    touch_sources: Collection[str] = (),
-    provenance: Provenance,
-) -> DataFrame:
-    """One touch per session, and one per event of the sources whose events are touches themselves.
+def find_moments(sessions: DataFrame, events_resolved: DataFrame, *, touch_sources: Collection[str] = ()) -> DataFrame:
+    """The moments that touches are: one per session, and one per event of the sources whose events are touches.
 
     Args:
-        sessions: Rows of `sessions`; the touch is a session's first event.
+        sessions: Rows of `sessions`; the moment is a session's first event.
         events_resolved: Rows of `events_resolved`; read for `touch_sources` only. Events of nobody are no touches.
-        events: Rows of `events`, for where the touch came from. A touch whose event is missing there has nothing known.
-        rules: Channel rules in their order.
         touch_sources: Sources declared `touch: event`.
-        provenance: How the rows are made.
 
     Returns:
-        Rows of `touches`.
+        One row per moment: `message_key`, `user_id`, `account_id`, `touched_at`, `kind` and `source`.
     """
     moments = sessions.select(
         F.col("first_message_key").alias("message_key"),
@@ -55,12 +44,27 @@ def build_touches(
         F.lit("session").alias("kind"),
         "source",
     )
-    if touch_sources:
-        is_touch = F.col("user_id").isNotNull() & F.col("source").isin(*sorted(touch_sources))
-        alone = events_resolved.where(is_touch).select(
-            "message_key", "user_id", "account_id", F.col("event_time").alias("touched_at"), F.lit("event"), "source"
-        )
-        moments = moments.union(alone)
+    if not touch_sources:
+        return moments
+    is_touch = F.col("user_id").isNotNull() & F.col("source").isin(*sorted(touch_sources))
+    alone = events_resolved.where(is_touch).select(
+        "message_key", "user_id", "account_id", F.col("event_time").alias("touched_at"), F.lit("event"), "source"
+    )
+    return moments.union(alone)
+
+
+def build_touches(moments: DataFrame, events: DataFrame, *, rules: Sequence[Rule], provenance: Provenance) -> DataFrame:
+    """One touch per moment, with the channel that its event came by.
+
+    Args:
+        moments: What `find_moments` answers.
+        events: Rows of `events`, for where the touch came from. A touch whose event is missing there has nothing known.
+        rules: Channel rules in their order.
+        provenance: How the rows are made.
+
+    Returns:
+        Rows of `touches`.
+    """
     # most messages of some sources know nothing; those that do not are the same as absent ones
     is_known = F.coalesce(*_KNOWN).isNotNull()
     known = events.where(is_known).select("message_key", *_KNOWN)

@@ -14,36 +14,42 @@ from oneuser.marts.retention.activity import Calendar, build_activity
 from oneuser.marts.retention.cohorts import build_retention, find_watermark
 from oneuser.stages.declaration import Stage
 from oneuser.stages.parameters import retention_provenance
+from oneuser.stages.touched_people import only, touched_people
 
 if TYPE_CHECKING:
     from oneuser.stages.context import RunContext
 
 
 def retention(ctx: RunContext) -> None:
-    """Write activity and retention. Without any event there is no watermark, and both are empty."""
+    """Write activity and retention. Without any event there is no watermark, and retention is empty.
+
+    Where it is incremental: activity of people of whose messages one was touched, from all their events. Shuffles and
+    writes grow with these; what grows with all events is one pass over the few columns by which theirs are found.
+    Retention is counted anew from activity, a row per person.
+    """
     rules = ctx.config.retention
     calendar = Calendar(rules.interval, rules.zone, rules.week_start)
     provenance = retention_provenance(ctx)
-    # read twice: kept, so that both tables are committed at the same time
-    activity = ctx.persist(
-        build_activity(
-            ctx.read(EVENTS_RESOLVED),
-            calendar=calendar,
-            start=rules.start,
-            return_event=rules.return_event,
-            provenance=provenance,
-        )
+    people = touched_people(ctx)
+    activity = build_activity(
+        only(ctx.read(EVENTS_RESOLVED), people),
+        calendar=calendar,
+        start=rules.start,
+        return_event=rules.return_event,
+        provenance=provenance,
     )
+    ctx.replace_within(ACTIVITY, activity, people)
+    everybody = ctx.read(ACTIVITY)
     watermark = _watermark(ctx)
     if watermark is None:
         cells = RETENTION.empty(ctx.spark)
     else:
         cells = build_retention(
-            activity, calendar=calendar, mode=rules.mode, watermark=watermark, provenance=provenance
+            everybody, calendar=calendar, mode=rules.mode, watermark=watermark, provenance=provenance
         )
         ctx.metric("watermark", watermark.timestamp())
-    written = ctx.write_together([(ACTIVITY, activity, "replace"), (RETENTION, cells, "replace")])
-    ctx.metric("people_in_cohorts", written[ACTIVITY.name])
+    ctx.replace_within(RETENTION, cells, within=None)
+    ctx.metric("people_in_cohorts", everybody.count())
 
 
 def _watermark(ctx: RunContext) -> datetime | None:

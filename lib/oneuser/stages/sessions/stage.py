@@ -4,62 +4,145 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
+from oneuser.contracts.changes import JOURNEYS, OWNED_MESSAGES
 from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.marts import CONVERSIONS, SESSIONS, TOUCHES
 from oneuser.contracts.raw import EVENTS
 from oneuser.marts.sessions.channel_rules import declared_rules, default_rules
-from oneuser.marts.sessions.conversions import build_conversions
+from oneuser.marts.sessions.conversions import build_conversions, move_conversions
+from oneuser.marts.sessions.open_ends import find_open_ends, first_changes, since_then
 from oneuser.marts.sessions.sessions import build_sessions
-from oneuser.marts.sessions.touches import build_touches
+from oneuser.marts.sessions.touches import build_touches, find_moments
 from oneuser.stages.declaration import Stage
 from oneuser.stages.parameters import conversions_provenance, sessions_provenance, touch_sources, touches_provenance
+from oneuser.stages.touched_people import few, only
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from oneuser.contracts.table import TableContract
     from oneuser.stages.context import RunContext
 
 
 def sessions(ctx: RunContext) -> None:
-    """Write sessions and conversions together, then the touches, which are read off the sessions."""
-    config = ctx.config
-    event_sources = touch_sources(config)
-    resolved, events = ctx.read(EVENTS_RESOLVED), ctx.read(EVENTS)
+    """Write sessions and conversions together, then the touches, which are read off the sessions.
+
+    Where it is incremental: sessions and touches of people of whose messages one was touched, from a gap before the
+    first of these on, and conversions of touched messages. Shuffles and writes grow with these; what grows with all
+    events is a pass over the few columns by which theirs are found.
+    """
+    event_sources, gap_minutes = touch_sources(ctx.config), ctx.config.sessions.gap_minutes
+    messages = _touched_messages(ctx)
+    open_ends = None if messages is None else _open_ends(ctx, messages)
+    resolved = since_then(ctx.read(EVENTS_RESOLVED), open_ends, time="event_time")
     found = build_sessions(
-        resolved,
-        gap_minutes=config.sessions.gap_minutes,
-        touch_sources=event_sources,
-        provenance=sessions_provenance(ctx),
+        resolved, gap_minutes=gap_minutes, touch_sources=event_sources, provenance=sessions_provenance(ctx)
     )
-    if config.conversions:
-        conversions = build_conversions(
-            resolved, events, kinds=config.conversions, provenance=conversions_provenance(ctx)
+    changed = ctx.replace_together(
+        [
+            _replacement(ctx, SESSIONS, found, open_ends, time="started_at"),
+            (CONVERSIONS, _conversions(ctx, messages), messages),
+        ]
+    )
+    touches = _replacement(ctx, TOUCHES, _touches(ctx, resolved, open_ends), open_ends, time="touched_at")
+    changed |= ctx.replace_together([touches])
+    if ctx.is_incremental:
+        ctx.tell(JOURNEYS, _changed_journeys(changed[TOUCHES.name], changed[CONVERSIONS.name]))
+    _count(ctx)
+
+
+def _replacement(
+    ctx: RunContext, contract: TableContract, rows: DataFrame, open_ends: DataFrame | None, *, time: str
+) -> tuple[TableContract, DataFrame, DataFrame | None]:
+    """A table, its rows within open ends, and the ids that are found or stored there."""
+    if open_ends is None:
+        return contract, rows, None
+    found, name = ctx.checkpoint(rows), contract.key[0]
+    stored = since_then(ctx.read(contract), open_ends, time=time)
+    return contract, found, few(ctx, stored.select(name).union(found.select(name)).distinct())
+
+
+def _touches(ctx: RunContext, resolved: DataFrame, open_ends: DataFrame | None) -> DataFrame:
+    """Touches of the sessions as they are written, and of events within open ends."""
+    config, events = ctx.config, ctx.read(EVENTS)
+    cut = since_then(ctx.read(SESSIONS), open_ends, time="started_at")
+    moments = find_moments(cut, resolved, touch_sources=touch_sources(config))
+    if open_ends is not None:
+        moments = ctx.checkpoint(moments)
+        events = only(events, ctx.broadcast_if_few(moments.select("message_key")))
+    rules = default_rules() if config.channels is None else declared_rules(config.channels)
+    return build_touches(moments, events, rules=rules, provenance=touches_provenance(ctx))
+
+
+def _touched_messages(ctx: RunContext) -> DataFrame | None:
+    """Messages that are new, gone, moved or read otherwise, each once; null where the stage is done for all."""
+    if not ctx.is_incremental:
+        return None
+    return few(ctx, ctx.changes(OWNED_MESSAGES).select("message_key"))
+
+
+def _open_ends(ctx: RunContext, messages: DataFrame) -> DataFrame:
+    """Since when sessions of people of touched messages are cut again. Goes over all messages, before and now."""
+    sides = (ctx.read(EVENTS_RESOLVED), ctx.read_before(EVENTS_RESOLVED))
+    now, before = (
+        only(resolved, messages).where(F.col("user_id").isNotNull()).select("user_id", "event_time")
+        for resolved in sides
+    )
+    first_changed = few(ctx, first_changes(now.union(before)))
+    return few(ctx, find_open_ends(first_changed, ctx.read(SESSIONS), gap_minutes=ctx.config.sessions.gap_minutes))
+
+
+def _conversions(ctx: RunContext, messages: DataFrame | None) -> DataFrame:
+    """Conversions of touched messages. What properties say is read of those that this run has taken in alone."""
+    kinds, provenance = ctx.config.conversions, conversions_provenance(ctx)
+    if not kinds:
+        return CONVERSIONS.empty(ctx.spark)
+    resolved, events = only(ctx.read(EVENTS_RESOLVED), messages), ctx.read(EVENTS)
+    if messages is None:
+        return build_conversions(resolved, events, kinds=kinds, provenance=provenance)
+    # of Parquet's own statistics, the run rules out what was written before
+    taken_in = only(events.where(F.col("run_seq") == ctx.run_seq), messages)
+    found = build_conversions(resolved, taken_in, kinds=kinds, provenance=provenance)
+    keys = few(ctx, taken_in.select("message_key"))
+    others = only(ctx.read(CONVERSIONS), messages).join(keys, on="message_key", how="left_anti")
+    return found.unionByName(move_conversions(others, resolved, provenance=provenance))
+
+
+def _changed_journeys(touches: DataFrame, conversions: DataFrame) -> DataFrame:
+    """People whose touches or conversions changed, and the messages of conversions of nobody that did.
+
+    Takes what changed in both tables: rows of `TableContract.differences`.
+    """
+    sides = ("before", "after")
+    owned = [
+        rows.select(F.col(side)["user_id"].alias("user_id")).where(F.col("user_id").isNotNull())
+        for rows in (touches, conversions)
+        for side in sides
+    ]
+    of_nobody = [
+        conversions.where(F.col(side).isNotNull() & F.col(side)["user_id"].isNull()).select(
+            F.col(side)["message_key"].alias("message_key")
         )
-    else:
-        conversions = CONVERSIONS.empty(ctx.spark).withColumn("is_value_invalid", F.lit(False))
-    seen = Observation("conversions_seen")
-    observed = conversions.observe(
-        seen,
+        for side in sides
+    ]
+    people = owned[0].union(owned[1]).union(owned[2]).union(owned[3]).distinct()
+    messages = of_nobody[0].union(of_nobody[1]).distinct()
+    return people.unionByName(messages, allowMissingColumns=True).withColumn("reason", F.lit("touched"))
+
+
+def _count(ctx: RunContext) -> None:
+    """Metrics of the tables as they are. Grows with the conversions, and with the files of the other two."""
+    counted = ctx.read(CONVERSIONS).agg(
+        F.count(F.lit(1)).alias("conversions"),
         F.count_if("is_value_invalid").alias("conversion_values_invalid"),
         F.count_if(F.col("user_id").isNull()).alias("conversions_without_user"),
     )
-    written = ctx.write_together([(SESSIONS, found, "replace"), (CONVERSIONS, observed, "replace")])
-    rules = default_rules() if config.channels is None else declared_rules(config.channels)
-    touches = build_touches(
-        ctx.read(SESSIONS),
-        resolved,
-        events,
-        rules=rules,
-        touch_sources=event_sources,
-        provenance=touches_provenance(ctx),
-    )
-    n_touches = ctx.replace(TOUCHES, touches)
-    ctx.metric("sessions", written[SESSIONS.name])
-    ctx.metric("conversions", written[CONVERSIONS.name])
-    ctx.metric("touches", n_touches)
-    for metric, value in seen.get.items():
-        ctx.metric(metric, value or 0)
+    ctx.metric("sessions", ctx.read(SESSIONS).count())
+    ctx.metric("touches", ctx.read(TOUCHES).count())
+    for metric, value in counted.collect()[0].asDict().items():
+        ctx.metric(metric, value)
 
 
 SESSIONS_STAGE = Stage(
@@ -68,4 +151,5 @@ SESSIONS_STAGE = Stage(
     reads=(EVENTS, EVENTS_RESOLVED),
     writes=(SESSIONS, TOUCHES, CONVERSIONS),
     sections=("sessions", "channels", "conversions", "sources"),
+    gives=(JOURNEYS,),
 )

@@ -1,0 +1,62 @@
+"""How far back a person's sessions have to be cut again: the open end, which begins with the first changed event.
+
+Reads   the times of changed events, sessions as they are stored
+Yields  one row per person: since when
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def first_changes(changed_events: DataFrame) -> DataFrame:
+    """When the first event changed of each person.
+
+    Args:
+        changed_events: `user_id` and `event_time` of events that came to a person, went, or are read otherwise, as they
+            were and as they are.
+
+    Returns:
+        One row per person: `user_id`, `first_changed_at`.
+    """
+    return changed_events.groupBy("user_id").agg(F.min("event_time").alias("first_changed_at"))
+
+
+def find_open_ends(first_changed: DataFrame, sessions: DataFrame, *, gap_minutes: int) -> DataFrame:
+    """Find since when sessions may not be what they were: what ended a gap before the first changed event stands.
+
+    A session that ended later may go on with that event, or fall apart without it, and is cut again from its start.
+
+    Args:
+        first_changed: What `first_changes` answers.
+        sessions: Rows of `sessions`, as they are stored.
+        gap_minutes: A silence of this length, or longer, ends a session.
+
+    Returns:
+        One row per person of a changed event: `user_id` and `since`.
+    """
+    is_near = F.col("ended_at") > F.col("first_changed_at") - F.make_dt_interval(mins=F.lit(gap_minutes))
+    near = sessions.join(first_changed, on="user_id", how="inner").where(is_near)
+    begun = near.groupBy("user_id").agg(F.min("started_at").alias("begun_at"))
+    return first_changed.join(begun, on="user_id", how="left").select(
+        "user_id", F.least("first_changed_at", "begun_at").alias("since")
+    )
+
+
+def since_then(rows: DataFrame, open_ends: DataFrame | None, *, time: str) -> DataFrame:
+    """Rows of people within their open end; all rows where everything is cut again.
+
+    Args:
+        rows: Rows with `user_id`.
+        open_ends: What `find_open_ends` answers, or null.
+        time: The column that says when.
+    """
+    if open_ends is None:
+        return rows
+    within = rows.join(open_ends, on="user_id", how="inner").where(F.col(time) >= F.col("since"))
+    return within.select(*rows.columns)

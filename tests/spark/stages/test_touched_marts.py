@@ -1,0 +1,257 @@
+"""Sessions, attribution and retention of whom a run touched are those of everybody, stamps and all, and of a first run.
+
+Owned events are written straight into the tables that these stages read: days on which events come in order and late,
+are replaced by another copy or go, and people merge, come apart and exchange single events.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from pyspark.sql import SparkSession
+
+from oneuser.config import Config, make_config
+from oneuser.contracts.changes import OWNED_MESSAGES
+from oneuser.contracts.graph import FILES
+from oneuser.contracts.identity import EVENTS_RESOLVED, LINEAGE
+from oneuser.contracts.marts import (
+    ACTIVITY,
+    ATTRIBUTION_CHANGES,
+    ATTRIBUTION_CREDITS,
+    ATTRIBUTION_SUMMARY,
+    CONVERSIONS,
+    RETENTION,
+    SESSIONS,
+    TOUCHES,
+)
+from oneuser.contracts.raw import EVENTS
+from oneuser.contracts.table import TableContract
+from oneuser.stages import context
+from oneuser.stages.context import RunContext
+from oneuser.stages.declaration import Stage
+from oneuser.stages.registry import STAGES
+from oneuser.storage.warehouse import CommitTag, Warehouse
+
+MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
+MARTS = [stage for stage in STAGES if stage.name in {"sessions", "attribution", "retention"}]
+WRITTEN = [
+    SESSIONS, TOUCHES, CONVERSIONS, ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY, ATTRIBUTION_CHANGES, ACTIVITY, RETENTION,
+]  # fmt: skip
+NAMES = ["Page Viewed", "Order Completed", "Signed Up"]
+PEOPLE = [f"usr_{letter * 26}" for letter in "abcdefgh"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One accepted message, and whose it is."""
+
+    key: bytes
+    at: datetime
+    received: datetime
+    name: str
+    source: str
+    user: str | None
+    account: str | None
+    campaign: str | None
+    revenue: str | None
+    run: int
+
+
+@dataclass
+class World:
+    """All events, and the changes of User IDs in the present run."""
+
+    events: dict[bytes, Event] = field(default_factory=dict)
+    lineage: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+def happen(world: World, chance: random.Random, run: int) -> World:
+    """What a run brings."""
+    events = dict(world.events)
+    lineage: list[tuple[str, str, str]] = []
+    today = MONDAY + timedelta(days=run)
+    for _ in range(40 if run == 1 else 14):
+        key = chance.randbytes(16)
+        days_late = chance.choice([0, 0, 0, 0, 1, 3]) if run > 1 else chance.randrange(3)
+        at = today - timedelta(days=days_late) + timedelta(minutes=chance.randrange(0, 1200, 5))
+        events[key] = Event(
+            key, at, today + timedelta(days=1), chance.choice(NAMES), chance.choice(["web", "web", "web", "crm"]),
+            chance.choice([*PEOPLE, *PEOPLE, None]), chance.choice([None, "acme"]),
+            chance.choice([None, "spring", "autumn"]), chance.choice([None, "9.99", "1200", "unreadable"]), run,
+        )  # fmt: skip
+    if run > 1:
+        changed = chance.sample(sorted(events), 6)
+        # gone, read from another copy, another account, somebody else's
+        del events[changed[0]]
+        events[changed[1]] = replace(events[changed[1]], campaign="winter", revenue="7.50", run=run)
+        events[changed[2]] = replace(events[changed[2]], account="umbrella")
+        events[changed[3]] = replace(events[changed[3]], user=chance.choice(PEOPLE))
+        events[changed[4]] = replace(events[changed[4]], user=None)
+        events[changed[5]] = replace(events[changed[5]], at=events[changed[5]].at - timedelta(minutes=20))
+        loser, survivor = chance.sample(PEOPLE, 2)
+        change = chance.choice(["merged", "split_from", "restored"])
+        lineage.append((change, loser, survivor))
+        for key, event in events.items():
+            if change == "merged" and event.user == loser:
+                events[key] = replace(event, user=survivor)
+            elif change != "merged" and event.user == survivor and chance.random() < 0.5:
+                events[key] = replace(event, user=loser)
+    return World(events, lineage)
+
+
+def config(root: Path, **sections: Any) -> Config:
+    source = {"path": str(root / "*.jsonl"), "format": "jsonl", "preset": "segment"}
+    return make_config(
+        {
+            "deployment": "marts",
+            "warehouse": str(root / "warehouse"),
+            "sources": {"web": source, "crm": source | {"touch": "event"}},
+            "channels": [
+                {"name": "spring", "channel": "Email", "when": {"utm_campaign": {"equals": "spring"}}},
+                {"name": "autumn", "channel": "Paid Search", "when": {"utm_campaign": {"equals": "autumn"}}},
+            ],
+            "conversions": {
+                "order": {"event": "Order Completed", "value": "properties.revenue", "currency": {"const": "EUR"}},
+                "signup": {"event": "Signed Up"},
+            },
+            "attribution": {"lookback_days": 2},
+            "retention": {"interval": "day", "return": "Page Viewed"},
+        }
+        | sections
+    )
+
+
+class Marts:
+    """One warehouse, of which only what the three stages read is written by the test."""
+
+    def __init__(self, spark: SparkSession, path: Path) -> None:
+        self.spark, self.warehouse = spark, Warehouse(spark, str(path))
+        self.tables: dict[str, int] = {}
+        self.world = World()
+        self.run_seq = 0
+        self.metrics: dict[str, float] = {}
+
+    def run(self, world: World, config: Config, *, is_incremental: bool = False, run_seq: int | None = None) -> None:
+        """One run of the three stages after what came before them has been written."""
+        self.run_seq = run_seq or self.run_seq + 1
+        base = dict(self.tables)
+        upstream = self._context(config, base, None, is_incremental=is_incremental)
+        for contract, rows in (
+            (EVENTS, [as_event(event) for event in world.events.values()]),
+            (EVENTS_RESOLVED, [as_resolved(event) for event in world.events.values()]),
+            (FILES, [as_file(source, world) for source in ("web", "crm")]),
+        ):
+            upstream.replace(contract, contract.frame(self.spark, rows))
+        lineage = [
+            {"run_seq": self.run_seq, "change": change, "user_id": user, "other_user_id": other}
+            for change, user, other in world.lineage
+        ]
+        upstream.append(LINEAGE, LINEAGE.frame(self.spark, lineage))
+        if is_incremental:
+            told = [tuple(row) for row in moved_messages(self.world, world)]
+            schema = "message_key binary, user_id string, user_id_before string, reason string"
+            upstream.tell(OWNED_MESSAGES, self.spark.createDataFrame(told, schema))
+        self.tables = upstream.tables
+        self.metrics = {}
+        for stage in MARTS:
+            ctx = self._context(config, base, stage, is_incremental=is_incremental)
+            stage.run(ctx)
+            ctx.release()
+            self.tables = ctx.tables
+            self.metrics |= ctx.metrics
+        self.world = world
+
+    def _context(
+        self, config: Config, base: dict[str, int], stage: Stage | None, *, is_incremental: bool
+    ) -> RunContext:
+        declared: dict[str, Any] = {}
+        if stage is not None:
+            declared = {
+                "stage": stage.name, "may_read": stage.may_read, "may_write": stage.may_write,
+                "takes": frozenset(stage.takes), "gives": frozenset(stage.gives),
+            }  # fmt: skip
+        return RunContext(
+            spark=self.spark, config=config, warehouse=self.warehouse, keys=None, tag=CommitTag(self.run_seq, 1, 1),
+            as_of=MONDAY, inputs=[], tables=dict(self.tables), base=base, is_incremental=is_incremental,
+            log=structlog.get_logger("test"), **declared,
+        )  # fmt: skip
+
+    def rows(self, contract: TableContract, *, without: tuple[str, ...] = ()) -> list[str]:
+        kept = [name for name in contract.columns if name not in without]
+        found = self.warehouse.read(contract, self.tables.get(contract.name)).select(*kept).collect()
+        return sorted(str(tuple(row)) for row in found)
+
+
+def as_event(event: Event) -> dict[str, Any]:
+    properties = {"revenue": event.revenue} if event.revenue else {}
+    return {
+        "message_key": event.key, "source": event.source, "type": "track", "event": event.name, "event_time": event.at,
+        "received_at": event.received, "identifiers": [], "dropped": [], "campaign_name": event.campaign,
+        "properties": json.dumps(properties), "raw": "{}", "content_hash": 0, "file": "f", "run_seq": event.run,
+    }  # fmt: skip
+
+
+def as_resolved(event: Event) -> dict[str, Any]:
+    return {
+        "message_key": event.key, "event_time": event.at, "received_at": event.received, "type": "track",
+        "event": event.name, "user_id": event.user, "account_id": event.account, "source": event.source,
+    }  # fmt: skip
+
+
+def as_file(source: str, world: World) -> dict[str, Any]:
+    last = max((event.received for event in world.events.values() if event.source == source), default=None)
+    return {
+        "source": source, "file": source, "n_bytes": 1, "modified_at": MONDAY, "n_lines": 1, "digest": 1,
+        "last_received_at": last, "state": "ingested", "run_seq": 1,
+    }  # fmt: skip
+
+
+def moved_messages(before: World, now: World) -> list[tuple[bytes, str | None, str | None, str]]:
+    """What the identity stage tells."""
+    told = []
+    for key in sorted(before.events.keys() | now.events.keys()):
+        was, event = before.events.get(key), now.events.get(key)
+        # a copy in the place of another is told of though it may say the same of whose it is and when
+        if was != event:
+            reason = "new" if was is None else "gone" if event is None else "moved"
+            told.append((key, event.user if event else None, was.user if was else None, reason))
+    return told
+
+
+def check_days(spark: SparkSession, root: Path, seed: int, n_days: int) -> None:
+    chance = random.Random(seed)
+    touched, everybody = Marts(spark, root / "touched"), Marts(spark, root / "everybody")
+    world, settings = World(), config(root)
+    for run in range(1, n_days + 1):
+        world = happen(world, chance, run)
+        touched.run(world, settings, is_incremental=run > 1)
+        everybody.run(world, settings)
+        for contract in WRITTEN:
+            assert touched.rows(contract) == everybody.rows(contract), (seed, run, contract.name)
+        assert touched.metrics == everybody.metrics, (seed, run)
+    assert touched.rows(ATTRIBUTION_CHANGES)
+    # and all of it as if everything had come at once
+    at_once = Marts(spark, root / "at-once")
+    at_once.run(world, settings, run_seq=n_days)
+    for contract in WRITTEN:
+        if contract.replaced:
+            found, wanted = (marts.rows(contract, without=("identity_run",)) for marts in (touched, at_once))
+            assert found == wanted, (seed, contract.name)
+
+
+def test_days_of_whom_they_touch(spark: SparkSession, tmp_path: Path) -> None:
+    check_days(spark, tmp_path, seed=1, n_days=3)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(2, 12))
+def test_other_days_too(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    monkeypatch.setattr(context, "_QUICKLY_REWRITTEN", 0 if seed % 2 else 1 << 30)
+    check_days(spark, tmp_path, seed, n_days=6)
