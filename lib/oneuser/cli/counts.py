@@ -37,6 +37,9 @@ def count_rows(outcomes: list[Outcome]) -> list[list[Any]]:
         people.append(["people", *(one.people for one in outcomes), ""])
     if last.identifiers is not None:
         people.append(["identifiers", *(one.identifiers for one in outcomes), ""])
+    if last.over_shared:
+        why = "too many people share them: nobody's; see `oneuser suspects`"
+        people.append(["values over-shared", *(one.over_shared for one in outcomes), why])
     room = MOST_ROWS - len(rows) - len(people)
     shown = codes if len(codes) <= room else codes[: room - 1]
     rows += [_code_row(code, outcomes) for code in shown]

@@ -39,7 +39,8 @@ class Outcome:
     """What a run came to, or several of them together; people and identifiers are those that the last one left.
 
     `events` are those that are stored, `refused` are lines, files and records, `dropped` are values of lines that were
-    taken otherwise. People and identifiers are null before the stage that finds them.
+    taken otherwise. People, identifiers and the values that too many people share are null before the stage that finds
+    them.
     """
 
     lines: int = 0
@@ -51,6 +52,7 @@ class Outcome:
     dropped: list[CodeCount] = field(default_factory=list)
     people: int | None = None
     identifiers: int | None = None
+    over_shared: int | None = None
 
     @property
     def lines_refused(self) -> int:
@@ -76,7 +78,8 @@ def outcome_of(runs: Sequence[Mapping[str, StageRecord]]) -> Outcome:
         refused=_counts(read, _REFUSED),
         dropped=_counts(read, _DROPPED),
         people=_whole(last.get("people")),
-        identifiers=_whole(last.get("certified_identifiers")),
+        identifiers=_whole(last.get("identifiers")),
+        over_shared=_whole(last.get("values_over_shared")),
     )
 
 

@@ -15,7 +15,7 @@ def stages(read: dict[str, float], state: str = "done", people: float = 6.0) -> 
     """The stages of a run whose ingest left these metrics."""
     metrics = {
         "ingest": read,
-        "graph": {"certified_identifiers": 11.0},
+        "graph": {"identifiers": 11.0, "certified_identifiers": 3.0, "values_over_shared": 0.0},
         "identity": {"people": people},
     }
     return {
@@ -50,6 +50,16 @@ def test_a_run_is_told_in_lines_events_people_and_what_was_refused_and_why() -> 
     ]
 
 
+def test_values_that_too_many_people_share_are_told_where_there_are_any() -> None:
+    found = stages(READ)
+    found["graph"].metrics["values_over_shared"] = 2.0
+
+    row = count_rows([outcome_of([found])])[-1]
+
+    assert row[:2] == ["values over-shared", 2]
+    assert "suspects" in row[2]
+
+
 def test_all_runs_add_up_and_people_are_those_of_the_last() -> None:
     first, last = stages(READ), stages({"lines_in|web": 3.0, "lines|accepted": 3.0}, people=7.0)
 
@@ -61,7 +71,7 @@ def test_all_runs_add_up_and_people_are_those_of_the_last() -> None:
 
 
 def test_a_stage_that_was_not_done_again_has_read_nothing() -> None:
-    assert outcome_of([stages(READ, state="unchanged")]) == Outcome(people=6, identifiers=11)
+    assert outcome_of([stages(READ, state="unchanged")]) == Outcome(people=6, identifiers=11, over_shared=0)
 
 
 def test_however_many_codes_there_are_the_table_fits_on_a_screen_and_adds_up() -> None:

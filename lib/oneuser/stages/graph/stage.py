@@ -126,8 +126,10 @@ def _certify(ctx: RunContext, gathered: Gathered) -> None:
         )
     ctx.metric("certified_identifiers", certificate.n_vertices)
     # a component is labelled by its smallest member
-    n_components = F.count_if(F.col("component_id") == F.col("identifier_id")).alias("n")
-    ctx.metric("components", ctx.read(COMPONENTS).agg(n_components).collect()[0]["n"])
+    is_label = F.col("component_id") == F.col("identifier_id")
+    counts = [F.count(F.lit(1)).alias("identifiers"), F.count_if(is_label).alias("components")]
+    for metric, n in ctx.read(COMPONENTS).agg(*counts).collect()[0].asDict().items():
+        ctx.metric(metric, n)
 
 
 def _count_refusals(ctx: RunContext) -> None:
