@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # metrics that say how a run went, in this order; those of a metric with keys one after another
 _HEADLINE = (
     "lines", "files_ingested", "edges", "components", "components_replayed", "certified_identifiers", "identifiers",
-    "people", "ids_residual", "largest_component", "ids_before", "ids_kept", "ids_minted", "ids_merged", "ids_split_from",
-    "ids_restored", "ids_anchored", "ids_vacated", "ids_erased", "identifiers_moved", "events_moved",
+    "people", "ids_residual", "largest_component", "ids_before", "ids_kept", "ids_minted", "ids_merged",
+    "ids_split_from", "ids_restored", "ids_anchored", "ids_vacated", "ids_erased", "identifiers_moved", "events_moved",
     "events_unowned", "identifiers_contested", "edges_refused", "values_over_shared", "values_nearly_over_shared",
     "sessions", "conversions", "touches",
 )  # fmt: skip
