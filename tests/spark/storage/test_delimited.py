@@ -15,6 +15,7 @@ from oneuser.config.dialects import Dialect
 from oneuser.storage.delimited import read_delimited
 from oneuser.storage.input_listing import list_files
 from oneuser.storage.inputs import find_unreadable
+from oneuser.storage.parquet_files import ParquetSchemas
 
 HEADER = b"a,b,c\n"
 SAFE = {
@@ -79,7 +80,9 @@ def test_a_file_of_a_mark_alone_is_empty(spark: SparkSession, tmp_path: Path) ->
     (tmp_path / "f.csv").write_bytes(b"\xef\xbb\xbf")
     files = list_files(spark, "shop", str(tmp_path))
 
-    (refused,) = find_unreadable(spark, files, file_format="csv", dialect=Dialect())
+    (refused,) = find_unreadable(
+        spark, files, file_format="csv", dialect=Dialect(), schemas=ParquetSchemas(spark), needed=()
+    )
 
     assert (refused.code, refused.detail) == ("file.empty", "no header")
 
