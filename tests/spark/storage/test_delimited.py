@@ -15,7 +15,7 @@ from oneuser.config.dialects import Dialect
 from oneuser.storage.delimited import read_delimited
 from oneuser.storage.input_listing import list_files
 from oneuser.storage.inputs import find_unreadable
-from oneuser.storage.parquet_files import ParquetSchemas
+from oneuser.storage.parquet_schemas import ParquetSchemas
 
 HEADER = b"a,b,c\n"
 SAFE = {
