@@ -139,6 +139,13 @@ EVENTS_RESOLVED = TableContract(
         Field("user_id", "string", "owner; null where nobody owns it", nullable=True),
         Field("account_id", "string", "account of the owner at that time, or the message's own", nullable=True),
         Field("source", "string", "name of the source"),
+        Field("group_id", "string", "account that the message carries itself", nullable=True),
+        Field(
+            "unowned",
+            "string",
+            "rule that takes its owner away (unique_in_event or quarantined); null where it has one, or carries nobody",
+            nullable=True,
+        ),
     ),
 )
 

@@ -58,9 +58,8 @@ def resolve_events(
             them has no owner.
 
     Returns:
-        One row per message: the columns of `events_resolved` but for the account, the message's own `group_id`, and
-        `unowned` (unique_in_event or quarantined) where a rule takes its owner away. `user_id` is null where the
-        message carries no identifier that may own.
+        One row per message: the columns of `events_resolved` but for the account. `user_id` is null where the message
+        carries no identifier that may own, or where a rule takes its owner away.
     """  # noqa: D205 - the rule is one sentence
     owned = _owned_by(owning, identifier_map, intervals)
     rank = F.struct(
@@ -158,7 +157,25 @@ def build_dim_user(identifier_map: DataFrame, current_accounts: DataFrame) -> Da
         F.sum("n").alias("n_identifiers"),
         F.map_from_entries(F.array_sort(F.collect_list(F.struct("id_type", "n")))).alias("identifiers_by_type"),
     )
+    return DIM_USER.conform(_with_accounts(people, current_accounts))
+
+
+def with_present_accounts(people: DataFrame, current_accounts: DataFrame) -> DataFrame:
+    """The people whose present accounts are not those that they have here: the accounts of people change with time.
+
+    Args:
+        people: Rows of `dim_user`.
+        current_accounts: As `build_dim_user` takes it.
+
+    Returns:
+        Rows of `dim_user`, those alone that differ.
+    """
+    were = people.withColumnsRenamed({"account_id": "was_id", "account_ids": "were_ids"})
+    is_same = F.col("account_id").eqNullSafe(F.col("was_id")) & (F.col("account_ids") == F.col("were_ids"))
+    return DIM_USER.conform(_with_accounts(were, current_accounts).where(~is_same))
+
+
+def _with_accounts(people: DataFrame, current_accounts: DataFrame) -> DataFrame:
     present = current_accounts.withColumnRenamed("account_ids", "present_ids")
-    described = people.join(present, on="user_id", how="left")
     nowhere = F.array().cast("array<string>")
-    return DIM_USER.conform(described.withColumn("account_ids", F.coalesce("present_ids", nowhere)))
+    return people.join(present, on="user_id", how="left").withColumn("account_ids", F.coalesce("present_ids", nowhere))

@@ -37,6 +37,7 @@ from oneuser.runs.fingerprints import stage_fingerprint
 from oneuser.stages.context import RunContext
 from oneuser.stages.graph.evidence import gather_pairs
 from oneuser.stages.graph.resolve_components import expected_vertices, resolve_components
+from oneuser.stages.identity.resolve_messages import resolve_all
 from oneuser.stages.identity.resolve_people import ResolvedPeople, resolve_people
 from oneuser.stages.registry import STAGES
 from oneuser.storage.warehouse import CommitTag
@@ -124,9 +125,10 @@ def verify_published(published: Published, config: Config, run: RunRecord, *, ex
         gathered = gather_pairs(ctx)
         linked = resolve_components(ctx, gathered)
         people = resolve_people(ctx, linked.components)
+        owned = resolve_all(ctx, people)
         return Verification(
             run.run_seq,
-            _compare_all(published, gathered, linked, people, examples=examples),
+            _compare_all(published, gathered, linked, people, owned, examples=examples),
             _check_invariants(published, examples=examples),
             _certify(published, gathered, linked),
         )
@@ -170,6 +172,7 @@ def _compare_all(
     gathered: Gathered,
     linked: ResolvedComponents,
     people: ResolvedPeople,
+    owned: DataFrame,
     *,
     examples: int,
 ) -> list[TableComparison]:
@@ -187,7 +190,7 @@ def _compare_all(
         (IDENTIFIER_MAP, published.read(IDENTIFIER_MAP), people.identifier_map, [*IDENTIFIER_MAP.key]),
         (IDENTIFIER_OWNERSHIP, published.ownership(), people.ownership, ["identifier_id", "interval"]),
         (IDENTIFIER_HISTORY, owners, people.identifier_map, ["identifier_id"]),
-        (EVENTS_RESOLVED, published.read(EVENTS_RESOLVED), people.owned, [*EVENTS_RESOLVED.key]),
+        (EVENTS_RESOLVED, published.read(EVENTS_RESOLVED), owned, [*EVENTS_RESOLVED.key]),
     ]
     return [
         compare(

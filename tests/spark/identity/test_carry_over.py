@@ -40,8 +40,8 @@ def at(microseconds: int) -> datetime:
 def component_rows(spark: SparkSession, members: list[Member]) -> DataFrame:
     type_of = {priority: name for name, priority in PRIORITIES.items()}
     rows = [
-        (m.identifier_id, m.component_id, type_of[m.priority], m.key, m.priority, m.is_known, bool(m.owners), False,
-         at(m.first_seen[0]), m.first_seen[1], at(9), 1)
+        (m.identifier_id, m.component_id, m.component_id, type_of[m.priority], m.key, m.priority, m.is_known,
+         bool(m.owners), False, at(m.first_seen[0]), m.first_seen[1], at(9), 1)
         for m in members
     ]  # fmt: skip
     return spark.createDataFrame(rows, COMPONENTS.schema)

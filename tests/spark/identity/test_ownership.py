@@ -63,7 +63,7 @@ def observed(spark: SparkSession) -> DataFrame:
 
 def components(spark: SparkSession) -> DataFrame:
     rows = [
-        (n, c, t, bytes([n]), TYPES[t], t in KNOWN, contested, False, at("m1"), b"m1", at("m9"), 1)
+        (n, c, c, t, bytes([n]), TYPES[t], t in KNOWN, contested, False, at("m1"), b"m1", at("m9"), 1)
         for n, t, c, contested in PLACES
     ]
     return spark.createDataFrame(rows, COMPONENTS.schema)

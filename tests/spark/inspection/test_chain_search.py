@@ -40,7 +40,7 @@ def published(spark: SparkSession, root: Path, linked: Collection[tuple[int, int
     graph: nx.Graph[int] = nx.Graph()
     graph.add_edges_from(pair for pair in linked if pair not in refused)
     components = [
-        (n, min(members), "email", bytes([n]), 2, True, False, False, MONDAY, b"k", MONDAY, 1)
+        (n, min(members), min(members), "email", bytes([n]), 2, True, False, False, MONDAY, b"k", MONDAY, 1)
         for members in nx.connected_components(graph)
         for n in members
     ]

@@ -32,7 +32,8 @@ def tables(spark: SparkSession) -> tuple[DataFrame, DataFrame, DataFrame, DataFr
         (n, t, f"usr_{c}", STRENGTH[t], t != "device", False, False, MONDAY, MONDAY, n) for c, n, t in PLACES
     ]  # fmt: skip
     placed = [
-        (n, c, t, bytes([n]), STRENGTH[t], t != "device", False, False, MONDAY, b"k", MONDAY, n) for c, n, t in PLACES
+        (n, c, c, t, bytes([n]), STRENGTH[t], t != "device", False, False, MONDAY, b"k", MONDAY, n)
+        for c, n, t in PLACES
     ]
     edges = [(a, b, "event", 1, MONDAY, b"k", MONDAY, b"k", None, 1, 1) for a, b in PAIRS]
     observed = [

@@ -116,7 +116,7 @@ CASES: list[tuple[Calendar, str, str, Mode, datetime]] = [
 @pytest.fixture(scope="module")
 def random_rows(spark: SparkSession) -> tuple[list[Event], DataFrame]:
     events = random_events(seed=3)
-    return events, spark.createDataFrame(events, EVENTS_RESOLVED.schema)
+    return events, spark.createDataFrame(events, EVENTS_RESOLVED.schema[:8])
 
 
 @pytest.mark.parametrize(("calendar", "start", "back", "mode", "watermark"), CASES)

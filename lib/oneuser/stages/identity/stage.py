@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from oneuser.contracts.graph import COMPONENTS, EDGES, EVENT_IDENTIFIERS, IDENTIFIERS
+from oneuser.contracts.changes import JUDGED_IDENTIFIERS, LINKED_IDENTIFIERS, OWNED_MESSAGES
+from oneuser.contracts.graph import COMPONENTS, EDGES, EVENT_IDENTIFIERS, IDENTIFIERS, REFUSED_EDGES
 from oneuser.contracts.identity import (
     ACCOUNT_MEMBERSHIPS,
     ACCOUNT_ROLLUP,
@@ -22,87 +23,82 @@ from oneuser.contracts.identity import (
 )
 from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES
 from oneuser.contracts.reference import ACCOUNT_MEMBERS, ACCOUNT_PARENTS, ACCOUNT_PROFILES
-from oneuser.identity.carry_over import (
-    changes_with_causes,
-    decided_lineage,
-    decided_redirects,
-)
-from oneuser.identity.history import record_ownership, record_users
 from oneuser.identity.invariants import count_violations, ledger_invariants
 from oneuser.identity.resolution import build_dim_user
-from oneuser.identity.stability import count_stability, stability_metrics
+from oneuser.identity.stability import Moved, count_stability, find_moved, stability_metrics
+from oneuser.marts.accounts.memberships import current_accounts
 from oneuser.stages.declaration import Stage
-from oneuser.stages.identity.resolve_accounts import resolve_accounts
+from oneuser.stages.identity.people_tables import find_lineage, people_tables
+from oneuser.stages.identity.resolve_accounts import add_accounts, describe_accounts, find_memberships
+from oneuser.stages.identity.resolve_messages import resolve_all
 from oneuser.stages.identity.resolve_people import resolve_people
+from oneuser.stages.identity.scope import find_scope
+from oneuser.stages.identity.touched_tables import write_touched
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from oneuser.contracts.table import TableContract
-    from oneuser.stages.context import RunContext
+    from oneuser.stages.context import Mode, RunContext
+    from oneuser.stages.identity.resolve_people import ResolvedPeople
+    from oneuser.stages.identity.scope import Scope
 
 
 def identity(ctx: RunContext) -> None:
     """Carry User IDs over and write everything that names a person. The gates over it are the run's business."""
-    before = {contract.name: _before(ctx, contract) for contract in (IDENTIFIER_MAP, EVENTS_RESOLVED)}
-    people = resolve_people(ctx, ctx.read(COMPONENTS))
-    owned = people.owned
-    history = record_users(
-        people.identifier_map, _before(ctx, IDENTIFIER_HISTORY), run_seq=ctx.run_seq, as_of=ctx.as_of
-    )
-    owned_over_time = record_ownership(
-        people.ownership, _before(ctx, IDENTIFIER_OWNERSHIP), run_seq=ctx.run_seq, as_of=ctx.as_of
-    )
-    accounts = resolve_accounts(ctx, owned, people.identifier_map)
-    ctx.write_together(
-        [
-            (IDENTIFIER_MAP, people.identifier_map, "replace"),
-            (USER_IDS, people.user_ids, "replace"),
-            (IDENTIFIER_OWNERSHIP, owned_over_time, "replace"),
-            (IDENTIFIER_HISTORY, history, "replace"),
-            (LINEAGE, _lineage(ctx, people.decided, before[IDENTIFIER_MAP.name]), "append"),
-            (USER_REDIRECTS, decided_redirects(people.user_ids), "replace"),
-            *accounts.writes,
-            (DIM_USER, build_dim_user(people.identifier_map, accounts.current), "replace"),
-        ]
-    )
-    _count(ctx, before, owned)
-    _check_people(ctx)
+    scope = find_scope(ctx) if ctx.is_incremental else None
+    people = resolve_people(ctx, ctx.read(COMPONENTS), scope)
+    moved = _write_all(ctx, people) if scope is None else write_touched(ctx, people, scope)
+    _count(ctx, moved)
+    _check_people(ctx, scope)
 
 
-def _lineage(ctx: RunContext, decided: DataFrame, map_before: DataFrame | None) -> DataFrame:
-    """Rows of `lineage` of this run. Of all edges the new ones alone can be a cause, where anything needs one."""
-    n_caused = changes_with_causes(decided).count()
-    new_edges = ctx.read(EDGES).where(F.col("first_run") == ctx.run_seq)
-    return decided_lineage(
-        decided,
-        new_edges if n_caused else new_edges.limit(0),
-        map_before,
-        has_few_causes=ctx.is_few(n_caused),
+def _write_all(ctx: RunContext, people: ResolvedPeople) -> Moved:
+    """Write every table whole."""
+    owned = resolve_all(ctx, people)
+    memberships = find_memberships(ctx, owned, people.identifier_map)
+    tables = [
+        *people_tables(ctx, people),
+        (ACCOUNT_MEMBERSHIPS, memberships),
+        (EVENTS_RESOLVED, add_accounts(owned, memberships)),
+        *describe_accounts(ctx, owned, memberships),
+        (DIM_USER, build_dim_user(people.identifier_map, current_accounts(memberships, as_of=ctx.as_of))),
+    ]
+    lineage: tuple[TableContract, DataFrame, Mode] = (LINEAGE, find_lineage(ctx, people), "append")
+    ctx.write_together([lineage, *[(contract, rows, "replace") for contract, rows in tables]])
+    now, was = (
+        {one: read(one) for one in (IDENTIFIER_MAP, EVENTS_RESOLVED, DIM_USER)} for read in (ctx.read, ctx.read_before)
+    )
+    return Moved(
+        identifiers=find_moved(now[IDENTIFIER_MAP], was[IDENTIFIER_MAP], "identifier_id"),
+        events=find_moved(now[EVENTS_RESOLVED], was[EVENTS_RESOLVED], "message_key"),
+        ended=was[DIM_USER].join(now[DIM_USER], on="user_id", how="left_anti"),
     )
 
 
-def _before(ctx: RunContext, contract: TableContract) -> DataFrame | None:
-    """Rows that the last run left, null where there is no such table yet. To be called before the stage writes it."""
-    return ctx.read(contract) if contract.name in ctx.tables else None
-
-
-def _count(ctx: RunContext, before: dict[str, DataFrame | None], owned: DataFrame) -> None:
+def _count(ctx: RunContext, moved: Moved) -> None:
     """Stability metrics."""
     counted = count_stability(
         lineage=ctx.read(LINEAGE).where(F.col("run_seq") == ctx.run_seq),
-        map_now=ctx.read(IDENTIFIER_MAP),
-        events_now=owned,
-        map_before=before[IDENTIFIER_MAP.name],
-        events_before=before[EVENTS_RESOLVED.name],
+        people=ctx.read(DIM_USER),
+        people_before=ctx.read_before(DIM_USER),
+        events=ctx.read(EVENTS_RESOLVED),
+        moved=moved,
     ).collect()
     for metric, key, value in stability_metrics(counted):
         ctx.metric(metric, value, key)
 
 
-def _check_people(ctx: RunContext) -> None:
-    """Invariants of the ledger, checked on what was written."""
-    invariants = ledger_invariants(ctx.read(USER_IDS), ctx.read(IDENTIFIER_MAP))
+def _check_people(ctx: RunContext, scope: Scope | None) -> None:
+    """Invariants of the ledger, checked on what was written: of everything, or of what was decided again.
+
+    What is beyond a scope has no part in it, and held before.
+    """
+    ledger, identifier_map = ctx.read(USER_IDS), ctx.read(IDENTIFIER_MAP)
+    if scope is not None:
+        ledger = scope.of_user_ids(ledger).unionByName(ledger.where(F.col("minted_run") == ctx.run_seq))
+        identifier_map = scope.of_identifiers(identifier_map)
+    invariants = ledger_invariants(ledger, identifier_map)
     found = {row["name"]: row["n"] for row in count_violations(invariants).collect()}
     for invariant in invariants:
         n = found.get(invariant.name, 0)
@@ -118,6 +114,7 @@ IDENTITY_STAGE = Stage(
         IDENTIFIERS,
         IDENTIFIER_VALUES,
         EDGES,
+        REFUSED_EDGES,
         COMPONENTS,
         ACCOUNT_PROFILES,
         ACCOUNT_PARENTS,
@@ -137,4 +134,9 @@ IDENTITY_STAGE = Stage(
         DIM_USER,
     ),
     sections=("deployment", "identity", "consent", "gates", "accounts"),
+    takes={
+        JUDGED_IDENTIFIERS: (EDGES, REFUSED_EDGES, COMPONENTS),
+        LINKED_IDENTIFIERS: (EVENTS, EVENT_IDENTIFIERS, IDENTIFIERS, IDENTIFIER_VALUES),
+    },
+    gives=(OWNED_MESSAGES,),
 )

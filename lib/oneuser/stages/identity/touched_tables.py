@@ -1,0 +1,154 @@
+"""Everything that names a person, written where a run has touched it: rows in the place of others, files that stand.
+
+Tables of identifiers and people come first, since what differs in them says which messages may belong to somebody else;
+what differs in these, and in memberships, says which messages and accounts do.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from oneuser.contracts.changes import OWNED_MESSAGES
+from oneuser.contracts.identity import (
+    ACCOUNT_MEMBERSHIPS,
+    DIM_USER,
+    EVENTS_RESOLVED,
+    IDENTIFIER_MAP,
+    IDENTIFIER_OWNERSHIP,
+    LINEAGE,
+    USER_IDS,
+    USER_REDIRECTS,
+)
+from oneuser.identity.resolution import build_dim_user, with_present_accounts
+from oneuser.identity.stability import Moved
+from oneuser.marts.accounts.memberships import current_accounts
+from oneuser.stages.identity.people_tables import find_lineage, people_tables
+from oneuser.stages.identity.resolve_accounts import (
+    add_accounts,
+    describe_accounts,
+    find_memberships,
+    find_messages_in_accounts,
+)
+from oneuser.stages.identity.resolve_messages import find_gone, find_messages, resolve_again
+from oneuser.stages.identity.scope import find
+
+if TYPE_CHECKING:
+    from oneuser.stages.context import RunContext
+    from oneuser.stages.identity.resolve_people import ResolvedPeople
+    from oneuser.stages.identity.scope import Found, Scope
+
+
+def write_touched(ctx: RunContext, people: ResolvedPeople, scope: Scope) -> Moved:
+    """Write what differs of the tables of people, messages and accounts, and tell which messages have another owner.
+
+    Args:
+        ctx: The stage's context.
+        people: What is within the scope.
+        scope: What was decided again.
+    """
+    lineage = ctx.checkpoint(find_lineage(ctx, people))
+    minted = people.user_ids.select("user_id")
+    user_ids = find(ctx, scope.user_ids.rows.unionByName(minted).distinct())
+    by_user_id = {USER_IDS.name, USER_REDIRECTS.name}
+    changed = ctx.replace_together(
+        [
+            (contract, rows, (user_ids if contract.name in by_user_id else scope.identifiers).rows)
+            for contract, rows in people_tables(ctx, people, scope)
+        ]
+    )
+    if not lineage.isEmpty():
+        ctx.append(LINEAGE, lineage)
+    older = find_messages(
+        ctx, scope, _with_other_owners(changed[IDENTIFIER_MAP.name], changed[IDENTIFIER_OWNERSHIP.name])
+    )
+    owned = resolve_again(ctx, older)
+    gone = find_gone(ctx)
+    resolved = find(ctx, owned.select("message_key").unionByName(gone.rows))
+    events = _write_events(ctx, people, scope, user_ids, owned, resolved)
+    _tell(ctx, owned, older, events)
+    accounts = describe_accounts(ctx, ctx.read(EVENTS_RESOLVED), ctx.read(ACCOUNT_MEMBERSHIPS))
+    ctx.replace_together([(contract, rows, None) for contract, rows in accounts])
+    described = _write_people(ctx, people, user_ids)
+    return Moved(
+        identifiers=_updated(changed[IDENTIFIER_MAP.name]),
+        events=_updated(events),
+        ended=described.where("change = 'deleted'"),
+    )
+
+
+def _with_other_owners(mapped: DataFrame, owned: DataFrame) -> DataFrame:
+    """`identifier_id` of what has other owners now, or had some, from what differs in the two tables."""
+    differs = reduce(
+        lambda one, other: one | other,
+        [
+            ~F.col(f"before.{name}").eqNullSafe(F.col(f"after.{name}"))
+            for name in ("user_id", "is_known", "is_contested")
+        ],
+    )
+    number = F.coalesce("after.identifier_id", "before.identifier_id").alias("identifier_id")
+    return mapped.where(differs).select(number).unionByName(owned.select(number))
+
+
+def _write_events(
+    ctx: RunContext, people: ResolvedPeople, scope: Scope, user_ids: Found, owned: DataFrame, resolved: Found
+) -> DataFrame:
+    """Write the memberships of touched people, and the messages that have another owner or account; returns these."""
+    stored = ctx.read(EVENTS_RESOLVED).where(F.col("group_id").isNotNull())
+    others = stored.join(resolved.rows, on="message_key", how="left_anti").select(*owned.columns)
+    # a message that links nothing may carry what was touched, and belong to somebody who was not
+    of_people = owned.unionByName(others).join(user_ids.rows, on="user_id", how="left_semi")
+    memberships = find_memberships(ctx, of_people, people.identifier_map, scope)
+    changed = ctx.replace_within(ACCOUNT_MEMBERSHIPS, memberships, user_ids.rows)
+    elsewhere = find_messages_in_accounts(ctx, changed, resolved).select(*owned.columns)
+    rows = owned.unionByName(elsewhere)
+    owners = find(ctx, rows.where(F.col("user_id").isNotNull()).select("user_id").distinct())
+    of_owners = ctx.read(ACCOUNT_MEMBERSHIPS).join(owners.rows, on="user_id", how="left_semi")
+    within = find(ctx, resolved.rows.unionByName(elsewhere.select("message_key")))
+    return ctx.replace_within(EVENTS_RESOLVED, add_accounts(rows, of_owners), within.rows)
+
+
+def _tell(ctx: RunContext, owned: DataFrame, older: Found, changed: DataFrame) -> None:
+    """Tell of every message that is new, gone or somebody else's, or not what it was in other ways."""
+    now, before = F.col("after.user_id"), F.col("before.user_id")
+    reason = (
+        F.when(F.col("change") == "inserted", "new")
+        .when(F.col("change") == "deleted", "gone")
+        .when(~now.eqNullSafe(before), "moved")
+        .otherwise("touched")
+    )
+    told = changed.select(
+        F.coalesce("after.message_key", "before.message_key").alias("message_key"),
+        now.alias("user_id"),
+        before.alias("user_id_before"),
+        reason.alias("reason"),
+    )
+    # a new one that took the place of its duplicate, and says the same of its owner, may say something else of the rest
+    same = owned.join(older.rows, on="message_key", how="left_anti").join(
+        told.select("message_key"), on="message_key", how="left_anti"
+    )
+    unmoved = same.select(
+        "message_key", "user_id", F.col("user_id").alias("user_id_before"), F.lit("touched").alias("reason")
+    )
+    rows = ctx.checkpoint(told.unionByName(unmoved))
+    if not rows.isEmpty():
+        ctx.tell(OWNED_MESSAGES, rows)
+
+
+def _write_people(ctx: RunContext, people: ResolvedPeople, user_ids: Found) -> DataFrame:
+    """Write touched people, and the present accounts of all, which depend on what time it is; returns what differs."""
+    present = find(ctx, current_accounts(ctx.read(ACCOUNT_MEMBERSHIPS), as_of=ctx.as_of)).rows
+    touched = build_dim_user(people.identifier_map, present)
+    others = ctx.read(DIM_USER).join(user_ids.rows, on="user_id", how="left_anti")
+    elsewhere = ctx.checkpoint(with_present_accounts(others, present))
+    within = find(ctx, user_ids.rows.unionByName(elsewhere.select("user_id")))
+    return ctx.replace_within(DIM_USER, touched.unionByName(elsewhere), within.rows)
+
+
+def _updated(changed: DataFrame) -> DataFrame:
+    """Of what differs, the rows that were there before and have another user now."""
+    is_moved = ~F.col("before.user_id").eqNullSafe(F.col("after.user_id"))
+    return changed.where((F.col("change") == "updated") & is_moved)
