@@ -10,7 +10,7 @@ LINKED_IDENTIFIERS = "linked_identifiers"
 JUDGED_IDENTIFIERS = "judged_identifiers"
 # messages that are new or gone or that belong to somebody else, with their owners before and after
 OWNED_MESSAGES = "owned_messages"
-# people whose sessions, touches or conversions are not those of the last run
+# people whose touches or conversions are not those of the last run, and messages of such conversions of nobody
 JOURNEYS = "journeys"
 CHANGE_SETS = (LINKED_IDENTIFIERS, JUDGED_IDENTIFIERS, OWNED_MESSAGES, JOURNEYS)
 

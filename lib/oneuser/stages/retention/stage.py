@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from oneuser.contracts.changes import OWNED_MESSAGES
 from oneuser.contracts.graph import FILES
 from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.marts import ACTIVITY, RETENTION
@@ -66,4 +67,6 @@ RETENTION_STAGE = Stage(
     reads=(EVENTS_RESOLVED, FILES),
     writes=(ACTIVITY, RETENTION),
     sections=("retention",),
+    # files are read for the watermark alone, which is asked for anew each time
+    takes={OWNED_MESSAGES: (EVENTS_RESOLVED, FILES)},
 )

@@ -151,5 +151,6 @@ SESSIONS_STAGE = Stage(
     reads=(EVENTS, EVENTS_RESOLVED),
     writes=(SESSIONS, TOUCHES, CONVERSIONS),
     sections=("sessions", "channels", "conversions", "sources"),
+    takes={OWNED_MESSAGES: (EVENTS, EVENTS_RESOLVED)},
     gives=(JOURNEYS,),
 )
