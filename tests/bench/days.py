@@ -1,9 +1,9 @@
-"""What a day costs after a history: a first run of all but the last days of a log, then those days, then nothing new.
+"""What a day costs after a history: a first run of all but the end of a log, then a day of it, then nothing new.
 
     python -m tests.bench.days [--events N ...] [--share 0.01] [--json FILE]
 
-Each run is a process of its own, as a scheduler starts it. The last days that hold at least the share of the lines are
-kept back from the first run. Seconds of a day are a multiple of the first run's, which did everything else: printed and
+Each run is a process of its own, as a scheduler starts it. The day is as many lines after those of the first run as
+their share says. Seconds of a day are a multiple of the first run's, which did everything else: printed and
 written as JSON, never asserted.
 """
 
@@ -15,6 +15,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure every size, print, and write the JSON file. Returns the exit code."""
     parser = argparse.ArgumentParser(description="Seconds of a day after a history.")
     parser.add_argument("--events", type=int, nargs="+", default=[100_000, 1_000_000], help="lines of the logs")
-    parser.add_argument("--share", type=float, default=0.01, help="of the lines, what the last days hold at least")
+    parser.add_argument("--share", type=float, default=0.01, help="lines of the day, of those before it")
     parser.add_argument("--json", type=Path, default=SCRATCH / "days.json", help="where the metrics go")
     parser.add_argument("--timeout", type=int, default=7200, help="seconds that one run may take")
     options = parser.parse_args(arguments)
@@ -65,21 +66,20 @@ def measure_days(folder: Path, events: int, *, share: float, timeout: int) -> li
     daily = folder / "daily"
     shutil.rmtree(daily, ignore_errors=True)
     (daily / "events").mkdir(parents=True)
-    # the last day of a log holds all that arrives after its end
-    days = sorted((folder / "events").glob("day=*"))[:-1]
-    n_lines = {day: count_lines(day) for day in days}
-    last = last_days(days, n_lines, share=share)
-    for day in days[: -len(last)]:
+    # a folder holds all that arrived from its day until the next folder's; the last one, what arrives after the end
+    *before, held = sorted((folder / "events").glob("day=*"))[:-1]
+    n_before = sum(count_lines(day) for day in before)
+    for day in before:
         shutil.copytree(day, daily / "events" / day.name)
+    new = first_lines(held, most=round(n_before * share))
     config = daily / "oneuser.yaml"
     YAML().dump(demo_config(daily, daily / "warehouse") | {"spark": SPARK}, config)
     as_of = end_of(truth).isoformat()
-    n_new = sum(n_lines[day] for day in last)
     runs = []
-    for name, n in (("first run", sum(n_lines.values()) - n_new), ("the day", n_new), ("nothing new", 0)):
+    for name, n in (("first run", n_before), ("the day", len(new)), ("nothing new", 0)):
         if name == "the day":
-            for day in last:
-                shutil.copytree(day, daily / "events" / day.name)
+            (daily / "events" / held.name).mkdir()
+            (daily / "events" / held.name / "part-0.jsonl").write_bytes(b"".join(new))
         say(f"{events:,} events: {name}, {n:,} lines")
         runs.append(measure_run(name, n, config, as_of, daily, timeout=timeout))
     say(f"{events:,} events: everything again")
@@ -87,14 +87,10 @@ def measure_days(folder: Path, events: int, *, share: float, timeout: int) -> li
     return runs
 
 
-def last_days(days: Sequence[Path], n_lines: dict[Path, int], *, share: float) -> list[Path]:
-    """The fewest last days that hold at least a share of the lines; never all of them."""
-    total, held = sum(n_lines.values()), 0
-    for number, day in enumerate(reversed(days), start=1):
-        held += n_lines[day]
-        if held >= share * total or number == len(days) - 1:
-            return list(days[-number:])
-    return []
+def first_lines(day: Path, *, most: int) -> list[bytes]:
+    """The first lines of a day's files, with their ends."""
+    lines = chain.from_iterable(path.open("rb") for path in sorted(day.glob("*.jsonl")))
+    return list(islice(lines, most))
 
 
 def count_lines(day: Path) -> int:
@@ -131,7 +127,7 @@ def describe(events: int, runs: Sequence[Run]) -> str:
     header = [
         "run", "lines", "seconds", "of first", "stages of first", *stages, "JVM GiB", "workers GiB", "files", "GiB",
     ]  # fmt: skip
-    return f"== {events:,} events, the last days kept back ==\n\n{table.text_table(header, rows)}"
+    return f"== {events:,} events, a day after its history ==\n\n{table.text_table(header, rows)}"
 
 
 if __name__ == "__main__":

@@ -1,21 +1,18 @@
-"""Which days are kept back, and how their runs are shown."""
+"""Which lines are kept back for the day, and how the runs are shown."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tests.bench.days import Run, count_lines, describe, last_days
-
-DAYS = [Path(f"day={n}") for n in range(1, 6)]
+from tests.bench.days import Run, count_lines, describe, first_lines
 
 
-def test_the_fewest_last_days_that_hold_the_share_are_kept_back() -> None:
-    n_lines = dict(zip(DAYS, (50, 30, 18, 1, 1), strict=True))
+def test_the_day_is_the_first_lines_of_what_is_kept_back(tmp_path: Path) -> None:
+    (tmp_path / "part-1.jsonl").write_bytes(b"c\nd\n")
+    (tmp_path / "part-0.jsonl").write_bytes(b"a\nb\n")
 
-    assert last_days(DAYS, n_lines, share=0.01) == DAYS[-1:]
-    assert last_days(DAYS, n_lines, share=0.02) == DAYS[-2:]
-    assert last_days(DAYS, n_lines, share=0.5) == DAYS[-4:]
-    assert last_days(DAYS, n_lines, share=1.0) == DAYS[1:]
+    assert first_lines(tmp_path, most=3) == [b"a\n", b"b\n", b"c\n"]
+    assert len(first_lines(tmp_path, most=9)) == 4
 
 
 def test_lines_of_all_files_of_a_day_are_counted(tmp_path: Path) -> None:
