@@ -34,6 +34,8 @@ _T = TypeVar("_T")
 _WRITERS = 3
 # rows of some numbers and a text: 50 MB in each executor
 _FEW = 500_000
+# rows of all columns, before and after: 50 MB in each executor
+_FEW_WHOLE_ROWS = 100_000
 # a table of so many bytes is written whole sooner than Delta finds the files that hold some of its rows
 _QUICKLY_REWRITTEN = 32 * 1024 * 1024
 
@@ -206,17 +208,20 @@ class RunContext:
             raise ContractError(contract.name, [f"a required column is null in {n_missing} rows"])
         if not found:
             return changed
+        n_changed = sum(row["n"] for row in found.values())
+        # without being told, Spark would move the whole table to meet some rows
+        few = F.broadcast(changed) if n_changed <= _FEW_WHOLE_ROWS else changed
         n_bytes = self.warehouse.n_bytes(contract, self.tables.get(contract.name))
         if found.keys() == {"inserted"}:
             self._bring_back(contract)
             self.append(contract, changed.select("after.*"))
         elif n_bytes is not None and n_bytes <= _QUICKLY_REWRITTEN:
-            self.replace(contract, contract.changed(stored, changed))
+            self.replace(contract, contract.changed(stored, few))
         else:
             self._check_declared(contract)
             self._bring_back(contract)
-            version = self.warehouse.change_rows(contract, changed, self.tag)
-            self._written(contract, version, sum(row["n"] for row in found.values()))
+            version = self.warehouse.change_rows(contract, few, self.tag)
+            self._written(contract, version, n_changed)
         return changed
 
     def _bring_back(self, contract: TableContract) -> None:
