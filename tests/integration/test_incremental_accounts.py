@@ -120,6 +120,7 @@ def check_equality(spark: SparkSession, folder: Path, seed: int, accounts: dict[
     return n_incremental
 
 
+@pytest.mark.soak
 def test_memberships_and_accounts_follow_what_was_touched(spark: SparkSession, tmp_path: Path) -> None:
     assert check_equality(spark, tmp_path, 1, everything(tmp_path)) == N_RUNS - 1
 

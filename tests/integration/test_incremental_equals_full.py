@@ -62,7 +62,7 @@ def lasting_rules(history: History) -> History:
 
 
 def test_what_was_touched_is_all_there_is_to_do(spark: SparkSession, tmp_path: Path) -> None:
-    incremental = check_equality(spark, tmp_path, seed=2000, n_together=40)
+    incremental = check_equality(spark, tmp_path, seed=2000, n_together=20)
 
     assert all(incremental[stage] for stage in ("graph", "identity", "sessions", "attribution", "retention"))
 
