@@ -25,7 +25,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## "; printf "Usage: make TARGET [EVENTS=n] [ARGS=\"...\"]\n" } \
 	     /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	     /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	     /^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: java $(VENV)/.ready $(JARS)/.ready $(JARS)/.archived ## Make .venv from the lock file, fetch the JARs, once
@@ -76,13 +76,20 @@ fmt: setup ## Format the code and apply the safe fixes
 soak: setup ## What is too long for `make test`: every kill point, large inputs
 	$(BIN)/python -m pytest -m soak $(ARGS)
 
+# What benchmarks are told of the sizes: EVENTS= where somebody says it.
+SIZES = $(if $(filter file,$(origin EVENTS)),,--events $(EVENTS))
+
 .PHONY: bench
-bench: setup ## Seconds per stage, rows per second, memory: 10 k and 1 M events, or EVENTS=
-	$(BIN)/python -m tests.bench.bench $(if $(filter file,$(origin EVENTS)),,--events $(EVENTS)) $(ARGS)
+bench: setup ## First runs beside a plain script and the floor: 10 k and 1 M events, or EVENTS=
+	$(BIN)/python -m tests.bench.first_runs $(SIZES) $(ARGS)
 
 .PHONY: bench-days
 bench-days: setup ## What a day costs after 100 k and 1 M events, or EVENTS=
-	$(BIN)/python -m tests.bench.days $(if $(filter file,$(origin EVENTS)),,--events $(EVENTS)) $(ARGS)
+	$(BIN)/python -m tests.bench.days $(SIZES) $(ARGS)
+
+.PHONY: bench-long-day
+bench-long-day: setup ## What a day costs after 10 M events: an hour and more
+	$(BIN)/python -m tests.bench.days --name long-day --events 10000000 --timeout 21600 $(ARGS)
 
 ##@ Ship
 
