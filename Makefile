@@ -91,6 +91,25 @@ bench-days: setup ## What a day costs after 100 k and 1 M events, or EVENTS=
 bench-long-day: setup ## What a day costs after 10 M events: an hour and more
 	$(BIN)/python -m tests.bench.days --name long-day --events 10000000 --timeout 21600 $(ARGS)
 
+.PHONY: bench-hundred-days
+bench-hundred-days: setup ## A hundred daily runs of 50 k events, or EVENTS=: hours; goes on where it stopped
+	$(BIN)/python -m tests.bench.hundred_days $(SIZES) $(ARGS)
+
+.PHONY: bench-growth
+bench-growth: setup ## How first runs grow from 1 M over 3 M to 10 M events, or EVENTS="n n n"
+	$(BIN)/python -m tests.bench.growth $(SIZES) $(ARGS)
+
+.PHONY: bench-components
+bench-components: setup ## Engines of connected components beside one thread of SciPy: 12.5 M edges
+	$(BIN)/python -m tests.bench.components $(ARGS)
+
+.PHONY: bench-all
+bench-all: bench bench-days bench-growth bench-long-day bench-components bench-hundred-days bench-table ## All of it: a night
+
+.PHONY: bench-table
+bench-table: setup ## The table of the results that there are, for the README
+	@$(BIN)/python -m tests.bench.summary $(ARGS)
+
 ##@ Ship
 
 .PHONY: dist

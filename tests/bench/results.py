@@ -67,19 +67,23 @@ class Document:
     commit: str | None = None
     machine: dict[str, Any] = field(default_factory=dict)
 
-    def write(self, path: Path) -> None:
-        """Write it as JSON, in the place of what was there."""
-        rows = [asdict(row) | {"met": row.is_met} for row in self.rows]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self) | {"rows": rows}, indent=2) + "\n", encoding="utf-8")
+    def as_json(self) -> dict[str, Any]:
+        """The document as it is written: each row says whether its goal is met."""
+        return asdict(self) | {"rows": [asdict(row) | {"met": row.is_met} for row in self.rows]}
 
 
 def publish(benchmark: str, rows: Sequence[Row], details: Any, path: Path | None = None) -> None:
     """Print the rows, and write them with the machine and the commit to `.bench/BENCHMARK.json`, or elsewhere."""
     print(describe_rows(rows))
     path = path or SCRATCH / f"{benchmark}.json"
-    Document(benchmark, list(rows), details, commit_of(ROOT), machine()).write(path)
+    write_json(path, Document(benchmark, list(rows), details, commit_of(ROOT), machine()).as_json())
     print(f"\nresults: {path}", flush=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """A file of JSON, in the place of what was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def read_document(path: Path) -> Document:

@@ -14,7 +14,6 @@ from tests.bench.results import (
     SECONDS,
     SHARE,
     TIMES,
-    Document,
     Row,
     Unfinished,
     commit_of,
@@ -95,11 +94,3 @@ def test_a_commit_is_named_with_what_differs_from_it(tmp_path: Path) -> None:
     assert len(clean) == 10
     assert changed
     assert changed.startswith(f"{clean}+")
-
-
-def test_a_document_says_nothing_that_was_not_measured(tmp_path: Path) -> None:
-    Document("days", []).write(tmp_path / "days.json")
-
-    assert json.loads((tmp_path / "days.json").read_text(encoding="utf-8")) == {
-        "benchmark": "days", "rows": [], "details": None, "commit": None, "machine": {},
-    }  # fmt: skip
