@@ -5,13 +5,16 @@
 `FOLDER/events/day=YYYY-MM-DD/part-0.jsonl` holds the messages that arrived on one day, in the demo's shape, so that
 the demo's configuration reads them. `FOLDER/pairs.csv` is what the site's customer system says: pairs of a user id and
 an address of one person, as of the newest day written. The same arguments give the same bytes, and each day is drawn
-for itself: memory grows with the messages of a day, whatever came before.
+for itself: memory grows with the messages of a day, and by some bytes with each loyal person, whatever came before.
 
 What is as in life: cookies live for days or weeks; people come back mostly soon, some after months; some log in, on
 cookies that may have been there for days; devices are shared by households, and by everybody in a library; some
 messages arrive up to a month late, some twice. Now and then two accounts of one person become one, by an alias; or the
 customer system says whose an address is, and takes some of that back.
-What is not: no blocked values, no manual rules, no damaged lines; who came before the log begins is new to the log.
+After a hundred days a day touches some 4.5 % of the people there are, and merges 0.15 % of them, mostly cookies of the
+last days; so says a union-find over the lines, which knows no rules but that two user ids are two people.
+
+What is not: no blocked values, no manual rules, no damaged lines; and who came before the log begins is new to it.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -64,8 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warehouse.clear()
     every = options.maintain_every if has_maintain() else 0
     for number in range(len(days) + 1, options.days + 1):
-        is_due = every > 0 and number % every == 0
-        days.append(do_day(warehouse, number, maintain=maintain if is_due else None))
+        days.append(do_day(warehouse, number, is_maintained=every > 0 and number % every == 0))
         keep(warehouse, days[-1])
     days = days[: options.days]
     print(f"{describe(days)}\n", flush=True)
@@ -81,12 +80,13 @@ def has_maintain() -> bool:
     return is_there
 
 
-def do_day(warehouse: DailyWarehouse, number: int, *, maintain: Callable[[DailyWarehouse], float] | None) -> Day:
+def do_day(warehouse: DailyWarehouse, number: int, *, is_maintained: bool) -> Day:
     """A day's lines, its run, and maintenance where it is due."""
     warehouse.arrive(number - 1)
     run = warehouse.run(f"day {number}", number - 1, n_lines=warehouse.log.events)
-    seconds = maintain(warehouse) if maintain else None
-    return Day(number, run, seconds, stored(warehouse.warehouse) if maintain else run.stored)
+    if not is_maintained:
+        return Day(number, run, None, run.stored)
+    return Day(number, run, maintain(warehouse), stored(warehouse.warehouse))
 
 
 def maintain(warehouse: DailyWarehouse) -> float:

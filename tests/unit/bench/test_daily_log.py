@@ -13,7 +13,7 @@ import pytest
 
 from tests.bench.daily_log import DailyLog, date_of
 
-EVENTS, DAYS = 1_000, 60
+EVENTS, DAYS = 800, 50
 LOG = DailyLog(EVENTS)
 
 
