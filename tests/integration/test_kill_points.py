@@ -69,8 +69,11 @@ class Calm:
 
 
 def settings(inputs: Path, warehouse: Path) -> dict[str, Any]:
-    # one secret for all warehouses, so that their people have the same names
-    return demo_config(inputs, warehouse) | {"keys": {"identifiers": "env:ONEUSER_TEST_SECRET"}}
+    # one secret for all warehouses, so that their people have the same names; the second run does what it touches
+    return demo_config(inputs, warehouse) | {
+        "keys": {"identifiers": "env:ONEUSER_TEST_SECRET"},
+        "incremental": {"above_mb": 0},
+    }
 
 
 def run(spark: SparkSession, inputs: Path, warehouse: Path, as_of: datetime = SECOND) -> list[str]:

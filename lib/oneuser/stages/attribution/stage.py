@@ -24,8 +24,8 @@ from oneuser.marts.attribution.credits import (
 from oneuser.marts.attribution.models import ModelRules
 from oneuser.marts.attribution.restatement import explain_restated, find_moved_people, find_restated
 from oneuser.stages.declaration import Stage
+from oneuser.stages.found_rows import find, only
 from oneuser.stages.parameters import credits_provenance
-from oneuser.stages.touched_people import few, only
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -80,7 +80,7 @@ def _touched(ctx: RunContext) -> tuple[DataFrame | None, DataFrame | None]:
         for conversions in (ctx.read(CONVERSIONS), ctx.read_before(CONVERSIONS))
         for touched in (people, messages)
     ]
-    return people, few(ctx, ids[0].union(ids[1]).union(ids[2]).union(ids[3]).distinct())
+    return people, find(ctx, ids[0].union(ids[1]).union(ids[2]).union(ids[3]).distinct()).rows
 
 
 def _tell_restated(ctx: RunContext, restated: DataFrame, people: DataFrame | None) -> None:

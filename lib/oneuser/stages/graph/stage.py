@@ -29,6 +29,7 @@ from oneuser.stages.graph.resolve_components import ResolvedComponents, expected
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from oneuser.contracts.table import TableContract
     from oneuser.stages.context import RunContext
     from oneuser.stages.graph.evidence import Gathered
     from oneuser.stages.graph.touched import Touched
@@ -41,8 +42,6 @@ def build_graph(ctx: RunContext) -> None:
         GateError: where one candidate component is too large to be replayed.
         CertificationError: where the components are not those of the admitted edges; nothing is published then.
     """
-    if ctx.is_incremental and not _is_long(ctx):
-        ctx.is_incremental = False
     gathered = gather_pairs(ctx)
     resolved = resolve_components(ctx, gathered)
     if gathered.touched is None:
@@ -52,12 +51,6 @@ def build_graph(ctx: RunContext) -> None:
     ctx.metric("edges", gathered.n_edges if gathered.touched is None else ctx.read(EDGES).count())
     _certify(ctx, gathered)
     _count_refusals(ctx)
-
-
-def _is_long(ctx: RunContext) -> bool:
-    """Whether the history is so long that it is worth finding out what to leave as it is."""
-    n_bytes = ctx.warehouse.n_bytes(EVENT_IDENTIFIERS, ctx.tables.get(EVENT_IDENTIFIERS.name))
-    return n_bytes is None or n_bytes > ctx.config.incremental.above_mb * 1_000_000
 
 
 def _write_all(ctx: RunContext, gathered: Gathered, resolved: ResolvedComponents) -> None:
@@ -73,21 +66,18 @@ def _write_all(ctx: RunContext, gathered: Gathered, resolved: ResolvedComponents
 
 
 def _write_touched(ctx: RunContext, gathered: Gathered, resolved: ResolvedComponents, touched: Touched) -> None:
-    ctx.replace_within(EDGES, gathered.edges, touched.told.withColumnRenamed("identifier_id", "src"))
-    ctx.replace_within(COMPONENTS, resolved.components, touched.told)
+    writes: list[tuple[TableContract, DataFrame, DataFrame | None]] = [
+        (EDGES, gathered.edges, touched.told.withColumnRenamed("identifier_id", "src")),
+        (COMPONENTS, resolved.components, touched.told),
+    ]
     if gathered.shared is not None:
-        ctx.replace_within(SHARED_VALUES, gathered.shared, _numbers(ctx, gathered.shared))
+        writes.append((SHARED_VALUES, gathered.shared, None))
     if resolved.refused is not None or REFUSED_EDGES.name in ctx.tables:
         before = touching(ctx.read(REFUSED_EDGES), touched.told)
         refusals = ctx.checkpoint(_refusals(ctx, resolved.refused, before))
-        ctx.replace_within(REFUSED_EDGES, refusals, ctx.checkpoint(refusals.select("src", "dst").distinct()))
+        writes.append((REFUSED_EDGES, refusals, ctx.checkpoint(refusals.select("src", "dst").distinct())))
+    ctx.replace_together(writes)
     ctx.tell(JUDGED_IDENTIFIERS, touched.told.withColumn("reason", F.lit("touched")))
-
-
-def _numbers(ctx: RunContext, shared: DataFrame) -> DataFrame:
-    """`identifier_id` of shared values, of now and before."""
-    before = ctx.read(SHARED_VALUES).select("identifier_id")
-    return ctx.checkpoint(shared.select("identifier_id").unionByName(before).distinct())
 
 
 def _refusals(ctx: RunContext, refused: DataFrame | None, recorded: DataFrame) -> DataFrame:

@@ -18,6 +18,8 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.changes import LINKED_IDENTIFIERS
 from oneuser.contracts.graph import COMPONENTS, EVENT_IDENTIFIERS, SHARED_VALUES
+from oneuser.identity.group_search import find_beside
+from oneuser.stages.found_rows import find
 from oneuser.stages.identity_rules import identity_values
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def find_asserted(
         manual: `src`, `dst` of manual rules; null where there is none.
         classes: `identifier_id`, `value_class` of the values that aliases join; null where none are.
     """
-    linked = ctx.checkpoint(ctx.changes(LINKED_IDENTIFIERS).select("identifier_id"))
+    linked = find(ctx, ctx.changes(LINKED_IDENTIFIERS).select("identifier_id")).rows
     parts = [linked]
     if manual is not None:
         for one, other in (("src", "dst"), ("dst", "src")):
@@ -80,8 +82,7 @@ def find_asserted(
             parts.append(beside.select(F.col("other").alias("identifier_id")))
     stored = ctx.read(EVENT_IDENTIFIERS)
     of_aliases = stored.where(F.col("link") != "event").select("message_key", "identifier_id")
-    met = of_aliases.join(ctx.broadcast_if_few(linked), on="identifier_id", how="left_semi").select("message_key")
-    parts.append(of_aliases.join(met.distinct(), on="message_key", how="left_semi").select("identifier_id"))
+    parts.append(find_beside(linked, of_aliases))
     if identity_values(ctx.config).required_purposes:
         parts.append(messages_with(ctx, eligible, linked).select("identifier_id"))
     if classes is not None:

@@ -21,14 +21,15 @@ from oneuser.marts.accounts.domains import find_domain_accounts
 from oneuser.marts.accounts.memberships import add_account_at, build_account_memberships, resolve_statements
 from oneuser.marts.accounts.statements import state_domains, state_members, state_mentions, state_messages
 from oneuser.marts.accounts.timeline import MembershipRules
-from oneuser.stages.identity.scope import find
+from oneuser.stages.found_rows import find
 from oneuser.stages.ingest.account_files import excluded, free_mail
 
 if TYPE_CHECKING:
     from oneuser.config.accounts import AccountRules
     from oneuser.contracts.table import TableContract
     from oneuser.stages.context import RunContext
-    from oneuser.stages.identity.scope import Found, Scope
+    from oneuser.stages.found_rows import Found
+    from oneuser.stages.identity.scope import Scope
 
 
 def find_memberships(

@@ -18,8 +18,8 @@ from oneuser.contracts.identity import IDENTIFIER_MAP, IDENTIFIER_OWNERSHIP
 from oneuser.contracts.raw import EVENTS
 from oneuser.identity.history import current
 from oneuser.identity.resolution import resolve_events
+from oneuser.stages.found_rows import Found, find
 from oneuser.stages.graph.evidence import eligible
-from oneuser.stages.identity.scope import Found, find
 from oneuser.stages.identity_rules import identity_values
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from oneuser.identity.claims_rows import divide_batches
 from oneuser.identity.ownership import build_claims, build_ownership, divide_claims, find_owners_over_time
 from oneuser.identity.resolution import build_identifier_map
 from oneuser.stages.engines import connect_pairs
+from oneuser.stages.found_rows import find
 from oneuser.stages.graph.evidence import eligible, find_linking_messages
-from oneuser.stages.identity.scope import find
 from oneuser.stages.identity_rules import identity_values
 
 if TYPE_CHECKING:

@@ -29,16 +29,11 @@ from oneuser.identity.group_search import (
     find_targets,
     find_user_ids,
 )
+from oneuser.stages.found_rows import find
 
 if TYPE_CHECKING:
     from oneuser.stages.context import RunContext
-
-
-class Found(NamedTuple):
-    """Rows that stand by themselves, sent to every task where they are few, and their number."""
-
-    rows: DataFrame
-    n_rows: int
+    from oneuser.stages.found_rows import Found
 
 
 @dataclass(frozen=True)
@@ -65,13 +60,6 @@ class Scope:
     def of_user_ids(self, rows: DataFrame) -> DataFrame:
         """Those of the rows that are about one of the User IDs."""
         return rows.join(self.user_ids.rows, on="user_id", how="left_semi")
-
-
-def find(ctx: RunContext, rows: DataFrame) -> Found:
-    """Compute rows of a number or a text each, and count them."""
-    kept = ctx.checkpoint(rows)
-    n_rows = kept.count()
-    return Found(ctx.broadcast_if_few(kept, n_rows), n_rows)
 
 
 def find_scope(ctx: RunContext) -> Scope:

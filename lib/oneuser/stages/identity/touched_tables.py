@@ -26,6 +26,7 @@ from oneuser.contracts.identity import (
 from oneuser.identity.resolution import build_dim_user, with_present_accounts
 from oneuser.identity.stability import Moved
 from oneuser.marts.accounts.memberships import current_accounts
+from oneuser.stages.found_rows import find
 from oneuser.stages.identity.people_tables import find_lineage, people_tables
 from oneuser.stages.identity.resolve_accounts import (
     add_accounts,
@@ -34,12 +35,12 @@ from oneuser.stages.identity.resolve_accounts import (
     find_messages_in_accounts,
 )
 from oneuser.stages.identity.resolve_messages import find_gone, find_messages, resolve_again
-from oneuser.stages.identity.scope import find
 
 if TYPE_CHECKING:
     from oneuser.stages.context import RunContext
+    from oneuser.stages.found_rows import Found
     from oneuser.stages.identity.resolve_people import ResolvedPeople
-    from oneuser.stages.identity.scope import Found, Scope
+    from oneuser.stages.identity.scope import Scope
 
 
 def write_touched(ctx: RunContext, people: ResolvedPeople, scope: Scope) -> Moved:

@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 def tell_linked_identifiers(ctx: RunContext, gave_way: DataFrame | None) -> None:
     """Tell what new messages carry, what messages carried that gave way, and what links name otherwise than before.
 
-    Grows with the new messages and the changed links. Tells nothing in a first run, and where nothing has changed.
+    Grows with the new messages and the changed links. Tells nothing where nothing has changed, nor where the stages
+    that follow do everything: in a first run, in one that was asked to, and of a short history.
 
     Args:
         ctx: The stage's context, when all is written.
         gave_way: `message_key` of stored messages that new ones took the place of; null where there are none.
     """
-    if not ctx.base:
+    if ctx.is_incremental and not _is_long(ctx):
+        ctx.is_incremental = False
+    if not ctx.is_incremental:
         return
     parts = []
     if ctx.tables.get(EVENT_IDENTIFIERS.name) != ctx.base.get(EVENT_IDENTIFIERS.name):
@@ -45,3 +48,9 @@ def tell_linked_identifiers(ctx: RunContext, gave_way: DataFrame | None) -> None
     if parts:
         touched = reduce(DataFrame.unionByName, parts).distinct()
         ctx.tell(LINKED_IDENTIFIERS, touched.withColumn("reason", F.lit("touched")))
+
+
+def _is_long(ctx: RunContext) -> bool:
+    """Whether the history is so long that it is worth finding out what to leave as it is."""
+    n_bytes = ctx.warehouse.n_bytes(EVENT_IDENTIFIERS, ctx.tables.get(EVENT_IDENTIFIERS.name))
+    return n_bytes is None or n_bytes > ctx.config.incremental.above_mb * 1_000_000

@@ -14,8 +14,9 @@ from oneuser.contracts.marts import ACTIVITY, RETENTION
 from oneuser.marts.retention.activity import Calendar, build_activity
 from oneuser.marts.retention.cohorts import build_retention, find_watermark
 from oneuser.stages.declaration import Stage
+from oneuser.stages.found_rows import only
 from oneuser.stages.parameters import retention_provenance
-from oneuser.stages.touched_people import only, touched_people
+from oneuser.stages.touched_people import touched_people
 
 if TYPE_CHECKING:
     from oneuser.stages.context import RunContext

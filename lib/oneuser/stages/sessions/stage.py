@@ -16,8 +16,8 @@ from oneuser.marts.sessions.open_ends import find_open_ends, first_changes, sinc
 from oneuser.marts.sessions.sessions import build_sessions
 from oneuser.marts.sessions.touches import build_touches, find_moments
 from oneuser.stages.declaration import Stage
+from oneuser.stages.found_rows import find, only
 from oneuser.stages.parameters import conversions_provenance, sessions_provenance, touch_sources, touches_provenance
-from oneuser.stages.touched_people import few, only
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -61,7 +61,7 @@ def _replacement(
         return contract, rows, None
     found, name = ctx.checkpoint(rows), contract.key[0]
     stored = since_then(ctx.read(contract), open_ends, time=time)
-    return contract, found, few(ctx, stored.select(name).union(found.select(name)).distinct())
+    return contract, found, find(ctx, stored.select(name).union(found.select(name)).distinct()).rows
 
 
 def _touches(ctx: RunContext, resolved: DataFrame, open_ends: DataFrame | None) -> DataFrame:
@@ -80,7 +80,7 @@ def _touched_messages(ctx: RunContext) -> DataFrame | None:
     """Messages that are new, gone, moved or read otherwise, each once; null where the stage is done for all."""
     if not ctx.is_incremental:
         return None
-    return few(ctx, ctx.changes(OWNED_MESSAGES).select("message_key"))
+    return find(ctx, ctx.changes(OWNED_MESSAGES).select("message_key")).rows
 
 
 def _open_ends(ctx: RunContext, messages: DataFrame) -> DataFrame:
@@ -90,8 +90,10 @@ def _open_ends(ctx: RunContext, messages: DataFrame) -> DataFrame:
         only(resolved, messages).where(F.col("user_id").isNotNull()).select("user_id", "event_time")
         for resolved in sides
     )
-    first_changed = few(ctx, first_changes(now.union(before)))
-    return few(ctx, find_open_ends(first_changed, ctx.read(SESSIONS), gap_minutes=ctx.config.sessions.gap_minutes))
+    first_changed = find(ctx, first_changes(now.union(before))).rows
+    return find(
+        ctx, find_open_ends(first_changed, ctx.read(SESSIONS), gap_minutes=ctx.config.sessions.gap_minutes)
+    ).rows
 
 
 def _conversions(ctx: RunContext, messages: DataFrame | None) -> DataFrame:
@@ -105,7 +107,7 @@ def _conversions(ctx: RunContext, messages: DataFrame | None) -> DataFrame:
     # of Parquet's own statistics, the run rules out what was written before
     taken_in = only(events.where(F.col("run_seq") == ctx.run_seq), messages)
     found = build_conversions(resolved, taken_in, kinds=kinds, provenance=provenance)
-    keys = few(ctx, taken_in.select("message_key"))
+    keys = find(ctx, taken_in.select("message_key")).rows
     others = only(ctx.read(CONVERSIONS), messages).join(keys, on="message_key", how="left_anti")
     return found.unionByName(move_conversions(others, resolved, provenance=provenance))
 

@@ -1,0 +1,35 @@
+"""Rows that a stage finds first and joins other rows with after: few beside these, and sent to every task then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from oneuser.stages.context import RunContext
+
+
+class Found(NamedTuple):
+    """Rows that stand by themselves, sent to every task where they are few, and their number."""
+
+    rows: DataFrame
+    n_rows: int
+
+
+def find(ctx: RunContext, rows: DataFrame) -> Found:
+    """Compute rows of a number or a text each now, and count them.
+
+    Spark would not know how few they are, and would move whole tables to meet them.
+    """
+    kept = ctx.checkpoint(rows)
+    n_rows = kept.count()
+    return Found(ctx.broadcast_if_few(kept, n_rows), n_rows)
+
+
+def only(rows: DataFrame, touched: DataFrame | None) -> DataFrame:
+    """Rows whose columns are among what was touched; all rows where everything is.
+
+    Grows with the rows, one pass over them: what was touched is sent to every task where it is few.
+    """
+    return rows if touched is None else rows.join(touched, on=touched.columns, how="left_semi")
