@@ -53,6 +53,8 @@ _ALWAYS = {
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
     # where in the code each column was made is looked up for every one of thousands, to be printed with errors
     "spark.sql.dataFrameQueryContext.enabled": "false",
+    # a table's files are listed beside its commits as long as they are not more than these: see storage/transaction.py
+    "spark.databricks.delta.allFilesInCrc.thresholdNumFiles": "1000",
     # no column has statistics (see the writer); counting rows for them costs each write a pass of its own
     "spark.databricks.delta.stats.collect": "false",
 }
@@ -246,6 +248,22 @@ def _make_active(session: SparkSession) -> None:
     SparkSession._activeSession = session  # noqa: SLF001 - as `createDataFrame` does; nothing public does it
     jvm: Any = session._jvm  # noqa: SLF001 - the documented way to reach the JVM
     jvm.org.apache.spark.sql.classic.SparkSession.setActiveSession(session._jsparkSession)  # noqa: SLF001
+
+
+@contextmanager
+def active_in_java(session: SparkSession) -> Iterator[None]:
+    """A session as the one that Java's side of this thread works in, for classes that ask for it; then as it was."""
+    jvm: Any = session._jvm  # noqa: SLF001 - the documented way to reach the JVM
+    sessions = jvm.org.apache.spark.sql.classic.SparkSession
+    before = sessions.getActiveSession()
+    sessions.setActiveSession(session._jsparkSession)  # noqa: SLF001 - as `createDataFrame` does
+    try:
+        yield
+    finally:
+        if before.isDefined():
+            sessions.setActiveSession(before.get())
+        else:
+            sessions.clearActiveSession()
 
 
 def _silence_values() -> None:

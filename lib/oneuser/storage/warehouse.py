@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from delta.tables import DeltaTable
 from pyspark.sql import Observation
@@ -25,9 +26,10 @@ from oneuser.spark.session import READS_PINNED_VERSIONS, lent_conf, session_besi
 from oneuser.storage.files import Files
 from oneuser.storage.listing import Listing, checksum_name, read_listing, read_n_bytes
 from oneuser.storage.reader_paths import glob_safe
+from oneuser.storage.transaction import Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pyspark.sql import Column, DataFrame, SparkSession
 
@@ -37,6 +39,8 @@ MARKER = "oneuser.warehouse"
 _LOG_FILE = re.compile(r"^(\d{20})\.json$")
 # read by Delta from the session that commits, where the operation takes no option
 _TAG_OF_COMMITS = "spark.databricks.delta.commitInfo.userMetadata"
+# what a file of rows that were changed has at the most
+_FILE_BYTES = 64 * 1024 * 1024
 _ZONE_FOLDERS = {"raw": "raw", "pseudonymous": "tables", "control": "control"}
 
 
@@ -149,14 +153,17 @@ class Warehouse:
             return contract.empty(self.spark)
         listing = self._listing(contract, version)
         if listing is not None:
-            paths = [glob_safe(f"{self.path(contract)}/{name}") for name in listing.files]
-            rows = self.spark.read.schema(listing.schema).parquet(*paths) if paths else contract.empty(self.spark)
-            return contract.conform(rows)
+            return contract.conform(self._parquet(contract, listing, listing.files))
         # pinned even when it is the newest: a frame that is not would be computed again from whatever is newest then,
         # and what is persisted of it dropped, as soon as the stage writes to the table it reads
         reader = self.spark.read.format("delta").option("versionAsOf", version)
         with lent_conf(self.spark, READS_PINNED_VERSIONS):
             return contract.conform(reader.load(self.path(contract)))
+
+    def _parquet(self, contract: TableContract, listing: Listing, names: Sequence[str]) -> DataFrame:
+        """Rows of some of a version's files."""
+        paths = [glob_safe(f"{self.path(contract)}/{name}") for name in names]
+        return self.spark.read.schema(listing.schema).parquet(*paths) if paths else contract.empty(self.spark)
 
     def _listing(self, contract: TableContract, version: int) -> Listing | None:
         """The files of a version, where Delta has listed them; null where they must be asked for through Delta."""
@@ -195,6 +202,8 @@ class Warehouse:
             # statistics of personal columns would outlive their rows; nothing else prunes by statistics yet
             .option("delta.dataSkippingNumIndexedCols", "0")
             .option("delta.enableDeletionVectors", "false")
+            # a checkpoint of the log costs more than ten commits, and is read where checksums do not say it all
+            .option("delta.checkpointInterval", "100")
         )
         if mode == "overwrite":
             writer = writer.option("overwriteSchema", "true")
@@ -202,11 +211,21 @@ class Warehouse:
             writer = writer.partitionBy(*contract.partition_by)
         before = self.head(contract)
         with self._commit(contract):
-            writer.save(self.path(contract))
+            is_written = mode == "overwrite" and before is not None and self._replace_files(contract, counted, tag)
+            if not is_written:
+                writer.save(self.path(contract))
         version = self._own_head(contract, tag, is_next_to=-1 if before is None else before)
         if observed.get["n_incomplete"]:
             raise ContractError(contract.name, self._nulls(contract, version))
         return version, int(observed.get["n_rows"])
+
+    def _replace_files(self, contract: TableContract, rows: DataFrame, tag: CommitTag) -> bool:
+        """Put rows in the place of all files of a table; false where that is left to Delta's own overwrite."""
+        transaction = Transaction.begin(self.spark, self.path(contract))
+        if transaction is None or not transaction.fits(rows):
+            return False
+        transaction.commit(rows, removed=list(transaction.sizes), tag=json.dumps(asdict(tag)))
+        return True
 
     def _nulls(self, contract: TableContract, version: int) -> list[str]:
         """Which required columns are null in how many rows of a version."""
@@ -251,32 +270,92 @@ class Warehouse:
         `update_if` and `values` are our own SQL over `stored` and `incoming`, never a user's. Returns how many rows
         were inserted or updated.
         """
-        condition = " AND ".join(f"stored.{name} = incoming.{name}" for name in contract.key)
+        incoming = contract.described(rows)
         with self._commit(contract):
+            transaction = Transaction.begin(self.spark, self.path(contract))
+            if transaction is not None and transaction.fits(incoming):
+                return self._merge_whole(contract, transaction, incoming, update_if=update_if, values=values, tag=tag)
+            condition = " AND ".join(f"stored.{name} = incoming.{name}" for name in contract.key)
             target = DeltaTable.forPath(self._tagged(tag), self.path(contract)).alias("stored")
-            merge = target.merge(contract.described(rows).alias("incoming"), condition)
+            merge = target.merge(incoming.alias("incoming"), condition)
             merge = merge.whenMatchedUpdate(condition=update_if, set=dict(values)).whenNotMatchedInsertAll()
             counted = merge.execute().first()
         return int(counted["num_affected_rows"]) if counted is not None else 0
 
+    def _merge_whole(
+        self,
+        contract: TableContract,
+        transaction: Transaction,
+        incoming: DataFrame,
+        *,
+        update_if: str,
+        values: Mapping[str, str],
+        tag: CommitTag,
+    ) -> int:
+        """The same in a table that is written whole. Two writers at once take the same files away, and one fails."""
+        key, stored = list(contract.key), self.read(contract, transaction.version)
+        pairs = stored.alias("stored").join(
+            incoming.alias("incoming"), on=[F.col(f"stored.{k}") == F.col(f"incoming.{k}") for k in key], how="inner"
+        )
+        updated = pairs.where(update_if).select(
+            *[F.expr(values.get(name, f"stored.{name}")).alias(name) for name in contract.columns]
+        )
+        inserted = incoming.join(stored.select(*key), on=key, how="left_anti").select(*contract.columns)
+        affected = updated.unionByName(inserted).localCheckpoint()
+        n_affected = affected.count()
+        if n_affected:
+            kept = stored.join(affected.select(*key), on=key, how="left_anti")
+            merged = contract.described(kept.unionByName(affected)).coalesce(1)
+            transaction.commit(merged, removed=list(transaction.sizes), tag=json.dumps(asdict(tag)))
+        return n_affected
+
     def change_rows(self, contract: TableContract, changed: DataFrame, tag: CommitTag) -> int:
         """Insert, update and delete rows in one commit; returns the version. Files without a changed row stand.
 
+        Grows with the keys of the table, which are looked at once, and with the files that hold a changed row.
+
         Args:
             contract: The table.
-            changed: Rows of `TableContract.differences`, none of them incomplete.
+            changed: Rows of `TableContract.differences`, none of them incomplete; read several times.
             tag: Who commits.
         """
+        before = self.head(contract)
+        with self._commit(contract):
+            if not self._change_files(contract, changed, tag):
+                self._merge_changes(contract, changed, tag)
+        return self._own_head(contract, tag, is_next_to=before)
+
+    def _change_files(self, contract: TableContract, changed: DataFrame, tag: CommitTag) -> bool:
+        """Write files with changed rows again; false where that is left to Delta's merge."""
+        transaction = Transaction.begin(self.spark, self.path(contract))
+        listing = self._listing(contract, transaction.version) if transaction else None
+        if transaction is None or listing is None:
+            return False
+        gone = changed.where(F.col("before").isNotNull()).select(*[f"before.{name}" for name in contract.key])
+        stored = self._parquet(contract, listing, listing.files)
+        is_gone = [F.col(f"stored.{name}").eqNullSafe(F.col(f"gone.{name}")) for name in contract.key]
+        keys = stored.select(*contract.key, F.col("_metadata.file_name").alias("file")).alias("stored")
+        # as many names as the table has files, a listing of which is short
+        named = keys.join(gone.alias("gone"), on=is_gone, how="left_semi").select("file").distinct().collect()
+        concerned = sorted(unquote(row["file"]) for row in named)
+        rows = contract.empty(self.spark)
+        if concerned:
+            rows = self._parquet(contract, listing, concerned)
+        n_bytes = sum(transaction.sizes[name] for name in concerned)
+        described = contract.described(contract.changed(rows, changed)).coalesce(1 + n_bytes // _FILE_BYTES)
+        if not transaction.fits(described):
+            return False
+        transaction.commit(described, removed=concerned, tag=json.dumps(asdict(tag)))
+        return True
+
+    def _merge_changes(self, contract: TableContract, changed: DataFrame, tag: CommitTag) -> None:
         row = F.coalesce("after", "before")
         incoming = changed.select("change", *[row[name].alias(name) for name in contract.columns])
         on = " AND ".join(f"stored.{name} <=> incoming.{name}" for name in contract.key)
         columns: dict[str, str | Column] = {name: f"incoming.{name}" for name in contract.columns}
-        before = self.head(contract)
-        with self._commit(contract):
-            target = DeltaTable.forPath(self._tagged(tag), self.path(contract)).alias("stored")
-            merge = target.merge(incoming.alias("incoming"), on).whenMatchedDelete("incoming.change = 'deleted'")
-            merge.whenMatchedUpdate(set=columns).whenNotMatchedInsert(values=columns).execute()
-        return self._own_head(contract, tag, is_next_to=before)
+        target = DeltaTable.forPath(self._tagged(tag), self.path(contract)).alias("stored")
+        merge = target.merge(incoming.alias("incoming"), on).whenMatchedDelete("incoming.change = 'deleted'")
+        merge.whenMatchedUpdate(set=columns).whenNotMatchedInsert(values=columns).execute()
 
     def restore(self, contract: TableContract, version: int | None, tag: CommitTag) -> None:
         """Bring a table back to an earlier version, or to not existing where `version` is null."""
