@@ -61,6 +61,11 @@ class Commit:
     tag: CommitTag | None
 
 
+def _text(tag: CommitTag) -> str:
+    """A tag as a commit carries it."""
+    return json.dumps(asdict(tag))
+
+
 # called with "before" or "after" and the table's name at every commit; tests stop the process there
 CommitHook = Callable[[str, str], None]
 
@@ -198,7 +203,7 @@ class Warehouse:
         writer = (
             counted.write.format("delta")
             .mode(mode)
-            .option("userMetadata", json.dumps(asdict(tag)))
+            .option("userMetadata", _text(tag))
             # statistics of personal columns would outlive their rows; nothing else prunes by statistics yet
             .option("delta.dataSkippingNumIndexedCols", "0")
             .option("delta.enableDeletionVectors", "false")
@@ -211,21 +216,22 @@ class Warehouse:
             writer = writer.partitionBy(*contract.partition_by)
         before = self.head(contract)
         with self._commit(contract):
-            is_written = mode == "overwrite" and before is not None and self._replace_files(contract, counted, tag)
-            if not is_written:
+            # a table that is new has no files yet, and an append leaves them alone: Delta does both without a look
+            is_replaced = mode == "overwrite" and before is not None
+            transaction = self._transaction(contract, counted) if is_replaced else None
+            if transaction is None:
                 writer.save(self.path(contract))
+            else:
+                transaction.commit(counted, removed=list(transaction.sizes), tag=_text(tag))
         version = self._own_head(contract, tag, is_next_to=-1 if before is None else before)
         if observed.get["n_incomplete"]:
             raise ContractError(contract.name, self._nulls(contract, version))
         return version, int(observed.get["n_rows"])
 
-    def _replace_files(self, contract: TableContract, rows: DataFrame, tag: CommitTag) -> bool:
-        """Put rows in the place of all files of a table; false where that is left to Delta's own overwrite."""
+    def _transaction(self, contract: TableContract, rows: DataFrame) -> Transaction | None:
+        """A transaction that can write such rows; null where that is left to Delta's own overwrite and merge."""
         transaction = Transaction.begin(self.spark, self.path(contract))
-        if transaction is None or not transaction.fits(rows):
-            return False
-        transaction.commit(rows, removed=list(transaction.sizes), tag=json.dumps(asdict(tag)))
-        return True
+        return transaction if transaction is not None and transaction.fits(rows) else None
 
     def _nulls(self, contract: TableContract, version: int) -> list[str]:
         """Which required columns are null in how many rows of a version."""
@@ -272,42 +278,23 @@ class Warehouse:
         """
         incoming = contract.described(rows)
         with self._commit(contract):
-            transaction = Transaction.begin(self.spark, self.path(contract))
-            if transaction is not None and transaction.fits(incoming):
-                return self._merge_whole(contract, transaction, incoming, update_if=update_if, values=values, tag=tag)
-            condition = " AND ".join(f"stored.{name} = incoming.{name}" for name in contract.key)
-            target = DeltaTable.forPath(self._tagged(tag), self.path(contract)).alias("stored")
-            merge = target.merge(incoming.alias("incoming"), condition)
-            merge = merge.whenMatchedUpdate(condition=update_if, set=dict(values)).whenNotMatchedInsertAll()
-            counted = merge.execute().first()
-        return int(counted["num_affected_rows"]) if counted is not None else 0
-
-    def _merge_whole(
-        self,
-        contract: TableContract,
-        transaction: Transaction,
-        incoming: DataFrame,
-        *,
-        update_if: str,
-        values: Mapping[str, str],
-        tag: CommitTag,
-    ) -> int:
-        """The same in a table that is written whole. Two writers at once take the same files away, and one fails."""
-        key, stored = list(contract.key), self.read(contract, transaction.version)
-        pairs = stored.alias("stored").join(
-            incoming.alias("incoming"), on=[F.col(f"stored.{k}") == F.col(f"incoming.{k}") for k in key], how="inner"
-        )
-        updated = pairs.where(update_if).select(
-            *[F.expr(values.get(name, f"stored.{name}")).alias(name) for name in contract.columns]
-        )
-        inserted = incoming.join(stored.select(*key), on=key, how="left_anti").select(*contract.columns)
-        affected = updated.unionByName(inserted).localCheckpoint()
-        n_affected = affected.count()
-        if n_affected:
-            kept = stored.join(affected.select(*key), on=key, how="left_anti")
-            merged = contract.described(kept.unionByName(affected)).coalesce(1)
-            transaction.commit(merged, removed=list(transaction.sizes), tag=json.dumps(asdict(tag)))
-        return n_affected
+            transaction = self._transaction(contract, incoming)
+            if transaction is None:
+                condition = " AND ".join(f"stored.{name} = incoming.{name}" for name in contract.key)
+                target = DeltaTable.forPath(self._tagged(tag), self.path(contract)).alias("stored")
+                merge = target.merge(incoming.alias("incoming"), condition)
+                merge = merge.whenMatchedUpdate(condition=update_if, set=dict(values)).whenNotMatchedInsertAll()
+                counted = merge.execute().first()
+                return int(counted["num_affected_rows"]) if counted is not None else 0
+            # two writers at once take the same files away, and one of them fails
+            stored = self.read(contract, transaction.version)
+            affected = _find_affected(contract, stored, incoming, update_if=update_if, values=values).localCheckpoint()
+            n_affected = affected.count()
+            if n_affected:
+                kept = stored.join(affected.select(*contract.key), on=list(contract.key), how="left_anti")
+                whole = contract.described(kept.unionByName(affected)).coalesce(1)
+                transaction.commit(whole, removed=list(transaction.sizes), tag=_text(tag))
+            return n_affected
 
     def change_rows(self, contract: TableContract, changed: DataFrame, tag: CommitTag) -> int:
         """Insert, update and delete rows in one commit; returns the version. Files without a changed row stand.
@@ -321,41 +308,35 @@ class Warehouse:
         """
         before = self.head(contract)
         with self._commit(contract):
-            if not self._change_files(contract, changed, tag):
-                self._merge_changes(contract, changed, tag)
+            transaction = self._transaction(contract, contract.described(contract.empty(self.spark)))
+            listing = self._listing(contract, transaction.version) if transaction else None
+            if transaction is None or listing is None:
+                row = F.coalesce("after", "before")
+                incoming = changed.select("change", *[row[name].alias(name) for name in contract.columns])
+                on = " AND ".join(f"stored.{name} <=> incoming.{name}" for name in contract.key)
+                columns: dict[str, str | Column] = {name: f"incoming.{name}" for name in contract.columns}
+                target = DeltaTable.forPath(self._tagged(tag), self.path(contract)).alias("stored")
+                merge = target.merge(incoming.alias("incoming"), on).whenMatchedDelete("incoming.change = 'deleted'")
+                merge.whenMatchedUpdate(set=columns).whenNotMatchedInsert(values=columns).execute()
+            else:
+                removed = self._files_with(contract, listing, changed)
+                rows = contract.changed(self._parquet(contract, listing, removed), changed)
+                n_files = 1 + sum(transaction.sizes[name] for name in removed) // _FILE_BYTES
+                transaction.commit(contract.described(rows).coalesce(n_files), removed=removed, tag=_text(tag))
         return self._own_head(contract, tag, is_next_to=before)
 
-    def _change_files(self, contract: TableContract, changed: DataFrame, tag: CommitTag) -> bool:
-        """Write files with changed rows again; false where that is left to Delta's merge."""
-        transaction = Transaction.begin(self.spark, self.path(contract))
-        listing = self._listing(contract, transaction.version) if transaction else None
-        if transaction is None or listing is None:
-            return False
+    def _files_with(self, contract: TableContract, listing: Listing, changed: DataFrame) -> list[str]:
+        """Names of the files that hold a row which is not there any longer, or another now."""
+        if not listing.files:
+            return []
         gone = changed.where(F.col("before").isNotNull()).select(*[f"before.{name}" for name in contract.key])
-        stored = self._parquet(contract, listing, listing.files)
+        keys = self._parquet(contract, listing, listing.files).select(
+            *contract.key, F.col("_metadata.file_name").alias("file")
+        )
         is_gone = [F.col(f"stored.{name}").eqNullSafe(F.col(f"gone.{name}")) for name in contract.key]
-        keys = stored.select(*contract.key, F.col("_metadata.file_name").alias("file")).alias("stored")
-        # as many names as the table has files, a listing of which is short
-        named = keys.join(gone.alias("gone"), on=is_gone, how="left_semi").select("file").distinct().collect()
-        concerned = sorted(unquote(row["file"]) for row in named)
-        rows = contract.empty(self.spark)
-        if concerned:
-            rows = self._parquet(contract, listing, concerned)
-        n_bytes = sum(transaction.sizes[name] for name in concerned)
-        described = contract.described(contract.changed(rows, changed)).coalesce(1 + n_bytes // _FILE_BYTES)
-        if not transaction.fits(described):
-            return False
-        transaction.commit(described, removed=concerned, tag=json.dumps(asdict(tag)))
-        return True
-
-    def _merge_changes(self, contract: TableContract, changed: DataFrame, tag: CommitTag) -> None:
-        row = F.coalesce("after", "before")
-        incoming = changed.select("change", *[row[name].alias(name) for name in contract.columns])
-        on = " AND ".join(f"stored.{name} <=> incoming.{name}" for name in contract.key)
-        columns: dict[str, str | Column] = {name: f"incoming.{name}" for name in contract.columns}
-        target = DeltaTable.forPath(self._tagged(tag), self.path(contract)).alias("stored")
-        merge = target.merge(incoming.alias("incoming"), on).whenMatchedDelete("incoming.change = 'deleted'")
-        merge.whenMatchedUpdate(set=columns).whenNotMatchedInsert(values=columns).execute()
+        files = keys.alias("stored").join(gone.alias("gone"), on=is_gone, how="left_semi").select("file").distinct()
+        # no more than the listing names
+        return sorted(unquote(row["file"]) for row in files.collect())
 
     def restore(self, contract: TableContract, version: int | None, tag: CommitTag) -> None:
         """Bring a table back to an earlier version, or to not existing where `version` is null."""
@@ -375,7 +356,7 @@ class Warehouse:
         if not hasattr(self._tagging, "session"):
             self._tagging.session = session_beside(self.spark)
         session: SparkSession = self._tagging.session
-        session.conf.set(_TAG_OF_COMMITS, json.dumps(asdict(tag)))
+        session.conf.set(_TAG_OF_COMMITS, _text(tag))
         return session
 
     @contextmanager
@@ -384,3 +365,15 @@ class Warehouse:
         self._on_commit("before", contract.name)
         yield
         self._on_commit("after", contract.name)
+
+
+def _find_affected(
+    contract: TableContract, stored: DataFrame, incoming: DataFrame, *, update_if: str, values: Mapping[str, str]
+) -> DataFrame:
+    """Rows of the table that a merge inserts or updates, as they are to be."""
+    key = list(contract.key)
+    is_same = [F.col(f"stored.{name}") == F.col(f"incoming.{name}") for name in key]
+    pairs = stored.alias("stored").join(incoming.alias("incoming"), on=is_same, how="inner").where(update_if)
+    updated = pairs.select(*[F.expr(values.get(name, f"stored.{name}")).alias(name) for name in contract.columns])
+    inserted = incoming.join(stored.select(*key), on=key, how="left_anti").select(*contract.columns)
+    return updated.unionByName(inserted)
