@@ -17,6 +17,7 @@ import psutil
 from oneuser.spark import jars
 from oneuser.spark.class_archive import find_archive
 from oneuser.spark.java import OLDEST_JAVA, find_java
+from oneuser.spark.memory import default_driver_memory
 
 if TYPE_CHECKING:
     from oneuser.config import Config
@@ -134,7 +135,7 @@ def _class_archive(found: list[Path]) -> Finding:
 def _memory(config: Config | None) -> Finding:
     machine = psutil.virtual_memory()
     found = f"{_size(machine.available)} free of {_size(machine.total)}"
-    driver = _bytes(config.spark.driver_memory) if config else _bytes("3g")
+    driver = _bytes((config.spark.driver_memory if config else None) or default_driver_memory())
     if driver + _BESIDE_DRIVER > machine.total:
         meaning = f"spark.driver_memory is {_size(driver)}: lower it, or runs may be killed"
         return Finding("Memory", "note", found, meaning)

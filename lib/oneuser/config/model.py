@@ -162,7 +162,7 @@ class SparkRules(Section):
     """The session, where spark-submit has not said it already. `jars` is a folder of JARs."""
 
     master: Text | None = None
-    driver_memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*[kmgtKMGT]$")] = "3g"
+    driver_memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*[kmgtKMGT]$")] | None = None
     shuffle_partitions: Positive | None = None
     jars: FilePath | None = None
     conf: Mapping[Text, Annotated[str, BeforeValidator(_as_spark_writes_it)]] = {}

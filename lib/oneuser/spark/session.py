@@ -26,6 +26,7 @@ from pyspark.sql.classic.dataframe import DataFrame as ClassicFrame
 from oneuser.core.errors import EnvironmentProblem
 from oneuser.spark import jars
 from oneuser.spark.class_archive import find_archive, use_archive
+from oneuser.spark.memory import default_driver_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,7 +91,7 @@ class SparkSettings:
     """What a user may say about the session; everything else follows from the master."""
 
     master: str | None = None
-    driver_memory: str = "3g"
+    driver_memory: str | None = None
     shuffle_partitions: int | None = None
     jars: str | None = None
     conf: Mapping[str, str] = field(default_factory=dict)
@@ -300,7 +301,7 @@ def _static_conf(settings: SparkSettings, master: str | None, more_java_options:
         package_root = str(Path(__file__).resolve().parents[2])
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         conf |= {
-            "spark.driver.memory": settings.driver_memory,
+            "spark.driver.memory": settings.driver_memory or default_driver_memory(),
             "spark.ui.enabled": "false",
             "spark.driver.host": "localhost",
             "spark.driver.bindAddress": "127.0.0.1",
