@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,11 @@ def read_table(warehouse: Path, name: str) -> pa.Table:
     return DeltaTable(entry["path"], version=entry["version"]).to_pyarrow_table()
 
 
-def contents(warehouse: Path, name: str) -> list[str]:
-    """Rows of a published table as sorted text, whatever order they are stored in."""
-    return sorted(json.dumps(row, sort_keys=True, default=_text) for row in read_table(warehouse, name).to_pylist())
+def contents(warehouse: Path, name: str, *, without: Collection[str] = ()) -> list[str]:
+    """Rows of a published table as sorted text, whatever order they are stored in; some columns left out."""
+    rows = read_table(warehouse, name)
+    rows = rows.drop_columns([column for column in rows.column_names if column in without])
+    return sorted(json.dumps(row, sort_keys=True, default=_text) for row in rows.to_pylist())
 
 
 def _text(value: Any) -> str:
