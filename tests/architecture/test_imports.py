@@ -39,7 +39,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {}
 # Third-party packages that one place wraps for all.
 WRAPPED = {
     "delta": {"storage"},
-    "deltalake": set[str](),
+    "deltalake": {"storage"},
     "graphframes": {"graph"},
     "typer": {"cli"},
     "rich": {"cli"},

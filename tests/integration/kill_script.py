@@ -27,7 +27,7 @@ class CommitPoints:
     def __init__(self, reached: Callable[[str], None]) -> None:
         self._reached = reached
         self._place = "start"
-        self._is_claimed = False
+        self._at_start: set[str] = set()
 
     def stage_begins(self, stage: str, number: int, n_stages: int) -> None:  # noqa: ARG002 - the listener's signature
         """A stage starts."""
@@ -39,11 +39,11 @@ class CommitPoints:
 
     def at_commit(self, when: str, table: str) -> None:
         """A commit is about to be made, or has landed."""
-        if (when, table) == ("before", "publications"):
+        if when == "before" and self._place == "start":
             # where all stages stand from an earlier attempt, none of them has told that it was the last
-            if self._is_claimed and self._place == "start":
+            if table in self._at_start:
                 self._place = "end"
-            self._is_claimed = True
+            self._at_start.add(table)
         self._reached(f"{when} {table} in {self._place}")
 
 

@@ -32,6 +32,12 @@ def read_table(warehouse: Path, name: str) -> pa.Table:
     return DeltaTable(entry["path"], version=entry["version"]).to_pyarrow_table()
 
 
+def commits(warehouse: Path) -> dict[str, set[str]]:
+    """Names in the log of each table, by its folder: nothing is committed without a new one."""
+    logs = warehouse.glob("*/*/_delta_log")
+    return {str(log.parent.relative_to(warehouse)): {file.name for file in log.iterdir()} for log in logs}
+
+
 def contents(warehouse: Path, name: str, *, without: Collection[str] = ()) -> list[str]:
     """Rows of a published table as sorted text, whatever order they are stored in; some columns left out."""
     rows = read_table(warehouse, name)

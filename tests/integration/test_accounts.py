@@ -12,7 +12,9 @@ from pyspark.sql import SparkSession
 
 from oneuser.api import OpenWarehouse, open_warehouse
 from oneuser.config import Config, make_config
-from oneuser.runs.run import RunOptions, RunResult, run_pipeline
+from oneuser.runs.nothing_new import find_nothing_new
+from oneuser.runs.result import RunResult
+from oneuser.runs.run import RunOptions, run_pipeline
 from tests.integration.published import contents, published_versions, read_table
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
@@ -101,7 +103,8 @@ def people(opened: OpenWarehouse) -> dict[str, Any]:
 
 def test_everything_that_says_who_belongs_where_through_whole_runs(spark: SparkSession, folder: Path) -> None:
     warehouse = folder / "warehouse"
-    first = run(spark, config(folder, **everything(folder)))
+    settings = config(folder, **everything(folder))
+    first = run(spark, settings)
 
     opened = open_warehouse(warehouse, spark=spark)
     found = {name: (row.account_id, row.account_ids) for name, row in people(opened).items()}
@@ -134,13 +137,15 @@ def test_everything_that_says_who_belongs_where_through_whole_runs(spark: SparkS
     refused = opened.table("rejected_records").collect()
     assert [row.code for row in refused] == ["account.cycle"] * 2
 
-    # the same again changes no table
+    # every file is known as the run found it, and the same again changes no table
+    assert find_nothing_new(settings) is not None
     versions = published_versions(warehouse)
     run(spark, config(folder, **everything(folder)))
     assert published_versions(warehouse) == versions
 
     # a parent that is mended moves what lies below it, and nothing is resolved again but accounts
     write(folder / "parents.csv", "account_id,parent_account_id", "shop,trust", "mill,trust")
+    assert find_nothing_new(settings) is None
     again = run(spark, config(folder, **everything(folder)))
     assert again.stages["graph"].state == "unchanged"
     tops = {row["account_id"]: row["top_account_id"] for row in read_table(warehouse, "dim_account").to_pylist()}

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -15,10 +18,11 @@ from pyspark.sql import SparkSession
 
 import oneuser
 from oneuser.cli.main import main
+from oneuser.config import load_config
+from oneuser.runs.nothing_new import find_nothing_new
 
+ROOT = Path(__file__).resolve().parents[2]
 EVENTS = 2000
-# carry-over and history change only with new input; ingest always looks for that
-ALWAYS_DONE = {"ingest"}
 
 
 def answer(*arguments: str) -> Any:
@@ -88,11 +92,50 @@ def test_attributed_revenue_is_the_revenue_that_was_planted(first: dict[str, Any
 def test_the_same_demo_again_changes_nothing(first: dict[str, Any], home: Path) -> None:
     again = demo(home)
 
-    states = {stage["stage"]: stage["state"] for stage in again["run"]["stages"] if stage["stage"] not in ALWAYS_DONE}
-    assert set(states.values()) == {"unchanged"}
+    assert {stage["state"] for stage in again["run"]["stages"]} == {"unchanged"}
+    assert (again["run"]["run"], again["run"]["published"], again["run"]["nothing_new"]) == (1, False, True)
     assert again["run"]["tables"] == first["run"]["tables"]
     assert again["headline"] == first["headline"]
     assert again["agreement"] == first["agreement"]
+
+
+def run_without_java(config: str, *more: str) -> subprocess.CompletedProcess[str]:
+    """The command as a scheduler starts it, on a machine on which no session can be started."""
+    env = dict(os.environ)
+    command = [sys.executable, "-m", "oneuser.cli.main", "run", "--config", config, *more]
+    env |= {"PATH": "/nowhere", "JAVA_HOME": "/nowhere", "PYTHONPATH": str(ROOT / "lib")}
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_where_nothing_is_new_no_session_is_started_and_nothing_is_written(
+    first: dict[str, Any], config: str, home: Path
+) -> None:
+    before = {file: file.stat().st_mtime_ns for file in (home / "warehouse").rglob("*")}
+
+    answered = run_without_java(config)
+
+    assert (answered.returncode, answered.stderr) == (0, "")
+    assert answered.stdout == (
+        f"nothing new since run 1 of {first['run']['as_of'].replace('T', ' ').replace('Z', ' UTC')}, nothing done: "
+        "looked at 15 files of 1 input\n"
+    )
+    assert {file: file.stat().st_mtime_ns for file in (home / "warehouse").rglob("*")} == before
+    assert answer("status", "--config", config)["shown"]["run_seq"] == 1
+    # what is asked for is done all the same
+    assert run_without_java(config, "--full").returncode == 5
+
+
+def test_where_something_may_be_new_a_session_is_started(first: dict[str, Any], config: str, home: Path) -> None:
+    file = next((home / "demo").rglob("*.jsonl"))
+    at = file.stat().st_mtime_ns
+
+    os.utime(file, ns=(at, at + 1_000_000))
+    touched = find_nothing_new(load_config(config))
+    os.utime(file, ns=(at, at))
+
+    assert touched is None
+    assert find_nothing_new(load_config(config, ["sessions.gap_minutes=10"])) is None
+    assert find_nothing_new(load_config(config)) is not None
 
 
 def test_another_demo_does_not_replace_this_one(

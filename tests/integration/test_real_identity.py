@@ -12,8 +12,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from oneuser.config import Config, make_config
-from oneuser.runs.run import RunOptions, RunResult, run_pipeline
-from tests.integration.published import contents, partition, people, published_versions, read_table
+from oneuser.runs.nothing_new import find_nothing_new
+from oneuser.runs.result import RunResult
+from oneuser.runs.run import RunOptions, run_pipeline
+from tests.integration.published import commits, contents, partition, people, published_versions, read_table
 
 FOLDER = "git-identity-numpy"
 
@@ -74,11 +76,17 @@ def test_people_are_those_of_the_known_answer_and_a_block_can_be_taken_back(
     assert first.metrics["people"] == 2_169
     assert partition(before) == expected(git_folder, "expected_components_plain.csv.gz")
 
-    # and a second run of the same input changes no row of any table
-    versions = published_versions(warehouse)
+    # and a second run of the same input commits to no table but those of the record, and publishes nothing
+    versions, made = published_versions(warehouse), commits(warehouse)
     second = run(spark, plain)
-    assert second.is_published
+    assert (second.run_seq, second.is_nothing_new, second.is_published) == (2, True, False)
     assert published_versions(warehouse) == versions
+    assert {table for table, names in commits(warehouse).items() if names != made[table]} == {
+        "control/runs", "control/publications",
+    }  # fmt: skip
+    # after which nobody need look again
+    assert find_nothing_new(plain) is not None
+    assert find_nothing_new(with_block) is None
     assert {name: stage.state for name, stage in second.stages.items() if name != "ingest"} == dict.fromkeys(
         ("graph", "identity", "sessions", "attribution", "retention"), "unchanged"
     )

@@ -14,6 +14,7 @@ from oneuser.cli.main import main
 from oneuser.config import Config
 from oneuser.config.model import Gates
 from oneuser.core.errors import GateError
+from oneuser.runs.nothing_new import find_nothing_new
 from tests.integration.published import people
 from tests.integration.test_real_identity import FOLDER, config, run, split_by_receipt
 
@@ -88,7 +89,8 @@ def test_a_refused_run_shows_nothing_and_a_rollback_changes_what_is_shown_and_no
     only_late = min(set(late.values()) - set(early.values()))
     assert open_warehouse(warehouse, spark=spark).resolve_user_id(only_late) == "vacant"
 
-    # and the next run goes on from the second
-    run(spark, two_runs.settings)
+    # and the next run goes on from the second, though there is nothing new
+    assert find_nothing_new(two_runs.settings) is None
+    assert run(spark, two_runs.settings).is_published
     assert n_people_by_duckdb(spark, warehouse) == (2_169, 2_169, all_messages)
     assert people(warehouse) == late

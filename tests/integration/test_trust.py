@@ -14,18 +14,21 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from structlog.testing import capture_logs
 
 import oneuser
 from oneuser.api import OpenWarehouse
 from oneuser.cli.main import main
+from oneuser.config import make_config
 from oneuser.contracts.identity import EVENTS_RESOLVED, IDENTIFIER_MAP
 from oneuser.contracts.table import TableContract
 from oneuser.core.errors import ConfigError, OneUserError
 from oneuser.inspection.plan import Plan
 from oneuser.report.build import build_report
 from oneuser.runs.lease import Lease
+from oneuser.runs.nothing_new import find_nothing_new
 from oneuser.runs.publication import write_published
-from oneuser.runs.run import RunResult
+from oneuser.runs.result import RunResult
 from oneuser.storage.warehouse import CommitTag
 from tests.integration import trust_warehouse as world
 from tests.integration.published import people, published_versions
@@ -142,6 +145,10 @@ def test_a_plan_without_news_changes_nobody(story: Story, capsys: pytest.Capture
     assert "User IDs merged 0" in shown
     assert "identifiers moved 0" in shown
     assert published_versions(story.place.warehouse) == before
+    # but it is an open run, which the next one finishes
+    with capture_logs() as logs:
+        assert find_nothing_new(make_config(story.place.settings())) is None
+    assert logs[0]["why"].endswith(" is planned")
 
 
 def test_the_past_is_read_as_it_was(story: Story) -> None:

@@ -16,8 +16,10 @@ from oneuser.config import Config, load_config, make_config
 from oneuser.core.log import ensure_logging
 from oneuser.inspection.plan import PLANNED_STAGES, Plan, describe_plan
 from oneuser.runs.boundary import own_errors
-from oneuser.runs.run import Listener, RunOptions, RunResult, run_pipeline
-from oneuser.spark.session import SparkSettings, build_session, own_session, working_in
+from oneuser.runs.nothing_new import find_nothing_new
+from oneuser.runs.result import RunResult
+from oneuser.runs.run import Listener, RunOptions, run_pipeline
+from oneuser.spark.session import SparkSettings, build_session, own_session, running_session, working_in
 from oneuser.storage.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -60,6 +62,9 @@ def run(
 ) -> RunResult:
     """Do a run from input files to publication, or what is left of one that stopped.
 
+    Where it is certain that there is nothing to do, nothing is done, and no session is built: see
+    `RunResult.is_nothing_new`.
+
     Args:
         config: A configuration, or where it is.
         stages: Only these; the run is published by whoever does the last one.
@@ -73,9 +78,24 @@ def run(
     """
     ensure_logging()
     loaded = read_config(config)
-    with own_errors(loaded.warehouse), working_in(_session(spark, loaded)) as session:
+    is_asked_for = stages is not None or full
+    nothing_new = None if is_asked_for else find_nothing_new(loaded, spark or running_session())
+    return nothing_new or begin_run(loaded, stages=stages, as_of=as_of, full=full, spark=spark, listener=listener)
+
+
+def begin_run(
+    config: Config,
+    *,
+    stages: Sequence[str] | None,
+    as_of: datetime | None,
+    full: bool,
+    spark: SparkSession | None,
+    listener: Listener | None,
+) -> RunResult:
+    """`run` for a caller who has looked already whether there is anything to do."""
+    with own_errors(config.warehouse), working_in(_session(spark, config)) as session:
         options = _options(listener, stages=stages, as_of=in_utc(as_of), is_full=full)
-        return run_pipeline(session, loaded, options)
+        return run_pipeline(session, config, options)
 
 
 def plan(

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from oneuser.cli.progress import StageProgress
-from oneuser.cli.runs import run_document, show_stages
+from oneuser.cli.runs import nothing_changed, run_document, show_stages
 from oneuser.cli.verbs import Call, verb
 
 if TYPE_CHECKING:
     from oneuser.demo.generate import DemoTruth
     from oneuser.demo.measure import Agreement
-    from oneuser.runs.run import RunResult
+    from oneuser.runs.result import RunResult
 
 
 def register(app: typer.Typer) -> None:
@@ -82,7 +82,7 @@ def _in_words(truth: DemoTruth, result: RunResult, agreement: Agreement, metrics
     known, anonymous = metrics["people_known"], metrics["people_anonymous"]
     recall = f"{agreement.recall:.4f} of pairs, {agreement.reachable_recall:.4f} possible with the evidence in the log"
     return {
-        "run": f"{result.run_seq}, published in {result.seconds:.1f} s",
+        "run": nothing_changed(result) or f"{result.run_seq}, published in {result.seconds:.1f} s",
         "lines in the log": truth.lines,
         "events": metrics["events"],
         "people": f"{metrics['people']:,} ({known:,} known, {anonymous:,} anonymous)",

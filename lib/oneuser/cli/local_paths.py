@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import glob
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oneuser.config.base import local_path
+from oneuser.config.input_paths import input_paths
 from oneuser.core.errors import ConfigProblem, EnvironmentProblem
+from oneuser.spark.default_storage import is_this_disk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from oneuser.config import Config
+    from oneuser.config.input_paths import Input
 
 # where files go in, and what one of them is called
 INPUTS = {"sources": "source", "links": "link table", "accounts.files": "account file"}
 NEXT_STEP = "put the files there or mend the path; relative paths start at this folder"
-# an input by its section of the configuration and its name there
-Place = tuple[str, str]
 
 
-def local_inputs(config: Config) -> dict[Place, list[str] | None]:
+def local_inputs(config: Config) -> dict[Input, list[str] | None]:
     """The files that each input matches; null for one that only Hadoop can list."""
-    paths = {("sources", name): source.path for name, source in config.sources.items()}
-    paths |= {("links", name): table.path for name, table in config.links.items()}
-    paths |= {("accounts.files", name): file.path for name, file in config.accounts.files.declared.items()}
-    return {place: find_inputs(path) for place, path in paths.items()}
+    return {place: find_inputs(path) for place, path in input_paths(config).items()}
 
 
 def inputs_without_files(
-    inputs: Mapping[Place, list[str] | None], file: Path, overrides: Sequence[str]
+    inputs: Mapping[Input, list[str] | None], file: Path, overrides: Sequence[str]
 ) -> list[ConfigProblem]:
     """A problem for each input that no local file matches, at its line of the configuration in `file`."""
     from oneuser.config.load import read_file
@@ -56,7 +53,7 @@ def require_local_paths(config: Config, file: Path, overrides: Sequence[str], *,
     Raises:
         EnvironmentProblem: naming every input without files, or the file that is where the warehouse should be.
     """
-    if not _is_on_this_machine(config):
+    if not is_this_disk(config):
         return
     require_folder(config.warehouse)
     problems = inputs_without_files(local_inputs(config), file, overrides) if reads_input else []
@@ -101,10 +98,3 @@ def find_inputs(path: str) -> list[str] | None:
         place = Path(match)
         found += [str(file) for file in sorted(place.rglob("*")) if file.is_file()] if place.is_dir() else [match]
     return found
-
-
-def _is_on_this_machine(config: Config) -> bool:
-    """Whether a path without a scheme is one of this machine: a cluster, or Hadoop's settings, may mean another."""
-    master = config.spark.master or "local"
-    has_default = "PYSPARK_GATEWAY_PORT" in os.environ or "HADOOP_CONF_DIR" in os.environ
-    return master.startswith("local") and not has_default and "spark.hadoop.fs.defaultFS" not in config.spark.conf

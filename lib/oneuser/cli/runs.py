@@ -15,8 +15,9 @@ from oneuser.cli.verbs import Call, verb
 from oneuser.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from oneuser.config import Config
     from oneuser.runs.records import RunRecord, StageRecord
-    from oneuser.runs.run import RunResult
+    from oneuser.runs.result import RunResult
 
 runs_app = typer.Typer(help="Runs and how they went.", no_args_is_help=True)
 
@@ -48,20 +49,43 @@ def run(
         bool, typer.Option("--full", help="Do everything again instead of what is touched; the result is the same.")
     ] = False,
 ) -> None:
-    """Do the whole job: ingest, resolve people, compute, check, publish. After a crash, the same command continues."""
+    """Do the whole job: ingest, resolve people, compute, check, publish. After a crash, the same command continues.
+
+    Where nothing is new since the last run, it says so and does nothing.
+    """
     wanted = [name.strip() for name in stages.split(",") if name.strip()] if stages else None
     moment = parse_as_of(as_of)
     config = call.config
     require_local_paths(config, call.find_config(), call.overrides, reads_input=wanted is None or "ingest" in wanted)
-    from oneuser import api
+    result = None if wanted or full else _nothing_new(config)
+    if result is None:
+        from oneuser.api.jobs import begin_run, start_session
+
+        spark = start_session(config)
+        with StageProgress(spark, call.output) as progress:
+            result = begin_run(config, stages=wanted, as_of=moment, full=full, spark=spark, listener=progress)
+    _show_result(call, result, asked=moment)
+
+
+def _nothing_new(config: Config) -> RunResult | None:
+    """The answer where a run would change nothing, without Spark, which takes its time to start."""
+    from oneuser.runs.nothing_new import find_nothing_new
+
+    return find_nothing_new(config)
+
+
+def _show_result(call: Call, result: RunResult, *, asked: datetime | None) -> None:
     from oneuser.inspection.outcome import outcome_of
 
-    spark = api.start_session(config)
-    with StageProgress(spark, call.output) as progress:
-        result = api.run(config, stages=wanted, as_of=moment, full=full, spark=spark, listener=progress)
     call.output.document(run_document(result))
-    if result.attempt > 1:
-        call.output.note(_continued(result, moment))
+    if result.looked_at is None and result.attempt > 1:
+        call.output.note(_continued(result, asked))
+    elif result.looked_at is not None and asked not in {None, result.as_of}:
+        call.output.note(f"--as-of {cell(asked)} counts for a new run only, and none was begun")
+    unchanged = nothing_changed(result)
+    if unchanged:
+        call.output.text(unchanged)
+        return
     outcome = outcome_of([result.stages])
     show_counts(call, {f"run {result.run_seq}": outcome})
     state = "published" if result.is_published else "not published yet: stages are missing"
@@ -180,6 +204,22 @@ def _continued(result: RunResult, asked: datetime | None) -> str:
     return f"{line}; --as-of {cell(asked)} counts for a new run only"
 
 
+def nothing_changed(result: RunResult) -> str | None:
+    """A sentence for a run that changed nothing; null for any other."""
+    if not result.is_nothing_new:
+        return None
+    looked_at = result.looked_at
+    if looked_at is None:
+        return f"run {result.run_seq} found nothing new and published nothing: readers see all there is"
+    files, inputs = _counted(looked_at.n_files, "file"), _counted(looked_at.n_inputs, "input")
+    since = f"run {result.run_seq} of {cell(result.as_of)}"
+    return f"nothing new since {since}, nothing done: looked at {files} of {inputs}"
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
 def run_document(result: RunResult) -> dict[str, Any]:
     """The result of a run as JSON."""
     from oneuser.inspection.outcome import outcome_of
@@ -188,8 +228,9 @@ def run_document(result: RunResult) -> dict[str, Any]:
         "run": result.run_seq,
         "as_of": result.as_of,
         "attempt": result.attempt,
-        "is_continued": result.attempt > 1,
+        "is_continued": result.attempt > 1 and result.looked_at is None,
         "published": result.is_published,
+        "nothing_new": result.is_nothing_new,
         "seconds": round(result.seconds, 3),
         "counts": outcome_of([result.stages]),
         "stages": [stage_facts(stage) for stage in result.stages.values()],

@@ -151,6 +151,10 @@ class IncrementalRules(Section):
     above_mb: NonNegative = 32
     full_every: Positive | None = 50
 
+    def does_everything(self, run_seq: int) -> bool:
+        """Whether the run of this number does everything."""
+        return self.full_every is not None and run_seq % self.full_every == 0
+
 
 class ReportRules(Section):
     """Cells of the report with fewer people are hidden."""

@@ -15,7 +15,7 @@ from oneuser.core.errors import ConfigError
 from oneuser.demo.generate import DemoTruth, generate_demo
 from oneuser.demo.measure import Agreement, measure
 from oneuser.demo.settings import demo_config
-from oneuser.storage.warehouse import MARKER
+from oneuser.storage.layout import MARKER
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

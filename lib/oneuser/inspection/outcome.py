@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from oneuser.core.reasons import explain_code, is_damage
+from oneuser.runs.records import READING_STAGE, UNCHANGED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 # metrics with a code behind the bar, and what is counted by them
 _REFUSED = {"lines_quarantined": "lines", "files_refused": "files", "records_rejected": "records"}
 _DROPPED = {"values_dropped": "values"}
-# what a run does with input is its own; what this stage counted in an earlier one is none of it
-_READING = "ingest"
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,8 @@ def outcome_of(runs: Sequence[Mapping[str, StageRecord]]) -> Outcome:
     """What runs came to, given their stages by name, oldest run first."""
     read: Counter[str] = Counter()
     for stages in runs:
-        reading = stages.get(_READING)
-        if reading is not None and reading.state != "unchanged":
+        reading = stages.get(READING_STAGE)
+        if reading is not None and reading.state != UNCHANGED:
             read.update({name: round(value) for name, value in reading.metrics.items()})
     last = {name: value for stage in runs[-1].values() for name, value in stage.metrics.items()} if runs else {}
     sources = _by_key(read, "lines_in")

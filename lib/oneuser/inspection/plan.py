@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
 
     from oneuser.config import Config
-    from oneuser.runs.run import RunResult
+    from oneuser.runs.result import RunResult
     from oneuser.storage.warehouse import Warehouse
 
 PLANNED_STAGES = ("ingest", "graph", "identity")

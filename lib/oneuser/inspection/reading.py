@@ -14,7 +14,7 @@ from oneuser.identity.history import as_recorded, current
 from oneuser.runs.lease import load_claims, published
 from oneuser.runs.publication import current_publication
 from oneuser.runs.records import load_runs
-from oneuser.storage.warehouse import MARKER
+from oneuser.storage.layout import MARKER
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from oneuser.config import section_hash
 from oneuser.contracts.changes import CHANGES
-from oneuser.runs.records import StageRecord
+from oneuser.runs.records import UNCHANGED, StageRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,9 +92,7 @@ def unchanged_stage(stage: Stage, fingerprint: str, completed: RunRecord | None,
     own = _own_tables(before)
     if any(run.tables.get(name) != version for name, version in own.items()):
         return None
-    return StageRecord(
-        stage.name, run.attempt, "unchanged", before.fingerprint, own, before.metrics, before.details, 0.0
-    )
+    return StageRecord(stage.name, run.attempt, UNCHANGED, before.fingerprint, own, before.metrics, before.details, 0.0)
 
 
 def _own_tables(record: StageRecord) -> dict[str, int]:

@@ -14,7 +14,7 @@ import socket
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 from py4j.protocol import Py4JError, Py4JJavaError
@@ -25,7 +25,7 @@ from oneuser.core.errors import LockedError
 from oneuser.storage.warehouse import CommitTag
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pyspark.sql import Row
 
@@ -61,7 +61,7 @@ def load_claims(warehouse: Warehouse) -> list[Row]:
     return sorted(rows, key=lambda row: int(row["fence"]))
 
 
-def published(claims: list[Row]) -> list[Publication]:
+def published(claims: Sequence[Row | dict[str, Any]]) -> list[Publication]:
     """What readers were shown, oldest first; the last one is what they see now."""
     return [
         Publication(row["fence"], row["run_seq"], row["kind"], dict(row["tables"]), row["published_at"])

@@ -9,7 +9,7 @@ from oneuser.storage.file_ledger import known_files
 from oneuser.storage.input_listing import InputFile, list_files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from oneuser.config import Config
@@ -27,7 +27,11 @@ def plan_inputs(warehouse: Warehouse, config: Config, tables: Mapping[str, int])
         EnvironmentProblem: where a source matches no file at all.
     """
     found = [file for name, source in config.sources.items() for file in list_files(warehouse.spark, name, source.path)]
-    known = known_files(warehouse.read(FILES, tables.get(FILES.name)), found)
+    return new_among(found, known_files(warehouse.read(FILES, tables.get(FILES.name)), found))
+
+
+def new_among(found: Sequence[InputFile], known: Mapping[tuple[str, str], Any]) -> list[InputFile]:
+    """Files that the ledger does not know as they are now, given its rows for them by source and path."""
     return [file for file in found if not _is_known(file, known.get((file.source, file.path)))]
 
 

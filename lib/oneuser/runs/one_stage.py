@@ -88,8 +88,7 @@ class StageRunner:
     @property
     def does_everything(self) -> bool:
         """Whether the run is to do everything, whatever it touches."""
-        full_every = self.config.incremental.full_every
-        return self.is_full or (full_every is not None and self.run.run_seq % full_every == 0)
+        return self.is_full or self.config.incremental.does_everything(self.run.run_seq)
 
     def _context(self, stage: Stage, tables: Mapping[str, int]) -> RunContext:
         is_first_run = self.completed is None

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import ConfigError, EnvironmentProblem
 from oneuser.runs.lease import Lease, Publication, load_claims, published
+from oneuser.storage.layout import PUBLISHED_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import timedelta
 
     from oneuser.runs.records import RunRecord
+    from oneuser.storage.layout import Layout
     from oneuser.storage.warehouse import Warehouse
-
-PUBLISHED_FILE = "published.json"
 
 
 def check_own_commits(
@@ -41,16 +41,22 @@ def check_own_commits(
                 )
 
 
-def write_published(warehouse: Warehouse, run_seq: int, tables: Mapping[str, int]) -> None:
-    """Replace `published.json`, for readers without Spark: path and version of every published table."""
+def published_text(layout: Layout, run_seq: int, tables: Mapping[str, int]) -> str:
+    """What `published.json` says to readers without Spark: path and version of every published table."""
     listing = {
         "run": run_seq,
         "tables": {
-            name: {"path": warehouse.path(TABLES[name]), "version": version, "zone": TABLES[name].zone}
+            name: {"path": layout.path(TABLES[name]), "version": version, "zone": TABLES[name].zone}
             for name, version in sorted(tables.items())
         },
     }
-    warehouse.files.write_text(f"{warehouse.root}/{PUBLISHED_FILE}", json.dumps(listing, indent=2) + "\n")
+    return json.dumps(listing, indent=2) + "\n"
+
+
+def write_published(warehouse: Warehouse, run_seq: int, tables: Mapping[str, int]) -> None:
+    """Replace `published.json`."""
+    text = published_text(warehouse.layout, run_seq, tables)
+    warehouse.files.write_text(f"{warehouse.root}/{PUBLISHED_FILE}", text)
 
 
 def current_publication(warehouse: Warehouse) -> Publication | None:

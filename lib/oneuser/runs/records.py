@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
     from oneuser.storage.warehouse import CommitTag, Warehouse
 
+# the stage that reads input: what it did with that in one run is nothing of another
+READING_STAGE = "ingest"
+# of a stage that was not done again, and of a run in which every one was so
+UNCHANGED = "unchanged"
+COMPLETED_STATES = ("published", UNCHANGED)
 OPEN_STATES = ("begun", "failed", "interrupted", "planned")
 # what is recorded in one instant still has its order
 _ORDER = {"begun": 0, "stage": 1, "ended": 2}
@@ -81,7 +86,7 @@ def load_runs(warehouse: Warehouse) -> list[RunRecord]:
     return fold_rows(rows)
 
 
-def fold_rows(rows: Iterable[Row]) -> list[RunRecord]:
+def fold_rows(rows: Iterable[Row | dict[str, Any]]) -> list[RunRecord]:
     """Add rows up to runs."""
     runs: dict[int, RunRecord] = {}
     for row in sorted(rows, key=lambda r: (r["run_seq"], r["attempt"], _ORDER[r["record"]], r["recorded_at"])):

@@ -16,8 +16,9 @@ from oneuser.runs.boundary import own_errors
 from oneuser.runs.gates import GateCheck, check_gates, require_gates
 from oneuser.runs.lease import Lease
 from oneuser.runs.one_stage import StageRunner
-from oneuser.runs.publication import mend_published_file, newest_completed, write_published
-from oneuser.runs.records import SECONDS_AT_RISK, RunLog, StageRecord, load_runs
+from oneuser.runs.publication import mend_published_file, newest, newest_completed, write_published
+from oneuser.runs.records import SECONDS_AT_RISK, UNCHANGED, RunLog, StageRecord, load_runs
+from oneuser.runs.result import RunResult
 from oneuser.runs.resume import restore_tables, resume_or_begin
 from oneuser.stages.declaration import Stage, stages_before
 from oneuser.stages.graph.manual_pairs import check_manual_rules
@@ -69,24 +70,6 @@ class RunOptions:
     is_full: bool = False
 
 
-@dataclass(frozen=True)
-class RunResult:
-    """How a run ended. `is_published` is false where this process did only some of its stages.
-
-    `base` has the versions of the tables that the run started from, `tables` those that it left.
-    """
-
-    run_seq: int
-    as_of: datetime
-    attempt: int
-    is_published: bool
-    base: dict[str, int]
-    tables: dict[str, int]
-    metrics: dict[str, float]
-    stages: dict[str, StageRecord]
-    seconds: float
-
-
 def open_for_writing(spark: SparkSession, config: Config, on_commit: CommitHook | None = None) -> Warehouse:
     """The configured warehouse, made on first use."""
     warehouse = Warehouse(spark, config.warehouse, raw_root=config.raw_root, on_commit=on_commit)
@@ -95,7 +78,7 @@ def open_for_writing(spark: SparkSession, config: Config, on_commit: CommitHook 
 
 
 def run_pipeline(spark: SparkSession, config: Config, options: RunOptions | None = None) -> RunResult:
-    """Do a run, or what is left of it, and publish it.
+    """Do a run, or what is left of it, and publish it, unless readers see all that it leaves already.
 
     Raises:
         ConfigError: where a manual rule cannot be.
@@ -153,9 +136,12 @@ class _Attempt:
                 self._stages(wanted)
                 self.record.flush()
                 is_complete = all(stage.name in self.run.stages for stage in STAGES)
-                is_published = is_complete and not self.options.is_plan
+                is_nothing_new = is_complete and not self.options.is_plan and self._changes_nothing()
+                is_published = is_complete and not self.options.is_plan and not is_nothing_new
                 if is_published:
                     self._publish()
+                elif is_nothing_new:
+                    self._ended(UNCHANGED, 0, None)
         except GateError as refusal:
             self._ended("refused", refusal.exit_code, refusal)
             raise
@@ -182,6 +168,7 @@ class _Attempt:
             self.run.metrics,
             self.run.stages,
             time.monotonic() - self.started,
+            is_nothing_new=is_nothing_new,
         )
 
     # stages -------------------------------------------------------------------------------------------------------
@@ -227,6 +214,15 @@ class _Attempt:
         return check_gates(self.config.gates, people.metrics) if people and people.state == "done" else []
 
     # the end ------------------------------------------------------------------------------------------------------
+
+    def _changes_nothing(self) -> bool:
+        """Whether each stage was kept as the last published run left it, and readers see just that.
+
+        What a run has done again is published even where its tables stand: the next one compares with its record.
+        """
+        shown = newest(self.lease.earlier)
+        is_kept = all(self.run.stages[stage.name].state == UNCHANGED for stage in STAGES if stage.reads)
+        return is_kept and shown is not None and shown.tables == self.tables
 
     def _publish(self) -> None:
         self.lease.publish(self.run.run_seq, self.tables)

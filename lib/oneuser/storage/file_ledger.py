@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from pyspark.sql import functions as F
+
+from oneuser.contracts.graph import FILES
+from oneuser.storage.local_tables import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,6 +17,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from oneuser.storage.input_listing import InputFile
+    from oneuser.storage.local_tables import LocalTables
+
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def known_files(ledger: DataFrame, files: Sequence[InputFile]) -> dict[tuple[str, str], Any]:
@@ -28,3 +35,22 @@ def known_files(ledger: DataFrame, files: Sequence[InputFile]) -> dict[tuple[str
     known = ledger.withColumn("modified_ms", F.unix_millis("modified_at"))
     rows = known.join(asked, on=["source", "file"], how="left_semi").collect()
     return {(row["source"], row["file"]): row for row in rows}
+
+
+def known_on_disk(
+    tables: LocalTables, version: int | None, files: Sequence[InputFile]
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Size and `modified_ms` in a version of the ledger of those of `files` that it has, by source and path.
+
+    Without Spark. Read to its end, batch by batch; what is kept grows with `files` alone.
+    """
+    if version is None or not files:
+        return {}
+    asked = {(file.source, file.path) for file in files}
+    paths = {path for _, path in asked}
+    columns = ["source", "file", "n_bytes", "modified_at"]
+    return {
+        key: {"n_bytes": row["n_bytes"], "modified_ms": (row["modified_at"] - EPOCH) // _MILLISECOND}
+        for row in tables.rows(FILES, version, columns=columns, among=("file", paths))
+        if (key := (row["source"], row["file"])) in asked
+    }

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from py4j.protocol import Py4JJavaError
 
 from oneuser.core.errors import EnvironmentProblem
 from oneuser.spark.failures import JAVA_PROBLEMS, raise_if_surroundings
+from oneuser.storage.input_tree import Status, as_reported, has_hidden_part, is_hidden, split_pattern, walk
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PLACE = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):(?=/))?(?://([^/]*))?(.*)", re.DOTALL)
-_WILDCARD = re.compile(r"(?<!\\)(?:\\\\)*[*?\[{]")
 # no path holds one
 _BETWEEN = "\0"
 
@@ -40,24 +41,6 @@ class InputFile:
     def modified_at(self) -> datetime:
         """Time of the last modification."""
         return _EPOCH + timedelta(milliseconds=self.modified_ms)
-
-
-class _Status(NamedTuple):
-    """A file or folder as a file system lists it; `uri` is written with escapes."""
-
-    uri: str
-    is_file: bool
-    n_bytes: int
-    modified_ms: int
-
-    @property
-    def name(self) -> str:
-        return self.place.rpartition("/")[2]
-
-    @property
-    def place(self) -> str:
-        """The path alone, without escapes."""
-        return unquote(urlsplit(self.uri).path).rstrip("/")
 
 
 def list_files(spark: SparkSession, source: str, pattern: str, *, key: str | None = None) -> list[InputFile]:
@@ -78,8 +61,8 @@ def list_files(spark: SparkSession, source: str, pattern: str, *, key: str | Non
     """
     key = key or f"sources.{source}.path"
     try:
-        tree = _Tree(spark, pattern)
-        files = tree.files()
+        hadoop = _Hadoop(spark, pattern)
+        files, n_hidden = walk(hadoop, hadoop.pattern)
     except JAVA_PROBLEMS as problem:
         raise_if_surroundings(problem, where=pattern)
         raise EnvironmentProblem(
@@ -91,26 +74,23 @@ def list_files(spark: SparkSession, source: str, pattern: str, *, key: str | Non
     if not files:
         raise EnvironmentProblem(
             found=f"source {source!r} has no files"
-            + (f": {tree.n_hidden} that match begin with _ or ., which hides them" if tree.n_hidden else ""),
+            + (f": {n_hidden} that match begin with _ or ., which hides them" if n_hidden else ""),
             expected="at least one file",
             where=pattern,
             next_step=f"check `{key}`",
         )
-    inputs = {InputFile(source, _reported(file.uri), file.n_bytes, file.modified_ms) for file in files}
+    inputs = {InputFile(source, as_reported(file.uri), file.n_bytes, file.modified_ms) for file in files}
     return sorted(inputs, key=lambda file: file.path)
 
 
-def _parts(pattern: str) -> tuple[str | None, str | None, str]:
-    """Scheme, host or bucket, and the rest."""
-    match = _PLACE.fullmatch(pattern)
-    return (match[1], match[2], match[3]) if match else (None, None, pattern)
+def listing_of(files: Sequence[InputFile]) -> str:
+    """A hash of what a listing shows: paths, sizes and times. Equal ones need not be read again."""
+    facts = sorted((file.path, file.n_bytes, file.modified_ms) for file in files)
+    return sha256(json.dumps(facts).encode()).hexdigest()
 
 
-class _Tree:
-    """What a pattern matches in its file system.
-
-    Folders are walked here and not by Hadoop's own search, which takes a name with a colon for a URI.
-    """
+class _Hadoop:
+    """The file system that a pattern lies in, through Hadoop."""
 
     def __init__(self, spark: SparkSession, pattern: str) -> None:
         jvm: Any = spark._jvm  # noqa: SLF001 - Hadoop is reached through the JVM
@@ -126,67 +106,32 @@ class _Tree:
         invoke = collections.functors.InvokerTransformer.invokerTransformer
         getters = ("getPath", "toUri", "isFile", "getLen", "getModificationTime", "toString")
         self._getters = {getter: invoke(getter) for getter in getters}
-        scheme, authority, self._pattern = _parts(pattern)
+        scheme, authority, self.pattern = split_pattern(pattern)
         # a local file is the same with and without a host of its own
         root = self._path(scheme, authority or None, "/")
         self._file_system = root.getFileSystem(spark._jsc.hadoopConfiguration())  # noqa: SLF001
         uri = self._file_system.getUri()
         self._scheme, self._authority = uri.getScheme(), uri.getAuthority()
         self._is_local = self._scheme == "file"
-        self.n_hidden = 0
 
-    def files(self) -> list[_Status]:
-        """All files that are matched, or lie below a folder that is."""
-        level = self._matches()
-        files: list[_Status] = []
-        while level:
-            shown = [status for status in level if not _is_hidden(status.name, is_file=status.is_file)]
-            self.n_hidden += len(level) - len(shown)
-            files += [status for status in shown if status.is_file]
-            folders = [status for status in shown if not status.is_file]
-            # to list a tree of a local disk at once would start a process for each file
-            level = self._children([one.place for one in folders]) if self._is_local else self._below(folders)
-        return files
-
-    def _matches(self) -> list[_Status]:
-        """Files and folders that the pattern itself matches."""
-        found: dict[str, _Status] = {}
-        for pattern in self._alternatives():
-            places, is_listed = ["/"], False
-            statuses: list[_Status] = []
-            for part in [part for part in pattern.split("/") if part not in {"", "."}]:
-                matcher = self._matcher(part)
-                is_listed = matcher is not None
-                if matcher is None:
-                    name = re.sub(r"\\(.)", r"\1", part)
-                    places = [f"{place.rstrip('/')}/{name}" for place in places]
-                    continue
-                statuses = [one for one in self._children(places) if one.name == part or matcher.fullmatch(one.name)]
-                places = [one.place for one in statuses]
-            # what was found in a folder's listing is known; what was only named is looked for
-            found |= {one.uri: one for one in (statuses if is_listed else self._there(places))}
-        return list(found.values())
-
-    def _alternatives(self) -> list[str]:
+    def alternatives(self, pattern: str) -> list[str]:
         """Patterns in whose braces no slash is left."""
-        if "{" not in self._pattern:
-            return [self._pattern]
+        if "{" not in pattern:
+            return [pattern]
         try:
-            return [str(pattern) for pattern in self._expanded(self._pattern)]
+            return [str(one) for one in self._expanded(pattern)]
         except JAVA_PROBLEMS:
             # braces that are not closed are characters like any other
-            return [self._pattern]
+            return [pattern]
 
-    def _matcher(self, part: str) -> re.Pattern[str] | None:
-        """The names that a part of the pattern matches; null for one that is a name itself."""
-        if not _WILDCARD.search(part):
-            return None
+    def matcher(self, part: str) -> re.Pattern[str] | None:
+        """The names that a part of the pattern matches; null where Hadoop takes it for no pattern."""
         try:
             return re.compile(str(self._glob(part).compiled().pattern()), re.DOTALL)
         except JAVA_PROBLEMS:
             return None
 
-    def _children(self, places: list[str]) -> list[_Status]:
+    def children(self, places: Sequence[str]) -> list[Status]:
         """What lies in folders; nothing in files and in places where nothing is."""
         names = _unusual_names(places) if self._is_local else {}
         statuses = self._list()
@@ -199,7 +144,7 @@ class _Tree:
         _require_names(names, {status.place for status in found})
         return found
 
-    def _there(self, places: list[str]) -> list[_Status]:
+    def there(self, places: Sequence[str]) -> list[Status]:
         """The places at which something is."""
         statuses = self._list()
         for place in places:
@@ -210,26 +155,33 @@ class _Tree:
     def _at(self, place: str) -> Any:
         return self._path(self._scheme, self._authority, place)
 
-    def _below(self, folders: list[_Status]) -> list[_Status]:
-        """Files in folders and in those below them, as storages list them in one go."""
-        found: list[_Status] = []
+    def below(self, folders: Sequence[Status]) -> list[Status]:
+        """Files in folders and in those below them, as storages list them in one go; of a local disk, folder by folder.
+
+        To list a tree of a local disk at once would start a process for each file.
+        """
+        if self._is_local:
+            return self.children([one.place for one in folders])
+        found: list[Status] = []
         for folder in folders:
             files = self._read(self._from_iterator(self._file_system.listFiles(self._path_of(folder), True)))
             prefix = f"{folder.uri.rstrip('/')}/"
-            found += [file for file in files if not _has_hidden_part(file.uri.removeprefix(prefix))]
+            found += [file for file in files if not has_hidden_part(file.uri.removeprefix(prefix))]
         return found
 
-    def _path_of(self, folder: _Status) -> Any:
+    def _path_of(self, folder: Status) -> Any:
         return self._path(self._uri(folder.uri))
 
-    def _read(self, statuses: Any) -> list[_Status]:
+    def _read(self, statuses: Any) -> list[Status]:
         """Java's list of statuses as ours."""
         if statuses.isEmpty():
             return []
         uris, are_files = self._column(statuses, "getPath", "toUri"), self._column(statuses, "isFile")
         sizes, times = self._column(statuses, "getLen"), self._column(statuses, "getModificationTime")
         rows = zip(uris, are_files, sizes, times, strict=True)
-        return [_Status(uri, is_file == "true", int(size), int(time)) for uri, is_file, size, time in rows]
+        return [
+            Status(uri, _place_of(uri), is_file == "true", int(size), int(time)) for uri, is_file, size, time in rows
+        ]
 
     def _column(self, statuses: Any, *getters: str) -> list[str]:
         """What a chain of getters gives for each of Java's objects, as text: some calls of the JVM for all of them."""
@@ -259,13 +211,17 @@ def _is_missing(problem: Py4JJavaError) -> bool:
     )
 
 
-def _unusual_names(folders: list[str]) -> dict[str, list[str]]:
+def _place_of(uri: str) -> str:
+    return unquote(urlsplit(uri).path).rstrip("/")
+
+
+def _unusual_names(folders: Sequence[str]) -> dict[str, list[str]]:
     """Names in local folders that depend on an encoding, and are not hidden; none of a folder that cannot be listed."""
     found: dict[str, list[str]] = {}
     for folder in folders:
         with suppress(OSError):
             names = [name for name in os.listdir(folder) if not name.isascii()]  # noqa: PTH208 - no paths are made
-            found[folder] = [name for name in names if not _is_hidden(name, is_file=True)]
+            found[folder] = [name for name in names if not is_hidden(name, is_file=True)]
     return found
 
 
@@ -291,18 +247,3 @@ def _get(value: Any, getters: tuple[str, ...]) -> str:
     for getter in getters:
         value = getattr(value, getter)()
     return str(value).lower() if isinstance(value, bool) else str(value if isinstance(value, int) else value.toString())
-
-
-def _is_hidden(name: str, *, is_file: bool) -> bool:
-    """Whether a name is hidden. A folder such as `_date=2026-05-01` holds a partition."""
-    return (name.startswith(("_", ".")) and (is_file or "=" not in name)) or name.endswith("._COPYING_")
-
-
-def _has_hidden_part(path: str) -> bool:
-    *folders, name = path.split("/")
-    return _is_hidden(name, is_file=True) or any(_is_hidden(folder, is_file=False) for folder in folders)
-
-
-def _reported(uri: str) -> str:
-    """A path as Spark reports it beside a row: with escapes, and with one slash for local files."""
-    return re.sub(r"^file:/+", "file:/", uri)

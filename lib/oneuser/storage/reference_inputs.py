@@ -9,10 +9,8 @@ Yields  one row per record: `file`, `record` (its text), `code` and `detail` (nu
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from functools import reduce
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JJavaError
@@ -77,12 +75,6 @@ def list_reference(spark: SparkSession, reference: Reference) -> list[InputFile]
         EnvironmentProblem: where there is none: a snapshot that is missing is not one that is empty.
     """
     return list_files(spark, reference.name, reference.path, key=f"{reference.name}.path")
-
-
-def listing_of(files: Sequence[InputFile]) -> str:
-    """A hash of what a listing shows: paths, sizes and times. Equal ones need not be read again."""
-    facts = sorted((file.path, file.n_bytes, file.modified_ms) for file in files)
-    return sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def read_reference(spark: SparkSession, reference: Reference, files: Sequence[InputFile]) -> DataFrame:

@@ -7,7 +7,6 @@ table's log without a Spark job.
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -19,11 +18,11 @@ from delta.tables import DeltaTable
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
-from oneuser.config.base import absolute_path
 from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import ContractError, EnvironmentProblem
 from oneuser.spark.session import READS_PINNED_VERSIONS, lent_conf, session_beside
 from oneuser.storage.files import Files
+from oneuser.storage.layout import MARKER, Layout, marker_text, versions_in
 from oneuser.storage.listing import Listing, checksum_name, read_listing, read_n_bytes
 from oneuser.storage.reader_paths import glob_safe
 from oneuser.storage.transaction import Transaction
@@ -35,13 +34,10 @@ if TYPE_CHECKING:
 
     from oneuser.contracts.table import TableContract
 
-MARKER = "oneuser.warehouse"
-_LOG_FILE = re.compile(r"^(\d{20})\.json$")
 # read by Delta from the session that commits, where the operation takes no option
 _TAG_OF_COMMITS = "spark.databricks.delta.commitInfo.userMetadata"
 # what a file of rows that were changed has at the most
 _FILE_BYTES = 64 * 1024 * 1024
-_ZONE_FOLDERS = {"raw": "raw", "pseudonymous": "tables", "control": "control"}
 
 
 @dataclass(frozen=True)
@@ -84,25 +80,23 @@ class Warehouse:
         self._on_commit = on_commit or _no_hook
         self._listings: dict[tuple[str, int], Listing | None] = {}
         self._tagging = threading.local()
-        self.root = absolute_path(root).rstrip("/")
+        self.layout = Layout.of(root, raw_root)
+        self.root = self.layout.root
         self.files = Files(spark)
-        self._roots = {zone: f"{self.root}/{folder}" for zone, folder in _ZONE_FOLDERS.items()}
-        if raw_root:
-            self._roots["raw"] = absolute_path(raw_root).rstrip("/")
 
     def in_session(self, spark: SparkSession) -> Warehouse:
         """The same warehouse, read and written through another session."""
         if spark is self.spark:
             return self
         same = Warehouse(spark, self.root, on_commit=self._on_commit)
-        same._roots = dict(self._roots)
+        same.layout = self.layout
         return same
 
     # where things are ---------------------------------------------------------------------------------------------
 
     def path(self, contract: TableContract) -> str:
         """Folder of a table."""
-        return f"{self._roots[contract.zone]}/{TABLES[contract.name].name}"
+        return self.layout.path(TABLES[contract.name])
 
     def exists(self) -> bool:
         """Whether the root is a warehouse."""
@@ -117,7 +111,7 @@ class Warehouse:
         marker = f"{self.root}/{MARKER}"
         if not self.files.exists(marker):
             self.files.make_folder(self.root)
-            self.files.write_text(marker, json.dumps({"deployment": deployment, "layout": 1}) + "\n")
+            self.files.write_text(marker, marker_text(deployment))
             return
         found = json.loads(self.files.read_text(marker))["deployment"]
         if found != deployment:
@@ -130,10 +124,7 @@ class Warehouse:
 
     def head(self, contract: TableContract) -> int | None:
         """Newest version of a table, null where it does not exist. Lists the log, runs no job."""
-        versions = [
-            int(m[1]) for name in self.files.names(f"{self.path(contract)}/_delta_log") if (m := _LOG_FILE.match(name))
-        ]
-        return max(versions, default=None)
+        return max(versions_in(self.files.names(self.layout.log(contract))), default=None)
 
     def commits(self, contract: TableContract, *, after: int, up_to: int) -> list[Commit]:
         """Commits with after < version <= up_to, oldest first; grows with their number."""

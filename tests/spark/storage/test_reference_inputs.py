@@ -11,11 +11,11 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from oneuser.core.errors import ConfigError, EnvironmentProblem, GateError
+from oneuser.storage.input_listing import listing_of
 from oneuser.storage.reference_inputs import (
     Reference,
     count_records,
     list_reference,
-    listing_of,
     read_reference,
 )
 

@@ -7,10 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from oneuser import api
+from oneuser.api import jobs
 from oneuser.cli.main import main
+from oneuser.cli.runs import run_document
+from oneuser.runs import nothing_new
 from oneuser.runs.records import StageRecord
-from oneuser.runs.run import RunResult
+from oneuser.runs.result import LookedAt, RunResult
 
 BEGUN = datetime(2026, 3, 1, tzinfo=UTC)
 WENT_ON = "run 3 went on where attempt 1 stopped, as of 2026-03-01 00:00:00 UTC"
@@ -32,8 +34,8 @@ def ends_with(monkeypatch: pytest.MonkeyPatch, *, attempt: int, read: dict[str, 
     stages = {"ingest": StageRecord("ingest", attempt, "done", "", {}, read, {}, 1.0)}
     result = RunResult(3, BEGUN, attempt, True, {}, {}, read, stages, 12.5)
     spark = SimpleNamespace(sparkContext=SimpleNamespace(statusTracker=lambda: None))
-    monkeypatch.setattr(api, "start_session", lambda _config: spark)
-    monkeypatch.setattr(api, "run", lambda *_arguments, **_options: result)
+    monkeypatch.setattr(jobs, "start_session", lambda _config: spark)
+    monkeypatch.setattr(jobs, "begin_run", lambda *_arguments, **_options: result)
 
 
 READ = {"lines_in|web": 3.0, "lines|accepted": 2.0, "lines_quarantined|json.syntax": 1.0}
@@ -97,3 +99,61 @@ def test_a_run_that_accepted_nothing_new_ends_with_saying_so(
 
     assert main(["run"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("nothing new: ")
+
+
+# nothing new ----------------------------------------------------------------------------------------------------------
+
+NOTHING_NEW = "nothing new since run 3 of 2026-03-01 00:00:00 UTC, nothing done: looked at 1,200 files of 1 input"
+
+
+@pytest.fixture
+def has_nothing_new(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is new, and no session may be started."""
+    stages = {"ingest": StageRecord("ingest", 2, "unchanged", "", {}, {}, {}, 0.0)}
+    result = RunResult(3, BEGUN, 2, False, {}, {}, {}, stages, 0.1, is_nothing_new=True, looked_at=LookedAt(1200, 1))
+    monkeypatch.setattr(nothing_new, "find_nothing_new", lambda _config: result)
+    monkeypatch.setattr(jobs, "start_session", lambda _config: pytest.fail("a session was started"))
+
+
+@pytest.mark.usefixtures("has_nothing_new")
+@pytest.mark.parametrize(
+    ("asked", "noted"),
+    [
+        ([], []),
+        (["--as-of", "2026-03-01"], []),
+        (
+            ["--as-of", "2026-03-02"],
+            ["--as-of 2026-03-02 00:00:00 UTC counts for a new run only, and none was begun"],
+        ),
+    ],
+)
+def test_nothing_new_is_said_in_one_line_and_no_session_is_started(
+    asked: list[str], noted: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", *asked]) == 0
+
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [NOTHING_NEW]
+    assert said.err.splitlines() == noted
+
+
+@pytest.mark.usefixtures("has_nothing_new")
+def test_programs_are_told_that_nothing_is_new_in_the_shape_of_every_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--json"]) == 0
+
+    found = json.loads(capsys.readouterr().out)
+    assert (found["run"], found["published"], found["nothing_new"], found["is_continued"]) == (3, False, True, False)
+    assert (found["counts"]["lines"], [stage["state"] for stage in found["stages"]]) == (0, ["unchanged"])
+    other = RunResult(4, BEGUN, 1, True, {}, {}, {}, {}, 1.0)
+    assert found.keys() == run_document(other).keys()
+
+
+@pytest.mark.usefixtures("has_nothing_new")
+@pytest.mark.parametrize("forced", [["--full"], ["--stages", "retention"]])
+def test_what_is_asked_for_by_name_is_done(
+    forced: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends_with(monkeypatch, attempt=1, read=READ)
+
+    assert main(["run", *forced]) == 0
+    assert "run 3 published in 12.5 s" in capsys.readouterr().out.splitlines()

@@ -17,7 +17,8 @@ from pyspark.sql import functions as F
 from oneuser.contracts.reference import REFERENCE_INPUTS, REJECTED_RECORDS
 from oneuser.core.errors import GateError
 from oneuser.core.reasons import is_damage
-from oneuser.storage.reference_inputs import count_records, list_reference, listing_of, read_reference
+from oneuser.storage.input_listing import listing_of
+from oneuser.storage.reference_inputs import count_records, list_reference, read_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -1,0 +1,19 @@
+"""All input files that a configuration names: of sources, link tables and files about accounts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oneuser.config.model import Config
+
+SOURCES = "sources"
+# an input by its section of the configuration and its name there
+Input = tuple[str, str]
+
+
+def input_paths(config: Config) -> dict[Input, str]:
+    """The path or pattern of each input. All but those of `sources` are reference inputs."""
+    paths = {(SOURCES, name): source.path for name, source in config.sources.items()}
+    paths |= {("links", name): table.path for name, table in config.links.items()}
+    return paths | {("accounts.files", name): file.path for name, file in config.accounts.files.declared.items()}

@@ -1,0 +1,182 @@
+"""Whether a run would change nothing, told without Spark by the tables of the warehouse and a listing of the inputs.
+
+Only what is certain counts. Whatever cannot be seen from here, or is not as the last run left it, is left to the run.
+Which stage would be done again is not asked for: under the configuration and the code that the last run ended with,
+each is kept unless a table that it reads has changed, whatever time the run is as of (see `fingerprints`).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import structlog
+
+from oneuser.config import config_hash
+from oneuser.config.input_paths import SOURCES, input_paths
+from oneuser.contracts.control import PUBLICATIONS, RUNS
+from oneuser.contracts.graph import FILES, IDENTIFIERS
+from oneuser.contracts.reference import REFERENCE_INPUTS
+from oneuser.contracts.registry import TABLES
+from oneuser.core.errors import OneUserError
+from oneuser.core.version import __version__
+from oneuser.privacy.keys import load_keys
+from oneuser.runs.lease import Publication, published
+from oneuser.runs.new_files import new_among
+from oneuser.runs.publication import newest, newest_completed, published_text
+from oneuser.runs.records import COMPLETED_STATES, READING_STAGE, UNCHANGED, RunRecord, fold_rows
+from oneuser.runs.result import LookedAt, RunResult
+from oneuser.spark.default_storage import is_this_disk
+from oneuser.storage.file_ledger import known_on_disk
+from oneuser.storage.input_listing import listing_of
+from oneuser.storage.layout import MARKER, PUBLISHED_FILE, Layout, marker_text
+from oneuser.storage.local_listing import UncertainError, list_local_files
+from oneuser.storage.local_tables import LocalTables
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from oneuser.config import Config
+
+_log = structlog.get_logger("oneuser.run")
+
+
+def find_nothing_new(config: Config, running: SparkSession | None = None) -> RunResult | None:
+    """The result of a run that has nothing to do; null where it may have, or where that cannot be told.
+
+    Writes nothing, not even a run into the record. Grows with the files that the inputs match today, of which the
+    ledger is asked for each, and with the number of runs; with the ledger's length grows the time alone.
+
+    Args:
+        config: What shapes the run.
+        running: The Spark session that it would work in or beside; null where it would start one.
+    """
+    started = time.monotonic()
+    try:
+        if not is_this_disk(config, running):
+            raise UncertainError("paths may be those of another storage")  # noqa: TRY301 - as every other reason
+        tables = LocalTables(Layout.of(config.warehouse, config.raw_root))
+        completed = _find_completed(tables, config)
+        _require_keys(tables, config, completed)
+        _require_versions(tables, completed)
+        looked_at = _look_at_inputs(tables, config, completed)
+    except UncertainError as why:
+        _log.info("there may be something new", why=str(why))
+        return None
+    return _result(completed, looked_at, time.monotonic() - started)
+
+
+def _find_completed(tables: LocalTables, config: Config) -> RunRecord:
+    """The last published run, which readers see, and after which none left anything to do."""
+    if tables.text(MARKER) != marker_text(config.deployment):
+        raise UncertainError("the warehouse belongs to another deployment")
+    publications, runs = _read_record(tables)
+    completed, shown = newest_completed(publications, runs), newest(publications)
+    if completed is None or shown is None:
+        raise UncertainError("nothing is published")
+    if shown.tables != completed.tables:
+        raise UncertainError("readers see other tables than those of the last run")
+    if unknown := completed.tables.keys() - TABLES.keys():
+        raise UncertainError(f"nothing is known of the tables {', '.join(sorted(unknown))}")
+    if tables.text(PUBLISHED_FILE) != published_text(tables.layout, shown.run_seq, shown.tables):
+        raise UncertainError(f"{PUBLISHED_FILE} is not that of the publication")
+    _require_same_rules(runs[-1], config)
+    return completed
+
+
+def _read_record(tables: LocalTables) -> tuple[list[Publication], list[RunRecord]]:
+    """All publications, and the runs since the last one that was published."""
+    claims = sorted(tables.rows(PUBLICATIONS), key=lambda row: int(row["fence"]))
+    if any(row["state"] == "leased" for row in claims):
+        raise UncertainError("somebody holds the lease, or died with it")
+    try:
+        publications = published(claims)
+        last_seq = max((one.run_seq for one in publications if one.kind == "run"), default=0)
+        return publications, fold_rows(tables.rows(RUNS, only=f"run_seq >= {last_seq}"))
+    except (KeyError, TypeError, ValueError):
+        raise UncertainError("the record of runs is damaged") from None
+
+
+def _require_same_rules(newest_run: RunRecord, config: Config) -> None:
+    """The newest run, be it published or found to change nothing, must have been done as the next one would be."""
+    if newest_run.state not in COMPLETED_STATES:
+        raise UncertainError(f"run {newest_run.run_seq} is {newest_run.state}")
+    if (newest_run.config_hash, newest_run.code_version) != (config_hash(config), __version__):
+        raise UncertainError("the configuration or the version of oneuser is another")
+    if config.incremental.does_everything(newest_run.run_seq + 1):
+        raise UncertainError(f"run {newest_run.run_seq + 1} is one that does everything")
+
+
+def _require_keys(tables: LocalTables, config: Config, completed: RunRecord) -> None:
+    """The key must be there, and of the version that identifiers were keyed with."""
+    try:
+        keys = load_keys(config.keys.identifiers, deployment=config.deployment, may_create=False)
+    except (OneUserError, OSError, ValueError):
+        raise UncertainError("the key cannot be read") from None
+    version = completed.tables.get(IDENTIFIERS.name)
+    rows = tables.rows(IDENTIFIERS, version, columns=["key_id"]) if version is not None else iter(())
+    # all of them have one, and the first of them are read quickly
+    if any(row["key_id"] != keys.key_id for row in islice(rows, 1)):
+        raise UncertainError("identifiers were keyed with another version of the key")
+
+
+def _require_versions(tables: LocalTables, completed: RunRecord) -> None:
+    """Every table must have the version that was published, and those that only grow no later one.
+
+    A run would take back what is beyond.
+    """
+    for contract in TABLES.values():
+        if contract.zone == "control":
+            continue
+        published_version, versions = completed.tables.get(contract.name), tables.versions(contract)
+        if published_version is not None and published_version not in versions:
+            raise UncertainError(f"version {published_version} of table {contract.name} is missing")
+        if not contract.replaced and max(versions, default=None) != published_version:
+            raise UncertainError(f"table {contract.name} is beyond its published version")
+
+
+def _look_at_inputs(tables: LocalTables, config: Config, completed: RunRecord) -> LookedAt:
+    """How many files there are, every one of which is as the last run found it."""
+    listed = {key: list_local_files(_called(*key), path) for key, path in input_paths(config).items()}
+    of_sources = {name: files for (section, name), files in listed.items() if section == SOURCES}
+    found = [replace(file, source=name) for name, files in of_sources.items() for file in files]
+    if news := new_among(found, known_on_disk(tables, completed.tables.get(FILES.name), found)):
+        raise UncertainError(f"source {news[0].source} has new files")
+    references = {_called(*key): listing_of(files) for key, files in listed.items() if key[0] != SOURCES}
+    if references != _taken_references(tables, completed.tables.get(REFERENCE_INPUTS.name)):
+        raise UncertainError("a reference input has changed")
+    return LookedAt(sum(len(files) for files in listed.values()), len(listed))
+
+
+def _called(section: str, name: str) -> str:
+    """What a reference input is called in `reference_inputs`."""
+    return f"{section}.{name}"
+
+
+def _taken_references(tables: LocalTables, version: int | None) -> dict[str, str]:
+    """The listing of each reference input as it was last taken in; none before the first."""
+    if version is None:
+        return {}
+    rows = tables.rows(REFERENCE_INPUTS, version, columns=["reference", "listing"])
+    return {row["reference"]: row["listing"] for row in rows}
+
+
+def _result(completed: RunRecord, looked_at: LookedAt, seconds: float) -> RunResult:
+    kept = {name: replace(stage, state=UNCHANGED, seconds=0.0) for name, stage in completed.stages.items()}
+    if READING_STAGE in kept:
+        kept[READING_STAGE] = replace(kept[READING_STAGE], metrics={})
+    return RunResult(
+        completed.run_seq,
+        completed.as_of,
+        completed.attempt,
+        is_published=False,
+        base=completed.tables,
+        tables=completed.tables,
+        metrics={name: value for stage in kept.values() for name, value in stage.metrics.items()},
+        stages=kept,
+        seconds=seconds,
+        is_nothing_new=True,
+        looked_at=looked_at,
+    )

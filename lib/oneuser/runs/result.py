@@ -1,0 +1,38 @@
+"""How a run ended, as its caller is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from oneuser.runs.records import StageRecord
+
+
+@dataclass(frozen=True)
+class LookedAt:
+    """What was found to be as the last run left it: how many files, of how many sources and reference inputs."""
+
+    n_files: int
+    n_inputs: int
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended. `is_published` is false where this process did only some of its stages, or changed nothing.
+
+    `base` has the versions of the tables that the run started from, `tables` those that it left. Where
+    `is_nothing_new`, both are those that readers see already. Where nothing was done at all, not even a run begun,
+    `looked_at` says what was looked at, and everything else is of the last published run.
+    """
+
+    run_seq: int
+    as_of: datetime
+    attempt: int
+    is_published: bool
+    base: dict[str, int]
+    tables: dict[str, int]
+    metrics: dict[str, float]
+    stages: dict[str, StageRecord]
+    seconds: float
+    is_nothing_new: bool = False
+    looked_at: LookedAt | None = None

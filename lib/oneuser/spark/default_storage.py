@@ -1,0 +1,24 @@
+"""Whether a path without a scheme is one of this machine's disk: a cluster, or Hadoop's settings, may mean another."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from oneuser.config import Config
+
+# spark-submit, or a folder of settings that a session would be started with
+_SAY_OTHERWISE = ("PYSPARK_GATEWAY_PORT", "HADOOP_CONF_DIR", "YARN_CONF_DIR", "SPARK_CONF_DIR")
+
+
+def is_this_disk(config: Config, running: SparkSession | None = None) -> bool:
+    """Whether it is for a run of this configuration: in the session that is running, else in the one it would start."""
+    if running is not None:
+        hadoop: Any = running._jsc.hadoopConfiguration()  # noqa: SLF001 - Hadoop is reached through the JVM
+        return str(hadoop.get("fs.defaultFS")).startswith("file:")
+    master = config.spark.master or "local"
+    is_said = any(name in os.environ for name in _SAY_OTHERWISE)
+    return master.startswith("local") and not is_said and "spark.hadoop.fs.defaultFS" not in config.spark.conf

@@ -1,0 +1,174 @@
+"""The listing of input files by Python, for files on this machine's disk: what Hadoop lists there, or no answer.
+
+Hadoop's own way is in `input_listing`; both share the walk. What is not certain to be the same in both is left to it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from oneuser.storage.input_listing import InputFile
+from oneuser.storage.input_tree import Status, as_reported, split_pattern, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# what Java writes as it is in the path of a URI: see `URI.quote`
+_PLAIN = re.compile(r"[A-Za-z0-9_\-!.~'()*,;:$&+=@/]*")
+_CLASS = re.compile(r"\[([!^]?)((?:[A-Za-z0-9_](?:-[A-Za-z0-9_])?)+)\]")
+_ASCII = 0x80
+
+
+class UncertainError(Exception):
+    """What cannot be told without Spark. No failure: whoever asked goes on with a session; the text says why."""
+
+
+def list_local_files(source: str, pattern: str) -> list[InputFile]:
+    """The files that a path or pattern of the local disk matches, exactly as `list_files` gives them.
+
+    Grows with the files that the pattern matches today.
+
+    Raises:
+        UncertainError: where Hadoop might list others: for other storages and hosts, patterns beyond the plain ones,
+            names and folders that cannot be read, and where nothing matches.
+    """
+    scheme, host, place = split_pattern(pattern)
+    if scheme not in {None, "file"} or host or not place.startswith("/"):
+        raise UncertainError(f"{source} is not on this machine's disk")
+    if ".." in place.split("/"):
+        raise UncertainError(f"the path of {source} goes upwards")
+    files, _ = walk(_Disk(source), place)
+    if not files:
+        raise UncertainError(f"{source} has no files")
+    inputs = {InputFile(source, as_reported(file.uri), file.n_bytes, file.modified_ms) for file in files}
+    return sorted(inputs, key=lambda file: file.path)
+
+
+class _Disk:
+    """The local disk as Hadoop sees it: links are followed, and those to nothing are not there."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def alternatives(self, pattern: str) -> list[str]:
+        """The pattern itself; braces around a slash, which make it several, are left to Hadoop."""
+        depth = 0
+        for sign in re.sub(r"\\.", "", pattern, flags=re.DOTALL):
+            depth += {"{": 1, "}": -1}.get(sign, 0)
+            depth = max(depth, 0)
+            if sign == "/" and depth:
+                raise UncertainError(f"the path of {self._source} has braces around a slash")
+        return [pattern]
+
+    def matcher(self, part: str) -> re.Pattern[str] | None:
+        """The names that a part of the pattern matches."""
+        with suppress(re.error):
+            expression = _expression(part)
+            if expression is not None:
+                return re.compile(expression, re.DOTALL)
+        raise UncertainError(f"the path of {self._source} has a pattern that Hadoop may read otherwise")
+
+    def there(self, places: Sequence[str]) -> list[Status]:
+        """The places at which something is."""
+        with self._readable():
+            return [found for place in places if (found := _status(place)) is not None]
+
+    def children(self, places: Sequence[str]) -> list[Status]:
+        """What lies in folders; nothing in files and in places where nothing is."""
+        with self._readable():
+            listed = [f"{place.rstrip('/')}/{name}" for place in places for name in _names(place)]
+            return [found for place in listed if (found := _status(place)) is not None]
+
+    def below(self, folders: Sequence[Status]) -> list[Status]:
+        """What lies in folders, folder by folder."""
+        return self.children([folder.place for folder in folders])
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, UnicodeError):
+            raise UncertainError(f"a file or folder of {self._source} cannot be read") from None
+
+
+def _names(folder: str) -> list[str]:
+    """Names in a folder. Hadoop takes those such as `.NAME.crc` for its checksums of local files."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - no paths are made
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [name for name in names if not (name.startswith(".") and name.endswith(".crc"))]
+
+
+def _status(place: str) -> Status | None:
+    """What is at a place; null where nothing is."""
+    try:
+        found = os.stat(place)  # noqa: PTH116 - a text is at hand
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if found.st_mtime_ns < 0:
+        raise OSError
+    is_folder = stat.S_ISDIR(found.st_mode)
+    return Status(_uri(place), place, not is_folder, found.st_size, found.st_mtime_ns // 1_000_000)
+
+
+def _uri(place: str) -> str:
+    """A path as Java writes it into a URI.
+
+    Raises:
+        UnicodeError: for a name that is no text.
+    """
+    if _PLAIN.fullmatch(place):
+        return f"file:{place}"
+    return "file:" + "".join(_quoted(sign) for sign in place)
+
+
+def _quoted(sign: str) -> str:
+    if ord(sign) < _ASCII:
+        is_plain = _PLAIN.fullmatch(sign) is not None
+    else:
+        # of other alphabets only spaces and controls are written as bytes
+        is_plain = unicodedata.category(sign) not in {"Zs", "Zl", "Zp", "Cc"}
+    encoded = sign.encode()
+    return sign if is_plain else "".join(f"%{byte:02X}" for byte in encoded)
+
+
+def _expression(part: str) -> str | None:
+    """The regular expression that Hadoop makes of a part of a pattern; null where that is not sure.
+
+    Sure are `*` and `?`, braces that are closed, classes of letters and digits, and a backslash before a sign that is
+    neither: before a letter it means something to a regular expression.
+    """
+    found, depth, at = "", 0, 0
+    while at < len(part):
+        sign = part[at]
+        at += 1
+        if sign == "\\":
+            escaped = part[at : at + 1]
+            if not escaped or escaped.isalnum() or not escaped.isascii():
+                return None
+            found += re.escape(escaped)
+            at += 1
+        elif sign == "[":
+            named = _CLASS.match(part, at - 1)
+            if named is None:
+                return None
+            found += f"[{'^' if named[1] else ''}{named[2]}]"
+            at = named.end()
+        elif sign == "{":
+            depth += 1
+            found += "(?:"
+        elif sign == "}" and depth:
+            depth -= 1
+            found += ")"
+        elif sign == "," and depth:
+            found += "|"
+        else:
+            found += {"*": ".*", "?": "."}.get(sign) or re.escape(sign)
+    return None if depth else found
