@@ -1,4 +1,4 @@
-"""Doing runs from Python: `plan` and `run` a configuration, in a Spark session of our own.
+"""Doing runs from Python: `plan`, `run` and `maintain` by a configuration, in a Spark session of our own.
 
 Where a session is running that was not made here, such as a notebook's, ours is one beside it in the same context: that
 one keeps its configuration and goes on being the active one.
@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from oneuser.config import Config, load_config, make_config
 from oneuser.core.log import ensure_logging
 from oneuser.inspection.plan import PLANNED_STAGES, Plan, describe_plan
+from oneuser.inspection.reading import require_warehouse
 from oneuser.runs.boundary import own_errors
+from oneuser.runs.maintain import MaintenanceResult, maintain_warehouse
 from oneuser.runs.nothing_new import find_nothing_new
 from oneuser.runs.result import RunResult
 from oneuser.runs.run import Listener, RunOptions, run_pipeline
@@ -134,6 +136,28 @@ def plan(
         result = run_pipeline(session, loaded, options)
         warehouse = Warehouse(session, loaded.warehouse, raw_root=loaded.raw_root)
         return describe_plan(warehouse, loaded, result, limit=limit, unmasked=unmasked)
+
+
+def maintain(
+    config: Config | Mapping[str, Any] | str | Path, *, dry_run: bool = False, spark: SparkSession | None = None
+) -> MaintenanceResult:
+    """Compact the tables of a warehouse, and give back the storage that no kept run needs.
+
+    What a kept run shows stays readable meanwhile and after; other runs cannot be read any more, nor rolled back to.
+
+    Args:
+        config: A configuration, or where it is; `maintenance` in it says which runs are kept.
+        dry_run: Whether to tell what would go, and to change nothing.
+        spark: The session to use, or to work beside where it was not made here.
+
+    Raises:
+        OneUserError: with the exit code that the command line would end with, such as 4 while a run is under way.
+    """
+    ensure_logging()
+    loaded = read_config(config)
+    with own_errors(loaded.warehouse), working_in(_session(spark, loaded)) as session:
+        require_warehouse(Warehouse(session, loaded.warehouse))
+        return maintain_warehouse(session, loaded, is_dry_run=dry_run)
 
 
 def in_utc(moment: datetime | None) -> datetime | None:

@@ -24,7 +24,9 @@ from oneuser.inspection.status import RUN_COLUMNS, Status, find_run, list_runs, 
 from oneuser.inspection.suspects import SharedValue, find_suspects, shared_values
 from oneuser.inspection.verify import Verification, verify_published
 from oneuser.privacy.keys import load_reading_keys
+from oneuser.runs.lease import load_claims
 from oneuser.runs.publication import roll_back
+from oneuser.runs.readable import publications_of_runs, require_published
 from oneuser.spark.session import own_session, reading_session, working_in
 from oneuser.storage.warehouse import Warehouse
 
@@ -87,7 +89,7 @@ class OpenWarehouse(OpenTables):
                 after it.
 
         Raises:
-            ConfigError: where that run was never published, or none was as of that time.
+            ConfigError: where that run was never published or can no longer be read, or none was as of that time.
         """
         then = read_as_of(self.warehouse, run=run, time=in_utc(time))
         return OpenWarehouse(self.warehouse, self.deployment, config=self.config, keys=self._reference, then=then)
@@ -164,6 +166,10 @@ class OpenWarehouse(OpenTables):
         """Every run with its stages, oldest first."""
         return list_runs(self.warehouse)
 
+    def readable_runs(self) -> list[int]:
+        """Numbers of the published runs that `as_of` and `rollback` can show; maintenance withdraws old ones."""
+        return sorted(publications_of_runs(load_claims(self.warehouse)))
+
     def runs(self) -> DataFrame:
         """One row per run, oldest first: state, attempts, times."""
         rows = [tuple(getattr(record, name) for name, _ in RUN_COLUMNS) for record in self.run_records()]
@@ -173,11 +179,12 @@ class OpenWarehouse(OpenTables):
         """What became of people between two published runs, whichever is named first.
 
         Raises:
-            ConfigError: where one of them was never published.
+            ConfigError: where one of them was never published, or the later one can no longer be read.
         """
         earlier, later = sorted((a, b))
         records = self.run_records()
-        read_as_of(self.warehouse, run=earlier)
+        # what the later one recorded in columns is enough
+        require_published(load_claims(self.warehouse), earlier, key="runs diff")
         then = read_as_of(self.warehouse, run=later)
         return compare_runs(then, find_run(records, earlier), find_run(records, later))
 

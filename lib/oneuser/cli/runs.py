@@ -135,12 +135,16 @@ def status(call: Call) -> None:
 
 
 def list_runs(call: Call) -> None:
-    """List all runs, oldest first."""
-    records = call.open().run_records()
-    call.output.document([run_facts(record) for record in records])
+    """List all runs, oldest first, and whether each can be read: shown again by a rollback, or as of then."""
+    warehouse = call.open()
+    records, readable = warehouse.run_records(), warehouse.readable_runs()
+    call.output.document([run_facts(record) | {"is_readable": record.run_seq in readable} for record in records])
     call.output.table(
-        ["run", "state", "attempts", "as of", "begun", "ended", "exit"],
-        [[r.run_seq, r.state, r.attempt, r.as_of, r.begun_at, r.ended_at, r.exit_code] for r in records],
+        ["run", "state", "readable", "attempts", "as of", "begun", "ended", "exit"],
+        [
+            [r.run_seq, r.state, r.run_seq in readable, r.attempt, r.as_of, r.begun_at, r.ended_at, r.exit_code]
+            for r in records
+        ],
     )
 
 

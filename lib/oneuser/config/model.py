@@ -156,6 +156,16 @@ class IncrementalRules(Section):
         return self.full_every is not None and run_seq % self.full_every == 0
 
 
+class MaintenanceRules(Section):
+    """Which published runs maintenance keeps readable, for rollback, `as_of` and readers that are not yet done.
+
+    The newest `keep_publications`, and each that readers were shown within `keep_days`, however many followed.
+    """
+
+    keep_publications: Positive = 14
+    keep_days: NonNegative = 1
+
+
 class ReportRules(Section):
     """Cells of the report with fewer people are hidden."""
 
@@ -214,6 +224,7 @@ class Config(Section):
     attribution: AttributionRules = AttributionRules()
     retention: RetentionRules = RetentionRules()
     incremental: IncrementalRules = IncrementalRules()
+    maintenance: MaintenanceRules = MaintenanceRules()
     lease: LeaseRules = LeaseRules()
     report: ReportRules = ReportRules()
     spark: SparkRules = SparkRules()

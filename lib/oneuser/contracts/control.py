@@ -33,18 +33,18 @@ RUNS = TableContract(
 PUBLICATIONS = TableContract(
     name="publications",
     zone="control",
-    grain="one row per claim: the lease of a run, which publishing turns into its publication; one per rollback",
+    grain="one row per claim: a lease, which publishing turns into the publication of a run, rollback or maintenance",
     key=("fence",),
     replaced=False,
     fields=(
         Field("fence", "bigint", "fencing number, grows with every claim; order of publication"),
         Field("run_seq", "bigint", "run that holds the lease or is published"),
-        Field("kind", "string", "run or rollback"),
-        Field("state", "string", "leased, released, abandoned or published"),
+        Field("kind", "string", "run, rollback, or maintenance: the run's rows in other files"),
+        Field("state", "string", "leased, released, abandoned, published, or withdrawn: no longer readable"),
         Field("holder", "string", "host, process and start of the holder"),
         Field("expires_at", "timestamp", "end of the lease unless renewed"),
         Field("tables", "map<string,bigint>", "version of each published table", nullable=True),
-        Field("published_at", "timestamp", "when it was published", nullable=True),
-        Field("reason", "string", "for a rollback: why", nullable=True),
+        Field("published_at", "timestamp", "when it was published; for maintenance, when the run was", nullable=True),
+        Field("reason", "string", "why it was rolled back or withdrawn", nullable=True),
     ),
 )

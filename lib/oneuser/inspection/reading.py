@@ -11,8 +11,9 @@ from oneuser.contracts.identity import IDENTIFIER_HISTORY, IDENTIFIER_MAP, IDENT
 from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import ConfigError, EnvironmentProblem, OneUserError
 from oneuser.identity.history import as_recorded, current
-from oneuser.runs.lease import load_claims, published
+from oneuser.runs.lease import load_claims
 from oneuser.runs.publication import current_publication
+from oneuser.runs.readable import publications_of_runs, require_readable, withdrawn_runs
 from oneuser.runs.records import load_runs
 from oneuser.storage.layout import MARKER
 
@@ -110,23 +111,16 @@ def read_as_of(warehouse: Warehouse, *, run: int | None = None, time: datetime |
     """The publication of a run, or of the newest run whose as-of time is not after `time`.
 
     Raises:
-        ConfigError: where both or neither is given, where that run was never published, or none was by then.
+        ConfigError: where both or neither is given, where that run was never published or can no longer be read, or
+            none was published by then.
     """
     if (run is None) == (time is None):
         raise ConfigError.single("as_of", "give either the number of a run or a time")
-    shown = {p.run_seq: p for p in published(load_claims(warehouse)) if p.kind == "run"}
-    if run is not None:
-        if run not in shown:
-            known = ", ".join(str(number) for number in sorted(shown)) or "none"
-            raise ConfigError.single(
-                "as_of",
-                f"run {run} was never published; published runs: {known}",
-                next_step="`oneuser runs list` shows what became of each run",
-            )
-        chosen = run
-    else:
-        chosen = _newest_by(warehouse, shown, time)
-    return PublishedThen(warehouse, shown[chosen], recorder=shown[max(shown)])
+    claims = load_claims(warehouse)
+    readable = publications_of_runs(claims)
+    chosen = run if run is not None else _newest_by(warehouse, {*readable, *withdrawn_runs(claims)}, time)
+    then = require_readable(claims, chosen, key="as_of")
+    return PublishedThen(warehouse, then, recorder=readable[max(readable)])
 
 
 def _newest_by(warehouse: Warehouse, shown: Collection[int], time: datetime | None) -> int:

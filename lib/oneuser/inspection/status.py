@@ -10,6 +10,7 @@ from oneuser.contracts.control import RUNS
 from oneuser.core.errors import ConfigError
 from oneuser.inspection.outcome import Outcome, outcome_of
 from oneuser.runs.lease import is_gone, load_claims, published
+from oneuser.runs.readable import publications_of_runs, withdrawn_runs
 from oneuser.runs.records import RunRecord, load_runs
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Status:
     """What readers see, the newest run whatever became of it, and the holder; null where there is none.
 
     `of_run` is what the run came to that readers see, `in_all` what it did together with all published before it.
+    `published_runs` are those that can be read.
     """
 
     warehouse: str
@@ -78,12 +80,13 @@ def read_status(warehouse: Warehouse, deployment: str) -> Status:
         expires_at = held[-1]["expires_at"].astimezone(UTC)
         holder = Holder(held[-1]["holder"], expires_at, is_gone(held[-1]["holder"]))
     records = list_runs(warehouse)
-    published_runs = sorted({p.run_seq for p in shown if p.kind == "run"})
+    readable = publications_of_runs(claims)
+    once_published = {*readable, *withdrawn_runs(claims)}
     current = shown[-1] if shown else None
     until_now = [
-        run.stages for run in records if current and run.run_seq in published_runs and run.run_seq <= current.run_seq
+        run.stages for run in records if current and run.run_seq in once_published and run.run_seq <= current.run_seq
     ]
     return Status(
-        warehouse.root, deployment, current, records[-1] if records else None, holder, published_runs,
+        warehouse.root, deployment, current, records[-1] if records else None, holder, sorted(readable),
         outcome_of(until_now[-1:]) if until_now else None, outcome_of(until_now) if until_now else None,
     )  # fmt: skip

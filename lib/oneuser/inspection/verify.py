@@ -33,7 +33,9 @@ from oneuser.identity.history import current
 from oneuser.identity.invariants import Invariant, count_violations, ledger_invariants, ownership_invariants
 from oneuser.inspection.differences import TableComparison, compare
 from oneuser.privacy.keys import load_keys
+from oneuser.runs.compactions import Compactions
 from oneuser.runs.fingerprints import stage_fingerprint
+from oneuser.runs.lease import load_claims
 from oneuser.stages.context import RunContext
 from oneuser.stages.graph.evidence import gather_pairs
 from oneuser.stages.graph.resolve_components import expected_vertices, resolve_components
@@ -119,7 +121,7 @@ def verify_published(published: Published, config: Config, run: RunRecord, *, ex
     Raises:
         ConfigError: where the configuration of people is another one by now: what differs would be its doing.
     """
-    _require_same_rules(run, config)
+    _require_same_rules(run, config, Compactions.of(load_claims(published.warehouse)))
     ctx = _reader(published, config, run)
     try:
         gathered = gather_pairs(ctx)
@@ -136,11 +138,11 @@ def verify_published(published: Published, config: Config, run: RunRecord, *, ex
         ctx.release()
 
 
-def _require_same_rules(run: RunRecord, config: Config) -> None:
+def _require_same_rules(run: RunRecord, config: Config, compactions: Compactions) -> None:
     changed = []
     for stage in (stage for stage in STAGES if stage.name in _OWN_STAGES):
         record = run.stages.get(stage.name)
-        shape = stage_fingerprint(stage, run.tables, config, run.code_version)
+        shape = stage_fingerprint(stage, compactions.originals(run.tables), config, run.code_version)
         if record is None or record.fingerprint != shape:
             changed.append(stage.name)
     if changed:

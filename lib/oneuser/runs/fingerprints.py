@@ -26,7 +26,10 @@ RULES, IS_INCREMENTAL = "rules", "is_incremental"
 
 
 def stage_fingerprint(stage: Stage, tables: Mapping[str, int], config: Config, code_version: str) -> str:
-    """Hash of all that shapes what the stage leaves: versions read, configuration, code."""
+    """Hash of all that shapes what the stage leaves: versions read, configuration, code.
+
+    `tables` has each version as the first one with its rows, so that fewer files for the same rows change nothing.
+    """
     return _hash(
         {
             "reads": {contract.name: tables.get(contract.name) for contract in stage.reads},

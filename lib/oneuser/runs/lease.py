@@ -25,7 +25,7 @@ from oneuser.core.errors import LockedError
 from oneuser.storage.warehouse import CommitTag
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pyspark.sql import Row
 
@@ -42,11 +42,12 @@ _LOST_RACE = (
 # leases that are held in this process, by warehouse and fence; what is not here and says it is this process's was lost
 _HELD_HERE: set[tuple[str, int]] = set()
 _RENEW = "stored.state = 'leased' AND incoming.state = 'leased' AND stored.holder = incoming.holder"
+_WITHDRAW = f"({_RENEW}) OR (stored.state = 'published' AND incoming.state = 'withdrawn')"
 
 
 @dataclass(frozen=True)
 class Publication:
-    """A row of `publications` that is or was visible to readers."""
+    """A row of `publications` that is or was visible to readers, and can still be read."""
 
     fence: int
     run_seq: int
@@ -62,7 +63,7 @@ def load_claims(warehouse: Warehouse) -> list[Row]:
 
 
 def published(claims: Sequence[Row | dict[str, Any]]) -> list[Publication]:
-    """What readers were shown, oldest first; the last one is what they see now."""
+    """What readers were shown and can still read, oldest first; the last one is what they see now."""
     return [
         Publication(row["fence"], row["run_seq"], row["kind"], dict(row["tables"]), row["published_at"])
         for row in claims
@@ -89,16 +90,19 @@ def is_gone(holder: str) -> bool:
 class Lease:
     """The right to write the warehouse, held by one process for one run.
 
-    `earlier` are the publications before this claim; none can have been added since they were read, or it had failed.
+    `claims` are the rows of `publications` before this claim, and `earlier` those of them that readers were shown and
+    can still read; none can have been added since they were read, or it had failed.
     """
 
     def __init__(self, warehouse: Warehouse, claims: list[Row], *, fence: int, holder: str, ttl: timedelta) -> None:
         self._warehouse = warehouse
+        self.claims = claims
         self.earlier = published(claims)
         self._holder = holder
         self._ttl = ttl
         self.fence = fence
         self._stopped = threading.Event()
+        self._merging = threading.Lock()
         self._beat = threading.Thread(target=self._keep_alive, name="oneuser-lease", daemon=True)
 
     @classmethod
@@ -136,16 +140,35 @@ class Lease:
             raise LockedError(holder="another process, which was faster")
 
     def publish(
-        self, run_seq: int, tables: Mapping[str, int], *, kind: str = "run", reason: str | None = None
+        self,
+        run_seq: int,
+        tables: Mapping[str, int],
+        *,
+        kind: str = "run",
+        reason: str | None = None,
+        published_at: datetime | None = None,
     ) -> datetime:
-        """Turn the lease into a publication: everything in `tables` becomes visible at once.
+        """Turn the lease into a publication: everything in `tables` becomes visible at once, by default as of now.
 
         Raises:
             LockedError: where the lease was taken over in the meantime; nothing is published then.
         """
-        now = datetime.now(UTC)
-        self._finish("published", run_seq=run_seq, tables=dict(tables), published_at=now, kind=kind, reason=reason)
-        return now
+        at = published_at or datetime.now(UTC)
+        self._finish("published", run_seq=run_seq, tables=dict(tables), published_at=at, kind=kind, reason=reason)
+        return at
+
+    def withdraw(self, fences: Collection[int], reason: str) -> None:
+        """Say of publications that they can no longer be read, in one commit; the lease goes on.
+
+        Raises:
+            LockedError: where the lease was taken over in the meantime. What was withdrawn stays so, and nothing that
+                it needs may be deleted.
+        """
+        rows = [self._row(fence, state="withdrawn", reason=reason) for fence in fences]
+        values = {"state": "incoming.state", "reason": "coalesce(incoming.reason, stored.reason)"}
+        n_changed = self._merge([*rows, self._row(self.fence, state="leased")], update_if=_WITHDRAW, values=values)
+        if n_changed != len(rows) + 1:
+            raise LockedError(holder="another process, which took the lease over")
 
     def release(self) -> None:
         """Give the lease back without publishing; no harm where it is no longer held."""
@@ -184,9 +207,10 @@ class Lease:
         tag = CommitTag(run_seq=0, attempt=0, fence=self.fence)
         incoming = PUBLICATIONS.frame(self._warehouse.spark, rows)
         try:
-            if self._warehouse.head(PUBLICATIONS) is None:
-                return self._warehouse.append(PUBLICATIONS, incoming, tag)[1]
-            return self._warehouse.merge(PUBLICATIONS, incoming, update_if=update_if, values=values, tag=tag)
+            with self._merging:
+                if self._warehouse.head(PUBLICATIONS) is None:
+                    return self._warehouse.append(PUBLICATIONS, incoming, tag)[1]
+                return self._warehouse.merge(PUBLICATIONS, incoming, update_if=update_if, values=values, tag=tag)
         except (Py4JJavaError, PySparkException) as problem:
             if not any(sign in str(problem) for sign in _LOST_RACE):
                 raise

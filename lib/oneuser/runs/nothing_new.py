@@ -23,6 +23,7 @@ from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import OneUserError
 from oneuser.core.version import __version__
 from oneuser.privacy.keys import load_keys
+from oneuser.runs.compactions import Compactions
 from oneuser.runs.lease import Publication, published
 from oneuser.runs.new_files import new_among
 from oneuser.runs.publication import newest, newest_completed, published_text
@@ -94,7 +95,9 @@ def _read_record(tables: LocalTables) -> tuple[list[Publication], list[RunRecord
     try:
         publications = published(claims)
         last_seq = max((one.run_seq for one in publications if one.kind == "run"), default=0)
-        return publications, fold_rows(tables.rows(RUNS, only=f"run_seq >= {last_seq}"))
+        runs = fold_rows(tables.rows(RUNS, only=f"run_seq >= {last_seq}"))
+        compactions = Compactions.of(claims)
+        return publications, [compactions.renewed(run) for run in runs]
     except (KeyError, TypeError, ValueError):
         raise UncertainError("the record of runs is damaged") from None
 

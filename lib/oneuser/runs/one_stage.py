@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from oneuser.config import Config
+    from oneuser.runs.compactions import Compactions
     from oneuser.runs.records import RunRecord
     from oneuser.stages.declaration import Stage
     from oneuser.storage.warehouse import CommitTag, Warehouse
@@ -48,6 +49,7 @@ class StageRunner:
         completed: The last completed run; null before the first publication.
         tag: The tag of its commits.
         start_heads: Newest version of each table when the attempt began.
+        compactions: Which versions differ in their files alone.
         is_full: Whether every stage is done, and for everything.
         found: What stages have found out about tables; see `RunContext`.
     """
@@ -58,12 +60,13 @@ class StageRunner:
     completed: RunRecord | None
     tag: CommitTag
     start_heads: Mapping[str, int]
+    compactions: Compactions
     is_full: bool = False
     found: dict[tuple[object, ...], pa.Table] = field(default_factory=dict)
 
     def do(self, stage: Stage, tables: Mapping[str, int]) -> StageRecord:
         """Do a stage, unless all that shapes it is as in the last completed run; `tables` are the versions it sees."""
-        fingerprint = stage_fingerprint(stage, tables, self.config, __version__)
+        fingerprint = stage_fingerprint(stage, self.compactions.originals(tables), self.config, __version__)
         unchanged = None if self.is_full else unchanged_stage(stage, fingerprint, self.completed, self.run)
         return unchanged or self._do(stage, tables, fingerprint)
 

@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 from oneuser.contracts.registry import TABLES
-from oneuser.core.errors import ConfigError, EnvironmentProblem
+from oneuser.core.errors import EnvironmentProblem
 from oneuser.runs.lease import Lease, Publication, load_claims, published
+from oneuser.runs.readable import require_readable
 from oneuser.storage.layout import PUBLISHED_FILE
 
 if TYPE_CHECKING:
@@ -87,16 +88,16 @@ def roll_back(warehouse: Warehouse, *, to_run: int, reason: str | None, ttl: tim
     """Show an earlier publication again. Changes what readers see and nothing else: later runs go on where they were.
 
     Raises:
-        ConfigError: where that run was never published.
+        ConfigError: where that run was never published, or can no longer be read.
         LockedError: while a run is under way.
     """
-    runs = [p for p in published(load_claims(warehouse)) if p.kind == "run"]
-    candidates = [p for p in runs if p.run_seq == to_run]
-    if not candidates:
-        known = sorted({p.run_seq for p in runs})
-        raise ConfigError.single("--to", f"run {to_run} was never published; published runs: {known or 'none'}")
-    target = candidates[-1]
+    require_readable(load_claims(warehouse), to_run, key="--to")
     lease = Lease.acquire(warehouse, ttl=ttl)
-    at = lease.publish(to_run, target.tables, kind="rollback", reason=reason)
+    try:
+        # maintenance may have come in between
+        target = require_readable(lease.claims, to_run, key="--to")
+        at = lease.publish(to_run, target.tables, kind="rollback", reason=reason)
+    finally:
+        lease.release()
     write_published(warehouse, to_run, target.tables)
     return Publication(lease.fence, to_run, "rollback", target.tables, at)

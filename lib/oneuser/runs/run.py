@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from oneuser.core.errors import ConfigError, GateError, LockedError, OneUserError
 from oneuser.runs.boundary import own_errors
+from oneuser.runs.compactions import Compactions
 from oneuser.runs.gates import GateCheck, check_gates, require_gates
 from oneuser.runs.lease import Lease
 from oneuser.runs.one_stage import StageRunner
@@ -114,7 +115,8 @@ class _Attempt:
         self.options = options
         self.lease = lease
         self.started = time.monotonic()
-        runs = load_runs(warehouse)
+        self.compactions = Compactions.of(lease.claims)
+        runs = [self.compactions.renewed(run) for run in load_runs(warehouse)]
         self.completed = newest_completed(lease.earlier, runs)
         mend_published_file(warehouse, lease.earlier)
         self.run = resume_or_begin(
@@ -181,6 +183,7 @@ class _Attempt:
             self.completed,
             self.tag,
             self.start_heads,
+            self.compactions,
             is_full=self.options.is_full,
         )
         for number, stage in enumerate(STAGES, start=1):

@@ -38,6 +38,8 @@ _FEW = 500_000
 _FEW_WHOLE_ROWS = 100_000
 # a table of so many bytes is written whole sooner than Delta finds the files that hold some of its rows
 _QUICKLY_REWRITTEN = 32 * 1024 * 1024
+# and one task writes so much of it
+_REWRITTEN_FILE = 8 * 1024 * 1024
 
 
 @dataclass
@@ -216,7 +218,9 @@ class RunContext:
             self._bring_back(contract)
             self.append(contract, changed.select("after.*"))
         elif n_bytes is not None and n_bytes <= _QUICKLY_REWRITTEN:
-            self.replace(contract, contract.changed(stored, few))
+            # as many files as its bytes need: left alone, each run would add one to those that there were
+            n_files = 1 + n_bytes // _REWRITTEN_FILE
+            self.replace(contract, contract.changed(stored, few).coalesce(n_files))
         else:
             self._check_declared(contract)
             self._bring_back(contract)

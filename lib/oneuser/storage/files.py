@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JJavaError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file by its name below some folder; `modified_ms` counts from 1970 UTC, by the clock of the storage."""
+
+    name: str
+    n_bytes: int
+    modified_ms: int
 
 
 class Files:
@@ -37,6 +47,29 @@ class Files:
         if not file_system.exists(hadoop_path):
             return []
         return sorted(status.getPath().getName() for status in file_system.listStatus(hadoop_path))
+
+    def stored_in(self, folder: str) -> list[StoredFile]:
+        """Files in a folder and in those below it but hidden ones; none where the folder is not there.
+
+        Four calls of the JVM for each.
+        """
+        file_system, hadoop_path = self._open(folder)
+        if not file_system.exists(hadoop_path):
+            return []
+        found: list[StoredFile] = []
+        for status in file_system.listStatus(hadoop_path):
+            name = str(status.getPath().getName())
+            if status.isFile():
+                found.append(StoredFile(name, int(status.getLen()), int(status.getModificationTime())))
+            elif not name.startswith(("_", ".")):
+                below = self.stored_in(f"{folder}/{name}")
+                found += [replace(file, name=f"{name}/{file.name}") for file in below]
+        return found
+
+    def modified_ms(self, path: str) -> int:
+        """When a file was modified, in milliseconds since 1970 UTC by the clock of its storage."""
+        file_system, hadoop_path = self._open(path)
+        return int(file_system.getFileStatus(hadoop_path).getModificationTime())
 
     def read_text(self, path: str) -> str:
         """A small UTF-8 file as text."""

@@ -50,6 +50,20 @@ def read_listing(text: str) -> Listing | None:
     return Listing(T.StructType.fromJson(json.loads(metadata["schemaString"])), tuple(_name(file) for file in files))
 
 
+def read_file_names(text: str) -> frozenset[str] | None:
+    """Data files of a version, without folders, from its checksum file; null where that does not list them all."""
+    checksum = json.loads(text)
+    files = checksum.get("allFiles")
+    if files is None or len(files) != checksum.get("numFiles"):
+        return None
+    return frozenset(name_alone(_name(file)) for file in files)
+
+
+def name_alone(path: str) -> str:
+    """The name of a data file, which no other has, without its folders."""
+    return path.rpartition("/")[2]
+
+
 def _is_plain(file: dict[str, Any]) -> bool:
     return not file.get("deletionVector") and not file.get("partitionValues") and ":" not in file["path"]
 

@@ -21,9 +21,18 @@ from pyspark.sql import functions as F
 from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import ContractError, EnvironmentProblem
 from oneuser.spark.session import READS_PINNED_VERSIONS, lent_conf, session_beside
+from oneuser.storage.checkpoint import write_checkpoint
+from oneuser.storage.expiry import COMPACTED_FILE, SMALL_FILE
 from oneuser.storage.files import Files
 from oneuser.storage.layout import MARKER, Layout, marker_text, versions_in
-from oneuser.storage.listing import Listing, checksum_name, read_listing, read_n_bytes
+from oneuser.storage.listing import (
+    Listing,
+    checksum_name,
+    name_alone,
+    read_file_names,
+    read_listing,
+    read_n_bytes,
+)
 from oneuser.storage.reader_paths import glob_safe
 from oneuser.storage.transaction import Transaction
 
@@ -36,8 +45,11 @@ if TYPE_CHECKING:
 
 # read by Delta from the session that commits, where the operation takes no option
 _TAG_OF_COMMITS = "spark.databricks.delta.commitInfo.userMetadata"
-# what a file of rows that were changed has at the most
-_FILE_BYTES = 64 * 1024 * 1024
+# what Delta takes for small, and for large enough, when it puts files together
+_COMPACTS = {
+    "spark.databricks.delta.optimize.minFileSize": str(SMALL_FILE),
+    "spark.databricks.delta.optimize.maxFileSize": str(COMPACTED_FILE),
+}
 
 
 @dataclass(frozen=True)
@@ -126,6 +138,10 @@ class Warehouse:
         """Newest version of a table, null where it does not exist. Lists the log, runs no job."""
         return max(versions_in(self.files.names(self.layout.log(contract))), default=None)
 
+    def committed_ms(self, contract: TableContract, version: int) -> int:
+        """When a version was committed, by the clock of the storage, which dates the files beside it."""
+        return self.files.modified_ms(f"{self.path(contract)}/_delta_log/{version:020d}.json")
+
     def commits(self, contract: TableContract, *, after: int, up_to: int) -> list[Commit]:
         """Commits with after < version <= up_to, oldest first; grows with their number."""
         return [Commit(version, self._tag(contract, version)) for version in range(after + 1, up_to + 1)]
@@ -176,6 +192,20 @@ class Warehouse:
         checksum = f"{self.path(contract)}/_delta_log/{checksum_name(version)}"
         return read_n_bytes(self.files.read_text(checksum)) if self.files.exists(checksum) else None
 
+    def file_names(self, contract: TableContract, version: int) -> frozenset[str]:
+        """Data files that a version of a table consists of, without their folders.
+
+        Read from the version's checksum; through Delta, by a job, where that does not list them.
+        """
+        checksum = f"{self.path(contract)}/_delta_log/{checksum_name(version)}"
+        listed = read_file_names(self.files.read_text(checksum)) if self.files.exists(checksum) else None
+        if listed is not None:
+            return listed
+        reader = self.spark.read.format("delta").option("versionAsOf", version)
+        with lent_conf(self.spark, READS_PINNED_VERSIONS):
+            uris = reader.load(self.path(contract)).inputFiles()
+        return frozenset(name_alone(unquote(uri)) for uri in uris)
+
     # writing ------------------------------------------------------------------------------------------------------
 
     def append(self, contract: TableContract, rows: DataFrame, tag: CommitTag) -> tuple[int, int]:
@@ -200,6 +230,8 @@ class Warehouse:
             .option("delta.enableDeletionVectors", "false")
             # a checkpoint of the log costs more than ten commits, and is read where checksums do not say it all
             .option("delta.checkpointInterval", "100")
+            # by age, whoever reads what; ours is that of maintenance
+            .option("delta.enableExpiredLogCleanup", "false")
         )
         if mode == "overwrite":
             writer = writer.option("overwriteSchema", "true")
@@ -312,7 +344,7 @@ class Warehouse:
             else:
                 removed = self._files_with(contract, listing, changed)
                 rows = contract.changed(self._parquet(contract, listing, removed), changed)
-                n_files = 1 + sum(transaction.sizes[name] for name in removed) // _FILE_BYTES
+                n_files = 1 + sum(transaction.sizes[name] for name in removed) // COMPACTED_FILE
                 transaction.commit(contract.described(rows).coalesce(n_files), removed=removed, tag=_text(tag))
         return self._own_head(contract, tag, is_next_to=before)
 
@@ -338,6 +370,28 @@ class Warehouse:
                 self._listings = {key: found for key, found in self._listings.items() if key[0] != contract.name}
             else:
                 DeltaTable.forPath(self._tagged(tag), self.path(contract)).restoreToVersion(version)
+
+    def compact(self, contract: TableContract, tag: CommitTag) -> int:
+        """Put small files together, in one commit that changes no row; returns the version."""
+        before = self.head(contract)
+        session = self._tagged(tag)
+        with lent_conf(session, _COMPACTS), self._commit(contract):
+            DeltaTable.forPath(session, self.path(contract)).optimize().executeCompaction()
+        if before is not None and self.head(contract) == before:
+            # there are no two files to put together
+            return before
+        return self._own_head(contract, tag, is_next_to=before)
+
+    def checkpoint(self, contract: TableContract, version: int) -> None:
+        """Write a checkpoint of a version of a table's log, where this build of Delta can."""
+        with self._commit(contract):
+            write_checkpoint(self.spark, self.path(contract), version)
+
+    def remove_files(self, contract: TableContract, names: Sequence[str]) -> None:
+        """Remove files of a table's folder, in this order; no version that anybody may read can need them."""
+        with self._commit(contract):
+            for name in names:
+                self.files.remove(f"{self.path(contract)}/{name}")
 
     def _tagged(self, tag: CommitTag) -> SparkSession:
         """A session whose commits have a tag. No other thread has it: a lease is renewed while a stage commits.

@@ -89,6 +89,45 @@ def test_rows_at_hand_are_written_and_read_as_they_are(spark: SparkSession, ware
     assert [row[name].astimezone(UTC) for name in ("recorded_at", "as_of")] == [NOON, NOON]
 
 
+def test_small_files_are_put_together_without_a_change_of_rows(spark: SparkSession, warehouse_path: Path) -> None:
+    warehouse = Warehouse(spark, str(warehouse_path))
+    for user in "abc":
+        before = write_users(spark, warehouse, user, replace=False)
+
+    version = warehouse.compact(DIM_USER, RENEWAL)
+
+    log = warehouse_path / "tables" / DIM_USER.name / "_delta_log" / f"{version:020d}.json"
+    assert version == before + 1
+    assert (users(warehouse, version), users(warehouse, before)) == (["a", "b", "c"], ["a", "b", "c"])
+    assert [len(warehouse.file_names(DIM_USER, v)) for v in (before, version)] == [3, 1]
+    assert (last_tag(warehouse, DIM_USER), '"dataChange":true' in log.read_text()) == (RENEWAL, False)
+    # one file is left as it is
+    assert warehouse.compact(DIM_USER, RENEWAL) == version
+
+
+def test_a_version_is_listed_and_read_when_only_a_checkpoint_comes_before_it(
+    spark: SparkSession, warehouse_path: Path
+) -> None:
+    warehouse = Warehouse(spark, str(warehouse_path))
+    for user in "abcd":
+        write_users(spark, warehouse, user, replace=False)
+
+    warehouse.checkpoint(DIM_USER, 2)
+
+    # given that the log before it and all checksums are gone, so that Delta must be asked
+    log = warehouse_path / "tables" / DIM_USER.name / "_delta_log"
+    for file in [*log.glob("*.crc"), *(log / f"{version:020d}.json" for version in (0, 1))]:
+        file.unlink()
+    names = {path.name for path in log.parent.glob("*.parquet")}
+    root = shutil.copytree(warehouse_path, warehouse_path.parent / "elsewhere")
+    elsewhere = Warehouse(spark, str(root))
+    assert (users(elsewhere, 2), users(elsewhere, 3)) == (["a", "b", "c"], ["a", "b", "c", "d"])
+    assert elsewhere.file_names(DIM_USER, 3) == names
+    # and it can be gone back to
+    elsewhere.restore(DIM_USER, 2, TAG)
+    assert users(elsewhere, elsewhere.head(DIM_USER)) == ["a", "b", "c"]
+
+
 def test_an_append_that_landed_twice_ends_the_run(spark: SparkSession, warehouse_path: Path) -> None:
     log = warehouse_path / "tables" / DIM_USER.name / "_delta_log"
 

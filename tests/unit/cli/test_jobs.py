@@ -12,8 +12,11 @@ from oneuser.stages.registry import STAGES
 JOBS = Path(__file__).resolve().parents[3] / "jobs"
 
 
-def test_there_is_a_script_for_the_run_and_one_per_stage() -> None:
-    assert {path.stem for path in JOBS.glob("*.py")} == {"run", *(stage.name for stage in STAGES)}
+VERBS = {"run": ["run"], "maintain": ["maintain"]} | {stage.name: ["run", "--stages", stage.name] for stage in STAGES}
+
+
+def test_there_is_a_script_for_the_run_for_each_stage_and_for_maintenance() -> None:
+    assert {path.stem for path in JOBS.glob("*.py")} == set(VERBS)
 
 
 @pytest.mark.parametrize("script", sorted(JOBS.glob("*.py")), ids=lambda path: path.stem)
@@ -30,6 +33,5 @@ def test_a_script_is_a_verb_with_the_same_options_and_exit_code(script: Path, mo
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(script), run_name="__main__")
 
-    stage = [] if script.stem == "run" else ["--stages", script.stem]
-    assert called == [["run", *stage, "--config", "conf/cluster.yaml"]]
+    assert called == [[*VERBS[script.stem], "--config", "conf/cluster.yaml"]]
     assert ended.value.code == 4

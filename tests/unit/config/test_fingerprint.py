@@ -52,6 +52,7 @@ def test_writing_a_default_out_changes_nothing() -> None:
         ("raw_root", "/raw"),
         ("spark", {"shuffle_partitions": 7}),
         ("lease", {"ttl_minutes": 3}),
+        ("maintenance", {"keep_publications": 3}),
         ("report", {"min_people": 9}),
     ],
 )

@@ -76,7 +76,7 @@ def test_it_does_everything_where_something_else_has_changed(rules: str, second:
 @pytest.mark.parametrize(("full_every", "run_seq", "expected"), [(50, 49, False), (50, 100, True), (None, 50, False)])
 def test_every_so_many_runs_do_everything(full_every: int | None, run_seq: int, *, expected: bool) -> None:
     config = SimpleNamespace(incremental=IncrementalRules(full_every=full_every))
-    facts: dict[str, Any] = {"warehouse": None, "config": config, "tag": None, "start_heads": {}}
+    facts: dict[str, Any] = {"warehouse": None, "config": config, "tag": None, "start_heads": {}, "compactions": None}
 
     assert StageRunner(run=replace(run({}), run_seq=run_seq), completed=None, **facts).does_everything is expected
 

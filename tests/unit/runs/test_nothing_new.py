@@ -209,6 +209,19 @@ def test_a_second_run_that_changed_nothing_leaves_nothing_new(done: CompletedWar
     assert found.run_seq == 1
 
 
+def test_maintenance_makes_nothing_new(done: CompletedWarehouse) -> None:
+    # given a table that has been compacted: other files, another version, the same rows
+    done.write(EVENT_IDENTIFIERS)
+    compacted = done.tables | {EVENT_IDENTIFIERS.name: 1}
+    done.claim(2, kind="maintenance", state="published", run_seq=1, tables=compacted, published_at=NOON)
+    done.show(1, compacted)
+
+    found = find_nothing_new(done.config)
+
+    assert found is not None
+    assert (found.run_seq, found.tables) == (1, compacted)
+
+
 def test_an_open_run_of_before_is_passed_over(done: CompletedWarehouse) -> None:
     done.run(0, "begun", config=make_config(done.values | {"quarantine": {"max_share": 0.5}}))
 

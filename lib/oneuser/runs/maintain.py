@@ -1,0 +1,185 @@
+"""Maintenance of a warehouse: runs that are no longer kept are withdrawn, and the storage that they need is given back.
+
+In this order, so that whatever a kept run shows can be read at any time, and the same command ends what was cut short:
+
+1. Publications of runs that are not kept are withdrawn: nobody begins to read them any more.
+2. Change sets of withdrawn runs are deleted, and tables of many small files compacted. Nobody reads these versions yet;
+   where it ends here, whoever writes next goes back to those that are published.
+3. Files that nothing needs which is kept are removed.
+4. The new versions are published as those of the run that readers see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from oneuser.contracts.changes import CHANGES
+from oneuser.contracts.registry import TABLES
+from oneuser.runs.boundary import own_errors
+from oneuser.runs.compactions import MAINTENANCE
+from oneuser.runs.inventory import Inventory
+from oneuser.runs.lease import Lease, load_claims
+from oneuser.runs.publication import check_own_commits, mend_published_file, write_published
+from oneuser.storage.table_folder import list_folder, remove_files
+from oneuser.storage.warehouse import CommitHook, CommitTag, Warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from pyspark.sql import SparkSession
+
+    from oneuser.config import Config
+    from oneuser.contracts.table import TableContract
+    from oneuser.runs.records import RunRecord
+
+_log = structlog.get_logger("oneuser.maintain")
+
+
+@dataclass(frozen=True)
+class TableMaintenance:
+    """What became of one table; files are those of its data and of its log.
+
+    `n_versions_withdrawn` is how many versions could be read before and cannot now.
+    """
+
+    table: str
+    is_compacted: bool
+    n_versions_withdrawn: int
+    n_files_before: int
+    n_files_after: int
+    n_bytes_before: int
+    n_bytes_after: int
+
+
+@dataclass(frozen=True)
+class MaintenanceResult:
+    """What maintenance did, or would do: then what compacting adds and spares, and new checkpoints, count for nothing.
+
+    `notes` tell what is left for another time, and why.
+    """
+
+    is_dry_run: bool
+    kept_runs: list[int]
+    withdrawn_runs: list[int]
+    tables: list[TableMaintenance]
+    notes: list[str]
+
+
+def maintain_warehouse(
+    spark: SparkSession, config: Config, *, is_dry_run: bool = False, on_commit: CommitHook | None = None
+) -> MaintenanceResult:
+    """Maintain the configured warehouse, which must be there. A dry run changes nothing and takes no lease.
+
+    `on_commit` is called around every commit, and around the removal of a table's files.
+
+    Raises:
+        LockedError: where another process holds the lease.
+        EnvironmentProblem: where somebody else writes to a table meanwhile.
+    """
+    warehouse = Warehouse(spark, config.warehouse, raw_root=config.raw_root, on_commit=on_commit)
+    warehouse.create(config.deployment)
+    with own_errors(warehouse.root):
+        if is_dry_run:
+            return _tell(Inventory(warehouse, config, load_claims(warehouse)))
+        lease = Lease.acquire(warehouse, ttl=timedelta(minutes=config.lease.ttl_minutes))
+        try:
+            return _maintain(Inventory(warehouse, config, lease.claims), lease)
+        finally:
+            lease.release()
+
+
+def _tell(found: Inventory) -> MaintenanceResult:
+    """What maintenance would do."""
+    left = {}
+    for name, listed in found.folders.items():
+        version = found.wanted_checkpoint(TABLES[name], listed)
+        folder = listed if version is None else listed.with_checkpoint(version)
+        gone = found.expendable(TABLES[name], folder)
+        left[name] = folder.n_files - gone.n_files, folder.n_bytes - gone.n_bytes
+    return _result(found, found.worth_compacting(), left, is_dry_run=True)
+
+
+def _maintain(found: Inventory, lease: Lease) -> MaintenanceResult:
+    """Do it, in the order that the module tells."""
+    warehouse = found.warehouse
+    # a run may have ended between its publication and the file that names it
+    mend_published_file(warehouse, found.publications)
+    if found.to_withdraw:
+        lease.withdraw([one.fence for one in found.to_withdraw], found.rule)
+    compacted: list[TableContract] = []
+    tables: dict[str, int] = {}
+    if found.completed is not None:
+        compacted = found.worth_compacting()
+        tables = _rewrite(found, found.completed, compacted, lease.fence)
+    left = {name: _clean_up(found, TABLES[name]) for name in found.folders}
+    if found.completed is not None and tables != found.completed.tables:
+        check_own_commits(warehouse, tables, found.heads, lease.fence)
+        # as of the time at which these rows were published: a report of the run stays what it is
+        shown = found.publications[-1]
+        lease.publish(found.completed.run_seq, tables, kind=MAINTENANCE, published_at=shown.published_at)
+        write_published(warehouse, found.completed.run_seq, tables)
+    return _result(found, compacted, left)
+
+
+def _clean_up(found: Inventory, contract: TableContract) -> tuple[int, int]:
+    """Remove what of a table's files nothing needs; returns how many are left, and their bytes."""
+    folder = list_folder(found.warehouse, contract)
+    version = found.wanted_checkpoint(contract, folder)
+    if version is not None:
+        found.warehouse.checkpoint(contract, version)
+        folder = list_folder(found.warehouse, contract)
+    gone = found.expendable(contract, folder)
+    remove_files(found.warehouse, contract, gone)
+    return folder.n_files - gone.n_files, folder.n_bytes - gone.n_bytes
+
+
+def _rewrite(
+    found: Inventory, completed: RunRecord, to_compact: Collection[TableContract], fence: int
+) -> dict[str, int]:
+    """Delete change sets of withdrawn runs and compact tables; returns the versions to be published."""
+    warehouse = found.warehouse
+    tag = CommitTag(completed.run_seq, 0, fence)
+    tables = completed.tables
+    purges = bool(found.withdrawn) and CHANGES.name in found.changeable
+    for contract in [*to_compact, *([CHANGES] if purges and CHANGES not in to_compact else [])]:
+        if contract.name in tables and found.heads[contract.name] != tables[contract.name]:
+            # left by a run that nobody continues, or by maintenance that was cut short
+            warehouse.restore(contract, tables[contract.name], tag)
+        if purges and contract is CHANGES:
+            runs = warehouse.spark.createDataFrame([(run,) for run in found.withdrawn], "run_seq bigint")
+            tables[contract.name] = warehouse.delete_matching(contract, runs, ["run_seq"], tag)
+        if contract in to_compact:
+            version = warehouse.compact(contract, tag)
+            _log.info("table compacted", table=contract.name, version=version)
+            tables |= {contract.name: version} if contract.zone != "control" else {}
+    return tables
+
+
+def _result(
+    found: Inventory,
+    compacted: Collection[TableContract],
+    left: dict[str, tuple[int, int]],
+    *,
+    is_dry_run: bool = False,
+) -> MaintenanceResult:
+    """What became of the tables; `left` has the number of files and of bytes of each."""
+    tables = []
+    for name, folder in sorted(found.folders.items()):
+        withdrawn = {one.tables[name] for one in found.to_withdraw if name in one.tables}
+        tables.append(
+            TableMaintenance(
+                table=name,
+                is_compacted=TABLES[name] in compacted,
+                n_versions_withdrawn=len(withdrawn - found.pinned(TABLES[name])),
+                n_files_before=folder.n_files,
+                n_files_after=left[name][0],
+                n_bytes_before=folder.n_bytes,
+                n_bytes_after=left[name][1],
+            )
+        )
+    runs = sorted({one.run_seq for one in found.to_withdraw})
+    return MaintenanceResult(is_dry_run, sorted(found.kept), runs, tables, found.notes)
