@@ -90,7 +90,7 @@ def rows_of(size: Size, runs: Sequence[Run]) -> list[Row]:
         Row(f"{what}, data files written", day.written.files, COUNT, f"{first.written.files:,} by the first run"),
         Row(f"{what}, all files", day.stored.files, COUNT, f"{first.stored.files:,} after the first run"),
         Row(f"{what}, all bytes", day.stored.bytes / first.stored.bytes, TIMES, "after the first run"),
-        Row(idle, nothing.run_seconds, SECONDS, "after Spark's start", 3.0, nothing.slowest),
+        Row(idle, nothing.seconds, SECONDS, "the whole process", 3.0, nothing.slowest),
         Row(f"{idle}, commits outside control/", nothing.written.commits_outside_control, COUNT, "", 0.0),
         Row(f"{idle}, publications", float(nothing.is_published), COUNT, "", 0.0),
     ]
