@@ -42,37 +42,62 @@ def eligible_identifiers(
     blocked: DataFrame | None,
     *,
     priorities: Mapping[str, int],
-    has_few_previous: bool = False,
+    readings: DataFrame | None = None,
 ) -> DataFrame:
     """The rows that may link: `observed_identifiers`, and of each previousId the one reading that holds.
-
-    A previousId is an anonymous id if any stored message carries that value as one, blocked or not, else a user id.
 
     Args:
         event_identifiers: Rows of `event_identifiers`.
         blocked: As `observed_identifiers` takes it.
         priorities: As `observed_identifiers` takes them.
-        has_few_previous: Whether the previousIds of all alias messages are few enough to travel to every task; the
-            look-up of observed identifiers then moves nothing else.
+        readings: What `previous_readings` yields of these rows, where it is at hand.
     """
-    typed = _typed(event_identifiers, priorities)
-    observed = typed.where(F.col("link").isin(*OBSERVED))
-    previous = typed.where(~F.col("link").isin(*OBSERVED))
+    observed = observed_identifiers(event_identifiers, blocked, priorities=priorities)
+    if readings is None:
+        readings = previous_readings(event_identifiers, event_identifiers, blocked, priorities=priorities)
+    return observed.unionByName(readings)
+
+
+def previous_readings(
+    aliases: DataFrame,
+    event_identifiers: DataFrame,
+    blocked: DataFrame | None,
+    *,
+    priorities: Mapping[str, int],
+    has_few: bool = False,
+) -> DataFrame:
+    """Of each previousId the one reading that holds.
+
+    A previousId is an anonymous id if any stored message carries that value as one, blocked or not, else a user id.
+
+    Args:
+        aliases: Rows of `event_identifiers`, all of the messages that have a previousId; others are passed over.
+        event_identifiers: Rows of `event_identifiers`, all that are stored.
+        blocked: As `observed_identifiers` takes it.
+        priorities: As `observed_identifiers` takes them.
+        has_few: Whether the previousIds are few enough to travel to every task; the look-up of observed identifiers
+            then moves nothing else.
+
+    Returns:
+        Rows of `event_identifiers` with `priority`.
+    """
+    previous = _typed(aliases, priorities).where(~F.col("link").isin(*OBSERVED))
+    observed = _typed(event_identifiers, priorities).where(F.col("link").isin(*OBSERVED))
     is_anonymous = F.col("link") == PREVIOUS_ANONYMOUS
     in_question = previous.where(is_anonymous).select("identifier_id").distinct()
     seen = (
         observed.select("identifier_id")
-        .join(F.broadcast(in_question) if has_few_previous else in_question, on="identifier_id", how="left_semi")
+        .join(F.broadcast(in_question) if has_few else in_question, on="identifier_id", how="left_semi")
         .distinct()
         .withColumn("is_seen", F.lit(True))
     )
-    readings = previous.join(F.broadcast(seen) if has_few_previous else seen, on="identifier_id", how="left")
+    readings = previous.join(F.broadcast(seen) if has_few else seen, on="identifier_id", how="left")
     whole_message = Window.partitionBy("message_key").rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     reads_as_anonymous = F.coalesce(F.bool_or(is_anonymous & F.col("is_seen")).over(whole_message), F.lit(False))
     chosen = readings.withColumn("reads_as_anonymous", reads_as_anonymous).where(
         reading_holds(F.col("link"), F.col("reads_as_anonymous"))
     )
-    return _without_blocked(observed.unionByName(chosen.drop("is_seen", "reads_as_anonymous")), blocked)
+    return _without_blocked(chosen.drop("is_seen", "reads_as_anonymous"), blocked)
 
 
 def _typed(event_identifiers: DataFrame, priorities: Mapping[str, int]) -> DataFrame:

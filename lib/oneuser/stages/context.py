@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pyspark import StorageLevel, inheritable_thread_target
+from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
 from oneuser.contracts.changes import CHANGES
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import pyarrow as pa
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
     from oneuser.config import Config
     from oneuser.contracts.table import TableContract
@@ -201,20 +202,22 @@ class RunContext:
             self.replace(contract, rows)
             return None
         touched = stored if within is None else stored.join(within, on=within.columns, how="left_semi")
-        changed = self.checkpoint(contract.differences(touched, rows))
         is_missing = F.col("after").isNotNull() & contract.is_incomplete("after")
-        counts = changed.groupBy("change").agg(F.count(F.lit(1)).alias("n"), F.count_if(is_missing).alias("n_missing"))
-        found = {row["change"]: row for row in counts.collect()}
-        n_missing = sum(row["n_missing"] for row in found.values())
-        if n_missing:
-            raise ContractError(contract.name, [f"a required column is null in {n_missing} rows"])
-        if not found:
+        changed, counts = self.checkpoint_counted(
+            contract.differences(touched, rows),
+            n_changed=F.count(F.lit(1)),
+            n_inserted=F.count_if(F.col("change") == "inserted"),
+            n_missing=F.count_if(is_missing),
+        )
+        n_changed = counts["n_changed"]
+        if counts["n_missing"]:
+            raise ContractError(contract.name, [f"a required column is null in {counts['n_missing']} rows"])
+        if not n_changed:
             return changed
-        n_changed = sum(row["n"] for row in found.values())
         # without being told, Spark would move the whole table to meet some rows
         few = F.broadcast(changed) if n_changed <= _FEW_WHOLE_ROWS else changed
         n_bytes = self.warehouse.n_bytes(contract, self.tables.get(contract.name))
-        if found.keys() == {"inserted"}:
+        if counts["n_inserted"] == n_changed:
             self._bring_back(contract)
             self.append(contract, changed.select("after.*"))
         elif n_bytes is not None and n_bytes <= _QUICKLY_REWRITTEN:
@@ -338,6 +341,19 @@ class RunContext:
         with checkpoints_in(self.spark, self.scratch("stage")):
             return rows.checkpoint(eager=True)
 
+    def checkpoint_counted(self, rows: DataFrame, **counts: Column) -> tuple[DataFrame, dict[str, int]]:
+        """The same, with what is counted on the way, which saves a look at the rows.
+
+        A task that has to be done twice counts twice: good to tell none from some, and few from many.
+
+        Args:
+            rows: Any rows.
+            counts: Aggregates that count, by name.
+        """
+        observed = Observation()
+        kept = self.checkpoint(rows.observe(observed, *[count.alias(name) for name, count in counts.items()]))
+        return kept, {name: int(n) for name, n in observed.get.items()}
+
     def once(self, what: str, find: Callable[[], _T]) -> _T:
         """What `find` answers, asked once in a stage, however many of its steps need it. `what` names the question."""
         if what not in self._once:
@@ -362,10 +378,9 @@ class RunContext:
 
     def _few_rows(self, key: tuple[object, ...], find: Callable[[], DataFrame]) -> tuple[DataFrame, int]:
         if key not in self.found:
-            rows = self.checkpoint(find())
-            n_rows = rows.count()
-            if not self.is_few(n_rows):
-                return rows, n_rows
+            rows, counted = self.checkpoint_counted(find(), n_rows=F.count(F.lit(1)))
+            if not self.is_few(counted["n_rows"]):
+                return rows, counted["n_rows"]
             self.found[key] = rows.toArrow()
         few = self.found[key]
         return F.broadcast(self.spark.createDataFrame(few)), few.num_rows

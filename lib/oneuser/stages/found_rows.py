@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from pyspark.sql import functions as F
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
@@ -11,7 +13,10 @@ if TYPE_CHECKING:
 
 
 class Found(NamedTuple):
-    """Rows that stand by themselves, sent to every task where they are few, and their number."""
+    """Rows that stand by themselves, sent to every task where they are few, and their number.
+
+    The number tells none from some and few from many: what a task counted that was done twice, counts twice.
+    """
 
     rows: DataFrame
     n_rows: int
@@ -22,9 +27,8 @@ def find(ctx: RunContext, rows: DataFrame) -> Found:
 
     Spark would not know how few they are, and would move whole tables to meet them.
     """
-    kept = ctx.checkpoint(rows)
-    n_rows = kept.count()
-    return Found(ctx.broadcast_if_few(kept, n_rows), n_rows)
+    kept, counted = ctx.checkpoint_counted(rows, n_rows=F.count(F.lit(1)))
+    return Found(ctx.broadcast_if_few(kept, counted["n_rows"]), counted["n_rows"])
 
 
 def only(rows: DataFrame, touched: DataFrame | None) -> DataFrame:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
     from oneuser.contracts.table import TableContract
 
+# what one task writes of the files that a change of rows puts in the place of others: none is worth compacting
+_REWRITTEN_FILE = 2 * SMALL_FILE
 # read by Delta from the session that commits, where the operation takes no option
 _TAG_OF_COMMITS = "spark.databricks.delta.commitInfo.userMetadata"
 # what Delta takes for small, and for large enough, when it puts files together
@@ -344,7 +346,7 @@ class Warehouse:
             else:
                 removed = self._files_with(contract, listing, changed)
                 rows = contract.changed(self._parquet(contract, listing, removed), changed)
-                n_files = 1 + sum(transaction.sizes[name] for name in removed) // COMPACTED_FILE
+                n_files = 1 + sum(transaction.sizes[name] for name in removed) // _REWRITTEN_FILE
                 transaction.commit(contract.described(rows).coalesce(n_files), removed=removed, tag=_text(tag))
         return self._own_head(contract, tag, is_next_to=before)
 

@@ -71,9 +71,9 @@ def _touched(ctx: RunContext) -> tuple[DataFrame | None, DataFrame | None]:
     """
     if not ctx.is_incremental:
         return None, None
-    told = ctx.checkpoint(ctx.changes(JOURNEYS).select("user_id", "message_key"))
+    told = ctx.changes(JOURNEYS)
     people, messages = (
-        ctx.broadcast_if_few(told.where(F.col(name).isNotNull()).select(name)) for name in ("user_id", "message_key")
+        find(ctx, told.where(F.col(name).isNotNull()).select(name)).rows for name in ("user_id", "message_key")
     )
     ids = [
         only(conversions, touched).select("conversion_id")

@@ -17,26 +17,29 @@ from oneuser.contracts.graph import EDGES, EVENT_IDENTIFIERS, IDENTIFIERS, SHARE
 from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES
 from oneuser.contracts.reference import LINKS
 from oneuser.core.keyed import identifier_hasher
-from oneuser.core.message_identifiers import OBSERVED
 from oneuser.graph.blocked import BLOCKED_KEYS_DDL, find_blocked_patterns, find_blocked_values
 from oneuser.graph.edges import build_edges, find_pairs, included_pairs, link_pairs, touching
 from oneuser.graph.linking_messages import (
     eligible_identifiers,
     linking_messages,
     observed_identifiers,
+    previous_readings,
     without_members,
 )
 from oneuser.graph.over_shared import count_persons_per_value
 from oneuser.graph.protection import find_renames
 from oneuser.privacy.consent import find_consenting, read_preferences
+from oneuser.stages.alias_messages import find_alias_messages
 from oneuser.stages.engines import connect_pairs
+from oneuser.stages.found_rows import find
 from oneuser.stages.graph.manual_rule_rows import manual_rule_rows
-from oneuser.stages.graph.touched import Touched, find_asserted, find_touched, messages_with
+from oneuser.stages.graph.touched import Touched, find_asserted, find_freed, messages_with, whole_candidates
 from oneuser.stages.identity_rules import IdentityValues, blocked_patterns, blocked_values, identity_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from oneuser.stages.alias_messages import AliasMessages
     from oneuser.stages.context import RunContext
 
 
@@ -53,7 +56,7 @@ class Gathered:
         touched: What is judged again; everything else is left out of all that follows. Null where that is everything.
         eligible: Rows of `event_identifiers` that are in the graph, with `priority`: neither blocked nor over-shared.
         edges: Rows of `edges`, those that a manual rule excludes among them.
-        n_edges: How many.
+        n_edges: How many, if no task was done twice.
         has_other_ends: Whether links or manual rules may name identifiers that no message carries.
         classes: `identifier_id`, `value_class` of values that aliases join; null where none are.
         excluded: `src`, `dst` that a manual rule keeps apart, as many as a file names; null where none does.
@@ -83,33 +86,37 @@ def gather_pairs(ctx: RunContext) -> Gathered:
     rows = eligible(ctx)
     manual = manual_rule_rows(ctx)
     excluded = None if manual is None else manual.where("action = 'exclude'").select("src", "dst")
-    classes = _find_classes(ctx, rows, excluded, values)
+    classes = _find_classes(ctx, excluded, values)
     asserted = find_asserted(ctx, rows, manual, classes) if ctx.is_incremental else None
+    told = None
     if asserted is not None:
-        rows = messages_with(ctx, rows, asserted)
-    messages = find_linking_messages(ctx, rows)
-    if values.person_bounds:
-        messages = ctx.checkpoint(messages)
+        told = whole_candidates(ctx, asserted)
+        rows = messages_with(ctx, rows, told)
+    messages = _linking(ctx, rows, values)
     shared = _count_shared(ctx, messages, classes, asserted, values)
     over_shared = _find_over_shared(ctx, shared)
     touched = None
-    if asserted is not None:
-        touched = find_touched(ctx, asserted, rows, over_shared)
-        rows = messages_with(ctx, eligible(ctx), touched.told)
-        messages = find_linking_messages(ctx, rows)
+    if asserted is not None and told is not None:
+        freed = find_freed(ctx, asserted, over_shared)
+        if freed is not None:
+            # a value that was over-shared and is not now joins what is in one message with it
+            beside = messages_with(ctx, rows, freed).select("identifier_id")
+            told = whole_candidates(ctx, told.unionByName(beside).distinct())
+            rows = messages_with(ctx, eligible(ctx), told)
+            messages = _linking(ctx, rows, values)
+        touched = Touched.of(ctx, told, over_shared)
     over_shared_pairs = None
     linking = messages
     if over_shared is not None:
         over_shared_pairs = build_edges(touching(find_pairs(messages), over_shared))
         linking = without_members(messages, over_shared)
         rows = rows.join(over_shared, on="identifier_id", how="left_anti")
-    pairs = _find_all_pairs(ctx, values, linking, manual, over_shared)
+    pairs = _find_all_pairs(ctx, values, linking, manual, over_shared, touched)
     if touched is not None:
-        pairs = [touching(found, touched.identifiers) for found in pairs]
         rows = rows.join(touched.identifiers, on="identifier_id", how="left_semi")
         if over_shared_pairs is not None:
             over_shared_pairs = touching(over_shared_pairs, touched.told)
-    edges = ctx.checkpoint(build_edges(*pairs))
+    edges, counted = ctx.checkpoint_counted(build_edges(*pairs), n_edges=F.count(F.lit(1)))
     if touched is not None and not _is_closed(edges, touched):
         ctx.log.warning("everything is judged again: what is touched is linked with what is not")
         ctx.is_incremental = False
@@ -119,7 +126,7 @@ def gather_pairs(ctx: RunContext) -> Gathered:
         touched=touched,
         eligible=rows,
         edges=edges,
-        n_edges=edges.count(),
+        n_edges=counted["n_edges"],
         has_other_ends=len(pairs) > 1,
         classes=classes,
         excluded=excluded,
@@ -128,23 +135,36 @@ def gather_pairs(ctx: RunContext) -> Gathered:
     )
 
 
+def _linking(ctx: RunContext, rows: DataFrame, values: IdentityValues) -> DataFrame:
+    """Linking messages among eligible rows; kept where they are counted and linked."""
+    messages = find_linking_messages(ctx, rows)
+    return ctx.checkpoint(messages) if values.person_bounds else messages
+
+
 def _find_all_pairs(
     ctx: RunContext,
     values: IdentityValues,
     messages: DataFrame,
     manual: DataFrame | None,
     over_shared: DataFrame | None,
+    touched: Touched | None,
 ) -> list[DataFrame]:
-    """Pairs by messages, links and manual rules, a frame each."""
-    pairs = [find_pairs(messages)]
+    """Pairs by messages, links and manual rules, a frame each: all, or those that touch what is judged again."""
+
+    def only_touching(pairs: DataFrame) -> DataFrame:
+        return pairs if touched is None else touching(pairs, touched.identifiers)
+
+    pairs = [only_touching(find_pairs(messages))]
     links = ctx.read(LINKS) if LINKS.name in ctx.tables else None
     if links is not None or manual is not None:
         ends = _eligible_ends(ctx, values, [blocked(ctx), over_shared])
         if links is not None:
+            # before their ends are looked up among all identifiers
+            links = links if touched is None else ctx.checkpoint(only_touching(links))
             pairs.append(link_pairs(links, ends))
         if manual is not None:
             before = ctx.read(EDGES) if EDGES.name in ctx.tables else None
-            pairs.append(included_pairs(manual, ends, before, run_seq=ctx.run_seq))
+            pairs.append(only_touching(included_pairs(manual, ends, before, run_seq=ctx.run_seq)))
     return pairs
 
 
@@ -154,19 +174,19 @@ def _is_closed(edges: DataFrame, touched: Touched) -> bool:
     return ends.join(touched.identifiers, on="identifier_id", how="left_anti").isEmpty()
 
 
-def _find_classes(
-    ctx: RunContext, rows: DataFrame, excluded: DataFrame | None, values: IdentityValues
-) -> DataFrame | None:
+def _find_classes(ctx: RunContext, excluded: DataFrame | None, values: IdentityValues) -> DataFrame | None:
     """`identifier_id`, `value_class` of the values that aliases join; null where none can be. Grows with aliases."""
-    n_previous = _count_previous(ctx)
-    if not n_previous or not values.unique_priorities or not values.may_join_unique:
+    aliases = find_alias_messages(ctx)
+    if aliases is None or not values.unique_priorities or not values.may_join_unique:
         return None
-    keys = ctx.read(EVENT_IDENTIFIERS).where(F.col("link") != "event").select("message_key").distinct()
-    of_aliases = rows.join(F.broadcast(keys) if ctx.is_few(n_previous) else keys, on="message_key", how="left_semi")
-    messages = find_linking_messages(ctx, of_aliases)
+    carried = eligible_identifiers(
+        aliases.rows, blocked(ctx), priorities=values.priorities, readings=_readings(ctx, aliases)
+    )
+    messages = find_linking_messages(ctx, carried)
     renames = find_renames(messages, excluded, unique_priorities=values.unique_priorities)
-    labels = connect_pairs(ctx, renames, name="alias", at_most=n_previous)
-    return ctx.broadcast_if_few(ctx.checkpoint(labels.withColumnRenamed("component_id", "value_class")))
+    # a message has two readings of its previousId, of which one holds
+    labels = connect_pairs(ctx, renames, name="alias", at_most=aliases.n_messages)
+    return find(ctx, labels.withColumnRenamed("component_id", "value_class")).rows
 
 
 def eligible(ctx: RunContext) -> DataFrame:
@@ -175,15 +195,28 @@ def eligible(ctx: RunContext) -> DataFrame:
     A previousId may own its alias where the new id is out of the graph.
     """
     priorities = identity_values(ctx.config).priorities
-    n_previous = _count_previous(ctx)
-    if not n_previous:
-        return observed_identifiers(ctx.read(EVENT_IDENTIFIERS), blocked(ctx), priorities=priorities)
-    return eligible_identifiers(
-        ctx.read(EVENT_IDENTIFIERS),
-        blocked(ctx),
-        priorities=priorities,
-        has_few_previous=ctx.is_few(n_previous),
-    )
+    stored = ctx.read(EVENT_IDENTIFIERS)
+    aliases = find_alias_messages(ctx)
+    if aliases is None:
+        return observed_identifiers(stored, blocked(ctx), priorities=priorities)
+    return eligible_identifiers(stored, blocked(ctx), priorities=priorities, readings=_readings(ctx, aliases))
+
+
+def _readings(ctx: RunContext, aliases: AliasMessages) -> DataFrame:
+    """The reading of each previousId that holds; found once in a stage, by a look at what all messages carry."""
+
+    def find_readings() -> DataFrame:
+        return ctx.checkpoint(
+            previous_readings(
+                aliases.rows,
+                ctx.read(EVENT_IDENTIFIERS),
+                blocked(ctx),
+                priorities=identity_values(ctx.config).priorities,
+                has_few=ctx.is_few(aliases.n_messages),
+            )
+        )
+
+    return ctx.once("readings", find_readings)
 
 
 def find_linking_messages(ctx: RunContext, rows: DataFrame) -> DataFrame:
@@ -236,12 +269,6 @@ def _find_blocked(
     if patterns:
         parts.append(find_blocked_patterns(ctx.read(IDENTIFIER_VALUES), patterns))
     return reduce(DataFrame.unionByName, parts).distinct()
-
-
-def _count_previous(ctx: RunContext) -> int:
-    """How many readings of previousIds there are; without one, there are no aliases to speak of."""
-    rows = ctx.read(EVENT_IDENTIFIERS).where(~F.col("link").isin(*OBSERVED))
-    return ctx.once("previous", rows.count)
 
 
 def _count_shared(

@@ -28,6 +28,7 @@ from oneuser.graph.protection import (
 from oneuser.graph.refusals import date_refusals
 from oneuser.graph.replay_rows import replay_batches
 from oneuser.stages.engines import connect_pairs
+from oneuser.stages.found_rows import find
 
 if TYPE_CHECKING:
     from oneuser.stages.context import RunContext
@@ -91,8 +92,7 @@ def _candidates(ctx: RunContext, gathered: Gathered) -> Candidates:
 def _protect(ctx: RunContext, gathered: Gathered, candidates: Candidates) -> tuple[DataFrame, DataFrame | None]:
     """Rows of `components`; and `src`, `dst`, `rule` of what replay refused, null where nothing was replayed."""
     values = gathered.values
-    broken = ctx.checkpoint(find_broken(candidates, values.bounds))
-    n_broken = broken.count()
+    broken, n_broken = find(ctx, find_broken(candidates, values.bounds))
     ctx.metric("components_replayed", n_broken)
     if not n_broken:
         return judged_components(candidates.vertices, None), None

@@ -23,6 +23,7 @@ from oneuser.graph.edges import touching
 from oneuser.graph.protection import keeps_apart
 from oneuser.graph.refusals import record_refusals
 from oneuser.stages.declaration import Stage
+from oneuser.stages.found_rows import find
 from oneuser.stages.graph.evidence import gather_pairs
 from oneuser.stages.graph.resolve_components import ResolvedComponents, expected_vertices, resolve_components
 
@@ -48,8 +49,9 @@ def build_graph(ctx: RunContext) -> None:
         _write_all(ctx, gathered, resolved)
     else:
         _write_touched(ctx, gathered, resolved, gathered.touched)
-    ctx.metric("edges", gathered.n_edges if gathered.touched is None else ctx.read(EDGES).count())
+    ctx.metric("edges", ctx.read(EDGES).count())
     _certify(ctx, gathered)
+    _count_components(ctx)
     _count_refusals(ctx)
 
 
@@ -75,7 +77,7 @@ def _write_touched(ctx: RunContext, gathered: Gathered, resolved: ResolvedCompon
     if resolved.refused is not None or REFUSED_EDGES.name in ctx.tables:
         before = touching(ctx.read(REFUSED_EDGES), touched.told)
         refusals = ctx.checkpoint(_refusals(ctx, resolved.refused, before))
-        writes.append((REFUSED_EDGES, refusals, ctx.checkpoint(refusals.select("src", "dst").distinct())))
+        writes.append((REFUSED_EDGES, refusals, find(ctx, refusals.select("src", "dst").distinct()).rows))
     ctx.replace_together(writes)
     ctx.tell(JUDGED_IDENTIFIERS, touched.told.withColumn("reason", F.lit("touched")))
 
@@ -115,22 +117,26 @@ def _certify(ctx: RunContext, gathered: Gathered) -> None:
             next_step="nothing was published; try another graph.engine and report this with the run record",
         )
     ctx.metric("certified_identifiers", certificate.n_vertices)
+
+
+def _count_components(ctx: RunContext) -> None:
     # a component is labelled by its smallest member
     is_label = F.col("component_id") == F.col("identifier_id")
-    counts = [F.count(F.lit(1)).alias("identifiers"), F.count_if(is_label).alias("components")]
+    counts = [
+        F.count(F.lit(1)).alias("identifiers"),
+        F.count_if(is_label).alias("components"),
+        F.count_if("is_contested").alias("identifiers_contested"),
+    ]
     for metric, n in ctx.read(COMPONENTS).agg(*counts).collect()[0].asDict().items():
         ctx.metric(metric, n)
 
 
 def _count_refusals(ctx: RunContext) -> None:
     if REFUSED_EDGES.name not in ctx.tables:
-        ctx.metric("identifiers_contested", 0)
         return
     is_open = F.col("closed_run").isNull()
     for row in ctx.read(REFUSED_EDGES).where(is_open).groupBy("rule").agg(F.count(F.lit(1)).alias("n")).collect():
         ctx.metric("edges_refused", row["n"], row["rule"])
-    contested = ctx.read(COMPONENTS).agg(F.count_if("is_contested").alias("n")).collect()[0]
-    ctx.metric("identifiers_contested", contested["n"])
 
 
 GRAPH_STAGE = Stage(

@@ -17,8 +17,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.changes import LINKED_IDENTIFIERS
-from oneuser.contracts.graph import COMPONENTS, EVENT_IDENTIFIERS, SHARED_VALUES
+from oneuser.contracts.graph import COMPONENTS, SHARED_VALUES
+from oneuser.core.message_identifiers import EVENT
 from oneuser.identity.group_search import find_beside
+from oneuser.stages.alias_messages import find_alias_messages
 from oneuser.stages.found_rows import find
 from oneuser.stages.identity_rules import identity_values
 
@@ -38,23 +40,31 @@ class Touched:
     told: DataFrame
     identifiers: DataFrame
 
+    @classmethod
+    def of(cls, ctx: RunContext, told: DataFrame, over_shared: DataFrame | None) -> Touched:
+        """What is told of, without the values that are over-shared now (`identifier_id`; null where there is none)."""
+        if over_shared is None:
+            return cls(told, told)
+        return cls(told, find(ctx, told.join(over_shared, on="identifier_id", how="left_anti")).rows)
+
 
 def messages_with(ctx: RunContext, rows: DataFrame, identifiers: DataFrame) -> DataFrame:
-    """All rows of the messages that carry one of some identifiers.
+    """All rows of the messages that carry one of some identifiers, kept until the stage ends.
 
-    Looks at every row, and moves those of the messages alone as long as they are few.
+    Looks at every row, twice where a message carries several identifiers, and moves those of the messages alone as long
+    as they are few.
 
     Args:
         ctx: The stage's context.
         rows: Rows of `event_identifiers`.
-        identifiers: `identifier_id`, each once; kept.
+        identifiers: `identifier_id`, each once; found rows.
     """
-    carried = rows.join(ctx.broadcast_if_few(identifiers), on="identifier_id", how="left_semi")
+    carried = ctx.checkpoint(rows.join(identifiers, on="identifier_id", how="left_semi"))
     # most messages carry one identifier, and nothing else has to be found of them
     lone = carried.where("n_links = 1")
-    keys = ctx.checkpoint(carried.where("n_links > 1").select("message_key").distinct())
-    several = rows.where("n_links > 1").join(ctx.broadcast_if_few(keys), on="message_key", how="left_semi")
-    return lone.unionByName(several.select(*lone.columns))
+    keys = find(ctx, carried.where("n_links > 1").select("message_key").distinct())
+    several = rows.where("n_links > 1").join(keys.rows, on="message_key", how="left_semi")
+    return lone.unionByName(ctx.checkpoint(several.select(*lone.columns)))
 
 
 def find_asserted(
@@ -80,49 +90,48 @@ def find_asserted(
             ends = manual.select(F.col(one).alias("identifier_id"), F.col(other).alias("other"))
             beside = ends.join(linked, on="identifier_id", how="left_semi")
             parts.append(beside.select(F.col("other").alias("identifier_id")))
-    stored = ctx.read(EVENT_IDENTIFIERS)
-    of_aliases = stored.where(F.col("link") != "event").select("message_key", "identifier_id")
-    parts.append(find_beside(linked, of_aliases))
+    aliases = find_alias_messages(ctx)
+    if aliases is not None:
+        ends = aliases.rows.where(F.col("link") != EVENT).select("message_key", "identifier_id")
+        parts.append(find_beside(linked, ends))
     if identity_values(ctx.config).required_purposes:
         parts.append(messages_with(ctx, eligible, linked).select("identifier_id"))
     if classes is not None:
-        said = ctx.checkpoint(_union(parts))
+        said = find(ctx, _union(parts)).rows
         changed = classes.join(said, on="identifier_id", how="left_semi").select("value_class").distinct()
-        members = ctx.checkpoint(classes.join(changed, on="value_class", how="left_semi").select("identifier_id"))
+        members = find(ctx, classes.join(changed, on="value_class", how="left_semi").select("identifier_id"))
         parts = [said]
-        if not members.isEmpty():
-            parts += [members, messages_with(ctx, eligible, members).select("identifier_id")]
-    return ctx.checkpoint(_union(parts))
+        if members.n_rows:
+            parts += [members.rows, messages_with(ctx, eligible, members.rows).select("identifier_id")]
+    return find(ctx, _union(parts)).rows
 
 
-def find_touched(ctx: RunContext, asserted: DataFrame, recounted: DataFrame, over_shared: DataFrame | None) -> Touched:
-    """What is judged again: the candidate components of what is asserted, as the last run left them, whole.
-
-    A value that was over-shared and is not now joins what is in one message with it.
+def find_freed(ctx: RunContext, asserted: DataFrame, over_shared: DataFrame | None) -> DataFrame | None:
+    """`identifier_id` of what is asserted, was over-shared and is not now; null where nothing is.
 
     Args:
         ctx: The stage's context.
         asserted: What `find_asserted` found.
-        recounted: Rows of `event_identifiers` that may link, of the messages that carry any of it.
         over_shared: `identifier_id` of the values that are over-shared now; null where there is none.
     """
-    parts = [asserted]
-    if SHARED_VALUES.name in ctx.tables:
-        were = ctx.read(SHARED_VALUES).where("n_persons > bound").select("identifier_id")
-        freed = were.join(asserted, on="identifier_id", how="left_semi")
-        if over_shared is not None:
-            freed = freed.join(over_shared, on="identifier_id", how="left_anti")
-        freed = ctx.checkpoint(freed)
-        if not freed.isEmpty():
-            parts.append(messages_with(ctx, recounted, freed).select("identifier_id"))
-    start = _union(parts)
+    if SHARED_VALUES.name not in ctx.tables:
+        return None
+    were = ctx.read(SHARED_VALUES).where("n_persons > bound").select("identifier_id")
+    freed = were.join(asserted, on="identifier_id", how="left_semi")
+    if over_shared is not None:
+        freed = freed.join(over_shared, on="identifier_id", how="left_anti")
+    found = find(ctx, freed)
+    return found.rows if found.n_rows else None
+
+
+def whole_candidates(ctx: RunContext, identifiers: DataFrame) -> DataFrame:
+    """`identifier_id` of some identifiers and of all in one candidate component with them, as the last run left it."""
     before = ctx.read(COMPONENTS).select("identifier_id", "candidate_id")
-    candidates = before.join(start, on="identifier_id", how="left_semi").select("candidate_id").distinct()
-    members = before.join(candidates, on="candidate_id", how="left_semi").select("identifier_id")
-    told = ctx.checkpoint(_union([start, members]))
-    if over_shared is None:
-        return Touched(told, told)
-    return Touched(told, ctx.checkpoint(told.join(over_shared, on="identifier_id", how="left_anti")))
+    candidates = find(
+        ctx, before.join(identifiers, on="identifier_id", how="left_semi").select("candidate_id").distinct()
+    )
+    members = before.join(candidates.rows, on="candidate_id", how="left_semi").select("identifier_id")
+    return find(ctx, _union([identifiers, members])).rows
 
 
 def _union(parts: list[DataFrame]) -> DataFrame:

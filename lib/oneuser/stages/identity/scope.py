@@ -15,9 +15,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.changes import JUDGED_IDENTIFIERS, LINKED_IDENTIFIERS
-from oneuser.contracts.graph import COMPONENTS, EVENT_IDENTIFIERS, REFUSED_EDGES
+from oneuser.contracts.graph import COMPONENTS, REFUSED_EDGES
 from oneuser.contracts.identity import IDENTIFIER_MAP, USER_IDS
-from oneuser.core.message_identifiers import OBSERVED
 from oneuser.identity.group_search import (
     find_beside,
     find_candidates,
@@ -29,6 +28,7 @@ from oneuser.identity.group_search import (
     find_targets,
     find_user_ids,
 )
+from oneuser.stages.alias_messages import find_alias_messages
 from oneuser.stages.found_rows import find
 
 if TYPE_CHECKING:
@@ -139,21 +139,12 @@ class _Aliases(NamedTuple):
 
 
 def _read_aliases(ctx: RunContext) -> _Aliases | None:
-    """Null where there are no aliases. Grows with the alias messages, but for a look at which messages they are."""
-    rows = ctx.read(EVENT_IDENTIFIERS)
-    readings = find(ctx, rows.where(~F.col("link").isin(*OBSERVED)).select("message_key", "identifier_id"))
-    if not readings.n_rows:
+    """Null where there are no aliases. Grows with the alias messages."""
+    aliases = find_alias_messages(ctx)
+    if aliases is None:
         return None
-    messages = find(ctx, readings.rows.select("message_key").distinct())
-    carried = find(
-        ctx,
-        rows.join(messages.rows, on="message_key", how="left_semi").select("message_key", "identifier_id").distinct(),
-    )
-    in_graph = find(
-        ctx,
-        ctx.read(COMPONENTS)
-        .select("identifier_id")
-        .join(carried.rows.select("identifier_id").distinct(), on="identifier_id", how="left_semi"),
-    )
-    links = carried.rows.join(in_graph.rows, on="identifier_id", how="left_semi")
-    return _Aliases(readings.rows, ctx.checkpoint(links))
+    carried = aliases.rows.select("message_key", "identifier_id").distinct()
+    named = find(ctx, carried.select("identifier_id").distinct())
+    in_graph = ctx.read(COMPONENTS).select("identifier_id").join(named.rows, on="identifier_id", how="left_semi")
+    links = ctx.checkpoint(carried.join(find(ctx, in_graph).rows, on="identifier_id", how="left_semi"))
+    return _Aliases(aliases.previous.select("message_key", "identifier_id"), links)

@@ -70,8 +70,8 @@ def _touches(ctx: RunContext, resolved: DataFrame, open_ends: DataFrame | None) 
     cut = since_then(ctx.read(SESSIONS), open_ends, time="started_at")
     moments = find_moments(cut, resolved, touch_sources=touch_sources(config))
     if open_ends is not None:
-        moments = ctx.checkpoint(moments)
-        events = only(events, ctx.broadcast_if_few(moments.select("message_key")))
+        moments, counted = ctx.checkpoint_counted(moments, n_moments=F.count(F.lit(1)))
+        events = only(events, ctx.broadcast_if_few(moments.select("message_key"), counted["n_moments"]))
     rules = default_rules() if config.channels is None else declared_rules(config.channels)
     return build_touches(moments, events, rules=rules, provenance=touches_provenance(ctx))
 
