@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from oneuser.contracts.registry import TABLES
+from oneuser.contracts.subject import NOBODY
 
 # Columns that hold identifiers or payload as received: wherever one appears, it is personal.
 RECEIVED = {"id_value", "raw_line", "payload", "traits", "email"}
@@ -45,3 +46,25 @@ def test_personal_columns_are_declared_and_stay_in_the_raw_zone() -> None:
 def test_types_can_be_read_without_a_session() -> None:
     for name, contract in TABLES.items():
         assert contract.schema.fieldNames() == contract.columns, name
+
+
+# columns that tell whose a row is, wherever one appears
+TELLING = {"message_key", "first_message_key", "identifier_id", "src", "dst", "user_id", "redirect_to"}
+# what companies say of themselves
+EXEMPT = {"account_profiles"}
+
+
+def test_the_subject_of_a_table_names_columns_that_it_has() -> None:
+    for name, contract in TABLES.items():
+        subject = contract.subject
+        kept = () if subject.kept is None else (subject.kept[0],)
+        assert {*subject.columns, *kept} <= set(contract.columns), name
+
+
+def test_whose_a_row_is_is_declared_wherever_a_column_tells_it() -> None:
+    for name, contract in TABLES.items():
+        if name not in EXEMPT:
+            # the target of a redirect is told by its own row, where rows of the erased stay
+            told = {*contract.subject.columns, *(["redirect_to"] if contract.subject.kept else [])}
+            assert TELLING & set(contract.columns) <= told, name
+            assert not contract.personal_columns or contract.subject != NOBODY, name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from oneuser.contracts.subject import Subject
 from oneuser.contracts.table import Field, TableContract
 
 # identifiers that a new or gone message carries, or that a reference input names otherwise than before
@@ -19,6 +20,7 @@ CHANGES = TableContract(
     zone="pseudonymous",
     grain="one row per run, change set and what it touched: an identifier, a message or a person",
     key=("run_seq", "change_set", "identifier_id", "message_key", "user_id"),
+    subject=Subject(messages=("message_key",), identifiers=("identifier_id",), users=("user_id", "user_id_before")),
     replaced=False,
     fields=(
         Field("run_seq", "bigint", "run that touched it"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from oneuser.contracts.subject import NOBODY
 from oneuser.contracts.table import Field, TableContract
 
 RUNS = TableContract(
@@ -9,6 +10,7 @@ RUNS = TableContract(
     zone="control",
     grain="one row per fact about a run: an attempt begun, a stage done, the end",
     key=("run_seq", "attempt", "record", "stage"),
+    subject=NOBODY,
     replaced=False,
     fields=(
         Field("run_seq", "bigint", "sequence number of the run, never reused"),
@@ -35,6 +37,7 @@ PUBLICATIONS = TableContract(
     zone="control",
     grain="one row per claim: a lease, which publishing turns into the publication of a run, rollback or maintenance",
     key=("fence",),
+    subject=NOBODY,
     replaced=False,
     fields=(
         Field("fence", "bigint", "fencing number, grows with every claim; order of publication"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from oneuser.contracts.subject import NOBODY, Subject
 from oneuser.contracts.table import Field, TableContract
 
 FILES = TableContract(
@@ -9,6 +10,7 @@ FILES = TableContract(
     zone="pseudonymous",
     grain="one row per input file ever ingested or refused",
     key=("source", "file"),
+    subject=NOBODY,
     replaced=False,
     fields=(
         Field("source", "string", "name of the source"),
@@ -28,6 +30,7 @@ IDENTIFIERS = TableContract(
     zone="pseudonymous",
     grain="one row per identifier ever seen; never changed, never reused",
     key=("identifier_id",),
+    subject=Subject(identifiers=("identifier_id",)),
     replaced=False,
     fields=(
         Field("identifier_id", "bigint", "dense number, given once; decides nothing"),
@@ -43,6 +46,7 @@ EVENT_IDENTIFIERS = TableContract(
     zone="pseudonymous",
     grain="one row per message, identifier and kind of link",
     key=("message_key", "identifier_id", "link"),
+    subject=Subject(messages=("message_key",), identifiers=("identifier_id",)),
     replaced=False,
     fields=(
         Field("message_key", "binary", "message"),
@@ -68,6 +72,7 @@ EDGES = TableContract(
     zone="pseudonymous",
     grain="one row per unordered pair of identifiers (src < dst) and kind of evidence",
     key=("src", "dst", "source"),
+    subject=Subject(identifiers=("src", "dst")),
     fields=(
         Field("src", "bigint", "smaller identifier_id"),
         Field("dst", "bigint", "larger identifier_id"),
@@ -98,6 +103,7 @@ REFUSED_EDGES = TableContract(
     zone="pseudonymous",
     grain="one row per pair, rule and stretch of runs in which the rule refused the pair",
     key=("src", "dst", "rule", "opened_run"),
+    subject=Subject(identifiers=("src", "dst")),
     fields=(
         Field("rule", "string", "unique, limit, size, exclude or over_shared"),
         Field("src", "bigint", "smaller identifier_id"),
@@ -114,6 +120,7 @@ SHARED_VALUES = TableContract(
     zone="pseudonymous",
     grain="one row per value that nearly too many people share, or too many",
     key=("identifier_id",),
+    subject=Subject(identifiers=("identifier_id",)),
     fields=(
         Field("identifier_id", "bigint", "the value"),
         Field("n_persons", "bigint", "people whose messages carry it, as max_persons_per_value counts them"),
@@ -126,6 +133,7 @@ COMPONENTS = TableContract(
     zone="pseudonymous",
     grain="one row per identifier in the graph; labels hold for one run",
     key=("identifier_id",),
+    subject=Subject(identifiers=("identifier_id",)),
     fields=(
         Field("identifier_id", "bigint", "identifier"),
         Field("component_id", "bigint", "smallest identifier_id of its component"),

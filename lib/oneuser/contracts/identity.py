@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from oneuser.contracts.subject import NOBODY, Subject
 from oneuser.contracts.table import Field, TableContract
 
 USER_IDS = TableContract(
@@ -9,6 +10,7 @@ USER_IDS = TableContract(
     zone="pseudonymous",
     grain="one row per User ID ever published",
     key=("user_id",),
+    subject=Subject(users=("user_id",), kept=("status", "erased")),
     fields=(
         Field("user_id", "string", "usr_ and 26 characters"),
         Field("status", "string", "live, retired, vacant or erased"),
@@ -51,6 +53,7 @@ USER_REDIRECTS = TableContract(
     zone="pseudonymous",
     grain="one row per retired User ID: the live one it resolves to, always in one hop",
     key=("user_id",),
+    subject=Subject(users=("user_id", "redirect_to")),
     fields=(
         Field("user_id", "string", "retired User ID"),
         Field("redirect_to", "string", "live User ID"),
@@ -64,6 +67,7 @@ IDENTIFIER_MAP = TableContract(
     zone="pseudonymous",
     grain="one row per identifier in the graph: its present user",
     key=("identifier_id",),
+    subject=Subject(identifiers=("identifier_id",), users=("user_id",)),
     fields=(
         Field("identifier_id", "bigint", "identifier"),
         Field("id_type", "string", "its type"),
@@ -90,6 +94,7 @@ IDENTIFIER_HISTORY = TableContract(
     zone="pseudonymous",
     grain="one row per identifier and stretch of runs in which it had the same user",
     key=("identifier_id", "recorded_run"),
+    subject=Subject(identifiers=("identifier_id",), users=("user_id",)),
     fields=(
         Field("identifier_id", "bigint", "identifier"),
         Field("user_id", "string", "its user in these runs"),
@@ -103,6 +108,7 @@ IDENTIFIER_OWNERSHIP = TableContract(
     zone="pseudonymous",
     grain="one row per identifier, interval of ownership and stretch of runs in which it was recorded so",
     key=("identifier_id", "interval", "recorded_run"),
+    subject=Subject(identifiers=("identifier_id",), users=("user_id",)),
     fields=(
         Field("identifier_id", "bigint", "identifier"),
         Field("interval", "int", "number of the interval, from 0"),
@@ -130,6 +136,7 @@ EVENTS_RESOLVED = TableContract(
     zone="pseudonymous",
     grain="one row per accepted message: whose it is",
     key=("message_key",),
+    subject=Subject(messages=("message_key",), users=("user_id",)),
     fields=(
         Field("message_key", "binary", "message"),
         Field("event_time", "timestamp", "when it happened"),
@@ -154,6 +161,11 @@ LINEAGE = TableContract(
     zone="pseudonymous",
     grain="one row per change of a User ID in a run",
     key=("run_seq", "change", "user_id", "other_user_id", "identifier_id"),
+    subject=Subject(
+        identifiers=("identifier_id", "edge_src", "edge_dst"),
+        users=("user_id", "other_user_id"),
+        kept=("change", "erased"),
+    ),
     replaced=False,
     fields=(
         Field("run_seq", "bigint", "run that made the change"),
@@ -173,6 +185,7 @@ DIM_USER = TableContract(
     zone="pseudonymous",
     grain="one row per live User ID",
     key=("user_id",),
+    subject=Subject(users=("user_id",)),
     fields=(
         Field("user_id", "string", "live User ID"),
         Field("kind", "string", "known, anonymous, or residual: cut off by a limit and no person"),
@@ -190,6 +203,7 @@ ACCOUNT_MEMBERSHIPS = TableContract(
     zone="pseudonymous",
     grain="one row per user, account and stretch of membership in which nothing about it changes",
     key=("user_id", "account_id", "valid_from"),
+    subject=Subject(users=("user_id",)),
     fields=(
         Field("user_id", "string", "member"),
         Field("account_id", "string", "account"),
@@ -215,6 +229,7 @@ ACCOUNT_ROLLUP = TableContract(
     zone="pseudonymous",
     grain="one row per account, account above it (itself at depth 0) and unbroken period",
     key=("account_id", "ancestor_id", "depth", "valid_from"),
+    subject=NOBODY,
     fields=(
         Field("account_id", "string", "account"),
         Field("ancestor_id", "string", "account above it, or itself"),
@@ -237,6 +252,7 @@ DIM_ACCOUNT = TableContract(
     zone="pseudonymous",
     grain="one row per account that a message carries, a file names or somebody belongs to",
     key=("account_id",),
+    subject=NOBODY,
     fields=(
         Field("account_id", "string", "group id, id of the accounts file, or dom_ and a keyed hash of a domain"),
         Field("name", "string", "its name in the accounts file", nullable=True),

@@ -5,6 +5,7 @@ A row's identity run is the first that computed it as it reads: a row that comes
 
 from __future__ import annotations
 
+from oneuser.contracts.subject import NOBODY, Subject
 from oneuser.contracts.table import Field, TableContract
 
 _MADE = (
@@ -18,6 +19,7 @@ SESSIONS = TableContract(
     zone="pseudonymous",
     grain="one row per session of a person",
     key=("session_id",),
+    subject=Subject(messages=("first_message_key",), users=("user_id",)),
     fields=(
         Field("session_id", "binary", "hash of its first message"),
         Field("user_id", "string", "person"),
@@ -37,6 +39,7 @@ TOUCHES = TableContract(
     zone="pseudonymous",
     grain="one row per touchpoint of a person",
     key=("touch_id",),
+    subject=Subject(users=("user_id",)),
     fields=(
         Field("touch_id", "binary", "hash of its source event"),
         Field("user_id", "string", "person"),
@@ -60,6 +63,7 @@ CONVERSIONS = TableContract(
     zone="pseudonymous",
     grain="one row per conversion of a declared kind",
     key=("conversion_id",),
+    subject=Subject(messages=("message_key",), users=("user_id",)),
     fields=(
         Field("conversion_id", "binary", "hash of kind and source event"),
         Field("conversion", "string", "declared kind"),
@@ -85,6 +89,7 @@ ATTRIBUTION_CREDITS = TableContract(
     zone="pseudonymous",
     grain="one row per conversion, model and credited touch; one (unattributed) row where no touch is eligible",
     key=("conversion_id", "model", "position"),
+    subject=Subject(users=("user_id",)),
     fields=(
         Field("conversion_id", "binary", "conversion"),
         Field("conversion", "string", "declared kind"),
@@ -114,6 +119,7 @@ ATTRIBUTION_SUMMARY = TableContract(
     zone="pseudonymous",
     grain="one row per model, conversion kind, currency and channel",
     key=("model", "conversion", "channel", "currency"),
+    subject=NOBODY,
     fields=(
         Field("model", "string", "attribution model"),
         Field("conversion", "string", "declared kind"),
@@ -134,6 +140,7 @@ ATTRIBUTION_CHANGES = TableContract(
     zone="pseudonymous",
     grain="one row per run, conversion credited before, model and touch of which the run changed the credit",
     key=("run_seq", "conversion_id", "model", "touch_id"),
+    subject=Subject(users=("user_id_before", "user_id")),
     replaced=False,
     fields=(
         Field("run_seq", "bigint", "run that changed it"),
@@ -160,6 +167,7 @@ ACTIVITY = TableContract(
     zone="pseudonymous",
     grain="one row per person: cohort and active intervals",
     key=("user_id",),
+    subject=Subject(users=("user_id",)),
     fields=(
         Field("user_id", "string", "person"),
         Field("unit", "string", "day, week or month"),
@@ -176,6 +184,7 @@ RETENTION = TableContract(
     zone="pseudonymous",
     grain="one row per cohort and offset; offset 0 is the cohort's size",
     key=("cohort", "offset"),
+    subject=NOBODY,
     fields=(
         Field("cohort", "date", "first day of the cohort's interval"),
         Field("offset", "int", "intervals after the cohort's own"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from oneuser.contracts.subject import Subject
 from oneuser.contracts.table import Field, TableContract
 
 EVENTS = TableContract(
@@ -9,6 +10,7 @@ EVENTS = TableContract(
     zone="raw",
     grain="one row per accepted message, whatever number of copies arrived",
     key=("message_key",),
+    subject=Subject(messages=("message_key",)),
     replaced=False,
     fields=(
         Field("message_key", "binary", "keyed hash (16 bytes) of id space and message id"),
@@ -61,6 +63,7 @@ QUARANTINE = TableContract(
     zone="raw",
     grain="one row per refused line, or per refused file (line null)",
     key=("source", "file", "line_hash", "occurrence"),
+    subject=Subject(texts=("line",)),
     replaced=False,
     fields=(
         Field("source", "string", "name of the source"),
@@ -86,6 +89,7 @@ IDENTIFIER_VALUES = TableContract(
     zone="raw",
     grain="one row per identifier: its normalised value",
     key=("identifier_id",),
+    subject=Subject(identifiers=("identifier_id",)),
     replaced=False,
     fields=(
         Field("identifier_id", "bigint", "dense number of the identifier"),

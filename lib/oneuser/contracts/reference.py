@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from oneuser.contracts.subject import NOBODY, Subject
 from oneuser.contracts.table import Field, TableContract
 
 LINKS = TableContract(
@@ -9,6 +10,7 @@ LINKS = TableContract(
     zone="pseudonymous",
     grain="one row per link table, pair of identifiers (src < dst) and time; what its files say now",
     key=("source", "src", "dst", "link_time"),
+    subject=Subject(identifiers=("src", "dst")),
     fields=(
         Field("source", "string", "name of the link table in the configuration"),
         Field("src", "bigint", "smaller identifier_id"),
@@ -24,6 +26,7 @@ REFERENCE_INPUTS = TableContract(
     zone="pseudonymous",
     grain="one row per reference input: the snapshot that holds now",
     key=("reference",),
+    subject=NOBODY,
     fields=(
         Field("reference", "string", "its key in the configuration, such as accounts.files.parents"),
         Field("listing", "string", "hash of the paths, sizes and times of its files"),
@@ -41,6 +44,7 @@ REJECTED_RECORDS = TableContract(
     zone="raw",
     grain="one row per record of a reference input that was refused, and reason; equal records of a file are one row",
     key=("reference", "file", "record_hash", "code"),
+    subject=Subject(texts=("record",)),
     fields=(
         Field("reference", "string", "key of the reference input in the configuration"),
         Field("file", "string", "file that holds it"),
@@ -57,6 +61,7 @@ ACCOUNT_PROFILES = TableContract(
     zone="raw",
     grain="one row per account of the accounts file",
     key=("account_id",),
+    subject=NOBODY,
     fields=(
         Field("account_id", "string", "account"),
         Field("name", "string", "its name", nullable=True),
@@ -75,6 +80,7 @@ ACCOUNT_MEMBERS = TableContract(
     zone="pseudonymous",
     grain="one row per identifier, account and period of the members file",
     key=("id_type", "id_key", "account_id", "valid_from", "valid_to"),
+    subject=Subject(is_keyed=True),
     fields=(
         Field("id_type", "string", "type of the member's identifier"),
         Field("id_key", "binary", "its keyed hash, as in identifiers"),
@@ -89,6 +95,7 @@ ACCOUNT_PARENTS = TableContract(
     zone="pseudonymous",
     grain="one row per account, parent and unbroken period; one parent at a time, and none of them below it",
     key=("account_id", "parent_account_id", "valid_from"),
+    subject=NOBODY,
     fields=(
         Field("account_id", "string", "account"),
         Field("parent_account_id", "string", "account directly above it"),

@@ -1,4 +1,4 @@
-"""What a table promises: grain, columns, key, zone. Pure declarations, no I/O."""
+"""What a table promises: grain, columns, key, zone, subject. Pure declarations, no I/O."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame, SparkSession
 
+    from oneuser.contracts.subject import Subject
+
 Zone = Literal["raw", "pseudonymous", "control"]
 
 
@@ -37,8 +39,9 @@ class Field:
 class TableContract:
     """The agreement between the stage that writes a table and those that read it.
 
-    `replaced` tables hold the state of one run, written whole or where it has changed; the others only grow. `stamps`
-    are columns that say which run a row comes from: a row that differs in nothing else is the same row.
+    `subject` says whose data a row is: it goes when they are erased. `replaced` tables hold the state of one run,
+    written whole or where it has changed; the others only grow. `stamps` are columns that say which run a row comes
+    from: a row that differs in nothing else is the same row.
     """
 
     name: str
@@ -46,6 +49,7 @@ class TableContract:
     grain: str
     fields: tuple[Field, ...]
     key: tuple[str, ...]
+    subject: Subject
     replaced: bool = True
     partition_by: tuple[str, ...] = field(default=())
     stamps: tuple[str, ...] = ()

@@ -1,0 +1,36 @@
+"""Whose data a row is, and by which columns that is found. Pure declarations, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Subject:
+    """How rows about somebody are found in a table: a row goes with the first of its subjects that is erased.
+
+    Attributes:
+        messages: Columns that hold message keys.
+        identifiers: Columns that hold numbers of identifiers.
+        users: Columns that hold User IDs.
+        is_keyed: Whether `id_type` and `id_key` name an identifier.
+        texts: Columns with text as it was received, in which a value of somebody may stand.
+        kept: A column and the value that it has in rows which stay of an erased person, as the stage has left them.
+    """
+
+    messages: tuple[str, ...] = ()
+    identifiers: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    is_keyed: bool = False
+    texts: tuple[str, ...] = ()
+    kept: tuple[str, str] | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that the subject of a row is found by."""
+        keyed = ("id_type", "id_key") if self.is_keyed else ()
+        return (*self.messages, *self.identifiers, *self.users, *keyed, *self.texts)
+
+
+# a table whose rows are about no person: files, accounts, sums, the job itself
+NOBODY = Subject()
