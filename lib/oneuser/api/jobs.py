@@ -59,6 +59,7 @@ def run(
     stages: Sequence[str] | None = None,
     as_of: datetime | None = None,
     full: bool = False,
+    finish_open: bool = False,
     spark: SparkSession | None = None,
     listener: Listener | None = None,
 ) -> RunResult:
@@ -72,6 +73,8 @@ def run(
         stages: Only these; the run is published by whoever does the last one.
         as_of: The run's own time, for a new run. A time without a zone is UTC.
         full: Whether to do everything again instead of what was touched; what comes out is the same.
+        finish_open: Whether a run that is open as of another time is finished first, all its stages, and this one begun
+            then. Else that one is continued, and its time counts.
         spark: The session to use, or to work beside where it was not made here.
         listener: Is told when stages begin and end.
 
@@ -82,7 +85,9 @@ def run(
     loaded = read_config(config)
     is_asked_for = stages is not None or full
     nothing_new = None if is_asked_for else find_nothing_new(loaded, spark or running_session())
-    return nothing_new or begin_run(loaded, stages=stages, as_of=as_of, full=full, spark=spark, listener=listener)
+    return nothing_new or begin_run(
+        loaded, stages=stages, as_of=as_of, full=full, finish_open=finish_open, spark=spark, listener=listener
+    )
 
 
 def begin_run(
@@ -91,12 +96,13 @@ def begin_run(
     stages: Sequence[str] | None,
     as_of: datetime | None,
     full: bool,
+    finish_open: bool,
     spark: SparkSession | None,
     listener: Listener | None,
 ) -> RunResult:
     """`run` for a caller who has looked already whether there is anything to do."""
     with own_errors(config.warehouse), working_in(_session(spark, config)) as session:
-        options = _options(listener, stages=stages, as_of=in_utc(as_of), is_full=full)
+        options = _options(listener, stages=stages, as_of=in_utc(as_of), is_full=full, finishes_open=finish_open)
         return run_pipeline(session, config, options)
 
 

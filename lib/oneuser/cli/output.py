@@ -11,10 +11,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import structlog
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+_log = structlog.get_logger("oneuser.cli")
 # a pipe has no width; lines that are cut or folded for one would be of no use to the next program
 _WIDTH_OF_A_PIPE = 200
 
@@ -48,6 +50,13 @@ class Output:
                 self.err.print(line, markup=False, highlight=False, soft_wrap=True)
             except BrokenPipeError:
                 self.quiet = True
+
+    def warning(self, line: str) -> None:
+        """A note that programs are to hear too: what was asked for is not what was done."""
+        if self.as_json:
+            _log.warning(line)
+        else:
+            self.note(line)
 
     def facts(self, facts: Mapping[str, Any]) -> None:
         """Names and values, one pair per line; pairs without a value are left out."""

@@ -48,10 +48,18 @@ def run(
     full: Annotated[
         bool, typer.Option("--full", help="Do everything again instead of what is touched; the result is the same.")
     ] = False,
+    finish_open: Annotated[
+        bool,
+        typer.Option(
+            "--finish-open",
+            help="Where a run is open as of another time, finish it first, all its stages, then begin this one.",
+        ),
+    ] = False,
 ) -> None:
     """Do the whole job: ingest, resolve people, compute, check, publish. After a crash, the same command continues.
 
-    Where nothing is new since the last run, it says so and does nothing.
+    A run that is open is continued as of its own time, whatever --as-of says; with --finish-open it is finished and
+    another one done after it. Where nothing is new since the last run, it says so and does nothing.
     """
     wanted = [name.strip() for name in stages.split(",") if name.strip()] if stages else None
     moment = parse_as_of(as_of)
@@ -63,7 +71,15 @@ def run(
 
         spark = start_session(config)
         with StageProgress(spark, call.output) as progress:
-            result = begin_run(config, stages=wanted, as_of=moment, full=full, spark=spark, listener=progress)
+            result = begin_run(
+                config,
+                stages=wanted,
+                as_of=moment,
+                full=full,
+                finish_open=finish_open,
+                spark=spark,
+                listener=progress,
+            )
     _show_result(call, result, asked=moment)
 
 
@@ -77,11 +93,16 @@ def _nothing_new(config: Config) -> RunResult | None:
 def _show_result(call: Call, result: RunResult, *, asked: datetime | None) -> None:
     from oneuser.inspection.outcome import outcome_of
 
-    call.output.document(run_document(result))
-    if result.looked_at is None and result.attempt > 1:
-        call.output.note(_continued(result, asked))
-    elif result.looked_at is not None and asked not in {None, result.as_of}:
-        call.output.note(f"--as-of {cell(asked)} counts for a new run only, and none was begun")
+    call.output.document({"deployment": call.config.deployment} | run_document(result))
+    if result.finished is not None:
+        finished = result.finished
+        call.output.note(f"run {finished.run_seq}, which was open, was finished first, as of {cell(finished.as_of)}")
+    is_of_another_time = asked not in {None, result.as_of}
+    say = call.output.warning if is_of_another_time else call.output.note
+    if result.is_continued:
+        say(_continued(result, asked))
+    elif result.looked_at is not None and is_of_another_time:
+        say(f"--as-of {cell(asked)} counts for a new run only, and none was begun")
     unchanged = nothing_changed(result)
     if unchanged:
         call.output.text(unchanged)
@@ -232,7 +253,7 @@ def run_document(result: RunResult) -> dict[str, Any]:
         "run": result.run_seq,
         "as_of": result.as_of,
         "attempt": result.attempt,
-        "is_continued": result.attempt > 1 and result.looked_at is None,
+        "is_continued": result.is_continued,
         "published": result.is_published,
         "nothing_new": result.is_nothing_new,
         "seconds": round(result.seconds, 3),
@@ -240,6 +261,7 @@ def run_document(result: RunResult) -> dict[str, Any]:
         "stages": [stage_facts(stage) for stage in result.stages.values()],
         "metrics": result.metrics,
         "tables": result.tables,
+        "finished": run_document(result.finished) if result.finished else None,
     }
 
 

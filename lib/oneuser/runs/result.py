@@ -22,7 +22,8 @@ class RunResult:
 
     `base` has the versions of the tables that the run started from, `tables` those that it left. Where
     `is_nothing_new`, both are those that readers see already. Where nothing was done at all, not even a run begun,
-    `looked_at` says what was looked at, and everything else is of the last published run.
+    `looked_at` says what was looked at, and everything else is of the last published run. `finished` is the run that
+    was open and had to be finished first.
     """
 
     run_seq: int
@@ -36,3 +37,9 @@ class RunResult:
     seconds: float
     is_nothing_new: bool = False
     looked_at: LookedAt | None = None
+    finished: RunResult | None = None
+
+    @property
+    def is_continued(self) -> bool:
+        """Whether this process went on with a run that another one had begun, as of its time."""
+        return self.attempt > 1 and self.looked_at is None

@@ -7,7 +7,7 @@ them are restored, the rest is done again. Nothing a reader sees changes before 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,7 +18,7 @@ from oneuser.runs.gates import GateCheck, check_gates, require_gates
 from oneuser.runs.lease import Lease
 from oneuser.runs.one_stage import StageRunner
 from oneuser.runs.publication import mend_published_file, newest, newest_completed, write_published
-from oneuser.runs.records import SECONDS_AT_RISK, UNCHANGED, RunLog, StageRecord, load_runs
+from oneuser.runs.records import SECONDS_AT_RISK, UNCHANGED, RunLog, RunRecord, StageRecord, load_runs
 from oneuser.runs.result import RunResult
 from oneuser.runs.resume import restore_tables, resume_or_begin
 from oneuser.stages.declaration import Stage, stages_before
@@ -59,7 +59,8 @@ class RunOptions:
     `stages` names those to do in this process; the run is published by whoever does the last one. `as_of` counts for a
     new run only. A plan is never published, and its gates stop nothing: the run stays open for the one that follows.
     `on_commit` is called around every commit. Stages that took up to `seconds_at_risk` are recorded together. `is_full`
-    does every stage for everything, whatever change sets tell; the result is the same.
+    does every stage for everything, whatever change sets tell; the result is the same. `finishes_open` has an open run
+    that is as of another time finished first, all of it, instead of continued in the place of this one.
     """
 
     stages: Sequence[str] | None = None
@@ -69,6 +70,11 @@ class RunOptions:
     on_commit: CommitHook | None = None
     seconds_at_risk: float = SECONDS_AT_RISK
     is_full: bool = False
+    finishes_open: bool = False
+
+    def come_after(self, run: RunRecord | RunResult) -> bool:
+        """Whether a run that was found open is to be finished before the caller's own."""
+        return self.finishes_open and run.attempt > 1 and run.as_of != self.as_of
 
 
 def open_for_writing(spark: SparkSession, config: Config, on_commit: CommitHook | None = None) -> Warehouse:
@@ -81,6 +87,8 @@ def open_for_writing(spark: SparkSession, config: Config, on_commit: CommitHook 
 def run_pipeline(spark: SparkSession, config: Config, options: RunOptions | None = None) -> RunResult:
     """Do a run, or what is left of it, and publish it, unless readers see all that it leaves already.
 
+    With `finishes_open` these may be two, each under a lease of its own; what is told of the first is in `finished`.
+
     Raises:
         ConfigError: where a manual rule cannot be.
         LockedError: where another process holds the lease.
@@ -91,9 +99,18 @@ def run_pipeline(spark: SparkSession, config: Config, options: RunOptions | None
     wanted = _wanted_stages(options.stages)
     check_manual_rules(config)
     warehouse = open_for_writing(spark, config, options.on_commit)
+    result = _attempt(warehouse, config, options, wanted)
+    if options.come_after(result):
+        return replace(_attempt(warehouse, config, options, wanted), finished=result)
+    return result
+
+
+def _attempt(warehouse: Warehouse, config: Config, options: RunOptions, wanted: list[Stage]) -> RunResult:
+    """Do these stages of the run that is open, or of a new one; all stages of one that is to be finished first."""
     lease = Lease.acquire(warehouse, ttl=timedelta(minutes=config.lease.ttl_minutes))
     try:
-        return _Attempt(warehouse, config, options, lease).do(wanted)
+        attempt = _Attempt(warehouse, config, options, lease)
+        return attempt.do(list(STAGES) if options.come_after(attempt.run) else wanted)
     finally:
         lease.release()
 

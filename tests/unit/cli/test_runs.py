@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from oneuser.runs.records import StageRecord
 from oneuser.runs.result import LookedAt, RunResult
 
 BEGUN = datetime(2026, 3, 1, tzinfo=UTC)
+NEXT = "next: `oneuser report`, `oneuser lookup --type email --value ...`, `oneuser export table ...`"
 WENT_ON = "run 3 went on where attempt 1 stopped, as of 2026-03-01 00:00:00 UTC"
 
 
@@ -29,13 +31,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def ends_with(monkeypatch: pytest.MonkeyPatch, *, attempt: int, read: dict[str, float]) -> None:
-    """Let a run end so, without Spark."""
+def ends_with(
+    monkeypatch: pytest.MonkeyPatch, *, attempt: int, read: dict[str, float], finished: RunResult | None = None
+) -> list[dict[str, Any]]:
+    """Let a run end so, without Spark. Returns what runs are asked for, one entry for each."""
+    asked: list[dict[str, Any]] = []
     stages = {"ingest": StageRecord("ingest", attempt, "done", "", {}, read, {}, 1.0)}
-    result = RunResult(3, BEGUN, attempt, True, {}, {}, read, stages, 12.5)
+    result = RunResult(3, BEGUN, attempt, True, {}, {}, read, stages, 12.5, finished=finished)
     spark = SimpleNamespace(sparkContext=SimpleNamespace(statusTracker=lambda: None))
     monkeypatch.setattr(jobs, "start_session", lambda _config: spark)
-    monkeypatch.setattr(jobs, "begin_run", lambda *_arguments, **_options: result)
+    monkeypatch.setattr(jobs, "begin_run", lambda _config, **options: asked.append(options) or result)
+    return asked
 
 
 READ = {"lines_in|web": 3.0, "lines|accepted": 2.0, "lines_quarantined|json.syntax": 1.0}
@@ -86,9 +92,33 @@ def test_programs_are_told_the_same(
 
     assert main(["run", "--json", "--as-of", "2026-03-02"]) == 0
 
-    found = json.loads(capsys.readouterr().out)
+    said = capsys.readouterr()
+    found = json.loads(said.out)
     assert (found["as_of"], found["is_continued"], found["published"]) == ("2026-03-01T00:00:00Z", attempt > 1, True)
+    assert (found["deployment"], found["finished"]) == ("acme", None)
     assert (found["counts"]["lines"], found["counts"]["events"]) == (3, 2)
+    # whose time counts is no part of the answer, and told all the same
+    told = [json.loads(line) for line in said.err.splitlines()]
+    assert [(one["level"], one["event"].partition("; ")[2]) for one in told] == (
+        [("warning", "--as-of 2026-03-02 00:00:00 UTC counts for a new run only")] if attempt > 1 else []
+    )
+
+
+@pytest.mark.usefixtures("home")
+def test_a_run_that_had_to_be_finished_first_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finished = RunResult(2, BEGUN - timedelta(days=1), 2, True, {}, {}, {}, {}, 9.0)
+    asked = ends_with(monkeypatch, attempt=1, read=READ, finished=finished)
+
+    assert main(["run", "--finish-open", "--as-of", "2026-03-01"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["run 2, which was open, was finished first, as of 2026-02-28 00:00:00 UTC", NEXT]
+
+    assert main(["run", "--finish-open", "--as-of", "2026-03-01", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["run"], found["finished"]["run"], found["finished"]["is_continued"]) == (3, 2, True)
+    assert [call["finish_open"] for call in asked] == [True, True]
 
 
 @pytest.mark.usefixtures("home")
@@ -145,7 +175,7 @@ def test_programs_are_told_that_nothing_is_new_in_the_shape_of_every_run(capsys:
     assert (found["run"], found["published"], found["nothing_new"], found["is_continued"]) == (3, False, True, False)
     assert (found["counts"]["lines"], [stage["state"] for stage in found["stages"]]) == (0, ["unchanged"])
     other = RunResult(4, BEGUN, 1, True, {}, {}, {}, {}, 1.0)
-    assert found.keys() == run_document(other).keys()
+    assert found.keys() == {"deployment", *run_document(other)}
 
 
 @pytest.mark.usefixtures("has_nothing_new")

@@ -1,0 +1,60 @@
+"""A run that is open swallows the next interval of a scheduler, unless it is told to finish that one first."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from oneuser.runs.records import load_runs
+from oneuser.runs.run import RunOptions, run_pipeline
+from oneuser.storage.warehouse import Warehouse
+from tests.integration import two_stages as two
+from tests.integration.two_stage_warehouses import after_one_run, holds, root, two_stages_only
+
+__all__ = ["after_one_run", "root", "two_stages_only"]  # fixtures
+
+MONDAY, TUESDAY = two.MONDAY, two.MONDAY + timedelta(days=1)
+
+
+def test_the_whole_command_finishes_an_open_run_and_then_does_its_own(spark: SparkSession, root: Path) -> None:
+    # given Monday's run, of which one stage is done
+    assert not run_pipeline(spark, two.config(root), RunOptions(stages=["gather"], as_of=MONDAY)).is_published
+
+    result = run_pipeline(spark, two.config(root), RunOptions(as_of=TUESDAY, finishes_open=True))
+
+    assert result.finished is not None
+    assert (result.finished.run_seq, result.finished.as_of, result.finished.is_published) == (2, MONDAY, True)
+    assert (result.run_seq, result.as_of, result.is_published, result.is_continued) == (3, TUESDAY, True, False)
+    assert holds(spark, root, run=3)
+
+
+def test_the_first_of_a_chain_of_tasks_finishes_an_open_run_but_its_own(spark: SparkSession, root: Path) -> None:
+    first = RunOptions(stages=["gather"], as_of=TUESDAY, finishes_open=True)
+    run_pipeline(spark, two.config(root), RunOptions(stages=["gather"], as_of=MONDAY))
+
+    begun = run_pipeline(spark, two.config(root), first)
+    assert begun.finished is not None
+    assert begun.finished.is_published
+    assert (begun.run_seq, begun.is_published, set(begun.stages)) == (3, False, {"gather"})
+
+    # when the task is tried again: the open run is the one that it began itself
+    again = run_pipeline(spark, two.config(root), first)
+    assert (again.run_seq, again.is_continued, again.finished) == (3, True, None)
+
+    last = run_pipeline(spark, two.config(root), RunOptions(stages=["show"], as_of=TUESDAY))
+    assert (last.run_seq, last.as_of, last.is_published) == (3, TUESDAY, True)
+    assert [(run.as_of, run.state) for run in load_runs(Warehouse(spark, str(root)))[1:]] == [
+        (MONDAY, "published"), (TUESDAY, "published"),
+    ]  # fmt: skip
+    assert holds(spark, root, run=3)
+
+
+def test_who_is_not_told_so_goes_on_with_the_open_run_as_of_its_time(spark: SparkSession, root: Path) -> None:
+    run_pipeline(spark, two.config(root), RunOptions(stages=["gather"], as_of=MONDAY))
+
+    result = run_pipeline(spark, two.config(root), RunOptions(as_of=TUESDAY))
+
+    assert (result.run_seq, result.as_of, result.is_continued, result.finished) == (2, MONDAY, True, None)
+    assert holds(spark, root, run=2)
