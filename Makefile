@@ -9,6 +9,7 @@ MAKEFLAGS     += --no-print-directory
 
 VENV   := .venv
 BIN    := $(VENV)/bin
+APART  := .environments
 JARS   := $(or $(ONEUSER_JARS),.jars)
 EVENTS ?= 10000
 ARGS   ?=
@@ -30,6 +31,9 @@ help: ## Show this list
 .PHONY: setup
 setup: java $(VENV)/.ready $(JARS)/.ready $(JARS)/.archived ## Make .venv from the lock file, fetch the JARs, once
 
+.PHONY: environments
+environments: $(patsubst tests/environments/%.lock,$(APART)/%/.ready,$(wildcard tests/environments/*.lock)) ## Make what tests need apart from .venv, such as Airflow, once
+
 .PHONY: demo
 demo: setup ## Generate EVENTS events (default 10000) and run the whole job on them
 	@$(BIN)/oneuser demo --events $(EVENTS) $(ARGS)
@@ -41,7 +45,7 @@ doctor: setup ## Say what is here: Java, Spark, Delta, GraphFrames, memory
 ##@ Check
 
 .PHONY: test
-test: check ## All checks, then all tests but those of soak (ARGS go to pytest, which then runs once)
+test: check environments ## All checks, then all tests but those of soak (ARGS go to pytest, which then runs once)
 ifeq ($(strip $(ARGS)),)
 	$(BIN)/python -m pytest -n $(JOBS) tests/unit
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -p no:randomly \
@@ -73,7 +77,7 @@ fmt: setup ## Format the code and apply the safe fixes
 	$(BIN)/ruff check --fix-only .
 
 .PHONY: soak
-soak: setup ## What is too long for `make test`: every kill point, large inputs
+soak: setup environments ## What is too long for `make test`: every kill point, large inputs
 	$(BIN)/python -m pytest -m soak $(ARGS)
 
 # What benchmarks are told of the sizes: EVENTS= where somebody says it.
@@ -122,15 +126,17 @@ dist: setup ## Wheel, and the zip for spark-submit --py-files, into dist/
 .PHONY: build
 build: dist ## Same as dist
 
+COMPILE = $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+    --generate-hashes --no-annotate --no-header --no-emit-index-url
+
 .PHONY: lock
-lock: setup ## Pin the newest versions that pyproject.toml allows, with hashes
-	$(BIN)/python -m pip install -q uv
-	$(BIN)/python -m uv pip compile pyproject.toml --quiet --upgrade --all-extras --universal --python-version 3.11 \
-	    --generate-hashes --no-annotate --no-header --no-emit-index-url --output-file requirements.lock
+lock: setup ## Pin the newest versions that pyproject.toml and tests/environments/*.in allow, with hashes
+	$(COMPILE) pyproject.toml --all-extras --output-file requirements.lock
+	for wanted in tests/environments/*.in; do $(COMPILE) "$$wanted" --output-file "$${wanted%.in}.lock"; done
 
 .PHONY: clean
 clean: ## Remove everything that make has made here
-	rm -rf $(VENV) .jars .bench build dist warehouse demo spark-warehouse metastore_db derby.log artifacts
+	rm -rf $(VENV) $(APART) .jars .bench build dist warehouse demo spark-warehouse metastore_db derby.log artifacts
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -163,6 +169,19 @@ $(VENV)/.ready: requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# Without the network once, tests that need an environment are skipped, and say so; under CI they fail.
+$(APART)/%/.ready: tests/environments/%.lock | $(VENV)/.ready
+	@echo "Making $(APART)/$*, in which tests run what may not meet oneuser: half a minute, once."
+	@rm -rf $(APART)/$*
+	@$(BIN)/python -m venv --without-pip $(APART)/$*
+	@if $(BIN)/uv pip install --quiet --python $(APART)/$* --require-hashes -r $< \
+	    || $(BIN)/python -m pip --python $(APART)/$* install --quiet --disable-pip-version-check --retries 1 --timeout 15 \
+	        --require-hashes -r $<; then \
+	    touch $@; \
+	else \
+	    echo "$(APART)/$* could not be made: its tests will be skipped, or fail under CI." >&2; \
+	fi
 
 $(JARS)/.ready: $(VENV)/.ready lib/oneuser/spark/jars.py
 	@$(BIN)/python -m oneuser.spark.jars "$(JARS)"

@@ -15,6 +15,8 @@ JOBS = ROOT / "jobs"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 SCRIPTS = sorted(JOBS.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
+# lock files of environments that tests use apart from oneuser's own
+APART = sorted((ROOT / "tests" / "environments").glob("*.lock"))
 
 
 def name_of(path: Path) -> str:
@@ -31,6 +33,12 @@ def dotted_name(path: Path) -> str:
 def plain_name(distribution: str) -> str:
     """A distribution's name as the lock file spells it."""
     return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def locked_versions(lock: Path) -> dict[str, str]:
+    """The version of each distribution in a lock file."""
+    pins = (re.match(r"([A-Za-z0-9_.-]+)==([^\s;]+)", line) for line in lock.read_text(encoding="utf-8").splitlines())
+    return {plain_name(pin.group(1)): pin.group(2) for pin in pins if pin}
 
 
 def room_of(path: Path) -> str:

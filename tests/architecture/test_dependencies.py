@@ -8,10 +8,22 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
-from tests.architecture.source import MODULES, ROOT, SCRIPTS, TESTS, imports_of, plain_name
+import pytest
+
+from tests.architecture.source import (
+    JOBS,
+    MODULES,
+    ROOT,
+    SCRIPTS,
+    TESTS,
+    imports_of,
+    locked_versions,
+    plain_name,
+)
 
 # Distributions whose package is not called as they are.
 PACKAGES = {
+    "apache-airflow-core": "airflow",
     "delta-spark": "delta",
     "graphframes-py": "graphframes",
     "ruamel-yaml": "ruamel",
@@ -27,6 +39,14 @@ NOT_IMPORTED = {
 }
 
 OURS = {"oneuser", "tests"}
+
+# For Airflow's environment, in which nothing of ours is.
+DAGS = sorted((JOBS / "airflow").glob("*.py"))
+# By an environment of `tests/environments`, what runs in it.
+RUN_APART = {"airflow": [*DAGS, ROOT / "tests" / "environments" / "airflow_runs.py"]}
+ELSEWHERE = {path for paths in RUN_APART.values() for path in paths}
+JOBS_OF_OURS = [path for path in SCRIPTS if path not in ELSEWHERE]
+TESTS_OF_OURS = [path for path in TESTS if path not in ELSEWHERE]
 
 
 @cache
@@ -62,18 +82,31 @@ def undeclared(paths: list[Path], *extras: str) -> dict[str, str]:
 
 
 def test_what_the_product_imports_it_declares() -> None:
-    assert not undeclared([*MODULES, *SCRIPTS])
+    assert not undeclared([*MODULES, *JOBS_OF_OURS])
 
 
 def test_what_tests_and_notebooks_import_is_declared() -> None:
     notebooks = sorted((ROOT / "notebooks").rglob("*.py"))
 
-    assert not undeclared([*TESTS, *notebooks], "test")
+    assert not undeclared([*TESTS_OF_OURS, *notebooks], "test")
+
+
+def test_dags_import_airflow_and_the_standard_library_alone() -> None:
+    assert set(imported(DAGS)) - {path.stem for path in DAGS} == {"airflow"}
+    assert not [dotted for path in DAGS for _, dotted in imports_of(path) if dotted.split(".")[0] in OURS]
+
+
+@pytest.mark.parametrize("environment", RUN_APART)
+def test_what_runs_in_an_environment_apart_is_in_its_lock_file(environment: str) -> None:
+    locked = locked_versions(ROOT / "tests" / "environments" / f"{environment}.lock")
+    scripts = RUN_APART[environment]
+
+    assert not set(imported(scripts)) - {package_of(one) for one in locked} - {path.stem for path in scripts}
 
 
 def test_what_is_declared_is_used() -> None:
-    product = imported([*MODULES, *SCRIPTS])
-    everything = {*product, *imported([*TESTS, *sorted((ROOT / "notebooks").rglob("*.py"))]), *called_by_make()}
+    product = imported([*MODULES, *JOBS_OF_OURS])
+    everything = {*product, *imported([*TESTS_OF_OURS, *sorted((ROOT / "notebooks").rglob("*.py"))]), *called_by_make()}
 
     unused = {one for one in declared() if package_of(one) not in product}
     unused |= {one for one in declared("test", "dev") - declared() if package_of(one) not in everything}

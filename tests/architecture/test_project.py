@@ -6,11 +6,13 @@ import re
 import subprocess
 import tomllib
 from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
 
-from tests.architecture.source import MODULES, PACKAGE, ROOT, plain_name
+from tests.architecture.source import APART, MODULES, PACKAGE, ROOT, locked_versions, plain_name
 
+LOCK = ROOT / "requirements.lock"
 TOP_LEVEL = {
     "pyproject.toml", "jobs", "lib", "conf", "notebooks", "tests", "Makefile", "README.md",
     "LICENSE", "CHANGELOG.md", "requirements.lock",
@@ -22,12 +24,6 @@ def tracked_files() -> list[str]:
     if answer.returncode:
         pytest.skip("not a git checkout")
     return answer.stdout.splitlines()
-
-
-def locked_versions() -> dict[str, str]:
-    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    pins = (re.match(r"([A-Za-z0-9_.-]+)==([^\s;]+)", line) for line in lines)
-    return {plain_name(pin.group(1)): pin.group(2) for pin in pins if pin}
 
 
 def test_the_top_level_is_the_agreed_one() -> None:
@@ -45,14 +41,28 @@ def test_every_dependency_is_locked_with_a_hash() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = [*project["dependencies"], *(dep for extra in project["optional-dependencies"].values() for dep in extra)]
     names = {plain_name(re.split(r"[\[=<>!~ ]", dep)[0]) for dep in wanted} - {"oneuser"}
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
-    assert not names - set(locked_versions())
-    assert lock.count("==") <= lock.count("--hash=")
+    assert not names - set(locked_versions(LOCK))
+
+
+@pytest.mark.parametrize("lock", [LOCK, *APART], ids=lambda path: path.name)
+def test_whatever_is_locked_has_a_hash(lock: Path) -> None:
+    pins = re.split(r"\n(?=\S)", lock.read_text(encoding="utf-8").strip())
+
+    assert len(pins) >= len(locked_versions(lock)) > 0
+    assert not [pin for pin in pins if "--hash=" not in pin]
+
+
+@pytest.mark.parametrize("lock", APART, ids=lambda path: path.name)
+def test_an_environment_apart_is_locked_as_it_is_wanted(lock: Path) -> None:
+    wanted = locked_versions(lock.with_suffix(".in"))
+
+    assert wanted
+    assert wanted.items() <= locked_versions(lock).items()
 
 
 def test_the_lock_keeps_the_pins_that_belong_together() -> None:
-    locked = locked_versions()
+    locked = locked_versions(LOCK)
 
     assert (locked["pyspark"], locked["delta-spark"], locked["graphframes-py"]) == ("4.2.0", "4.4.0", "0.12.3")
     assert locked["pandas"].startswith("2.")

@@ -34,7 +34,8 @@ TEXTS = sorted(
     path
     for folder in ("lib", "jobs", "conf", "notebooks", "tests", ".ci")
     for path in (ROOT / folder).rglob("*")
-    if path.is_file() and path.suffix in {".py", ".md", ".yaml", ".yml", ".ipynb", ".properties", ".html", ".j2", ""}
+    if path.is_file()
+    and path.suffix in {".py", ".md", ".yaml", ".yml", ".ipynb", ".properties", ".html", ".j2", ".lock", ".in", ""}
 ) + [ROOT / name for name in ("README.md", "CHANGELOG.md", "Makefile", "pyproject.toml", "requirements.lock")]
 
 

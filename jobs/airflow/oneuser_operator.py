@@ -1,0 +1,175 @@
+"""oneuser as a task of Airflow: its own program as a process, whose exit code decides what becomes of the task.
+
+Airflow and oneuser never share an environment. This needs Airflow and the standard library, nothing of oneuser's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from airflow.sdk import Asset, AssetAlias, BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+# what a worker has in its environment
+COMMAND = "ONEUSER_COMMAND"
+CONFIG = "ONEUSER_CONFIG"
+
+# The end of the interval that a run is for. Runs that somebody starts without a date have no interval.
+AS_OF = "{{ (dag_run.data_interval_end or dag_run.run_after).isoformat() }}"
+
+# A task that ends well makes an event of each asset that is its outlet, whether there is anything new to read or not.
+# Through an alias it makes those that it adds, and none otherwise.
+PUBLISHED = AssetAlias("oneuser_published")
+
+MEANINGS = {
+    1: "failed, nothing published",
+    2: "usage or configuration",
+    3: "a gate stopped publication",
+    4: "locked by another run",
+    5: "environment or storage",
+    130: "interrupted",
+}
+RETRIED = {4, 5}
+KILL_AFTER_SECONDS = 60
+
+# Kills a process group that has not ended in time. A process by itself: Airflow gives the one that a task runs in five
+# seconds to end, and then kills it.
+KILL_LATER = """
+for second in $(seq "$2"); do kill -s 0 -- "-$1" 2>/dev/null || exit 0; sleep 1; done
+kill -s KILL -- "-$1"
+"""
+
+
+class OneUserOperator(BaseOperator):
+    """One `oneuser run`. What it says on the way is the task's log, and its exit code what becomes of the task.
+
+    0 is a success, 4 and 5 pass and are tried again, everything else fails at once, whatever `retries` says. A task
+    that publishes makes an event of the asset `x-oneuser://DEPLOYMENT/published` with the run, its time and the version
+    of each table; one that finds nothing new makes none. Its result has the same facts.
+
+    Args:
+        stages: Do only these; all where there are none.
+        finish_open: Whether a run that is open as of another time is finished first; else it is continued in the place
+            of this one, whose interval then waits for the next.
+        config: Configuration file; the worker's `ONEUSER_CONFIG` where null. A template.
+        as_of: The run's own time in ISO 8601. A template.
+        **kwargs: What every operator takes.
+    """
+
+    template_fields: Sequence[str] = ("as_of", "config")
+
+    def __init__(
+        self,
+        *,
+        stages: Sequence[str] = (),
+        finish_open: bool = False,
+        config: str | None = None,
+        as_of: str = AS_OF,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(outlets=[PUBLISHED], **kwargs)
+        self.stages = stages
+        self.finish_open = finish_open
+        self.config = config
+        self.as_of = as_of
+        self._process: subprocess.Popen[str] | None = None
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Run it to its end.
+
+        Raises:
+            AirflowException: where trying again later may help.
+            AirflowFailException: where it will not.
+        """
+        answer = self._answer()
+        # the run that had to be finished first may be the one that had something to publish
+        runs = [run for run in (answer, answer["finished"]) if run]
+        published = next((run for run in runs if run["published"]), None)
+        if published is not None:
+            asset = Asset(f"x-oneuser://{answer['deployment']}/published")
+            context["outlet_events"][PUBLISHED].add(asset, extra=_facts(published, "run", "as_of", "tables"))
+        return _facts(answer, "run", "as_of", "is_continued", "published", "nothing_new", "tables")
+
+    def on_kill(self) -> None:
+        """End the process and all that it has started, in order: jobs are cancelled, and the lease is given back.
+
+        What has not ended after a minute is killed. Does not wait: the task reads on until the process ends.
+        """
+        if self._process is None:
+            return
+        group = self._process.pid
+        self.log.warning("ending process group %s; it is killed in %s s", group, KILL_AFTER_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGTERM)
+            subprocess.Popen(
+                ["sh", "-c", KILL_LATER, "sh", str(group), str(KILL_AFTER_SECONDS)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+
+    def _command(self) -> list[str]:
+        config = self.config or os.environ.get(CONFIG)
+        command = [os.environ.get(COMMAND, "oneuser"), "run", "--json", "--as-of", self.as_of]
+        command += ["--config", config] if config else []
+        command += ["--stages", ",".join(self.stages)] if self.stages else []
+        return [*command, *(["--finish-open"] if self.finish_open else [])]
+
+    def _answer(self) -> dict[str, Any]:
+        """What it says on standard output; standard error goes line by line into the log."""
+        command = self._command()
+        self.log.info("starting %s", shlex.join(command))
+        # a file: nobody reads a pipe while the other one is read
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as written:
+            self._process = self._start(command, written)
+            for line in self._process.stderr or ():
+                self.log.info("%s", line.rstrip())
+            code = self._process.wait()
+            written.seek(0)
+            answer = _document(written.read())
+        if code:
+            problem = _problem(code, answer)
+            raise AirflowException(problem) if code in RETRIED else AirflowFailException(problem)
+        return answer
+
+    def _start(self, command: list[str], written: Any) -> subprocess.Popen[str]:
+        try:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=written, stderr=subprocess.PIPE, encoding="utf-8",
+                errors="replace", start_new_session=True,
+            )  # fmt: skip
+        except OSError as problem:
+            raise AirflowFailException(
+                f"{command[0]} cannot be started ({problem.strerror}): let {COMMAND} name oneuser's program"
+            ) from problem
+
+
+def _document(text: str) -> dict[str, Any]:
+    """The answer; empty where it was killed before it had one."""
+    try:
+        return dict(json.loads(text))
+    except ValueError:
+        return {}
+
+
+def _problem(code: int, answer: Mapping[str, Any]) -> str:
+    meaning = MEANINGS.get(code, f"killed by signal {-code}" if code < 0 else "no code of oneuser's")
+    said = answer.get("error", {})
+    parts = [
+        f"exit code {code}, {meaning}",
+        said.get("found"),
+        said.get("expected"),
+        said.get("where"),
+        said.get("next"),
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def _facts(answer: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: answer[name] for name in names}
