@@ -113,6 +113,8 @@ class Job:
             # texts are small: most of their people may be merged by one run
             "gates": {"max_merged_ids_share": None, "max_largest_component": None},
             "graph": {"engine": "one_task"},
+            # as large data is planned
+            "spark": {"small_mb": 0},
         }
         if self._links:
             values["links"] = {name: self._link_table(name, links) for name, links in self._links.items()}

@@ -1,4 +1,8 @@
-"""A run that does what was touched leaves what a run of everything leaves: every table, row by row, stamps and all."""
+"""A run that does what was touched leaves what a run of everything leaves: every table, row by row, stamps and all.
+
+The run that does what was touched is planned for small data, the other one with compiled code and shuffles, as large
+data is: the tables do not depend on that either.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,11 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from oneuser.config import Conversion, IncrementalRules
+from oneuser.config import Conversion, IncrementalRules, SparkRules
 from oneuser.config.analytics import RetentionRules
 from oneuser.contracts.changes import CHANGES
 from oneuser.runs.fingerprints import IS_INCREMENTAL
+from oneuser.runs.records import IS_SMALL
 from oneuser.runs.run import RunOptions, run_pipeline
 from tests.integration.delta_histories import MONDAY, RealDeployment
 from tests.integration.published import contents, published_versions
@@ -30,6 +35,7 @@ SECTIONS = {
     "incremental": IncrementalRules(above_mb=0),
     "conversions": {"seen": Conversion(event="Seen")},
     "retention": RetentionRules(interval="day"),
+    "spark": SparkRules(small_mb=16),
 }
 
 
@@ -48,8 +54,13 @@ def check_equality(spark: SparkSession, root: Path, seed: int, n_together: int) 
             for name, one in result.stages.items()
             if one.state == "done" and name != "ingest" and one.details[IS_INCREMENTAL]
         )
-        everything = config.model_copy(update={"warehouse": str(root / "everything")})
-        run_pipeline(spark, everything, RunOptions(as_of=options.as_of, is_full=True))
+        compiled = SparkRules(small_mb=0)
+        everything = config.model_copy(update={"warehouse": str(root / "everything"), "spark": compiled})
+        full = run_pipeline(spark, everything, RunOptions(as_of=options.as_of, is_full=True))
+        planned = [
+            {one.details[IS_SMALL] for one in run.stages.values() if one.state == "done"} for run in (result, full)
+        ]
+        assert planned == [{True}, {False}]
         for table in sorted(published_versions(root / "everything").keys() - LEFT_OUT):
             found, wanted = (contents(root / name, table) for name in ("warehouse", "everything"))
             assert found == wanted, (seed, n_run, table)

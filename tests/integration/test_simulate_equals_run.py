@@ -1,4 +1,7 @@
-"""What `simulate` says of the texts of conf/simulate is what the real job makes of them, run by run."""
+"""What `simulate` says of the texts of conf/simulate is what the real job makes of them, run by run.
+
+The job plans as for large data, with compiled code and shuffles; other tests of whole runs plan for small data.
+"""
 
 from __future__ import annotations
 

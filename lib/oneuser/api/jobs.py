@@ -46,7 +46,7 @@ def start_session(config: Config | None = None) -> SparkSession:
 
 def spark_settings(config: Config | None) -> SparkSettings:
     """What the configuration says about the session."""
-    return SparkSettings(**dict(config.spark)) if config else SparkSettings()
+    return SparkSettings(**config.spark.model_dump(exclude={"small_mb"})) if config else SparkSettings()
 
 
 def _session(spark: SparkSession | None, config: Config) -> SparkSession:

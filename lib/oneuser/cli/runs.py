@@ -281,8 +281,16 @@ def run_facts(record: RunRecord) -> dict[str, Any]:
 
 
 def stage_facts(stage: StageRecord) -> dict[str, Any]:
-    """A stage in the record, without its metrics."""
-    return {"stage": stage.stage, "state": stage.state, "attempt": stage.attempt, "seconds": round(stage.seconds, 3)}
+    """A stage in the record, without its metrics; `is_small` says how it was planned when it was last done."""
+    from oneuser.runs.records import IS_SMALL
+
+    return {
+        "stage": stage.stage,
+        "state": stage.state,
+        "attempt": stage.attempt,
+        "seconds": round(stage.seconds, 3),
+        IS_SMALL: bool(stage.details.get(IS_SMALL)),
+    }
 
 
 def show_stages(call: Call, stages: list[StageRecord]) -> None:

@@ -173,12 +173,17 @@ class ReportRules(Section):
 
 
 class SparkRules(Section):
-    """The session, where spark-submit has not said it already. `jars` is a folder of JARs."""
+    """The session, where spark-submit has not said it already. `jars` is a folder of JARs.
+
+    On one machine, a stage whose tables and new input have less than `small_mb` megabytes is planned for small data:
+    in one partition, without compiled code. What `conf` and `shuffle_partitions` say stands.
+    """
 
     master: Text | None = None
     driver_memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*[kmgtKMGT]$")] | None = None
     shuffle_partitions: Positive | None = None
     jars: FilePath | None = None
+    small_mb: NonNegative = 16
     conf: Mapping[Text, Annotated[str, BeforeValidator(_as_spark_writes_it)]] = {}
 
     @field_validator("conf")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,9 @@ from oneuser.runs.fingerprints import (
     unchanged_stage,
 )
 from oneuser.runs.publication import check_own_commits
-from oneuser.runs.records import StageRecord
+from oneuser.runs.records import IS_SMALL, READING_STAGE, StageRecord
+from oneuser.runs.small_stages import is_small
+from oneuser.spark.small_data import SHUFFLE_PARTITIONS, planned_for_small_data
 from oneuser.stages.context import RunContext
 from oneuser.storage.input_listing import InputFile
 
@@ -76,17 +79,24 @@ class StageRunner:
         group, description = f"oneuser-{self.run.run_seq}-{stage.name}", f"oneuser {stage.name}"
         self.warehouse.spark.sparkContext.setJobGroup(group, description, interruptOnCancel=True)
         try:
-            stage.run(ctx)
+            with planned_for_small_data(ctx.spark, given=self._given_settings) if ctx.is_small else nullcontext():
+                stage.run(ctx)
         finally:
             ctx.release()
         writes = [*stage.writes, *([CHANGES] if stage.gives else [])]
         left = {c.name: ctx.tables[c.name] for c in writes if c.name in ctx.tables}
-        ctx.details |= {RULES: ctx.rules, IS_INCREMENTAL: ctx.is_incremental}
+        ctx.details |= {RULES: ctx.rules, IS_INCREMENTAL: ctx.is_incremental, IS_SMALL: ctx.is_small}
         # before the stage is on record: what is recorded is kept by the next attempt
         check_own_commits(self.warehouse, left, self.start_heads, self.tag.fence)
         seconds = time.monotonic() - started
         ctx.metric("rows_written", float(sum(ctx.written.values())), stage.name)
         return StageRecord(stage.name, self.run.attempt, "done", fingerprint, left, ctx.metrics, ctx.details, seconds)
+
+    @property
+    def _given_settings(self) -> set[str]:
+        """Settings of the session that the configuration gives."""
+        given = self.config.spark
+        return {*given.conf, *([SHUFFLE_PARTITIONS] if given.shuffle_partitions else [])}
 
     @property
     def does_everything(self) -> bool:
@@ -96,6 +106,7 @@ class StageRunner:
     def _context(self, stage: Stage, tables: Mapping[str, int]) -> RunContext:
         is_first_run = self.completed is None
         rules = stage_rules(stage, self.config, __version__)
+        inputs = [InputFile(**file) for file in self.run.inputs]
         keys = load_keys(self.config.keys.identifiers, deployment=self.config.deployment, may_create=is_first_run)
         return RunContext(
             spark=self.warehouse.spark,
@@ -104,12 +115,15 @@ class StageRunner:
             keys=keys,
             tag=self.tag,
             as_of=self.run.as_of,
-            inputs=[InputFile(**file) for file in self.run.inputs],
+            inputs=inputs,
             tables=dict(tables),
             base=dict(self.completed.tables) if self.completed else {},
             stage=stage.name,
             rules=rules,
             is_incremental=not self.does_everything and can_be_incremental(stage, rules, self.completed, self.run),
+            is_small=is_small(
+                self.warehouse, self.config, stage, tables, inputs if stage.name == READING_STAGE else ()
+            ),
             takes=frozenset(stage.takes),
             gives=frozenset(stage.gives),
             may_read=stage.may_read,

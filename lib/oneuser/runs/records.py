@@ -22,6 +22,8 @@ READING_STAGE = "ingest"
 # of a stage that was not done again, and of a run in which every one was so
 UNCHANGED = "unchanged"
 COMPLETED_STATES = ("published", UNCHANGED)
+# where the record of a stage keeps whether it was planned for small data
+IS_SMALL = "is_small"
 OPEN_STATES = ("begun", "failed", "interrupted", "planned")
 # what is recorded in one instant still has its order
 _ORDER = {"begun": 0, "stage": 1, "ended": 2}

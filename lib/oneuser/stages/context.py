@@ -50,8 +50,9 @@ class RunContext:
     `tables` holds the version of each table that this run sees: what an earlier stage left, else the last completed
     run's. A write moves it. `base` holds the versions of the last completed run: change sets of this one tell the
     difference from them. Where `is_incremental`, what the change sets that the stage takes do not touch is as it left
-    it then. `rules` is the hash of its configuration and code. `may_read` and `may_write` name the tables that the
-    stage has declared, `takes` and `gives` the change sets; null means all.
+    it then. Where `is_small`, tables are read in one partition each, so that no step after it shuffles. `rules` is the
+    hash of its configuration and code. `may_read` and `may_write` name the tables that the stage has declared, `takes`
+    and `gives` the change sets; null means all.
     `found` is what stages of this process have found out about tables, by what it is and the versions it was read from.
     """
 
@@ -68,6 +69,7 @@ class RunContext:
     stage: str = ""
     rules: str = ""
     is_incremental: bool = False
+    is_small: bool = False
     takes: frozenset[str] | None = None
     gives: frozenset[str] | None = None
     may_read: frozenset[str] | None = None
@@ -99,7 +101,7 @@ class RunContext:
             ValueError: where the stage has not declared that it reads the table; others would not wait for it.
         """
         self._check_read(contract)
-        return self.warehouse.read(contract, self.tables.get(contract.name))
+        return self._rows(contract, self.tables.get(contract.name))
 
     def _check_read(self, contract: TableContract) -> None:
         if self.may_read is not None and contract.name not in self.may_read:
@@ -111,7 +113,12 @@ class RunContext:
     def read_before(self, contract: TableContract) -> DataFrame:
         """Rows that the last completed run left of a table that this stage may read; empty where there were none."""
         self._check_read(contract)
-        return self.warehouse.read(contract, self.base.get(contract.name))
+        return self._rows(contract, self.base.get(contract.name))
+
+    def _rows(self, contract: TableContract, version: int | None) -> DataFrame:
+        rows = self.warehouse.read(contract, version)
+        # no rows are better seen to be none
+        return rows.coalesce(1) if self.is_small and version is not None else rows
 
     def at_most_rows(self, contract: TableContract) -> int | None:
         """More rows than the version that this run sees can have, without counting them; null where that is not known.
@@ -250,7 +257,7 @@ class RunContext:
             raise ValueError(
                 f"stage {self.stage} reads change set {change_set}, which is not among the `takes` of its declaration"
             )
-        rows = self.warehouse.read(CHANGES, self.tables.get(CHANGES.name))
+        rows = self._rows(CHANGES, self.tables.get(CHANGES.name))
         return rows.where((F.col("run_seq") == self.run_seq) & (F.col("change_set") == change_set))
 
     def tell(self, change_set: str, rows: DataFrame) -> int:

@@ -1,0 +1,54 @@
+"""Whether a stage is planned for small data: by the bytes of what it may go through, known without a job.
+
+Each stage is looked at by itself, so that stages done by separate processes decide alike, and a table that turns out
+large is small data for no stage after the one that made it so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oneuser.contracts.registry import TABLES
+from oneuser.spark.session import is_local
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from oneuser.config import Config
+    from oneuser.stages.declaration import Stage
+    from oneuser.storage.input_listing import InputFile
+    from oneuser.storage.warehouse import Warehouse
+
+_MEGABYTE = 1024 * 1024
+# event logs take an eighth of their room when they are compressed
+_COMPRESSED = (".gz", ".bz2", ".zst", ".zstd", ".deflate", ".lz4", ".snappy", ".xz")
+_DECOMPRESSED_TIMES = 8
+
+
+def is_small(
+    warehouse: Warehouse, config: Config, stage: Stage, tables: Mapping[str, int], inputs: Iterable[InputFile]
+) -> bool:
+    """Whether a stage has less than `spark.small_mb` megabytes to go through, on one machine.
+
+    Args:
+        warehouse: Where the tables are.
+        config: Has the bound; with 0 nothing is small.
+        stage: The stage; what it may read or write back counts.
+        tables: Version of each table that it sees; those that are not there yet have no bytes.
+        inputs: New input files, where the stage reads them.
+    """
+    bound = config.spark.small_mb * _MEGABYTE
+    if not bound or not is_local(warehouse.spark):
+        return False
+    n_bytes = sum(map(_bytes_of_lines, inputs))
+    for name in sorted(stage.may_read & tables.keys()):
+        of_table = warehouse.n_bytes(TABLES[name], tables[name]) if n_bytes < bound else 0
+        if of_table is None:
+            return False
+        n_bytes += of_table
+    return n_bytes < bound
+
+
+def _bytes_of_lines(file: InputFile) -> int:
+    """Bytes of a file's lines, at a guess where it is compressed."""
+    return file.n_bytes * (_DECOMPRESSED_TIMES if file.path.endswith(_COMPRESSED) else 1)
