@@ -8,11 +8,9 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from airflow.sdk import Asset, AssetAlias, BaseOperator
@@ -30,6 +28,7 @@ AS_OF = "{{ (dag_run.data_interval_end or dag_run.run_after).isoformat() }}"
 PUBLISHED = AssetAlias("oneuser_published")
 
 MEANINGS = {
+    0: "and no answer in JSON",
     1: "failed, nothing published",
     2: "usage or configuration",
     3: "a gate stopped publication",
@@ -99,24 +98,23 @@ class OneUserOperator(BaseOperator):
         return _facts(answer, "run", "as_of", "is_continued", "published", "nothing_new", "tables")
 
     def on_kill(self) -> None:
-        """End the process and all that it has started, in order: jobs are cancelled, and the lease is given back.
+        """End oneuser: it cancels its jobs and gives the lease back, for which it needs the Java that it has started.
 
-        What has not ended after a minute is killed. Does not wait: the task reads on until the process ends.
+        So only it is told. What is left of its process group after a minute is killed. Does not wait: the task reads on
+        until oneuser ends.
         """
         if self._process is None:
             return
-        group = self._process.pid
-        self.log.warning("ending process group %s; it is killed in %s s", group, KILL_AFTER_SECONDS)
-        with suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGTERM)
-            subprocess.Popen(
-                ["sh", "-c", KILL_LATER, "sh", str(group), str(KILL_AFTER_SECONDS)],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
+        self.log.warning("ending process %s; it is killed in %s s", self._process.pid, KILL_AFTER_SECONDS)
+        self._process.terminate()
+        subprocess.Popen(
+            ["sh", "-c", KILL_LATER, "sh", str(self._process.pid), str(KILL_AFTER_SECONDS)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
 
     def _command(self) -> list[str]:
         config = self.config or os.environ.get(CONFIG)
-        command = [os.environ.get(COMMAND, "oneuser"), "run", "--json", "--as-of", self.as_of]
+        command = [os.environ.get(COMMAND, "oneuser"), "run", "--json", "-v", "--as-of", self.as_of]
         command += ["--config", config] if config else []
         command += ["--stages", ",".join(self.stages)] if self.stages else []
         return [*command, *(["--finish-open"] if self.finish_open else [])]
@@ -133,7 +131,7 @@ class OneUserOperator(BaseOperator):
             code = self._process.wait()
             written.seek(0)
             answer = _document(written.read())
-        if code:
+        if code or not answer:
             problem = _problem(code, answer)
             raise AirflowException(problem) if code in RETRIED else AirflowFailException(problem)
         return answer

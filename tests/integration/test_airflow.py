@@ -62,6 +62,7 @@ SCENARIOS = {
     "failed": Scenario([1]),
     "misconfigured": Scenario([2]),
     "refused": Scenario([3]),
+    "another program": Scenario([{}]),
     "interrupted": Scenario(["wait"]),
     "deaf": Scenario(["deaf"]),
     "nowhere": Scenario([], command=Path("/nowhere/oneuser")),
@@ -147,6 +148,7 @@ def test_the_last_retry_comes_when_a_lost_lease_is_over(airflow: Seen, dag: str,
         ("misconfigured", "failed", 1),
         ("refused", "failed", 1),
         ("nowhere", "failed", 1),
+        ("another program", "failed", 1),
     ],
 )
 def test_what_passes_is_tried_again_and_what_does_not_is_not(
@@ -166,6 +168,7 @@ def test_nothing_is_done_after_a_stage_that_failed(runs: dict[str, dict[str, Any
 def test_the_log_says_what_oneuser_says_and_why_it_failed(airflow: Seen) -> None:
     assert "call 1 is under way" in airflow.log
     assert "exit code 3, a gate stopped publication; what leads to 3; try something else" in airflow.log
+    assert "exit code 0, and no answer in JSON" in airflow.log
     assert "/nowhere/oneuser cannot be started (No such file or directory)" in airflow.log
 
 
@@ -178,14 +181,14 @@ def test_a_run_is_as_of_the_end_of_its_interval_or_of_now(
 ) -> None:
     as_of = runs[scenario][when]
 
-    assert calls(scratch, scenario) == [["run", "--json", "--as-of", as_of, "--config", CONFIG, "--finish-open"]]
+    assert calls(scratch, scenario) == [["run", "--json", "-v", "--as-of", as_of, "--config", CONFIG, "--finish-open"]]
     assert (runs[scenario]["data_interval_end"] is None) == (scenario == "by hand")
 
 
 def test_the_first_stage_of_a_chain_finishes_what_is_open_and_no_other(
     runs: dict[str, dict[str, Any]], scratch: Path
 ) -> None:
-    start = ["run", "--json", "--as-of", runs["stages"]["data_interval_end"], "--config", CONFIG, "--stages"]
+    start = ["run", "--json", "-v", "--as-of", runs["stages"]["data_interval_end"], "--config", CONFIG, "--stages"]
 
     assert calls(scratch, "stages") == [[*start, NAMES[0], "--finish-open"], *([*start, name] for name in NAMES[1:])]
 

@@ -24,9 +24,16 @@ runs_app = typer.Typer(help="Runs and how they went.", no_args_is_help=True)
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module."""
-    verb(app, "run", examples=["oneuser run", "oneuser run --as-of 2026-03-01", "oneuser run --stages ingest,graph"])(
-        run
-    )
+    verb(
+        app,
+        "run",
+        examples=[
+            "oneuser run",
+            "oneuser run --as-of 2026-03-01",
+            "oneuser run --as-of 2026-03-02 --finish-open",
+            "oneuser run --stages ingest,graph",
+        ],
+    )(run)
     verb(app, "status", examples=["oneuser status", "oneuser status --warehouse ./warehouse --json"], reads=True)(
         status
     )
@@ -58,8 +65,9 @@ def run(
 ) -> None:
     """Do the whole job: ingest, resolve people, compute, check, publish. After a crash, the same command continues.
 
-    A run that is open is continued as of its own time, whatever --as-of says; with --finish-open it is finished and
-    another one done after it. Where nothing is new since the last run, it says so and does nothing.
+    A run that is open is continued, as of its own time; --finish-open finishes it and then does another one.
+
+    Where nothing is new since the last run, it says so and does nothing.
     """
     wanted = [name.strip() for name in stages.split(",") if name.strip()] if stages else None
     moment = parse_as_of(as_of)
