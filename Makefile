@@ -107,8 +107,12 @@ bench-growth: setup ## How first runs grow from 1 M over 3 M to 10 M events, or 
 bench-components: setup ## Engines of connected components beside one thread of SciPy: 12.5 M edges
 	$(BIN)/python -m tests.bench.components $(ARGS)
 
+.PHONY: bench-executors
+bench-executors: setup ## A first run of 300 k events, or EVENTS=, on 1, 2 and 4 small executors
+	$(BIN)/python -m tests.bench.executors $(SIZES) $(ARGS)
+
 .PHONY: bench-all
-bench-all: bench bench-days bench-growth bench-long-day bench-components bench-hundred-days bench-table ## All of it: a night
+bench-all: bench bench-days bench-growth bench-long-day bench-components bench-executors bench-hundred-days bench-table ## All of it: a night
 
 .PHONY: bench-table
 bench-table: setup ## The table of the results that there are, for the README

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,8 +107,10 @@ def wait_until_logged(log: Path, text: str, daemon: subprocess.Popen[bytes]) -> 
 
 
 @contextmanager
-def cluster(scratch: Path, env: dict[str, str]) -> Iterator[tuple[str, list[Worker]]]:
-    """A master and two workers of one core each: its URL, and the workers."""
+def cluster(
+    scratch: Path, env: dict[str, str], *, n_workers: int = 2, memory: str = "1g"
+) -> Iterator[tuple[str, list[Worker]]]:
+    """A master and workers of one core each: its URL, and the workers."""
     spark_class = str(SPARK_HOME / "bin" / "spark-class")
     port = free_port()
     url = f"spark://{HOST}:{port}"
@@ -119,18 +121,25 @@ def cluster(scratch: Path, env: dict[str, str]) -> Iterator[tuple[str, list[Work
         master = running.enter_context(process(command, log, env))
         wait_until_logged(log, f"Starting Spark master at {url}", master)
         workers = []
-        for folder in (scratch / "worker-1", scratch / "worker-2"):
+        for folder in (scratch / f"worker-{number}" for number in range(1, n_workers + 1)):
             command = [spark_class, "org.apache.spark.deploy.worker.Worker", *place, "0"]
-            command += ["--cores", "1", "--memory", "1g", "--work-dir", str(folder), url]
+            command += ["--cores", "1", "--memory", memory, "--work-dir", str(folder), url]
             workers.append(Worker(folder, running.enter_context(process(command, folder.with_suffix(".log"), env))))
         for worker in workers:
             wait_until_logged(worker.folder.with_suffix(".log"), "Successfully registered with master", worker.daemon)
         yield url, workers
 
 
-def submit(scratch: Path, url: str, arguments: list[str], *, script: Path = ROOT / "jobs" / "run.py") -> list[str]:
+def submit(
+    scratch: Path,
+    url: str,
+    arguments: list[str],
+    *,
+    script: Path = ROOT / "jobs" / "run.py",
+    more_conf: Mapping[str, str] | None = None,
+) -> list[str]:
     """The command line that submits the whole job, or a script that does it in its own way."""
-    conf = {
+    conf: dict[str, str] = {
         "spark.driver.memory": "1g",
         "spark.driver.extraJavaOptions": QUICK_START,
         "spark.executor.extraJavaOptions": QUICK_START,
@@ -145,6 +154,7 @@ def submit(scratch: Path, url: str, arguments: list[str], *, script: Path = ROOT
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
         "spark.sql.warehouse.dir": str(scratch / "spark-warehouse"),
+        **(more_conf or {}),
     }
     command = [str(SPARK_HOME / "bin" / "spark-submit"), "--master", url, "--deploy-mode", "client"]
     command += ["--py-files", str(zip_package(scratch / "oneuser.zip"))]

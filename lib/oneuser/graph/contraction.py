@@ -1,7 +1,8 @@
 """Connected components by contraction: what one partition knows is joined there, and only the rest travels on.
 
 Reads pairs of dense ids, yields one row per id that has an edge. A round has two steps. First every partition contracts
-the pairs that it holds, chunk by chunk, to (id, root), the root being the smallest id that the chunk joins it with.
+the pairs that it holds, chunk by chunk, to (id, root), the root being the smallest id that the chunk joins it with; in
+the first round these are the pairs that lie there, which nothing has moved.
 Then the roots of an id that several chunks have seen are linked to the smallest of them. These links are a graph over
 roots alone; it goes round again, or into one task once it fits there, and its labels are joined back, round by round.
 
@@ -10,10 +11,11 @@ What grows with what:
 * memory of a contracting task with the chunk, some 100 bytes a pair, whatever the partition holds;
 * memory of a linking task with the rows that it is given: ids times the chunks that saw them, over
   `spark.sql.shuffle.partitions`, or 64 MB of them where Spark joins small partitions itself;
-* rounds with the logarithm of pairs over `one_task_max_pairs`: a pair goes where the end with the smaller hash goes, so
-  such an end meets all its neighbours, and a tree keeps at most two thirds of its pairs on average; a chain does. The
-  hash changes from round to round. What people leave behind, small components with a hub, shrinks far faster;
-* two shuffles and one join a round, of two bigints a row.
+* rounds with the logarithm of pairs over `one_task_max_pairs`: after the first, a pair goes where the end with the
+  smaller hash goes, so such an end meets all its neighbours, and a tree keeps at most two thirds of its pairs on
+  average; a chain does. The hash changes from round to round. What people leave behind, small components with a hub,
+  shrinks far faster;
+* two shuffles and one join a round, one and one in the first, of two bigints a row.
 
 Every round ends for good: the largest id of a component is never a root, so fewer ids go on than came in.
 
@@ -77,7 +79,8 @@ def connect_by_contraction(
     has_one_process = is_local(pairs.sparkSession)
     try:
         while True:
-            assigned = _assign_roots(links, chunk_pairs, salt=len(rounds))
+            gathered = _gather(links, salt=len(rounds)) if rounds else links
+            assigned = _assign_roots(gathered, chunk_pairs)
             rounds.append(assigned.persist(StorageLevel.MEMORY_AND_DISK) if has_one_process else keep(assigned))
             links = rounds[-1].where("is_link").select(F.col("identifier_id").alias("src"), F.col("root").alias("dst"))
             n_links = links.count()
@@ -94,13 +97,16 @@ def connect_by_contraction(
             assigned.unpersist()
 
 
-def _assign_roots(pairs: DataFrame, chunk_pairs: int, *, salt: int) -> DataFrame:
-    """One round: rows of `_ASSIGNED_DDL`."""
+def _gather(pairs: DataFrame, *, salt: int) -> DataFrame:
+    """The pairs, each in the partition of its end with the smaller hash."""
     comes_first = F.xxhash64(F.lit(salt), "src") <= F.xxhash64(F.lit(salt), "dst")
-    contracted = (
-        pairs.select("src", "dst")
-        .repartition(F.when(comes_first, F.col("src")).otherwise(F.col("dst")))
-        .mapInArrow(functools.partial(_contract_chunks, chunk_pairs=chunk_pairs), _ROOTS_DDL)
+    return pairs.repartition(F.when(comes_first, F.col("src")).otherwise(F.col("dst")))
+
+
+def _assign_roots(pairs: DataFrame, chunk_pairs: int) -> DataFrame:
+    """One round: rows of `_ASSIGNED_DDL`."""
+    contracted = pairs.select("src", "dst").mapInArrow(
+        functools.partial(_contract_chunks, chunk_pairs=chunk_pairs), _ROOTS_DDL
     )
     return cluster(contracted, "identifier_id").mapInArrow(_link_roots, _ASSIGNED_DDL)
 

@@ -116,11 +116,15 @@ CORRUPTIONS = {
     "a vertex relabelled": ("identifier_id", "if(identifier_id = 3, 4, component_id)", "between two components"),
     "two components merged": ("identifier_id", "if(component_id = 4, 1, component_id)", "lumped"),
     "a vertex lost": ("nullif(identifier_id, 5)", "component_id", "are not the 6 of the graph"),
+    "a vertex of another number": ("if(identifier_id = 6, 7, identifier_id)", "component_id", "are not the 6 of"),
 }
 
 
+@pytest.mark.parametrize("in_one_task", [False, True], ids=["by label", "in one task"])
 @pytest.mark.parametrize("corruption", CORRUPTIONS)
-def test_corrupted_components_are_found_on_the_cluster(spark: SparkSession, corruption: str) -> None:
+def test_corrupted_components_are_found_on_the_cluster(
+    spark: SparkSession, corruption: str, *, in_one_task: bool
+) -> None:
     # given components {1, 2, 3} and {4, 5} and a lone 6
     edges = spark.createDataFrame([(1, 2), (2, 3), (4, 5)], "src bigint, dst bigint")
     vertices = spark.range(1, 7).withColumnRenamed("id", "identifier_id")
@@ -133,7 +137,7 @@ def test_corrupted_components_are_found_on_the_cluster(spark: SparkSession, corr
         "identifier_id IS NOT NULL"
     )
 
-    evidence = gather_evidence(written, edges, vertices).first()
+    evidence = gather_evidence(written, edges, vertices, in_one_task=in_one_task).first()
 
     assert evidence is not None
     found = "; ".join(judge(evidence).problems)

@@ -106,7 +106,10 @@ def _certify(ctx: RunContext, gathered: Gathered) -> None:
     if gathered.touched is not None:
         components = components.join(gathered.touched.told, on="identifier_id", how="left_semi")
         edges = touching(edges, gathered.touched.told)
-    evidence = gather_evidence(components, edges, expected_vertices(gathered)).first()
+    # as many as there can be, whatever part of them is judged
+    n_rows = gathered.n_edges + ctx.read(COMPONENTS).count()
+    in_one_task = n_rows <= ctx.config.graph.one_task_max_edges
+    evidence = gather_evidence(components, edges, expected_vertices(gathered), in_one_task=in_one_task).first()
     assert evidence is not None  # noqa: S101 - an aggregate has one row
     certificate = judge(evidence)
     if certificate.problems:
