@@ -1,4 +1,7 @@
-"""What a table promises: grain, columns, key, zone, subject. Pure declarations, no I/O."""
+"""What a table promises: grain, columns, key, zone, subject. Pure declarations, no I/O.
+
+Loads no Spark before a frame is at hand: questions to what is published are answered without it.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,6 @@ from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
-from pyspark.sql import functions as F
-from pyspark.sql import types as T
-from pyspark.sql.pandas.types import to_arrow_schema
 
 from oneuser.core.errors import ContractError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import types as T
 
     from oneuser.contracts.subject import Subject
 
@@ -33,6 +34,11 @@ class Field:
     comment: str
     nullable: bool = False
     personal: bool = False
+
+    @property
+    def arrow_type(self) -> pa.DataType:
+        """Its type as Arrow has it; times are in UTC."""
+        return _arrow_type(self.dtype)
 
 
 @dataclass(frozen=True)
@@ -57,12 +63,21 @@ class TableContract:
     @cached_property
     def schema(self) -> T.StructType:
         """The promised schema, comments included."""
+        from pyspark.sql import types as T
+        from pyspark.sql.pandas.types import from_arrow_type
+
         return T.StructType(
             [
-                T.StructField(f.name, _spark_type(f.dtype), f.nullable, metadata={"comment": f.comment})
+                T.StructField(f.name, from_arrow_type(f.arrow_type), f.nullable, metadata={"comment": f.comment})
                 for f in self.fields
             ]
         )
+
+    @cached_property
+    def arrow_schema(self) -> pa.Schema:
+        """The promised schema as rows have it in this process, comments included; times are in UTC."""
+        fields = [pa.field(f.name, f.arrow_type, f.nullable, {"comment": f.comment}) for f in self.fields]
+        return pa.schema(fields)
 
     @property
     def columns(self) -> list[str]:
@@ -97,6 +112,8 @@ class TableContract:
 
     def described(self, rows: DataFrame) -> DataFrame:
         """The conformed rows with each column's comment attached, for the writer."""
+        from pyspark.sql import functions as F
+
         self._check(rows)
         return rows.select(*[F.col(f.name).alias(f.name, metadata={"comment": f.comment}) for f in self.fields])
 
@@ -107,6 +124,8 @@ class TableContract:
 
     def is_incomplete(self, row: str | None = None) -> Column:
         """Whether a row lacks a required value; `row` names the struct that it is in, null where it is none."""
+        from pyspark.sql import functions as F
+
         prefix = f"{row}." if row else ""
         missing = [F.col(f"{prefix}{name}").isNull() for name in self.required]
         return reduce(lambda one, other: one | other, missing, F.lit(False))
@@ -122,6 +141,8 @@ class TableContract:
             `change` (inserted, updated or deleted), and the whole rows `before` and `after` as structs, null where
             there is none.
         """
+        from pyspark.sql import functions as F
+
         sides = [
             self.conform(rows).select(
                 F.struct(*self.columns).alias(name), *[F.col(k).alias(f"{name}_{k}") for k in self.key]
@@ -141,6 +162,8 @@ class TableContract:
 
     def changed(self, stored: DataFrame, differences: DataFrame) -> DataFrame:
         """Rows of the table after `differences`, which were found among those that are `stored`."""
+        from pyspark.sql import functions as F
+
         gone = differences.where(F.col("before").isNotNull()).select(
             *[F.col("before")[name].alias(f"gone_{name}") for name in self.key]
         )
@@ -152,6 +175,8 @@ class TableContract:
 
     @staticmethod
     def _is_same(one: Field) -> Column:
+        from pyspark.sql import functions as F
+
         before, after = F.col(f"before.{one.name}"), F.col(f"after.{one.name}")
         if one.dtype.startswith("map<"):
             # maps cannot be compared, their entries can
@@ -163,9 +188,8 @@ class TableContract:
 
         They stand in the plan itself, where Spark sees how many they are: what joins with none is gone before it runs.
         """
-        types = to_arrow_schema(self.schema, timezone="UTC")
-        columns = [pa.array([_for_arrow(row.get(f.name)) for row in rows], f.type) for f in types]
-        return spark.createDataFrame(pa.Table.from_arrays(columns, schema=types), self.schema)
+        columns = [pa.array([_for_arrow(row.get(f.name)) for row in rows], f.type) for f in self.arrow_schema]
+        return spark.createDataFrame(pa.Table.from_arrays(columns, schema=self.arrow_schema), self.schema)
 
     def empty(self, spark: SparkSession) -> DataFrame:
         """A frame of this shape without rows."""
@@ -180,7 +204,7 @@ def _for_arrow(value: Any) -> Any:
     return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
-def _spark_type(ddl: str) -> T.DataType:
+def _arrow_type(ddl: str) -> pa.DataType:
     """Parse a type in Spark DDL without a session (`StructType.fromDDL` would need one)."""
     parsed, rest = _parse_type(ddl.replace(" ", ""))
     if rest:
@@ -189,41 +213,41 @@ def _spark_type(ddl: str) -> T.DataType:
     return parsed
 
 
-_ATOMS: dict[str, type[T.DataType]] = {
-    "string": T.StringType,
-    "bigint": T.LongType,
-    "int": T.IntegerType,
-    "double": T.DoubleType,
-    "boolean": T.BooleanType,
-    "timestamp": T.TimestampType,
-    "date": T.DateType,
-    "binary": T.BinaryType,
+_ATOMS: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "bigint": pa.int64(),
+    "int": pa.int32(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+    "date": pa.date32(),
+    "binary": pa.binary(),
 }
 
 
-def _parse_type(text: str) -> tuple[T.DataType, str]:
+def _parse_type(text: str) -> tuple[pa.DataType, str]:
     """One type off the front of `text`, and what is left of it."""
     stop = next((i for i, char in enumerate(text) if char in "<>,("), len(text))
     head, rest = text[:stop], text[stop:]
     if head in _ATOMS:
-        return _ATOMS[head](), rest
+        return _ATOMS[head], rest
     if head == "decimal":
         numbers, rest = rest[1:].split(")", 1)
         precision, scale = numbers.split(",")
-        return T.DecimalType(int(precision), int(scale)), rest
+        return pa.decimal128(int(precision), int(scale)), rest
     if head == "array":
         element, rest = _parse_type(rest[1:])
-        return T.ArrayType(element, containsNull=False), rest[1:]
+        return pa.list_(pa.field("element", element, nullable=False)), rest[1:]
     if head == "map":
         key, rest = _parse_type(rest[1:])
         value, rest = _parse_type(rest[1:])
-        return T.MapType(key, value), rest[1:]
+        return pa.map_(key, value), rest[1:]
     if head == "struct":
-        members: list[T.StructField] = []
+        members: list[pa.Field[Any]] = []
         while rest[0] in "<,":
             name, rest = rest[1:].split(":", 1)
             dtype, rest = _parse_type(rest)
-            members.append(T.StructField(name, dtype))
-        return T.StructType(members), rest[1:]
+            members.append(pa.field(name, dtype))
+        return pa.struct(members), rest[1:]
     message = f"not a column type: {text!r}"
     raise ValueError(message)
