@@ -25,6 +25,7 @@ from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.contracts.table import TableContract
 from oneuser.core.keyed import identifier_hasher
 from oneuser.privacy.keys import load_keys
+from oneuser.runs.claim_rows import newest
 from oneuser.runs.lease import Lease
 from oneuser.runs.publication import write_published
 from oneuser.storage.warehouse import CommitTag, Warehouse
@@ -140,9 +141,10 @@ def build(spark: SparkSession, root: Path) -> Warehouse:
 
 
 def publish(warehouse: Warehouse, run_seq: int, rows: dict[TableContract, list[dict[str, Any]]]) -> dict[str, int]:
-    """Put rows in place of what tables hold, and show them to readers."""
+    """Put rows in place of what tables hold, and show them to readers, beside the tables that they see already."""
     lease = Lease.acquire(warehouse, ttl=timedelta(minutes=5))
-    tables = replace(warehouse, run_seq, rows, fence=lease.fence)
+    before = newest(lease.earlier)
+    tables = (before.tables if before else {}) | replace(warehouse, run_seq, rows, fence=lease.fence)
     lease.publish(run_seq, tables)
     write_published(warehouse, run_seq, tables)
     return tables

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from oneuser.cli.main import main
 from oneuser.contracts.graph import COMPONENTS
-from oneuser.runs.publication import current_publication
+from oneuser.runs.claim_rows import current_publication
 from oneuser.storage.warehouse import Warehouse
 
 # who was seen together: two people of three identifiers, and a visitor nobody knows

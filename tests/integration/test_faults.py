@@ -18,7 +18,8 @@ from pyspark.sql import SparkSession
 
 from oneuser.cli.main import main
 from oneuser.core.errors import EnvironmentProblem, LockedError, OneUserError
-from oneuser.runs.lease import Lease, load_claims
+from oneuser.runs.claim_rows import load_claims
+from oneuser.runs.lease import Lease
 from oneuser.runs.records import load_runs
 from oneuser.storage.warehouse import Warehouse
 from tests.integration import two_stages as two

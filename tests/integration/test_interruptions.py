@@ -13,7 +13,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from oneuser import open_warehouse
-from oneuser.runs.lease import load_claims
+from oneuser.runs.claim_rows import load_claims
 from oneuser.runs.records import load_runs
 from oneuser.storage.warehouse import Warehouse
 from tests.integration import two_stages as two

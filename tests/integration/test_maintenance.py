@@ -24,13 +24,14 @@ from oneuser.config import Config, make_config
 from oneuser.core.errors import ConfigError, EnvironmentProblem
 from oneuser.demo.generate import generate_demo
 from oneuser.demo.settings import demo_config
-from oneuser.runs.lease import load_claims, published
+from oneuser.runs.claim_rows import load_claims, published
 from oneuser.runs.maintain import MaintenanceResult, maintain_warehouse
 from oneuser.runs.run import RunOptions, run_pipeline
 from oneuser.stages.registry import STAGES as REAL_STAGES
 from oneuser.storage.warehouse import Warehouse
 from tests.integration import maintained_warehouse as small
 from tests.integration import two_stages as two
+from tests.integration.both_readers import assert_same_answers, assert_same_rows, both
 from tests.integration.published import contents, copied, published_versions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -200,6 +201,17 @@ def test_what_is_not_kept_is_gone_and_what_is_reads_as_before(spark: SparkSessio
     # of the log, what comes before the checkpoint that the oldest kept version is read from
     log = small.folder(calm.root, "user_redirects") / "_delta_log"
     assert {path.name for path in log.glob("*.json")} == {f"{version:020d}.json" for version in (1, 2)}
+
+
+def test_what_is_kept_is_read_without_spark_as_with_it(spark: SparkSession, calm: Calm) -> None:
+    readers = both(spark, calm.root)
+
+    assert_same_rows(*readers)
+    assert_same_rows(*(reader.as_of(run=2) for reader in readers))
+    assert_same_answers(*readers, about=[], pairs=[])
+    for reader in readers:
+        with pytest.raises(ConfigError, match="run 1 can no longer be read"):
+            reader.as_of(run=1)
 
 
 def test_a_run_that_is_not_kept_is_refused_in_words(calm: Calm, capsys: pytest.CaptureFixture[str]) -> None:

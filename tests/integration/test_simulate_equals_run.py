@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from oneuser.runs.publication import roll_back
+from oneuser.runs.rollback import roll_back
 from oneuser.simulation.line_statements import Rollback, Statement
 from oneuser.simulation.play import play
 from oneuser.simulation.rulebook import Rulebook, load_rules

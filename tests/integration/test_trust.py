@@ -31,6 +31,7 @@ from oneuser.runs.publication import write_published
 from oneuser.runs.result import RunResult
 from oneuser.storage.warehouse import CommitTag
 from tests.integration import trust_warehouse as world
+from tests.integration.both_readers import assert_same_answers, both
 from tests.integration.published import people, published_versions
 
 MONDAY, TUESDAY = datetime(2026, 3, 3, tzinfo=UTC), datetime(2026, 3, 4, tzinfo=UTC)
@@ -168,6 +169,16 @@ def test_the_past_is_read_as_it_was(story: Story) -> None:
         story.open().as_of(run=2)
     with pytest.raises(ConfigError, match="the first published run, 1, is as of 2026-03-03 00:00 UTC"):
         story.open().as_of(time=MONDAY - timedelta(days=1))
+
+
+def test_what_real_runs_leave_is_told_without_spark_as_with_it(story: Story) -> None:
+    readers = both(story.spark, story.place.warehouse, make_config(story.place.settings()))
+    then = [reader.as_of(time=MONDAY) for reader in readers]
+
+    assert_same_answers(*readers, about=["anonymous_id:browser-first"], pairs=[])
+    assert_same_answers(*then, about=["anonymous_id:browser-first"], pairs=[])
+    was, now = (reader.lookup("anonymous_id:browser-first").user_id for reader in (then[1], readers[1]))
+    assert was != now
 
 
 def test_a_past_report_is_made_again_to_the_byte(story: Story, tmp_path: Path) -> None:

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from oneuser.api.questions import in_utc
 from oneuser.config import Config, load_config, make_config
 from oneuser.core.log import ensure_logging
 from oneuser.inspection.plan import PLANNED_STAGES, Plan, describe_plan
-from oneuser.inspection.reading import require_warehouse
+from oneuser.inspection.published_rows import require_warehouse
 from oneuser.runs.boundary import own_errors
 from oneuser.runs.maintain import MaintenanceResult, maintain_warehouse
 from oneuser.runs.nothing_new import find_nothing_new
 from oneuser.runs.result import RunResult
 from oneuser.runs.run import Listener, RunOptions, run_pipeline
-from oneuser.spark.session import SparkSettings, build_session, own_session, running_session, working_in
+from oneuser.spark.session import build_session, own_session, running_session, settings_of, working_in
 from oneuser.storage.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -41,16 +42,11 @@ def read_config(config: Config | Mapping[str, Any] | str | Path, overrides: Sequ
 
 def start_session(config: Config | None = None) -> SparkSession:
     """Our own Spark session, as the configuration wants it: beside the one that is running where that is not ours."""
-    return build_session(spark_settings(config))
-
-
-def spark_settings(config: Config | None) -> SparkSettings:
-    """What the configuration says about the session."""
-    return SparkSettings(**config.spark.model_dump(exclude={"small_mb"})) if config else SparkSettings()
+    return build_session(settings_of(config))
 
 
 def _session(spark: SparkSession | None, config: Config) -> SparkSession:
-    return start_session(config) if spark is None else own_session(spark, spark_settings(config))
+    return start_session(config) if spark is None else own_session(spark, settings_of(config))
 
 
 def run(
@@ -164,11 +160,6 @@ def maintain(
     with own_errors(loaded.warehouse), working_in(_session(spark, loaded)) as session:
         require_warehouse(Warehouse(session, loaded.warehouse))
         return maintain_warehouse(session, loaded, is_dry_run=dry_run)
-
-
-def in_utc(moment: datetime | None) -> datetime | None:
-    """A moment with its zone: UTC where it names none."""
-    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 def _options(listener: Listener | None, **facts: Any) -> RunOptions:

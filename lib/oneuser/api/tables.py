@@ -1,53 +1,62 @@
 """The published tables of a warehouse, as frames and as files.
 
 Frames are of the caller's session, so that they join with its own and its SQL finds a view of them; nothing of that
-session is changed. Files are written in a session of ours, and are the same whatever the caller's is like.
+session is changed. Files are written without Spark or in a session of ours: the same whatever the caller's is like.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+import pyarrow as pa
 from pyspark.sql import functions as F
 
-from oneuser.api.jobs import spark_settings
+from oneuser.api.questions import Questions
 from oneuser.config import Config
 from oneuser.contracts import identity, marts
 from oneuser.contracts import raw as raw_zone
+from oneuser.contracts.registry import find_contract
 from oneuser.core.errors import ConfigError
 from oneuser.exports.single_file import write_file
 from oneuser.exports.views import ENGINES, views_sql
-from oneuser.inspection.reading import Published, find_contract, read_published
-from oneuser.spark.session import own_session, working_in
-from oneuser.storage.warehouse import Warehouse
+from oneuser.inspection.reading import Published, in_frames
+from oneuser.spark.arrow_batches import stream_batches
+from oneuser.spark.session import own_session, settings_of, working_in
+from oneuser.storage.quick_tables import QuickTables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pyspark.sql import DataFrame, SparkSession
 
+    from oneuser.contracts.table import TableContract
+    from oneuser.inspection.published_rows import PublishedRows
+    from oneuser.storage.table_reader import TableReader
+    from oneuser.storage.warehouse import Warehouse
 
-class OpenTables:
+
+class OpenTables(Questions):
     """The published tables of a warehouse."""
 
     def __init__(
         self,
-        warehouse: Warehouse,
+        tables: TableReader,
         deployment: str,
         *,
+        start: Callable[[], Warehouse],
         config: Config | None = None,
         keys: str | None = None,
-        then: Published | None = None,
+        rows: PublishedRows | None = None,
     ) -> None:
-        self.warehouse = warehouse
-        self.deployment = deployment
-        self.config = config
-        self._reference = keys or (config.keys.identifiers if config else None)
-        self._published = then
-        self._is_past = then is not None
+        super().__init__(tables, deployment, config=config, keys=keys, rows=rows)
+        self._start = start
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The warehouse in a Spark session, which is started where there is none."""
+        return self._start()
 
     @property
     def spark(self) -> SparkSession:
@@ -56,22 +65,26 @@ class OpenTables:
 
     @property
     def published(self) -> Published:
-        """The publication that is read, found at first use.
+        """The publication that is read, as frames.
 
         Raises:
             OneUserError: before the first publication.
         """
-        if self._published is None:
-            self._published = read_published(self.warehouse)
-        return self._published
+        return in_frames(self.warehouse, self.rows)
 
     @contextmanager
     def _in_own_session(self) -> Iterator[Self]:
         """The same publication in a session of ours: for what must not depend on how the caller's is configured."""
-        with working_in(own_session(self.spark, spark_settings(self.config))) as own:
+        with working_in(own_session(self.spark, settings_of(self.config))) as own:
             warehouse = self.warehouse.in_session(own)
-            then = replace(self.published, warehouse=warehouse)
-            yield type(self)(warehouse, self.deployment, config=self.config, keys=self._reference, then=then)
+            yield type(self)(
+                warehouse,
+                self.deployment,
+                start=lambda: warehouse,
+                config=self.config,
+                keys=self._reference,
+                rows=self.rows,
+            )
 
     # tables -------------------------------------------------------------------------------------------------------
 
@@ -133,27 +146,20 @@ class OpenTables:
 
     # other programs -----------------------------------------------------------------------------------------------
 
-    def export(self, name: str, to: str | Path, *, raw: bool = False) -> int:
-        """Write a published table to one file (csv, jsonl or parquet by its ending), in the order of its key.
-
-        Args:
-            name: The table.
-            to: The file.
-            raw: Must be set for tables that hold identifiers as they were received.
-
-        Returns:
-            The number of rows.
-        """
-        contract = find_contract(name)
-        if contract.zone == "raw" and not raw:
-            raise ConfigError.single("--raw", f"{name} holds raw identifiers; say --raw (raw=True) if you want them")
+    def _ordered(self, contract: TableContract) -> Iterator[pa.RecordBatch]:
+        if isinstance(self.tables, QuickTables) and not self._is_past:
+            yield from super()._ordered(contract)
+            return
         with self._in_own_session() as own:
-            return write_file(own.table(name).orderBy(*contract.key), Path(to))
+            rows = own.table(contract.name).orderBy(*contract.key)
+            yield from (batch.cast(contract.arrow_schema) for batch in stream_batches(rows))
 
     def export_identities(self, to: str | Path) -> int:
         """Write `identities` to one file: normalised raw values, so keep the file safe. Returns the number of rows."""
         with self._in_own_session() as own:
-            return write_file(own.identities().orderBy("id_type", "id_value"), Path(to))
+            rows = own.identities().orderBy("id_type", "id_value")
+            columns = pa.schema([(name, pa.string()) for name in rows.columns])
+            return write_file(stream_batches(rows), columns, Path(to))
 
     def identities(self) -> DataFrame:
         """One row per identifier in the graph: `id_type`, normalised raw `id_value`, `user_id` of its owner."""

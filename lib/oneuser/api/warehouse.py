@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from oneuser.api.jobs import in_utc, read_config, spark_settings
+from oneuser.api.jobs import read_config
+from oneuser.api.questions import in_utc, open_tables
 from oneuser.api.tables import OpenTables
 from oneuser.config import Config
 from oneuser.contracts import identity
 from oneuser.core.errors import ConfigError
-from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.core.log import ensure_logging
-from oneuser.events.spec import id_type_specs
-from oneuser.inspection.explain import Explainer
-from oneuser.inspection.explanation import Explanation
-from oneuser.inspection.lookup import Identity, find_identifier, find_user, read_question, resolve, values_of
-from oneuser.inspection.reading import read_as_of, require_warehouse
+from oneuser.inspection.lookup import find_user, resolve
+from oneuser.inspection.published_rows import read_rows_as_of, require_warehouse
 from oneuser.inspection.run_diff import RunDiff, compare_runs
-from oneuser.inspection.status import RUN_COLUMNS, Status, find_run, list_runs, read_status
+from oneuser.inspection.status import RUN_COLUMNS, find_run
 from oneuser.inspection.suspects import SharedValue, find_suspects, shared_values
 from oneuser.inspection.verify import Verification, verify_published
-from oneuser.privacy.keys import load_reading_keys
-from oneuser.runs.lease import load_claims
-from oneuser.runs.publication import roll_back
-from oneuser.runs.readable import publications_of_runs, require_published
-from oneuser.spark.session import own_session, reading_session, working_in
-from oneuser.storage.warehouse import Warehouse
+from oneuser.runs.claim_rows import load_claims
+from oneuser.runs.readable import require_published
+from oneuser.runs.rollback import roll_back
+from oneuser.spark.session import own_session, settings_of, working_in
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from oneuser.core.keyed import Keys
-    from oneuser.runs.lease import Publication
-    from oneuser.runs.records import RunRecord
+    from oneuser.runs.claim_rows import Publication
 
 
 def open_warehouse(
@@ -51,7 +44,8 @@ def open_warehouse(
         path: The warehouse; taken from `config` where null.
         config: Its configuration. Without one, keys come from the warehouse's own secrets file and spellings of
             identifiers are tried.
-        spark: The session that frames are to belong to; where null, the one that is running.
+        spark: The session that frames are to belong to; where null, the one that is running, else one of ours that is
+            started when it is needed.
         keys: Where the secret is, as `env:NAME` or `file:PATH`; only look-ups by value need it.
 
     Raises:
@@ -62,20 +56,12 @@ def open_warehouse(
     root = str(path) if path is not None else loaded.warehouse if loaded else None
     if root is None:
         raise ConfigError.single("open_warehouse", "give the path of a warehouse or its configuration")
-    raw_root = loaded.raw_root if loaded else None
-    warehouse = Warehouse(spark or reading_session(spark_settings(loaded)), root, raw_root=raw_root)
-    deployment = require_warehouse(warehouse)
-    return OpenWarehouse(warehouse, deployment, config=loaded, keys=keys)
+    tables, start = open_tables(root, config=loaded, spark=spark)
+    return OpenWarehouse(tables, require_warehouse(tables), start=start, config=loaded, keys=keys)
 
 
 class OpenWarehouse(OpenTables):
     """What was published in a warehouse: its tables, its people, how runs went. What it reads stays until `refresh`."""
-
-    def refresh(self) -> OpenWarehouse:
-        """Follow the newest publication from now on; a reader of the past stays where it is."""
-        if not self._is_past:
-            self._published = None
-        return self
 
     def as_of(self, *, run: int | None = None, time: datetime | None = None) -> OpenWarehouse:
         """The same warehouse as the readers of an earlier run saw it.
@@ -91,30 +77,12 @@ class OpenWarehouse(OpenTables):
         Raises:
             ConfigError: where that run was never published or can no longer be read, or none was as of that time.
         """
-        then = read_as_of(self.warehouse, run=run, time=in_utc(time))
-        return OpenWarehouse(self.warehouse, self.deployment, config=self.config, keys=self._reference, then=then)
+        then = read_rows_as_of(self.tables, run=run, time=in_utc(time))
+        return OpenWarehouse(
+            self.tables, self.deployment, start=self._start, config=self.config, keys=self._reference, rows=then
+        )
 
     # people -------------------------------------------------------------------------------------------------------
-
-    def lookup(
-        self,
-        thing: str | None = None,
-        *,
-        type: str | None = None,  # noqa: A002 - the word that people use for it
-        value: str | None = None,
-        user_id: str | None = None,
-        unmasked: bool = False,
-    ) -> Identity:
-        """The person behind an identifier, or behind a User ID, be it retired.
-
-        Say which as `explain` takes it, a User ID or `type: value`, or by name: `type` and `value`, or `user_id`.
-
-        Identifiers in the answer are masked, but for the one that was asked for, unless `unmasked`.
-        """
-        asked = _asked(thing, type, value, user_id)
-        if isinstance(asked, str):
-            return find_user(self.published, asked, unmasked=unmasked)
-        return find_identifier(self.published, self._keys(), named=asked, rules=self._rules(), unmasked=unmasked)
 
     @overload
     def resolve_user_id(self, ids: str, column: str = ...) -> str: ...
@@ -128,14 +96,9 @@ class OpenWarehouse(OpenTables):
         For a frame, its rows with `resolved_user_id` for the ID in `column`.
         """
         if isinstance(ids, str):
-            found = find_user(self.published, ids)
+            found = find_user(self.rows, ids)
             return found.user_id if found.status == "live" and found.user_id else found.status
         return resolve(self.published.read(identity.USER_IDS), ids, column)
-
-    def explain(self, a: str, b: str | None = None, *, unmasked: bool = False) -> Explanation:
-        """Why a User ID or `type:value` is what it is; of two, what leads from one to the other or keeps them apart."""
-        explainer = Explainer(self.published, self._keys, self._rules(), unmasked)
-        return explainer.explain_one(a) if b is None else explainer.explain_two(a, b)
 
     def suspects(self, limit: int | None = None, *, largest: int | None = None) -> DataFrame:
         """Values without which a person would fall into several that each hold a known identifier: ones to block?
@@ -156,19 +119,7 @@ class OpenWarehouse(OpenTables):
         """
         return shared_values(self.run_records(), self.published.publication.run_seq)
 
-    def values(self, numbers: Collection[int], *, unmasked: bool = False) -> dict[int, tuple[str, str | None]]:
-        """Type and value of some identifiers, by `identifier_id`. Values are masked, unless `unmasked`."""
-        return values_of(self.published, numbers, {}, unmasked=unmasked)
-
     # runs ---------------------------------------------------------------------------------------------------------
-
-    def run_records(self) -> list[RunRecord]:
-        """Every run with its stages, oldest first."""
-        return list_runs(self.warehouse)
-
-    def readable_runs(self) -> list[int]:
-        """Numbers of the published runs that `as_of` and `rollback` can show; maintenance withdraws old ones."""
-        return sorted(publications_of_runs(load_claims(self.warehouse)))
 
     def runs(self) -> DataFrame:
         """One row per run, oldest first: state, attempts, times."""
@@ -184,8 +135,8 @@ class OpenWarehouse(OpenTables):
         earlier, later = sorted((a, b))
         records = self.run_records()
         # what the later one recorded in columns is enough
-        require_published(load_claims(self.warehouse), earlier, key="runs diff")
-        then = read_as_of(self.warehouse, run=later)
+        require_published(load_claims(self.tables), earlier, key="runs diff")
+        then = self.as_of(run=later).published
         return compare_runs(then, find_run(records, earlier), find_run(records, later))
 
     def verify(self, *, examples: int = 5) -> Verification:
@@ -203,33 +154,11 @@ class OpenWarehouse(OpenTables):
         with self._in_own_session() as own:
             return verify_published(own.published, self.config, record, examples=examples)
 
-    def status(self) -> Status:
-        """What readers see now, the newest run, and who holds the warehouse."""
-        return read_status(self.warehouse, self.deployment)
-
     def rollback(self, to_run: int, *, reason: str | None = None) -> Publication:
         """Show an earlier publication again. Changes what readers see and nothing else."""
         minutes = self.config.lease.ttl_minutes if self.config else 10
-        with working_in(own_session(self.spark, spark_settings(self.config))) as own:
+        with working_in(own_session(self.spark, settings_of(self.config))) as own:
             warehouse = self.warehouse.in_session(own)
             shown = roll_back(warehouse, to_run=to_run, reason=reason, ttl=timedelta(minutes=minutes))
         self.refresh()
         return shown
-
-    def _keys(self) -> Keys:
-        return load_reading_keys(self.warehouse.root, self.deployment, self._reference)
-
-    def _rules(self) -> dict[str, Any]:
-        return id_type_specs(self.config.identity.id_types) if self.config else {}
-
-
-def _asked(thing: str | None, id_type: str | None, value: str | None, user_id: str | None) -> NamedIdentifier | str:
-    """The one thing that is asked about, be it said as a text or by its parts."""
-    match thing, id_type, value, user_id:
-        case str(text), None, None, None:
-            return read_question(text, verb="lookup")
-        case None, None, None, str(text):
-            return text
-        case None, str(name), str(text), None:
-            return NamedIdentifier(name, text)
-    raise ConfigError.single("lookup", "give one of TYPE:VALUE, a User ID, or a type and a value")

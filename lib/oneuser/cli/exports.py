@@ -52,7 +52,7 @@ def export_table(
     raw: Raw = False,  # noqa: FBT002 - an option
 ) -> None:
     """Write a published table to one file, in the order of its key."""
-    n_rows = call.open().export(name, to, raw=raw)
+    n_rows = call.ask().export(name, to, raw=raw)
     call.output.document({"table": name, "file": to, "rows": n_rows})
     call.output.text(f"{n_rows:,} rows of {name} in {to}")
 

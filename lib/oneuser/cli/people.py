@@ -33,13 +33,13 @@ def lookup(
     unmasked: Unmasked = False,  # noqa: FBT002 - an option
 ) -> None:
     """Find the person behind an identifier or a User ID."""
-    warehouse = call.open()
+    warehouse = call.ask()
     found = warehouse.lookup(thing, type=id_type, value=value, user_id=user_id, unmasked=unmasked)
     if found.status == "unknown":
         raise OneUserError(
             found=f"nobody has this {id_type or (thing or '').partition(':')[0].strip()}",
             expected="an identifier that an accepted message carried",
-            where=f"{warehouse.warehouse.root}, run {warehouse.published.publication.run_seq}",
+            where=f"{warehouse.tables.root}, run {warehouse.rows.publication.run_seq}",
             next_step="check type and spelling; `oneuser status` says what readers see",
         )
     call.output.document(found)
@@ -58,7 +58,7 @@ def explain(
     when, and which refused edges keep others apart from it. Two things: the shortest chain of edges; where there is
     none, the one with the fewest refused edges, each with the rule that refuses it and the first run that did.
     """
-    found = call.open().explain(a, b, unmasked=unmasked)
+    found = call.ask().explain(a, b, unmasked=unmasked)
     call.output.document(found)
     call.output.text(found.verdict, style="bold")
     if found.b is None:

@@ -130,7 +130,7 @@ def _show_result(call: Call, result: RunResult, *, asked: datetime | None) -> No
 
 def status(call: Call) -> None:
     """Show what readers see now, how the newest run ended, and who holds the warehouse."""
-    found = call.open().status()
+    found = call.ask().status()
     shown, newest, holder = found.shown, found.newest_run, found.holder
     call.output.document(
         {
@@ -165,7 +165,7 @@ def status(call: Call) -> None:
 
 def list_runs(call: Call) -> None:
     """List all runs, oldest first, and whether each can be read: shown again by a rollback, or as of then."""
-    warehouse = call.open()
+    warehouse = call.ask()
     records, readable = warehouse.run_records(), warehouse.readable_runs()
     call.output.document([run_facts(record) | {"is_readable": record.run_seq in readable} for record in records])
     call.output.table(
@@ -184,7 +184,7 @@ def show_run(
     """Show one run: its stages, metrics, and why it failed where it did."""
     from oneuser.inspection.status import find_run
 
-    record = find_run(call.open().run_records(), run_seq)
+    record = find_run(call.ask().run_records(), run_seq)
     stages = list(record.stages.values())
     call.output.document(
         run_facts(record) | {"stages": [stage_facts(stage) for stage in stages], "tables": record.tables}

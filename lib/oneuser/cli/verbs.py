@@ -20,6 +20,7 @@ from oneuser.core.log import configure_logging
 
 if TYPE_CHECKING:
     from oneuser.api import OpenWarehouse
+    from oneuser.api.questions import Questions
     from oneuser.config import Config
 
 CONFIG_VARIABLE = "ONEUSER_CONFIG"
@@ -98,15 +99,26 @@ class Call:
             next_step="`oneuser init` writes one to start from; or name yours with --config",
         )
 
+    def ask(self) -> Questions:
+        """The warehouse, for questions that are answered without Spark where that can be."""
+        place, config = self._place()
+        from oneuser.api.questions import ask_warehouse
+
+        return ask_warehouse(place, config=config)
+
     def open(self) -> OpenWarehouse:
-        """The warehouse, for reading: that of --warehouse, else the configuration's."""
-        place = self.warehouse_path or self.config.warehouse
-        require_folder(place)
+        """The warehouse, for reading frames of it."""
+        place, config = self._place()
         from oneuser.api import open_warehouse
 
-        if self.warehouse_path and self.config_path is None:
-            return open_warehouse(self.warehouse_path)
-        return open_warehouse(self.warehouse_path, config=self.config)
+        return open_warehouse(place, config=config)
+
+    def _place(self) -> tuple[str, Config | None]:
+        """The warehouse of --warehouse, which needs no configuration, else the configuration's."""
+        config = None if self.warehouse_path and self.config_path is None else self.config
+        place = self.warehouse_path or self.config.warehouse
+        require_folder(place)
+        return place, config
 
 
 def verb(

@@ -1,7 +1,6 @@
 """Rows into one file for other programs: CSV, JSON Lines or Parquet, by the file's ending.
 
-Rows reach the driver as Arrow batches, one partition after the other, and go straight into the file. Memory grows with
-the largest partition, never with the table. The file appears whole or not at all.
+Rows come as Arrow batches and go straight into the file, which appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -17,15 +16,13 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 
 from oneuser.core.errors import ConfigError
+from oneuser.storage.table_reader import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pyspark.sql import DataFrame
+    from collections.abc import Iterable, Iterator
 
 FORMATS = ("csv", "jsonl", "parquet")
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
-_BATCH_DDL = "batch binary"
 
 
 class _Sink(Protocol):
@@ -34,8 +31,13 @@ class _Sink(Protocol):
     def close(self) -> None: ...
 
 
-def write_file(rows: DataFrame, path: Path) -> int:
+def write_file(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> int:
     """Write all rows to one file, replacing an earlier one; returns how many.
+
+    Args:
+        batches: The rows.
+        schema: Their columns.
+        path: The file.
 
     Raises:
         ConfigError: for an ending that is none of FORMATS.
@@ -47,35 +49,14 @@ def write_file(rows: DataFrame, path: Path) -> int:
     scratch = path.with_name(f".{path.name}.part")
     n_rows = 0
     try:
-        with _open_sink(ending, scratch, _arrow_schema(rows)) as sink:
-            for batch in _batches(rows):
+        with _open_sink(ending, scratch, schema) as sink:
+            for batch in batches:
                 sink.write(batch)
                 n_rows += batch.num_rows
         os.replace(scratch, path)  # noqa: PTH105 - the same, and said as what it is
     finally:
         scratch.unlink(missing_ok=True)
     return n_rows
-
-
-def _arrow_schema(rows: DataFrame) -> pa.Schema:
-    from pyspark.sql.pandas.types import to_arrow_schema
-
-    return to_arrow_schema(rows.schema, timezone="UTC")
-
-
-def _batches(rows: DataFrame) -> Iterator[pa.RecordBatch]:
-    """The rows as Arrow batches; each travels as the bytes of one row, which spares turning values into objects."""
-    for row in rows.mapInArrow(_pack, _BATCH_DDL).toLocalIterator():
-        with pa.ipc.open_stream(bytes(row["batch"])) as stream:
-            yield from stream
-
-
-def _pack(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        buffer = pa.BufferOutputStream()
-        with pa.ipc.new_stream(buffer, batch.schema) as stream:
-            stream.write_batch(batch)
-        yield pa.RecordBatch.from_arrays([pa.array([buffer.getvalue().to_pybytes()], pa.binary())], names=["batch"])
 
 
 @contextmanager
@@ -116,8 +97,7 @@ class _CsvSink:
         self._writer.writerow(schema.names)
 
     def write(self, batch: pa.RecordBatch) -> None:
-        columns = [[csv_cell(value) for value in column.to_pylist()] for column in batch.columns]
-        self._writer.writerows(zip(*columns, strict=True))
+        self._writer.writerows([csv_cell(value) for value in row.values()] for row in rows_of([batch]))
 
     def close(self) -> None:
         self._file.close()
@@ -130,7 +110,7 @@ class _JsonSink:
         self._file: IO[str] = path.open("w", encoding="utf-8")
 
     def write(self, batch: pa.RecordBatch) -> None:
-        for row in batch.to_pylist():
+        for row in rows_of([batch]):
             self._file.write(
                 json.dumps({name: json_value(value) for name, value in row.items()}, ensure_ascii=False) + "\n"
             )

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import functions as F
-
-from oneuser.contracts.graph import EDGES, REFUSED_EDGES
+from oneuser.contracts.graph import EDGES
 from oneuser.contracts.identity import IDENTIFIER_MAP, LINEAGE
 from oneuser.core.errors import OneUserError
 from oneuser.core.identifier_text import write_identifier
-from oneuser.graph.chains import Refusal, Step
-from oneuser.inspection.chain_search import ChainSearch, as_evidence, as_refusal
+from oneuser.graph.chains import Evidence, Refusal, Step
+from oneuser.inspection.chain_search import ChainSearch, as_evidence, open_refusals
 from oneuser.inspection.explanation import (
     Change,
     Explanation,
@@ -27,11 +25,10 @@ from oneuser.inspection.lookup import Identity, find_owner, find_user, identifie
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from pyspark.sql import DataFrame, Row
-
     from oneuser.core.keyed import Keys
     from oneuser.events.spec import IdTypeSpec
-    from oneuser.inspection.reading import Published
+    from oneuser.inspection.published_rows import PublishedRows
+    from oneuser.storage.table_reader import Row
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class Explainer:
     only what a chain can touch, and no more than a limit.
     """
 
-    published: Published
+    published: PublishedRows
     keys: Callable[[], Keys]
     rules: dict[str, IdTypeSpec]
     unmasked: bool = False
@@ -64,9 +61,9 @@ class Explainer:
         end = self._end(thing)
         person = [known.identifier_id for known in end.identity.identifiers]
         numbers = person or end.numbers
-        edges = [as_evidence(row) for row in self._edges_among(numbers).collect()]
-        refused = [as_refusal(row) for row in self._refusals_of(numbers).collect()]
-        intervals = self._intervals(end.identity.user_id, numbers).collect()
+        edges = self._edges_among(numbers)
+        refused = self._refusals_of(numbers)
+        intervals = self._intervals(end.identity.user_id, numbers)
         changes = self._changes(end.identity)
         named = {n for e in edges for n in (e.src, e.dst)} | {n for r in refused for n in (r.src, r.dst)}
         named |= {row["identifier_id"] for row in intervals}
@@ -83,45 +80,40 @@ class Explainer:
             [_interval(row, names) for row in intervals],
         )
 
-    def _edges_among(self, numbers: Collection[int]) -> DataFrame:
+    def _edges_among(self, numbers: Collection[int]) -> list[Evidence]:
         """Admitted edges both of whose ends are among some identifiers."""
-        inside = self.published.read(EDGES)
-        for side in ("src", "dst"):
-            inside = inside.join(self._wanted(numbers, side), on=side, how="left_semi")
-        admitted = inside.join(self._open_refusals().select("src", "dst"), on=["src", "dst"], how="left_anti")
-        return admitted.orderBy("src", "dst", "source")
+        inside = {"src": numbers, "dst": numbers}
+        refused = {(r.src, r.dst) for r in open_refusals(self.published, inside)}
+        edges = [as_evidence(row) for row in self.published.rows(EDGES, where=inside)]
+        return sorted((e for e in edges if (e.src, e.dst) not in refused), key=lambda e: (e.src, e.dst, e.source))
 
-    def _refusals_of(self, numbers: Collection[int]) -> DataFrame:
+    def _refusals_of(self, numbers: Collection[int]) -> list[Refusal]:
         """Open refusals that have one of some identifiers for an end."""
-        refused = self._open_refusals()
-        by_end = [refused.join(self._wanted(numbers, side), on=side, how="left_semi") for side in ("src", "dst")]
-        touching = by_end[0].select(*REFUSED_EDGES.columns).unionByName(by_end[1].select(*REFUSED_EDGES.columns))
-        return touching.distinct().orderBy("src", "dst", "rule")
+        touching = {r for side in ("src", "dst") for r in open_refusals(self.published, {side: numbers})}
+        return sorted(touching, key=lambda r: (r.src, r.dst, r.rule))
 
-    def _intervals(self, user_id: str | None, numbers: Collection[int]) -> DataFrame:
+    def _intervals(self, user_id: str | None, numbers: Collection[int]) -> list[Row]:
         """Intervals of the contested identifiers that a person has, or had for a time."""
-        held = self.published.ownership()
-        several = held.where(F.col("interval") > 0).select("identifier_id").distinct()
-        divided = held.join(several, on="identifier_id", how="left_semi")
-        mine = divided.where(F.col("user_id") == user_id).select("identifier_id") if user_id else None
-        wanted = self._wanted(numbers, "identifier_id")
-        concerned = wanted if mine is None else wanted.unionByName(mine)
-        contested = divided.join(concerned.distinct(), on="identifier_id", how="left_semi")
-        return contested.orderBy("identifier_id", "interval")
+        had = self.published.ownership(where={"user_id": [user_id]}) if user_id else []
+        concerned = {*numbers, *(row["identifier_id"] for row in had)}
+        held = self.published.ownership(where={"identifier_id": concerned})
+        contested = {row["identifier_id"] for row in held if row["interval"] > 0}
+        of_contested = (row for row in held if row["identifier_id"] in contested)
+        return sorted(of_contested, key=lambda row: (row["identifier_id"], row["interval"]))
 
     def _changes(self, identity: Identity) -> list[Row]:
+        """Rows of `lineage` in which a person's User ID changed, that which was asked for, or another because of it."""
         if identity.user_id is None:
             return []
-        concerned = F.col("user_id").isin(identity.user_id, identity.retired_id or identity.user_id) | (
-            F.col("other_user_id") == identity.user_id
-        )
-        rows = self.published.read(LINEAGE).where(concerned)
-        return rows.orderBy("run_seq", "change", "user_id", "other_user_id", "identifier_id").collect()
+        mine = {identity.user_id, identity.retired_id or identity.user_id}
+        asked: list[dict[str, Collection[str]]] = [{"user_id": mine}, {"other_user_id": [identity.user_id]}]
+        rows = {tuple(row.values()): row for where in asked for row in self.published.rows(LINEAGE, where=where)}
+        return sorted(rows.values(), key=_place_of_change)
 
     def _shown_refusals(self, refused: list[Refusal], mine: set[int], names: dict[int, str]) -> list[ShownRefusal]:
         others = {r.src if r.dst in mine else r.dst for r in refused}
-        owners = self.published.read(IDENTIFIER_MAP).select("identifier_id", "user_id")
-        rows = owners.join(self._wanted(others, "identifier_id"), on="identifier_id", how="left_semi").collect()
+        columns = ["identifier_id", "user_id"]
+        rows = self.published.rows(IDENTIFIER_MAP, columns=columns, where={"identifier_id": others})
         owner_of = {row["identifier_id"]: row["user_id"] for row in rows}
         shown = []
         for r in refused:
@@ -155,19 +147,11 @@ class Explainer:
             raise OneUserError(
                 found=f"no {id_type} like this in the published tables",
                 expected="an identifier that an accepted message carried",
-                where=self.published.warehouse.root,
+                where=self.published.tables.root,
                 next_step="check type and spelling; `oneuser export table identifiers` lists what types there are",
             )
         identity = find_owner(self.published, number, spelling, unmasked=self.unmasked)
         return _End(identity, [number], {number: spelling}, id_type)
-
-    def _wanted(self, numbers: Collection[int], name: str) -> DataFrame:
-        rows = [(number,) for number in sorted(numbers)]
-        # identifiers of one person, or ends of refusals of theirs, that are here to be shown
-        return F.broadcast(self.published.warehouse.spark.createDataFrame(rows, f"{name} bigint"))
-
-    def _open_refusals(self) -> DataFrame:
-        return self.published.read(REFUSED_EDGES).where(F.col("closed_run").isNull())
 
     def _names(self, numbers: set[int], asked: dict[int, str]) -> dict[int, str]:
         """`type: value` of identifiers, masked but for those asked for; the number where no value is kept."""
@@ -192,6 +176,12 @@ def _shown(step: Step, names: dict[int, str]) -> ShownEdge:
         refusal.rule if refusal else None,
         refusal.opened_run if refusal else None,
     )
+
+
+def _place_of_change(row: Row) -> tuple[Any, ...]:
+    """Nulls come first, as they do everywhere."""
+    key = (row[name] for name in LINEAGE.key)
+    return tuple((value is not None, value) for value in key)
 
 
 def _change(row: Row, names: dict[int, str]) -> Change:

@@ -1,6 +1,6 @@
 """From an identifier or a User ID to a person, in the published tables.
 
-Values are hashed here and meet the tables in a join with a frame of a row or a few: none stands in a plan.
+Values are hashed here, so that no reader of tables is told any.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
-
-from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import IDENTIFIERS
 from oneuser.contracts.identity import DIM_USER, IDENTIFIER_MAP, USER_IDS
@@ -28,10 +26,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from oneuser.core.keyed import Keys
-    from oneuser.inspection.reading import Published
+    from oneuser.inspection.published_rows import PublishedRows
 
 USER_ID = re.compile(r"usr_[0-9A-Za-z]{26}")
-_WANTED = "id_type string, id_key binary, rank int"
 
 
 @dataclass(frozen=True)
@@ -72,6 +69,8 @@ def resolve(user_ids: DataFrame, rows: DataFrame, column: str) -> DataFrame:
 
     A null ID and one that the publication does not have are `vacant`.
     """
+    from pyspark.sql import functions as F
+
     target = (
         F.when(F.col("status") == "retired", F.col("redirect_to"))
         .when(F.col("status") == "live", F.col("user_id"))
@@ -96,7 +95,7 @@ def read_question(text: str, *, verb: str) -> NamedIdentifier | str:
         raise ConfigError.single(verb, f"give a User ID, or an identifier: {misread}") from None
 
 
-def find_user(published: Published, user_id: str, *, unmasked: bool = False) -> Identity:
+def find_user(published: PublishedRows, user_id: str, *, unmasked: bool = False) -> Identity:
     """The person behind a User ID, retired or not.
 
     Raises:
@@ -104,16 +103,17 @@ def find_user(published: Published, user_id: str, *, unmasked: bool = False) -> 
     """
     if USER_ID.fullmatch(user_id) is None:
         raise ConfigError.single("user_id", "this is no User ID: one is usr_ and 26 characters")
-    row = published.read(USER_IDS).where(F.col("user_id") == user_id).select("status", "redirect_to").first()
-    if row is None or row["status"] in ("vacant", "erased"):
-        return Identity("vacant" if row is None else row["status"], user_id)
-    is_retired = row["status"] == "retired"
-    live = row["redirect_to"] if is_retired else user_id
+    rows = published.rows(USER_IDS, columns=["status", "redirect_to"], where={"user_id": [user_id]})
+    status = rows[0]["status"] if rows else "vacant"
+    if status in ("vacant", "erased"):
+        return Identity(status, user_id)
+    is_retired = status == "retired"
+    live = rows[0]["redirect_to"] if is_retired else user_id
     return _describe(published, live, retired_id=user_id if is_retired else None, asked={}, unmasked=unmasked)
 
 
 def find_identifier(
-    published: Published,
+    published: PublishedRows,
     keys: Keys,
     *,
     named: NamedIdentifier,
@@ -129,16 +129,16 @@ def find_identifier(
     return Identity("unknown") if number is None else find_owner(published, number, spelling, unmasked=unmasked)
 
 
-def find_owner(published: Published, number: int, spelling: str, *, unmasked: bool = False) -> Identity:
+def find_owner(published: PublishedRows, number: int, spelling: str, *, unmasked: bool = False) -> Identity:
     """The person who owns the identifier of a number now; `spelling` is shown as it is."""
-    owner = published.read(IDENTIFIER_MAP).where(F.col("identifier_id") == number).select("user_id").first()
-    if owner is None:
+    owners = published.rows(IDENTIFIER_MAP, columns=["user_id"], where={"identifier_id": [number]})
+    if not owners:
         return Identity("unknown")
-    return _describe(published, owner["user_id"], retired_id=None, asked={number: spelling}, unmasked=unmasked)
+    return _describe(published, owners[0]["user_id"], retired_id=None, asked={number: spelling}, unmasked=unmasked)
 
 
 def identifier_id_of(
-    published: Published, keys: Keys, *, named: NamedIdentifier, rules: Mapping[str, IdTypeSpec]
+    published: PublishedRows, keys: Keys, *, named: NamedIdentifier, rules: Mapping[str, IdTypeSpec]
 ) -> tuple[int | None, str]:
     """The `identifier_id` of an identifier with the spelling that is stored; null where it was never seen.
 
@@ -148,15 +148,15 @@ def identifier_id_of(
     id_type = named.id_type
     spellings = spellings_of(named.value, id_type, rules.get(id_type))
     hash_value = identifier_hasher(keys, id_type)
-    rows = [(id_type, bytearray(hash_value(text)), rank) for rank, text in enumerate(spellings)]
-    wanted = published.warehouse.spark.createDataFrame(rows, _WANTED)
-    identifiers = published.read(IDENTIFIERS)
-    found = identifiers.join(F.broadcast(wanted), on=["id_type", "id_key"], how="inner")
-    best = found.orderBy("rank", "identifier_id").select("identifier_id", "rank").first()
-    if best is not None:
-        return int(best["identifier_id"]), spellings[best["rank"]]
+    ranks = {hash_value(text): rank for rank, text in enumerate(spellings)}
+    found = published.rows(
+        IDENTIFIERS, columns=["identifier_id", "id_key"], where={"id_type": [id_type], "id_key": ranks.keys()}
+    )
+    if found:
+        rank, number = min((ranks[row["id_key"]], row["identifier_id"]) for row in found)
+        return number, spellings[rank]
     if id_type not in rules:
-        stored = {row["id_type"] for row in identifiers.select("id_type").distinct().collect()}
+        stored = published.distinct(IDENTIFIERS, "id_type")
         if id_type not in stored:
             raise ConfigError.single("type", no_such_type(id_type, sorted(stored | rules.keys())))
     return None, named.value
@@ -174,27 +174,27 @@ def spellings_of(value: str, id_type: str, rules: IdTypeSpec | None) -> list[str
 
 
 def values_of(
-    published: Published, numbers: Collection[int], asked: Mapping[int, str], *, unmasked: bool
+    published: PublishedRows, numbers: Collection[int], asked: Mapping[int, str], *, unmasked: bool
 ) -> dict[int, tuple[str, str | None]]:
     """Type and value of identifiers by number; masked, but for those in `asked` and where all were asked for."""
-    spark = published.warehouse.spark
-    wanted = spark.createDataFrame([(number,) for number in sorted(numbers)], "identifier_id bigint")
-    types = published.read(IDENTIFIERS).select("identifier_id", "id_type")
-    values = published.read(IDENTIFIER_VALUES).select("identifier_id", "id_value")
-    rows = wanted.join(types, on="identifier_id", how="inner").join(values, on="identifier_id", how="left").collect()
+    wanted = {"identifier_id": numbers}
+    types = published.rows(IDENTIFIERS, columns=["identifier_id", "id_type"], where=wanted)
+    stored = published.rows(IDENTIFIER_VALUES, columns=["identifier_id", "id_value"], where=wanted)
+    values = {row["identifier_id"]: row["id_value"] for row in stored}
     shown: dict[int, tuple[str, str | None]] = {}
-    for row in rows:
-        number, value = row["identifier_id"], row["id_value"]
-        is_plain = unmasked or number in asked or value is None
-        shown[number] = (row["id_type"], value if is_plain else mask_identifier(value))
+    for row in types:
+        number = row["identifier_id"]
+        value = values.get(number)
+        is_plain = unmasked or number in asked
+        shown[number] = (row["id_type"], value if is_plain or value is None else mask_identifier(value))
     return shown
 
 
 def _describe(
-    published: Published, user_id: str, *, retired_id: str | None, asked: Mapping[int, str], unmasked: bool
+    published: PublishedRows, user_id: str, *, retired_id: str | None, asked: Mapping[int, str], unmasked: bool
 ) -> Identity:
     """Grows with the identifiers of one person, which are all in the answer."""
-    rows = published.read(IDENTIFIER_MAP).where(F.col("user_id") == user_id).collect()
+    rows = published.rows(IDENTIFIER_MAP, where={"user_id": [user_id]})
     values = values_of(published, [row["identifier_id"] for row in rows], asked, unmasked=unmasked)
     identifiers = [
         KnownIdentifier(
@@ -203,9 +203,10 @@ def _describe(
         )
         for row in sorted(rows, key=lambda row: (row["strength"], row["id_type"], row["identifier_id"]))
     ]  # fmt: skip
-    user = published.read(DIM_USER).where(F.col("user_id") == user_id).first()
-    if user is None:
+    users = published.rows(DIM_USER, where={"user_id": [user_id]})
+    if not users:
         return Identity("live", user_id, retired_id, identifiers=identifiers)
+    user = users[0]
     return Identity(
         "live", user_id, retired_id, user["kind"], user["account_id"], user["first_seen_at"], user["last_seen_at"],
         identifiers, user["account_ids"],

@@ -11,8 +11,8 @@ from oneuser.contracts.graph import COMPONENTS, REFUSED_EDGES
 from oneuser.contracts.identity import IDENTIFIER_MAP, LINEAGE
 from oneuser.inspection.lookup import values_of
 from oneuser.inspection.reading import Published
+from oneuser.runs.claim_rows import Publication
 from oneuser.runs.gates import GateCheck, check_gates
-from oneuser.runs.lease import Publication
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -226,7 +226,7 @@ class _Describer:
         return outside.groupBy("identifier_id").agg(F.count(F.lit(1)).alias("n")).orderBy(F.desc("n"), "identifier_id")
 
     def _names(self, numbers: set[int]) -> dict[int, str]:
-        values = values_of(self.after, numbers, {}, unmasked=self.unmasked) if numbers else {}
+        values = values_of(self.after.in_rows(), numbers, {}, unmasked=self.unmasked) if numbers else {}
         return {number: f"{id_type}: {value or f'#{number}'}" for number, (id_type, value) in values.items()}
 
 

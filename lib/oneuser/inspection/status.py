@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from oneuser.contracts.control import RUNS
 from oneuser.core.errors import ConfigError
 from oneuser.inspection.outcome import Outcome, outcome_of
-from oneuser.runs.lease import is_gone, load_claims, published
+from oneuser.runs.claim_rows import load_claims, published
+from oneuser.runs.holder import is_gone
 from oneuser.runs.readable import publications_of_runs, withdrawn_runs
 from oneuser.runs.records import RunRecord, load_runs
 
 if TYPE_CHECKING:
-    from oneuser.runs.lease import Publication
-    from oneuser.storage.warehouse import Warehouse
+    from oneuser.runs.claim_rows import Publication
+    from oneuser.storage.table_reader import TableReader
 
 RUN_COLUMNS = (
     ("run_seq", "bigint"), ("state", "string"), ("attempt", "int"), ("as_of", "timestamp"), ("begun_at", "timestamp"),
@@ -50,11 +50,6 @@ class Status:
     in_all: Outcome | None = None
 
 
-def list_runs(warehouse: Warehouse) -> list[RunRecord]:
-    """Every run, oldest first; none before the first one."""
-    return load_runs(warehouse) if warehouse.head(RUNS) is not None else []
-
-
 def find_run(records: list[RunRecord], run_seq: int | None) -> RunRecord:
     """A run by its number, the newest where null.
 
@@ -70,16 +65,15 @@ def find_run(records: list[RunRecord], run_seq: int | None) -> RunRecord:
     raise ConfigError.single("run", f"there is no run {run_seq or ''}".rstrip() + f"; runs: {known}")
 
 
-def read_status(warehouse: Warehouse, deployment: str) -> Status:
+def read_status(tables: TableReader, deployment: str) -> Status:
     """How things stand now."""
-    claims = load_claims(warehouse)
+    claims = load_claims(tables)
     shown = published(claims)
     held = [row for row in claims if row["state"] == "leased"]
     holder = None
     if held:
-        expires_at = held[-1]["expires_at"].astimezone(UTC)
-        holder = Holder(held[-1]["holder"], expires_at, is_gone(held[-1]["holder"]))
-    records = list_runs(warehouse)
+        holder = Holder(held[-1]["holder"], held[-1]["expires_at"], is_gone(held[-1]["holder"]))
+    records = load_runs(tables)
     readable = publications_of_runs(claims)
     once_published = {*readable, *withdrawn_runs(claims)}
     current = shown[-1] if shown else None
@@ -87,6 +81,6 @@ def read_status(warehouse: Warehouse, deployment: str) -> Status:
         run.stages for run in records if current and run.run_seq in once_published and run.run_seq <= current.run_seq
     ]
     return Status(
-        warehouse.root, deployment, current, records[-1] if records else None, holder, sorted(readable),
+        tables.root, deployment, current, records[-1] if records else None, holder, sorted(readable),
         outcome_of(until_now[-1:]) if until_now else None, outcome_of(until_now) if until_now else None,
     )  # fmt: skip

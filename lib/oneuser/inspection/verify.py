@@ -33,9 +33,9 @@ from oneuser.identity.history import current
 from oneuser.identity.invariants import Invariant, count_violations, ledger_invariants, ownership_invariants
 from oneuser.inspection.differences import TableComparison, compare
 from oneuser.privacy.keys import load_keys
+from oneuser.runs.claim_rows import load_claims
 from oneuser.runs.compactions import Compactions
 from oneuser.runs.fingerprints import stage_fingerprint
-from oneuser.runs.lease import load_claims
 from oneuser.stages.context import RunContext
 from oneuser.stages.graph.evidence import gather_pairs
 from oneuser.stages.graph.resolve_components import expected_vertices, resolve_components

@@ -7,14 +7,13 @@ round, so that a stage does not take fewer files for other rows.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pyspark.sql import Row
-
     from oneuser.runs.records import RunRecord
+    from oneuser.storage.table_reader import Row
 
 MAINTENANCE = "maintenance"
 _SHOWN = {"published", "withdrawn"}
@@ -30,14 +29,14 @@ class Compactions:
     successors: Mapping[tuple[str, int], int]
 
     @classmethod
-    def of(cls, claims: Iterable[Row | dict[str, Any]]) -> Compactions:
+    def of(cls, claims: Iterable[Row]) -> Compactions:
         """Those in rows of `publications`, oldest first: one of maintenance follows that of the run it is about."""
         successors: dict[tuple[str, int], int] = {}
         shown: dict[int, dict[str, int]] = {}
         for row in claims:
             if row["state"] not in _SHOWN:
                 continue
-            tables, before = dict(row["tables"]), shown.get(row["run_seq"], {})
+            tables, before = row["tables"], shown.get(row["run_seq"], {})
             if row["kind"] == MAINTENANCE:
                 successors |= {(name, v): tables[name] for name, v in before.items() if tables[name] != v}
             if row["kind"] == MAINTENANCE or row["run_seq"] not in shown:

@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING
 
 from oneuser.contracts.control import PUBLICATIONS
 from oneuser.contracts.registry import TABLES
+from oneuser.runs.claim_rows import newest_completed, published
 from oneuser.runs.compactions import Compactions
-from oneuser.runs.lease import published
-from oneuser.runs.publication import newest_completed
 from oneuser.runs.readable import kept_runs, withdrawn_runs
 from oneuser.runs.records import load_runs
 from oneuser.storage.table_folder import TableFolder, list_folder
 
 if TYPE_CHECKING:
-    from pyspark.sql import Row
-
     from oneuser.config import Config
     from oneuser.contracts.table import TableContract
+    from oneuser.storage.table_reader import Row
     from oneuser.storage.warehouse import Warehouse
 
 # whoever reads a table at its newest version, as runs and publications are, found that so many commits ago at most

@@ -9,26 +9,23 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import socket
 import threading
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import psutil
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 
 from oneuser.contracts.control import PUBLICATIONS
 from oneuser.core.errors import LockedError
+from oneuser.runs.claim_rows import load_claims, published
+from oneuser.runs.holder import holder_name, is_gone
 from oneuser.storage.warehouse import CommitTag
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
-    from pyspark.sql import Row
-
+    from oneuser.storage.table_reader import Row
     from oneuser.storage.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
@@ -43,48 +40,6 @@ _LOST_RACE = (
 _HELD_HERE: set[tuple[str, int]] = set()
 _RENEW = "stored.state = 'leased' AND incoming.state = 'leased' AND stored.holder = incoming.holder"
 _WITHDRAW = f"({_RENEW}) OR (stored.state = 'published' AND incoming.state = 'withdrawn')"
-
-
-@dataclass(frozen=True)
-class Publication:
-    """A row of `publications` that is or was visible to readers, and can still be read."""
-
-    fence: int
-    run_seq: int
-    kind: str
-    tables: dict[str, int]
-    published_at: datetime
-
-
-def load_claims(warehouse: Warehouse) -> list[Row]:
-    """All rows of `publications`, oldest claim first. Grows with the number of runs."""
-    rows = warehouse.read(PUBLICATIONS, warehouse.head(PUBLICATIONS)).collect()
-    return sorted(rows, key=lambda row: int(row["fence"]))
-
-
-def published(claims: Sequence[Row | dict[str, Any]]) -> list[Publication]:
-    """What readers were shown and can still read, oldest first; the last one is what they see now."""
-    return [
-        Publication(row["fence"], row["run_seq"], row["kind"], dict(row["tables"]), row["published_at"])
-        for row in claims
-        if row["state"] == "published"
-    ]
-
-
-def holder_name() -> str:
-    """This process, so that another one can tell whether it is still alive: host, process and its start."""
-    return f"{socket.gethostname()}/{os.getpid()}/{psutil.Process().create_time():.2f}"
-
-
-def is_gone(holder: str) -> bool:
-    """Whether the holder ran on this host and its process has ended; a holder elsewhere is never known to be gone."""
-    host, pid, started = holder.rsplit("/", 2)
-    if host != socket.gethostname():
-        return False
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process = psutil.Process(int(pid))
-        return process.status() == psutil.STATUS_ZOMBIE or f"{process.create_time():.2f}" != started
-    return True
 
 
 class Lease:

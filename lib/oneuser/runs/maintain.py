@@ -20,9 +20,10 @@ import structlog
 from oneuser.contracts.changes import CHANGES
 from oneuser.contracts.registry import TABLES
 from oneuser.runs.boundary import own_errors
+from oneuser.runs.claim_rows import load_claims
 from oneuser.runs.compactions import MAINTENANCE
 from oneuser.runs.inventory import Inventory
-from oneuser.runs.lease import Lease, load_claims
+from oneuser.runs.lease import Lease
 from oneuser.runs.publication import check_own_commits, mend_published_file, write_published
 from oneuser.storage.table_folder import list_folder, remove_files
 from oneuser.storage.warehouse import CommitHook, CommitTag, Warehouse

@@ -9,37 +9,39 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import structlog
 
 from oneuser.config import config_hash
 from oneuser.config.input_paths import SOURCES, input_paths
-from oneuser.contracts.control import PUBLICATIONS, RUNS
+from oneuser.contracts.control import RUNS
 from oneuser.contracts.graph import FILES, IDENTIFIERS
 from oneuser.contracts.reference import REFERENCE_INPUTS
 from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import OneUserError
 from oneuser.core.version import __version__
 from oneuser.privacy.keys import load_keys
+from oneuser.runs.claim_rows import Publication, load_claims, newest, newest_completed, published
 from oneuser.runs.compactions import Compactions
-from oneuser.runs.lease import Publication, published
 from oneuser.runs.new_files import new_among
-from oneuser.runs.publication import newest, newest_completed, published_text
+from oneuser.runs.publication import published_text
 from oneuser.runs.records import COMPLETED_STATES, READING_STAGE, UNCHANGED, RunRecord, fold_rows
 from oneuser.runs.result import LookedAt, RunResult
 from oneuser.spark.default_storage import is_this_disk
 from oneuser.storage.file_ledger import known_on_disk
 from oneuser.storage.input_listing import listing_of
 from oneuser.storage.layout import MARKER, PUBLISHED_FILE, Layout, marker_text
-from oneuser.storage.local_listing import UncertainError, list_local_files
+from oneuser.storage.local_listing import list_local_files
 from oneuser.storage.local_tables import LocalTables
+from oneuser.storage.table_reader import read_rows
+from oneuser.storage.uncertain import UncertainError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from oneuser.config import Config
+    from oneuser.storage.table_reader import Row
 
 _log = structlog.get_logger("oneuser.run")
 
@@ -89,17 +91,24 @@ def _find_completed(tables: LocalTables, config: Config) -> RunRecord:
 
 def _read_record(tables: LocalTables) -> tuple[list[Publication], list[RunRecord]]:
     """All publications, and the runs since the last one that was published."""
-    claims = sorted(tables.rows(PUBLICATIONS), key=lambda row: int(row["fence"]))
+    claims = load_claims(tables)
     if any(row["state"] == "leased" for row in claims):
         raise UncertainError("somebody holds the lease, or died with it")
     try:
         publications = published(claims)
         last_seq = max((one.run_seq for one in publications if one.kind == "run"), default=0)
-        runs = fold_rows(tables.rows(RUNS, only=f"run_seq >= {last_seq}"))
+        runs = fold_rows(_rows_since(tables, last_seq))
         compactions = Compactions.of(claims)
         return publications, [compactions.renewed(run) for run in runs]
     except (KeyError, TypeError, ValueError):
         raise UncertainError("the record of runs is damaged") from None
+
+
+def _rows_since(tables: LocalTables, run_seq: int) -> list[Row]:
+    """Rows of a run and of those after it; of the others, which may name many input files, the number alone is read."""
+    head = tables.head(RUNS)
+    numbers = {row["run_seq"] for row in read_rows(tables, RUNS, head, columns=["run_seq"])}
+    return read_rows(tables, RUNS, head, where={"run_seq": {number for number in numbers if number >= run_seq}})
 
 
 def _require_same_rules(newest_run: RunRecord, config: Config) -> None:
@@ -119,9 +128,10 @@ def _require_keys(tables: LocalTables, config: Config, completed: RunRecord) -> 
     except (OneUserError, OSError, ValueError):
         raise UncertainError("the key cannot be read") from None
     version = completed.tables.get(IDENTIFIERS.name)
-    rows = tables.rows(IDENTIFIERS, version, columns=["key_id"]) if version is not None else iter(())
     # all of them have one, and the first of them are read quickly
-    if any(row["key_id"] != keys.key_id for row in islice(rows, 1)):
+    if any(
+        row["key_id"] != keys.key_id for row in read_rows(tables, IDENTIFIERS, version, columns=["key_id"], limit=1)
+    ):
         raise UncertainError("identifiers were keyed with another version of the key")
 
 
@@ -160,9 +170,7 @@ def _called(section: str, name: str) -> str:
 
 def _taken_references(tables: LocalTables, version: int | None) -> dict[str, str]:
     """The listing of each reference input as it was last taken in; none before the first."""
-    if version is None:
-        return {}
-    rows = tables.rows(REFERENCE_INPUTS, version, columns=["reference", "listing"])
+    rows = read_rows(tables, REFERENCE_INPUTS, version, columns=["reference", "listing"])
     return {row["reference"]: row["listing"] for row in rows}
 
 

@@ -7,13 +7,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from oneuser.core.errors import ConfigError
-from oneuser.runs.lease import Publication, published
+from oneuser.runs.claim_rows import Publication, published
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from pyspark.sql import Row
+    from oneuser.storage.table_reader import Row
 
 
 def kept_runs(publications: Sequence[Publication], *, n_newest: int, since: datetime) -> set[int]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from oneuser.contracts.control import RUNS
+from oneuser.storage.table_reader import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from pyspark.sql import Row
-
+    from oneuser.storage.table_reader import Row, TableReader
     from oneuser.storage.warehouse import CommitTag, Warehouse
 
 # the stage that reads input: what it did with that in one run is nothing of another
@@ -82,13 +81,12 @@ class RunRecord:
         return {name: value for record in self.stages.values() for name, value in record.metrics.items()}
 
 
-def load_runs(warehouse: Warehouse) -> list[RunRecord]:
+def load_runs(tables: TableReader) -> list[RunRecord]:
     """All runs, oldest first. Grows with the number of runs, a dozen short rows each."""
-    rows = warehouse.read(RUNS, warehouse.head(RUNS)).collect()
-    return fold_rows(rows)
+    return fold_rows(read_rows(tables, RUNS, tables.head(RUNS)))
 
 
-def fold_rows(rows: Iterable[Row | dict[str, Any]]) -> list[RunRecord]:
+def fold_rows(rows: Iterable[Row]) -> list[RunRecord]:
     """Add rows up to runs."""
     runs: dict[int, RunRecord] = {}
     for row in sorted(rows, key=lambda r: (r["run_seq"], r["attempt"], _ORDER[r["record"]], r["recorded_at"])):
@@ -99,7 +97,7 @@ def fold_rows(rows: Iterable[Row | dict[str, Any]]) -> list[RunRecord]:
                 seq,
                 RunRecord(
                     seq,
-                    row["as_of"].astimezone(UTC),  # Spark hands out local times without a zone
+                    row["as_of"],
                     row["config_hash"],
                     row["code_version"],
                     details["inputs"],

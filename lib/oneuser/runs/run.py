@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from oneuser.core.errors import ConfigError, GateError, LockedError, OneUserError
 from oneuser.runs.boundary import own_errors
+from oneuser.runs.claim_rows import newest, newest_completed
 from oneuser.runs.compactions import Compactions
 from oneuser.runs.gates import GateCheck, check_gates, require_gates
 from oneuser.runs.lease import Lease
 from oneuser.runs.one_stage import StageRunner
-from oneuser.runs.publication import mend_published_file, newest, newest_completed, write_published
+from oneuser.runs.publication import mend_published_file, write_published
 from oneuser.runs.records import SECONDS_AT_RISK, UNCHANGED, RunLog, RunRecord, StageRecord, load_runs
 from oneuser.runs.result import RunResult
 from oneuser.runs.resume import restore_tables, resume_or_begin

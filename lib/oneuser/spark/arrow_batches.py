@@ -1,4 +1,4 @@
-"""Arrow batches of rows that belong together in groups: kept whole on the way in."""
+"""Arrow batches: of rows that belong together in groups, kept whole on the way in; of frames, on the way out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from pyspark.sql import DataFrame
+
+_BATCH_DDL = "batch binary"
 
 
 def whole_groups(batches: Iterable[pa.RecordBatch], *, by: str) -> Iterator[pa.RecordBatch]:
@@ -32,6 +36,24 @@ def whole_groups(batches: Iterable[pa.RecordBatch], *, by: str) -> Iterator[pa.R
         yield from _joined([*pending, batch.slice(0, cut)])
         pending, last = [batch.slice(cut)], int(group[-1])
     yield from _joined(pending)
+
+
+def stream_batches(rows: DataFrame) -> Iterator[pa.RecordBatch]:
+    """The rows of a frame, one partition after the other: memory grows with the largest, never with the frame.
+
+    Each batch travels as the bytes of one row, which spares turning values into objects.
+    """
+    for row in rows.mapInArrow(_pack, _BATCH_DDL).toLocalIterator():
+        with pa.ipc.open_stream(bytes(row["batch"])) as stream:
+            yield from stream
+
+
+def _pack(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        buffer = pa.BufferOutputStream()
+        with pa.ipc.new_stream(buffer, batch.schema) as stream:
+            stream.write_batch(batch)
+        yield pa.RecordBatch.from_arrays([pa.array([buffer.getvalue().to_pybytes()], pa.binary())], names=["batch"])
 
 
 def _joined(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -14,11 +14,17 @@ if TYPE_CHECKING:
 _SAY_OTHERWISE = ("PYSPARK_GATEWAY_PORT", "HADOOP_CONF_DIR", "YARN_CONF_DIR", "SPARK_CONF_DIR")
 
 
-def is_this_disk(config: Config, running: SparkSession | None = None) -> bool:
-    """Whether it is for a run of this configuration: in the session that is running, else in the one it would start."""
+def is_this_disk(config: Config | None, running: SparkSession | None = None) -> bool:
+    """Whether it is for whoever has this configuration: in the session that is running, else in the one it would start.
+
+    Without a configuration, a session would be started with the defaults.
+    """
     if running is not None:
         hadoop: Any = running._jsc.hadoopConfiguration()  # noqa: SLF001 - Hadoop is reached through the JVM
         return str(hadoop.get("fs.defaultFS")).startswith("file:")
+    if any(name in os.environ for name in _SAY_OTHERWISE):
+        return False
+    if config is None:
+        return True
     master = config.spark.master or "local"
-    is_said = any(name in os.environ for name in _SAY_OTHERWISE)
-    return master.startswith("local") and not is_said and "spark.hadoop.fs.defaultFS" not in config.spark.conf
+    return master.startswith("local") and "spark.hadoop.fs.defaultFS" not in config.spark.conf

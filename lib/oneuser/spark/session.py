@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
+    from oneuser.config import Config
+
 DELTA_EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
 DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 GRAPHFRAMES_CLASS = "org.graphframes.GraphFrame"
@@ -95,6 +97,11 @@ class SparkSettings:
     shuffle_partitions: int | None = None
     jars: str | None = None
     conf: Mapping[str, str] = field(default_factory=dict)
+
+
+def settings_of(config: Config | None) -> SparkSettings:
+    """What the configuration says about the session."""
+    return SparkSettings(**config.spark.model_dump(exclude={"small_mb"})) if config else SparkSettings()
 
 
 def build_session(

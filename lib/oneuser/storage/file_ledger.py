@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import FILES
-from oneuser.storage.local_tables import EPOCH
+from oneuser.storage.table_reader import EPOCH, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +51,6 @@ def known_on_disk(
     columns = ["source", "file", "n_bytes", "modified_at"]
     return {
         key: {"n_bytes": row["n_bytes"], "modified_ms": (row["modified_at"] - EPOCH) // _MILLISECOND}
-        for row in tables.rows(FILES, version, columns=columns, among=("file", paths))
+        for row in rows_of(tables.batches(FILES, version, columns=columns, where={"file": paths}))
         if (key := (row["source"], row["file"])) in asked
     }

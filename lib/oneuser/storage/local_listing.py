@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from oneuser.storage.input_listing import InputFile
 from oneuser.storage.input_tree import Status, as_reported, split_pattern, walk
+from oneuser.storage.uncertain import UncertainError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
 _PLAIN = re.compile(r"[A-Za-z0-9_\-!.~'()*,;:$&+=@/]*")
 _CLASS = re.compile(r"\[([!^]?)((?:[A-Za-z0-9_](?:-[A-Za-z0-9_])?)+)\]")
 _ASCII = 0x80
-
-
-class UncertainError(Exception):
-    """What cannot be told without Spark. No failure: whoever asked goes on with a session; the text says why."""
 
 
 def list_local_files(source: str, pattern: str) -> list[InputFile]:

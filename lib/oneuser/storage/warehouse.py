@@ -11,15 +11,17 @@ import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+import pyarrow as pa
 from delta.tables import DeltaTable
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
 from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import ContractError, EnvironmentProblem
+from oneuser.spark.arrow_batches import stream_batches
 from oneuser.spark.session import READS_PINNED_VERSIONS, lent_conf, session_beside
 from oneuser.storage.checkpoint import write_checkpoint
 from oneuser.storage.expiry import COMPACTED_FILE, SMALL_FILE
@@ -37,7 +39,7 @@ from oneuser.storage.reader_paths import glob_safe
 from oneuser.storage.transaction import Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from pyspark.sql import Column, DataFrame, SparkSession
 
@@ -116,6 +118,10 @@ class Warehouse:
         """Whether the root is a warehouse."""
         return self.files.exists(f"{self.root}/{MARKER}")
 
+    def text(self, name: str) -> str:
+        """A small file in the root."""
+        return self.files.read_text(f"{self.root}/{name}")
+
     def create(self, deployment: str) -> None:
         """Make the root a warehouse of a deployment; a root that is one already must be of the same.
 
@@ -173,6 +179,37 @@ class Warehouse:
         reader = self.spark.read.format("delta").option("versionAsOf", version)
         with lent_conf(self.spark, READS_PINNED_VERSIONS):
             return contract.conform(reader.load(self.path(contract)))
+
+    def batches(
+        self,
+        contract: TableContract,
+        version: int | None,
+        *,
+        columns: Sequence[str] | None = None,
+        where: Mapping[str, Collection[Any]] | None = None,
+        limit: int | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows as `TableReader` says, which come here together. Values meet them in a join: none stands in a plan."""
+        asked = where or {}
+        if version is None or not all(asked.values()):
+            return
+        rows = self.read(contract, version)
+        types = contract.arrow_schema
+        for name, values in asked.items():
+            wanted = pa.table({name: pa.array(list(values), types.field(name).type)})
+            rows = rows.join(self.spark.createDataFrame(wanted), on=name, how="left_semi")
+        shown = rows.select(*(columns or contract.columns))
+        found = (shown if limit is None else shown.limit(limit)).toArrow()
+        yield from found.cast(pa.schema([types.field(name) for name in found.column_names])).to_batches()
+
+    def ordered(self, contract: TableContract, version: int | None, *, by: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """All rows of a version in the order of some columns, nulls first, one partition after the other."""
+        rows = self.read(contract, version).orderBy(*by)
+        return (batch.cast(contract.arrow_schema) for batch in stream_batches(rows))
+
+    def distinct(self, contract: TableContract, version: int | None, column: str) -> set[Any]:
+        """The values that a column of a version has."""
+        return {row[column] for row in self.read(contract, version).select(column).distinct().collect()}
 
     def _parquet(self, contract: TableContract, listing: Listing, names: Sequence[str]) -> DataFrame:
         """Rows of some of a version's files."""

@@ -10,7 +10,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from oneuser.storage.input_listing import list_files
-from oneuser.storage.local_listing import UncertainError, list_local_files
+from oneuser.storage.local_listing import list_local_files
+from oneuser.storage.uncertain import UncertainError
 
 NAMES = [
     "a.x", "b.x", "events_10:00:00", "a:b", ":c", "d:", "{e}", "f{", "[g]", "h[", "i*", "j?", "k,l", "m n", "o%20p",

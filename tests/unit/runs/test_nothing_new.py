@@ -305,7 +305,7 @@ def test_a_state_that_nobody_published_is_as_good_as_none(done: CompletedWarehou
         (hold_the_lease, "somebody holds the lease"),
         (roll_back, "readers see other tables"),
         (publish_nothing, "nothing is published"),
-        (forget_runs, "runs cannot be read"),
+        (forget_runs, "nothing is published"),
         (cut_a_file_of_runs, "runs cannot be read"),
         (damage_the_log_of_publications, "publications cannot be read"),
         (write_events, "table event_identifiers is beyond"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from oneuser.core.errors import ConfigError
-from oneuser.runs.lease import Publication
+from oneuser.runs.claim_rows import Publication
 from oneuser.runs.readable import kept_runs, require_published, require_readable, withdrawn_runs
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import networkx as nx
 import pytest
-from pyspark.sql import DataFrame, SparkSession
 
 from oneuser.contracts.graph import COMPONENTS, EDGES, REFUSED_EDGES
 from oneuser.contracts.table import TableContract
 from oneuser.core.errors import OneUserError
 from oneuser.graph.chains import find_chain
 from oneuser.inspection.chain_search import ChainSearch, as_evidence, as_refusal
-from oneuser.inspection.reading import Published
-from oneuser.storage.warehouse import Warehouse
+from oneuser.inspection.published_rows import PublishedRows
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -28,38 +26,49 @@ MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 class Tables:
     """Rows in the place of a publication."""
 
-    warehouse: Warehouse
-    rows: dict[str, DataFrame]
+    stored: dict[str, list[dict[str, Any]]]
+    tables: Any = field(default_factory=lambda: SimpleNamespace(root="here"))
 
-    def read(self, contract: TableContract) -> DataFrame:
-        return self.rows[contract.name]
+    def rows(
+        self,
+        contract: TableContract,
+        *,
+        columns: Sequence[str] | None = None,
+        where: Mapping[str, Collection[Any]],
+        limit: int | None = None,
+    ) -> list[dict[str, Any]]:
+        rows = self.stored[contract.name]
+        found = [row for row in rows if all(row[name] in values for name, values in where.items())]
+        return [{name: row[name] for name in columns or contract.columns} for row in found[:limit]]
 
 
-def published(spark: SparkSession, root: Path, linked: Collection[tuple[int, int]], refused: dict[Any, str]) -> Tables:
+def published(linked: Collection[tuple[int, int]], refused: dict[Any, str]) -> Tables:
     """Edges as they are given; those refused are in no component, nor is what only refusals name."""
     graph: nx.Graph[int] = nx.Graph()
     graph.add_edges_from(pair for pair in linked if pair not in refused)
     components = [
-        (n, min(members), min(members), "email", bytes([n]), 2, True, False, False, MONDAY, b"k", MONDAY, 1)
+        dict.fromkeys(COMPONENTS.columns) | {"identifier_id": n, "component_id": min(members)}
         for members in nx.connected_components(graph)
         for n in members
     ]
-    edges = [(a, b, "event", a + b, MONDAY, b"k", MONDAY, b"k", None, 1, 1) for a, b in linked]
-    refusals = [(rule, a, b, MONDAY, MONDAY, 1, None) for (a, b), rule in refused.items()]
-    closed = [("unique", 1, 2, MONDAY, MONDAY, 1, 2)]
-    rows = {
-        COMPONENTS.name: spark.createDataFrame(components, COMPONENTS.schema),
-        EDGES.name: spark.createDataFrame(edges, EDGES.schema),
-        REFUSED_EDGES.name: spark.createDataFrame(refusals + closed, REFUSED_EDGES.schema),
-    }
-    return Tables(Warehouse(spark, str(root)), {name: frame.localCheckpoint() for name, frame in rows.items()})
+    times = {"first_event_time": MONDAY, "last_event_time": MONDAY}
+    edges = [
+        dict.fromkeys(EDGES.columns) | {"src": a, "dst": b, "source": "event", "n_events": a + b} | times
+        for a, b in linked
+    ]
+    refusals = [
+        {"rule": rule, "src": a, "dst": b, "opened_run": 1, "closed_run": None} | times
+        for (a, b), rule in refused.items()
+    ]
+    closed = [{"rule": "unique", "src": 1, "dst": 2, "opened_run": 1, "closed_run": 2} | times]
+    return Tables({COMPONENTS.name: components, EDGES.name: edges, REFUSED_EDGES.name: refusals + closed})
 
 
 def search(tables: Tables, **limits: int) -> ChainSearch:
-    return ChainSearch(cast("Published", tables), **limits)
+    return ChainSearch(cast("PublishedRows", tables), **limits)
 
 
-def test_the_chain_is_that_of_all_edges_and_refusals(spark: SparkSession, tmp_path: Path) -> None:
+def test_the_chain_is_that_of_all_edges_and_refusals() -> None:
     # given 20 small people in a row and in a mesh of refusals, with over-shared values between them
     chance = random.Random(5)
     linked = {(4 * n + 1, 4 * n + k) for n in range(20) for k in (2, 3, 4)}
@@ -68,9 +77,9 @@ def test_the_chain_is_that_of_all_edges_and_refusals(spark: SparkSession, tmp_pa
         (chance.randrange(1, 80), number): "over_shared" for number in (90, 91) for _ in range(3)
     }
     refused = {pair: rule for pair, rule in refused.items() if pair not in linked}
-    tables = published(spark, tmp_path, linked | {pair for pair in refused if pair[1] < 90}, refused)
-    edges = [as_evidence(row) for row in tables.read(EDGES).collect()]
-    refusals = [as_refusal(row) for row in tables.read(REFUSED_EDGES).where("closed_run IS NULL").collect()]
+    tables = published(linked | {pair for pair in refused if pair[1] < 90}, refused)
+    edges = [as_evidence(row) for row in tables.stored[EDGES.name]]
+    refusals = [as_refusal(row) for row in tables.stored[REFUSED_EDGES.name] if row["closed_run"] is None]
     asked = [(chance.randrange(1, 80), chance.randrange(1, 80)) for _ in range(8)] + [(90, 2), (91, 90), (1, 4)]
 
     found = {(a, b): search(tables).find([a], [b]) for a, b in asked}
@@ -79,12 +88,12 @@ def test_the_chain_is_that_of_all_edges_and_refusals(spark: SparkSession, tmp_pa
     assert len({None if chain is None else sum(s.refusal is not None for s in chain) for chain in found.values()}) > 2
 
 
-def test_more_than_the_limit_is_said_and_not_brought_here(spark: SparkSession, tmp_path: Path) -> None:
+def test_more_than_the_limit_is_said_and_not_brought_here() -> None:
     # given two values that ten people each share, and one person between them
     hub, other = 90, 91
     people = {(2 * n + 1, 2 * n + 2) for n in range(20)}
     refused = {(2 * n + 1, hub if n < 10 else other): "over_shared" for n in range(20)} | {(1, other): "over_shared"}
-    tables = published(spark, tmp_path, people, refused)
+    tables = published(people, refused)
 
     with pytest.raises(OneUserError, match=r"more than 5 refused edges lead away from both"):
         search(tables, most_rows=5).find([hub], [other])

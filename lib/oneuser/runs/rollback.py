@@ -1,0 +1,34 @@
+"""Rollback: readers are shown an earlier run again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oneuser.runs.claim_rows import Publication, load_claims
+from oneuser.runs.lease import Lease
+from oneuser.runs.publication import write_published
+from oneuser.runs.readable import require_readable
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from oneuser.storage.warehouse import Warehouse
+
+
+def roll_back(warehouse: Warehouse, *, to_run: int, reason: str | None, ttl: timedelta) -> Publication:
+    """Show an earlier publication again. Changes what readers see and nothing else: later runs go on where they were.
+
+    Raises:
+        ConfigError: where that run was never published, or can no longer be read.
+        LockedError: while a run is under way.
+    """
+    require_readable(load_claims(warehouse), to_run, key="--to")
+    lease = Lease.acquire(warehouse, ttl=ttl)
+    try:
+        # maintenance may have come in between
+        target = require_readable(lease.claims, to_run, key="--to")
+        at = lease.publish(to_run, target.tables, kind="rollback", reason=reason)
+    finally:
+        lease.release()
+    write_published(warehouse, to_run, target.tables)
+    return Publication(lease.fence, to_run, "rollback", target.tables, at)

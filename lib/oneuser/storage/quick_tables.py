@@ -1,0 +1,74 @@
+"""Tables without Spark where that can be, and through a session where it cannot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+
+from oneuser.storage.uncertain import UncertainError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from oneuser.contracts.table import TableContract
+    from oneuser.storage.local_tables import LocalTables
+    from oneuser.storage.table_reader import TableReader
+
+_log = structlog.get_logger("oneuser.tables")
+_Answer = TypeVar("_Answer")
+
+
+class QuickTables:
+    """A `TableReader` that reads without Spark until something cannot be read so, and from then on through Spark."""
+
+    def __init__(self, tables: LocalTables, start: Callable[[], TableReader]) -> None:
+        self.root = tables.root
+        self._tables: TableReader = tables
+        self._start = start
+        self._is_quick = True
+
+    def exists(self) -> bool:
+        """Whether the root is a warehouse."""
+        return self._answer(lambda tables: tables.exists())
+
+    def text(self, name: str) -> str:
+        """A small file in the root."""
+        return self._answer(lambda tables: tables.text(name))
+
+    def head(self, contract: TableContract) -> int | None:
+        """Newest version of a table, null where it does not exist."""
+        return self._answer(lambda tables: tables.head(contract))
+
+    def batches(
+        self,
+        contract: TableContract,
+        version: int | None,
+        *,
+        columns: Sequence[str] | None = None,
+        where: Mapping[str, Collection[Any]] | None = None,
+        limit: int | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows as `TableReader` says, which are all here before the first is given: none is given twice."""
+        yield from self._answer(
+            lambda tables: list(tables.batches(contract, version, columns=columns, where=where, limit=limit))
+        )
+
+    def ordered(self, contract: TableContract, version: int | None, *, by: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """All rows of a version in the order of some columns, nulls first."""
+        return self._answer(lambda tables: tables.ordered(contract, version, by=by))
+
+    def distinct(self, contract: TableContract, version: int | None, column: str) -> set[Any]:
+        """The values that a column of a version has."""
+        return self._answer(lambda tables: tables.distinct(contract, version, column))
+
+    def _answer(self, ask: Callable[[TableReader], _Answer]) -> _Answer:
+        if self._is_quick:
+            try:
+                return ask(self._tables)
+            except UncertainError as why:
+                _log.info("read through Spark", why=str(why))
+            self._tables, self._is_quick = self._start(), False
+        return ask(self._tables)

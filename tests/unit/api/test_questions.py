@@ -1,0 +1,141 @@
+"""Questions from the command line need no Spark: a process that answers them has not even loaded it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from oneuser.api.questions import Questions
+from oneuser.contracts.control import PUBLICATIONS, RUNS
+from oneuser.contracts.graph import IDENTIFIERS
+from oneuser.contracts.table import TableContract
+from oneuser.core.errors import ConfigError, EnvironmentProblem, OneUserError
+from oneuser.core.keyed import identifier_hasher
+from oneuser.inspection.published_rows import require_warehouse
+from oneuser.privacy.keys import load_keys
+from oneuser.storage.layout import MARKER, Layout, marker_text
+from oneuser.storage.local_tables import LocalTables
+from tests.integration import small_warehouse as small
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+VALUE = "ann@example.com"
+# what a question must not load; each takes a good part of a second
+HEAVY = {"pyspark", "py4j", "delta", "pandas", "altair", "vl_convert", "scipy"}
+SCRIPT = f"""
+import sys
+from oneuser.cli.main import main
+code = main(sys.argv[1:])
+print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def write(root: Path, contract: TableContract, rows: list[dict[str, Any]]) -> None:
+    listed = [{name: _for_arrow(value) for name, value in row.items()} for row in rows]
+    table = pa.Table.from_pylist(listed, schema=contract.arrow_schema)
+    write_deltalake(Layout.of(str(root)).path(contract), table)
+
+
+def _for_arrow(value: Any) -> Any:
+    return list(value.items()) if isinstance(value, dict) else value
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small warehouse of three people, written without Spark, and its one run."""
+    root = tmp_path_factory.mktemp("small") / "warehouse"
+    root.mkdir()
+    (root / MARKER).write_text(marker_text("test"))
+    keys = load_keys(f"file:{root}/.secrets/identifiers", deployment="test", may_create=True)
+    identifiers = [
+        {"identifier_id": n, "id_type": t, "id_key": identifier_hasher(keys, t)(v), "key_id": "k1", "run_seq": 1}
+        for n, t, v, _ in small.VALUES
+    ]
+    tables = small.ROWS | {IDENTIFIERS: identifiers}
+    for contract, rows in tables.items():
+        write(root, contract, rows)
+    run = {
+        "run_seq": 1, "attempt": 1, "stage": "", "fence": 1, "recorded_at": NOON, "as_of": NOON, "config_hash": "",
+        "code_version": "1", "state": "begun", "record": "begun",
+        "details": json.dumps({"inputs": [], "base": {}, "kept_stages": []}),
+    }  # fmt: skip
+    ended = run | {"record": "ended", "state": "published", "details": "{}", "exit_code": 0}
+    write(root, RUNS, [dict.fromkeys(RUNS.columns) | row for row in (run, ended)])
+    claim = {
+        "fence": 1, "run_seq": 1, "kind": "run", "state": "published", "holder": "host/1/1.0", "expires_at": NOON,
+        "tables": {contract.name: 0 for contract in tables}, "published_at": NOON, "reason": None,
+    }  # fmt: skip
+    write(root, PUBLICATIONS, [claim])
+    return root
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["status"], '"run_seq": 1'),
+        (["runs", "list"], '"is_readable": true'),
+        (["runs", "show"], '"published"'),
+        (["lookup", f"email: {VALUE}"], small.ANN),
+        (["explain", f"email:{VALUE}"], "is live with 3 identifiers"),
+        (["explain", small.ANN, small.CARLA], "different people"),
+        (["export", "table", "dim_user", "--to", "users.jsonl"], '"rows": 3'),
+    ],
+    ids=lambda value: " ".join(value[:2]).partition(":")[0] if isinstance(value, list) else "",
+)
+def test_a_question_loads_no_spark(root: Path, tmp_path: Path, asked: list[str], said: str) -> None:
+    command = [sys.executable, "-c", SCRIPT, *asked, "--warehouse", str(root), "--json", "-vv"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+
+    assert said in done.stdout
+    assert done.stderr.splitlines()[-1] == "[]"
+    # not even what is logged at most has the value that was asked for
+    assert VALUE not in done.stderr
+
+
+def test_from_python_a_question_starts_no_session(root: Path) -> None:
+    script = f"""
+from oneuser import open_warehouse
+opened = open_warehouse({str(root)!r})
+assert opened.explain("{small.ANN}").a == opened.lookup("{small.ANN}")
+assert opened.resolve_user_id("{small.OLD_BOB}") == "{small.BOB}"
+from oneuser.spark.session import running_session
+assert running_session() is None
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def questions(root: Path) -> Questions:
+    """Without Spark, whatever runs in this process."""
+    tables = LocalTables(Layout.of(str(root)))
+    return Questions(tables, require_warehouse(tables))
+
+
+def test_people_are_found_by_what_they_are_called(root: Path) -> None:
+    asked = questions(root)
+
+    assert asked.lookup(small.OLD_BOB).retired_id == small.OLD_BOB
+    assert asked.lookup("email: ANN@example.com").user_id == small.ANN
+    assert asked.lookup("email:info@example.com").status == "unknown"
+    assert [known.value for known in asked.lookup(small.ANN).identifiers] == ["***", "a***@e***.com", "co***"]
+    with pytest.raises(ConfigError, match="did you mean email"):
+        asked.lookup("emial:zed@example.com")
+    assert asked.explain(small.BOB).changes[0].other_user_id == small.BOB
+
+
+def test_what_is_no_warehouse_or_has_nothing_published_is_told_without_spark(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentProblem, match="there is no warehouse here"):
+        questions(tmp_path)
+    (tmp_path / MARKER).write_text(marker_text("test"))
+    empty = questions(tmp_path)
+
+    assert (empty.status().shown, empty.run_records(), empty.readable_runs()) == (None, [], [])
+    with pytest.raises(OneUserError, match="nothing has been published yet"):
+        empty.lookup(small.ANN)
