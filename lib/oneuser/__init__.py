@@ -1,7 +1,8 @@
 """oneuser: one persistent User ID per person across sessions, devices, touchpoints and runs.
 
-`oneuser.plan(config)`, `oneuser.run(config)`, `oneuser.maintain(config)`, `oneuser.open_warehouse(path)` and
-`oneuser.simulate(text)` are loaded when they are first used, so that importing the package starts nothing.
+`oneuser.plan(config)`, `oneuser.run(config)`, `oneuser.maintain(config)`, `oneuser.open_warehouse(path)`,
+`oneuser.simulate(text)` and `oneuser.use_chart_theme()` are loaded when they are first used, so that importing the
+package starts nothing.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from oneuser.core.version import __version__
 
 if TYPE_CHECKING:
-    from oneuser.api import maintain, open_warehouse, plan, run
+    from oneuser.api import maintain, open_warehouse, plan, run, use_chart_theme
     from oneuser.simulation import simulate
 
-__all__ = ["__version__", "maintain", "open_warehouse", "plan", "run", "simulate"]
+__all__ = ["__version__", "maintain", "open_warehouse", "plan", "run", "simulate", "use_chart_theme"]
 
 
 def __getattr__(name: str) -> Any:
@@ -23,7 +24,7 @@ def __getattr__(name: str) -> Any:
         from oneuser.simulation import simulate
 
         return simulate
-    if name not in ("maintain", "open_warehouse", "plan", "run"):
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from oneuser import api
 

@@ -11,13 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from oneuser.api.jobs import maintain, plan, read_config, run, start_session
+    from oneuser.api.pictures import use_chart_theme
     from oneuser.api.warehouse import OpenWarehouse, open_warehouse
 
-__all__ = ["OpenWarehouse", "maintain", "open_warehouse", "plan", "read_config", "run", "start_session"]
+__all__ = [
+    "OpenWarehouse",
+    "maintain",
+    "open_warehouse",
+    "plan",
+    "read_config",
+    "run",
+    "start_session",
+    "use_chart_theme",
+]
+_ELSEWHERE = {"OpenWarehouse": "warehouse", "open_warehouse": "warehouse", "use_chart_theme": "pictures"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "warehouse" if name in {"OpenWarehouse", "open_warehouse"} else "jobs"
-    return getattr(import_module(f"oneuser.api.{module}"), name)
+    return getattr(import_module(f"oneuser.api.{_ELSEWHERE.get(name, 'jobs')}"), name)

@@ -14,6 +14,7 @@ from oneuser.config import Config
 from oneuser.contracts import identity
 from oneuser.core.errors import ConfigError
 from oneuser.core.log import ensure_logging
+from oneuser.inspection.headline import headline
 from oneuser.inspection.lookup import find_user, resolve
 from oneuser.inspection.published_rows import read_rows_as_of, require_warehouse
 from oneuser.inspection.run_diff import RunDiff, compare_runs
@@ -153,6 +154,26 @@ class OpenWarehouse(OpenTables):
         record = find_run(self.run_records(), self.published.publication.run_seq)
         with self._in_own_session() as own:
             return verify_published(own.published, self.config, record, examples=examples)
+
+    def headline(self) -> dict[str, Any]:
+        """What came out, in the figures that a person asks for first.
+
+        Counts of people, events, identifiers, accounts, sessions and conversions, `revenue` by currency, and
+        `top_channels` by one attribution `model`. Money is in whole units of its currency.
+        """
+        return headline(self.published)
+
+    def report(self, to: str | Path, *, min_people: int | None = None) -> Path:
+        """Write the report, one HTML page for a browser without network; returns the absolute path.
+
+        Args:
+            to: The file; its folder is made.
+            min_people: Counts of fewer people are hidden; by default as the configuration says, or 5.
+        """
+        # what draws takes its time to load
+        from oneuser.report.build import build_report
+
+        return build_report(self, Path(to), min_people=min_people)
 
     def rollback(self, to_run: int, *, reason: str | None = None) -> Publication:
         """Show an earlier publication again. Changes what readers see and nothing else."""

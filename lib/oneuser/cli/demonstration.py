@@ -37,8 +37,6 @@ def demo(
     from oneuser.config import load_config
     from oneuser.demo.folder import DemoFolder
     from oneuser.demo.generate import end_of
-    from oneuser.inspection.headline import headline
-    from oneuser.report.build import build_report
 
     place = DemoFolder(folder, warehouse)
     if fresh:
@@ -53,8 +51,8 @@ def demo(
     call.output.note("comparing with the truth, drawing the report")
     opened = api.open_warehouse(config=config, spark=spark)
     agreement = place.agreement(opened.identities())
-    metrics = headline(opened.published)
-    report = build_report(opened, place.report)
+    metrics = opened.headline()
+    report = opened.report(place.report)
     call.output.document(
         {
             "truth": truth, "run": run_document(result), "agreement": agreement, "headline": metrics,

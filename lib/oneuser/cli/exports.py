@@ -37,10 +37,8 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of the published run: one HTML page, for a browser without network."""
-    from oneuser.report.build import build_report
-
     opened = call.open()
-    written = build_report(opened if run is None else opened.as_of(run=run), to or Path(REPORT))
+    written = (opened if run is None else opened.as_of(run=run)).report(to or REPORT)
     call.output.document({"report": written})
     call.output.text(f"report: {written}")
 

@@ -8,21 +8,27 @@ import altair as alt
 
 from oneuser.report import wording
 from oneuser.report.charts import FONT, WIDTH, room_beside
-from oneuser.report.palette import HEAT, HIDDEN_CELL, INK, ON_DARK_CELL, ON_LIGHT_CELL, PAPER, SOFT, UNOBSERVED
+from oneuser.report.palette import (
+    HEAT,
+    HEAT_STEPS,
+    HIDDEN_CELL,
+    INK,
+    ON_HEAT,
+    PAPER,
+    SOFT,
+    UNOBSERVED,
+)
 
 if TYPE_CHECKING:
     from oneuser.report.data import Retention, RetentionCell
 
 ALL_COHORTS = "all cohorts"
-# lower ends of the colours after the first, which is for exactly nobody; the last ones are for near everybody
-_STEPS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7)
-_FIRST_DARK = 5
 _ROW, _WIDEST = 30, 72
 
 
 def heat_level(rate: float) -> int:
     """Place of a rate's colour: 0 for exactly nobody, at least 1 for anybody."""
-    return sum(rate > step for step in _STEPS)
+    return sum(rate > step for step in HEAT_STEPS)
 
 
 def draw_retention(shown: Retention) -> dict[str, Any]:
@@ -57,7 +63,7 @@ def _cell(cohort: str, cell: RetentionCell) -> dict[str, Any]:
     return place | {
         "rate": round(cell.rate, 6),
         "colour": HEAT[level],
-        "ink": ON_DARK_CELL if level >= _FIRST_DARK else ON_LIGHT_CELL,
+        "ink": ON_HEAT[level],
         "label": wording.share(cell.retained, cell.eligible).replace(" %", "%"),
         "short": f"{cell.rate * 100:.0f}",
     }
