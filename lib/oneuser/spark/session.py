@@ -26,6 +26,7 @@ from pyspark.sql.classic.dataframe import DataFrame as ClassicFrame
 from oneuser.core.errors import EnvironmentProblem
 from oneuser.spark import jars
 from oneuser.spark.class_archive import find_archive, use_archive
+from oneuser.spark.gateway import start_gateway
 from oneuser.spark.memory import default_driver_memory
 
 if TYPE_CHECKING:
@@ -134,6 +135,8 @@ def build_session(
     for key, value in conf.items():
         builder = builder.config(key, value)
     try:
+        if master:
+            start_gateway({**conf, "spark.master": master, "spark.app.name": app_name})
         session = builder.getOrCreate()
     except (RuntimeError, OSError) as problem:
         raise EnvironmentProblem(

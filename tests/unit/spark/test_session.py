@@ -34,6 +34,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, conf: dict[str, str]) -> dict[str, st
     builder = Builder()
     monkeypatch.delenv("PYSPARK_GATEWAY_PORT", raising=False)
     monkeypatch.setattr(session_module, "running_session", lambda: None)
+    monkeypatch.setattr(session_module, "start_gateway", lambda _conf: None)
     monkeypatch.setattr(session_module.SparkSession, "builder", builder)
     monkeypatch.setattr(session_module.jars, "find_jars", lambda _folder: [Path("/j/delta.jar"), Path("/j/store.jar")])
     with pytest.raises(EnvironmentProblem):
