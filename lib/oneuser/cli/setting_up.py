@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from oneuser.cli.doctor import examine
+from oneuser.cli.first_look import configuration_for, look_at
 from oneuser.cli.local_paths import INPUTS, NEXT_STEP, inputs_without_files, local_inputs
 from oneuser.cli.verbs import STARTER, Call, verb
 from oneuser.core.errors import ConfigError, EnvironmentProblem
@@ -22,7 +24,11 @@ _MARKS = {"ok": "ok  ", "note": "note", "problem": "FAIL"}
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module."""
-    verb(app, "init", examples=["oneuser init", "oneuser init --to conf/acme.yaml"])(init)
+    verb(
+        app,
+        "init",
+        examples=["oneuser init shop.csv 'events/*.jsonl'", "oneuser init --to conf/acme.yaml"],
+    )(init)
     verb(app, "validate", examples=["oneuser validate", "oneuser validate --config conf/acme.yaml --json"])(validate)
     verb(app, "doctor", examples=["oneuser doctor", "oneuser doctor --json"])(doctor)
     verb(config_app, "show", examples=["oneuser config show", "oneuser config show --set graph.engine=one_task"])(
@@ -32,9 +38,20 @@ def register(app: typer.Typer) -> None:
     app.add_typer(config_app, name="config")
 
 
-def init(call: Call, to: Annotated[Path, typer.Option(help="The file to write.")] = Path(STARTER)) -> None:
-    """Write a commented configuration to start from. Never replaces a file."""
-    text = (resources.files("oneuser.cli") / "starter.yaml").read_text(encoding="utf-8")
+def init(
+    call: Call,
+    files: Annotated[
+        list[str] | None, typer.Argument(help="What is to be read: files, folders, patterns in quotes.")
+    ] = None,
+    to: Annotated[Path, typer.Option(help="The file to write.")] = Path(STARTER),
+) -> None:
+    """Write a configuration to start from: for the files that are named, else one of everything with comments.
+
+    Of files it says what can be seen in them: how they are written, and which columns say when and who. Never replaces
+    a file.
+    """
+    sights = look_at(files or [])
+    text = configuration_for(sights, deployment=_here()) if sights else _starter()
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         with to.open("x", encoding="utf-8") as file:
@@ -45,9 +62,17 @@ def init(call: Call, to: Annotated[Path, typer.Option(help="The file to write.")
         ) from None
     call.output.document({"config": to})
     call.output.text(f"wrote {to}")
-    call.output.note(
-        f"next: edit `sources` in it, then `oneuser validate --config {to}` and `oneuser run --config {to}`"
-    )
+    doing = "read it" if sights else "edit `sources` in it"
+    call.output.note(f"next: {doing}, then `oneuser validate --config {to}` and `oneuser run --config {to}`")
+
+
+def _starter() -> str:
+    return (resources.files("oneuser.cli") / "starter.yaml").read_text(encoding="utf-8")
+
+
+def _here() -> str:
+    """The name of this folder, as a deployment may be called."""
+    return "-".join(re.findall(r"[a-z0-9]+", Path.cwd().name.lower())) or "mine"
 
 
 def validate(call: Call) -> None:

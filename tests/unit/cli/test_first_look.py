@@ -1,0 +1,125 @@
+"""What `init` sees in files: real ones, and what it must not take for something else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from oneuser.cli.first_look import configuration_for, look_at
+from oneuser.cli.main import main
+from oneuser.config import make_config
+from oneuser.core.errors import ConfigError
+
+
+def written(*paths: str) -> dict[str, Any]:
+    """The sources of the configuration for some files."""
+    text = configuration_for(look_at(paths), deployment="shop")
+    sources: dict[str, Any] = YAML(typ="safe").load(text)["sources"]
+    return sources
+
+
+def put(folder: Path, name: str, text: str) -> str:
+    file = folder / name
+    file.write_text(text, encoding="utf-8")
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("file", "time", "event", "identifiers"),
+    [
+        ("ecom-sessions/ecom.csv.gz", "timestamp", "event", {"user_id": "user_id"}),
+        (
+            "online-retail-ii-2009-2010/online_retail_2009_2010.parquet",
+            "InvoiceDate",
+            {"const": "online_retail_2009_2010"},
+            {"user_id": "Customer ID"},
+        ),
+        ("posthog-captured-events/batch_export_events.jsonl", "timestamp", "event", {"anonymous_id": "distinct_id"}),
+        (
+            "snowplow-web-0.15.2/source_events.csv",
+            "collector_tstamp",
+            "event_name",
+            {"user_id": "user_id", "anonymous_id": "domain_userid", "network_id": "network_userid"},
+        ),
+    ],
+    ids=["csv", "parquet", "jsonl", "snowplow"],
+)
+def test_a_real_table_is_mapped_by_its_columns(
+    shared_data: Path, file: str, time: str, event: object, identifiers: dict[str, str]
+) -> None:
+    sources = written(str(shared_data / file))
+
+    (source,) = sources.values()
+    assert source["mapping"]["event_time"] == time
+    assert source["mapping"]["event"] == event
+    assert source["mapping"]["identifiers"] == identifiers
+    assert make_config({"deployment": "shop", "warehouse": "./warehouse", "sources": sources})
+
+
+@pytest.mark.parametrize(
+    ("file", "root"),
+    [("git-identity-numpy/events.jsonl.gz", None), ("segment-spec-messages/messages.jsonl", "message")],
+)
+def test_messages_in_segments_form_need_no_mapping(shared_data: Path, file: str, root: str | None) -> None:
+    (source,) = written(str(shared_data / file)).values()
+
+    assert (source["preset"], source.get("root"), source.get("mapping")) == ("segment", root, None)
+
+
+def test_another_separator_is_declared_and_quoted_fields_are_one(tmp_path: Path) -> None:
+    text = 'E-Mail;Remark;Order Date\nann@example.com;"first; of two";2026-03-01\n\n'
+
+    (source,) = written(put(tmp_path, "2026-orders.csv", text)).values()
+
+    assert source["separator"] == ";"
+    assert source["mapping"]["event_time"] == "Order Date"
+    assert source["mapping"]["identifiers"] == {"email": "E-Mail"}
+
+
+def test_a_column_that_is_only_called_like_a_time_is_none(tmp_path: Path) -> None:
+    (source,) = written(put(tmp_path, "a.csv", "time,user_id\n12:30,1\n17:45,2\n\n")).values()
+
+    assert "event_time" not in source["mapping"]
+
+
+def test_two_files_of_one_name_are_two_sources(tmp_path: Path) -> None:
+    line = json.dumps({"type": "track", "userId": "1"}) + "\n"
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+
+    sources = written(*(put(tmp_path / folder, "events.jsonl", line) for folder in ("a", "b")))
+
+    assert list(sources) == ["events", "events_2"]
+
+
+def test_what_is_not_there_or_not_read_is_named_all_at_once(tmp_path: Path) -> None:
+    book = put(tmp_path, "book.xlsx", "")
+
+    with pytest.raises(ConfigError) as refused:
+        look_at([str(tmp_path / "none.csv"), book])
+
+    assert [problem.message.split(str(tmp_path))[0] for problem in refused.value.problems] == [
+        "no local file matches ",
+        "",
+    ]
+    assert "ends in none of" in str(refused.value)
+
+
+def test_init_for_files_is_valid_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "My Shop"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("ONEUSER_CONFIG", raising=False)
+    put(folder, "orders.csv", "customer_id,timestamp\n1,2026-03-01T10:00:00Z\n2,2026-03-02T10:00:00Z\n")
+
+    assert main(["init", "orders.csv"]) == 0
+    assert main(["validate"]) == 0
+
+    assert "source orders: 1 file" in capsys.readouterr().out
+    assert 'deployment: "my-shop"' in Path("oneuser.yaml").read_text(encoding="utf-8")
