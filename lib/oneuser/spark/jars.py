@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,12 +121,12 @@ def resolve_jars(folder: str | Path, *, graphframes: bool = True) -> ResolvedJar
         EnvironmentProblem: where Delta's JARs are missing and cannot be fetched, or no Java runs.
     """
     target = Path(folder).absolute()  # Ivy refuses a relative folder
-    if DELTA.jars_in(target) is None:
+    # each waits for the network and starts a Java of its own: together they take as long as one
+    with ThreadPoolExecutor(1) as beside:
+        optional = beside.submit(_try_graphframes, target) if graphframes else None
         _fetch(DELTA, target)
-    missing = None
-    if GRAPHFRAMES.jars_in(target) is None:
-        missing = _try_graphframes(target) if graphframes else "not asked for"
-    return ResolvedJars(target, tuple(_all_jars(target)), missing)
+    missing = "not asked for" if GRAPHFRAMES.jars_in(target) is None else None
+    return ResolvedJars(target, tuple(_all_jars(target)), optional.result() if optional else missing)
 
 
 def _try_graphframes(target: Path) -> str | None:
@@ -138,7 +139,9 @@ def _try_graphframes(target: Path) -> str | None:
 
 
 def _fetch(jar_set: JarSet, target: Path) -> None:
-    """Resolve into a folder beside the JARs, then move them in, one rename each."""
+    """Resolve what is not there into a folder beside the JARs, then move them in, one rename each."""
+    if jar_set.jars_in(target) is not None:
+        return
     require_java()
     try:
         target.mkdir(parents=True, exist_ok=True)
