@@ -38,6 +38,10 @@ environments: $(patsubst tests/environments/%.lock,$(APART)/%/.ready,$(wildcard 
 demo: setup ## Generate EVENTS events (default 10000) and run the whole job on them
 	@$(BIN)/oneuser demo --events $(EVENTS) $(ARGS)
 
+.PHONY: notebooks
+notebooks: setup ## Write notebooks/*.ipynb of the sources beside them, to be opened in Jupyter or an editor
+	@$(BIN)/python -m tests.notebooks
+
 .PHONY: doctor
 doctor: setup ## Say what is here: Java, Spark, Delta, GraphFrames, memory
 	@$(BIN)/oneuser doctor $(ARGS)
@@ -63,7 +67,7 @@ lint: setup ## Format check and lint
 	$(BIN)/ruff check .
 
 .PHONY: type
-type: setup ## Strict types of lib and jobs
+type: setup ## Strict types of lib, jobs and notebooks
 	$(BIN)/mypy
 
 .PHONY: rules

@@ -34,6 +34,7 @@ PACKAGES = {
 NOT_IMPORTED = {
     "typing-extensions": "graphframes-py imports it and does not declare it",
     "pandas": "pyspark[sql] brings it, without the bound that ours sets",
+    "ipykernel": "nbclient starts it: the process in which a notebook is executed",
     "pytest-randomly": "pytest loads it: the order of tests",
     "pytest-xdist": "pytest loads it: -n",
 }
