@@ -34,9 +34,14 @@ setup: java $(VENV)/.ready $(JARS)/.ready $(JARS)/.archived ## Make .venv from t
 .PHONY: environments
 environments: $(patsubst tests/environments/%.lock,$(APART)/%/.ready,$(wildcard tests/environments/*.lock)) ## Make what tests need apart from .venv, such as Airflow, once
 
+# A first demo does not wait for the archive of classes: it is made while somebody reads the report.
 .PHONY: demo
-demo: setup ## Generate EVENTS events (default 10000) and run the whole job on them
+demo: java $(VENV)/.ready $(JARS)/.ready ## Generate EVENTS events (default 10000) and run the whole job on them
 	@$(BIN)/oneuser demo --events $(EVENTS) $(ARGS)
+	@if [ ! -e "$(JARS)/.archived" ]; then \
+	    echo "In the background, for a minute: archiving Java's classes, which makes later starts quicker."; \
+	    nohup nice $(MAKE) "$(JARS)/.archived" > /dev/null 2>&1 & \
+	fi
 
 .PHONY: notebooks
 notebooks: setup ## Write notebooks/*.ipynb of the sources beside them, to be opened in Jupyter or an editor
@@ -161,6 +166,13 @@ java:
 	    echo "oneuser needs Java 17 or newer, and '$$java' is Java $$major: install a newer one, or set JAVA_HOME." >&2; exit 5; \
 	fi
 
+# uv takes a third of pip's time. It knows nothing of how pip is configured but what is said here; where that is not
+# enough, pip does it.
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+UV  = UV_CACHE_DIR=$(VENV)/.cache \
+      UV_DEFAULT_INDEX="$$($(BIN)/pip config list | sed -nE "s/.*\.index-url='(.*)'/\1/p" | head -n 1)" \
+      $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes
+
 $(VENV)/.ready: requirements.lock
 	@python=; \
 	for name in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
@@ -168,13 +180,15 @@ $(VENV)/.ready: requirements.lock
 	done; \
 	if [ -z "$$python" ]; then echo "oneuser needs Python 3.11 or newer: install it, or set PYTHON=." >&2; exit 5; fi; \
 	if [ ! -x $(BIN)/pip ]; then \
-	    echo "Setting up $(VENV): a few minutes, once."; \
+	    echo "Setting up $(VENV): a minute or two, once."; \
 	    "$$python" -m venv --clear $(VENV) || { \
 	        echo "Python's venv module is incomplete: on Debian and Ubuntu, install python3-venv." >&2; exit 5; }; \
 	else \
 	    echo "The lock file has changed: bringing $(VENV) up to date."; \
 	fi
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PIP) -r <(awk '/^uv==/, !/\\$$/' requirements.lock)
+	@$(UV) -r requirements.lock || $(PIP) -r requirements.lock
+	@rm -rf $(VENV)/.cache
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
