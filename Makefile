@@ -206,6 +206,7 @@ $(APART)/%/.ready: tests/environments/%.lock | $(VENV)/.ready
 	fi
 
 $(JARS)/.ready: $(VENV)/.ready lib/oneuser/spark/jars.py
+	@echo "Fetching Delta's JARs into $(JARS), once."
 	@$(BIN)/python -m oneuser.spark.jars "$(JARS)"
 	@touch $@ 2>/dev/null || true # the folder may be somebody else's, read-only
 

@@ -94,6 +94,8 @@ def test_an_interrupted_run_gives_the_lease_back_and_goes_on_when_asked(
     assert time.monotonic() - interrupted < 200
     assert said.decode().splitlines()[-1] == "interrupted: nothing was published"
     assert "Traceback" not in said.decode()
+    # what Java says of Spark's own options is nothing for somebody at a terminal
+    assert "incubator modules" not in said.decode()
     warehouse = Warehouse(spark, str(root))
     assert load_claims(warehouse)[-1]["state"] == "released"
     last = load_runs(warehouse)[-1]
