@@ -7,13 +7,14 @@ Columns are told by the names that they usually have, and by a value of theirs. 
 from __future__ import annotations
 
 import bz2
+import codecs
 import csv
 import gzip
 import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -48,6 +49,7 @@ _PEOPLE = {
     "device_id": ("deviceid",),
     "network_id": ("networkuserid", "networkid"),
 }
+_WITH_COMMA = re.compile(r"-?\d+,\d+")
 _LOOKS_LIKE_A_TIME = re.compile(r"\d{4}-\d{2}-\d{2}([T ]|$)|\d{10}(\d{3})?$")
 
 
@@ -56,25 +58,28 @@ class Sight:
     """What is seen of an input: its path, and columns (or paths in lines of JSON) by what they say, null for none.
 
     `preset` is segment where most lines, or objects below their `root`, are messages of that form; then nothing else
-    has to be known.
+    has to be known. `dialect` has the separator, encoding and decimal mark of a table of text where they are not the
+    defaults of its format.
     """
 
     path: str
     format: str
-    separator: str | None
-    preset: str | None
-    columns: tuple[str, ...]
-    event_time: str | None
-    event: str | None
-    identifiers: Mapping[str, str]
+    columns: tuple[str, ...] = ()
+    event_time: str | None = None
+    event: str | None = None
+    identifiers: Mapping[str, str] = field(default_factory=dict)
+    preset: str | None = None
     root: str | None = None
+    dialect: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """A name for the source: the file's own, without what its ending says and patterns leave open."""
-        stem = Path(self.path).name.partition(".")[0]
-        words = re.findall(r"[a-z0-9]+", stem.lower()) or re.findall(r"[a-z0-9]+", self.format)
-        return "_".join(words if words[0][0].isalpha() else ("source", *words))
+        """A name for the source: that of the file or, where a pattern leaves it open, of a folder above it."""
+        for part in reversed(Path(self.path).parts):
+            words = re.findall(r"[a-z0-9]+", part.partition(".")[0].lower())
+            if words and not any(sign in part for sign in "*?[{"):
+                return "_".join(words if words[0][0].isalpha() else ("source", *words))
+        return self.format
 
 
 def look_at(paths: Sequence[str]) -> list[Sight]:
@@ -105,22 +110,22 @@ def _format_of(file: Path) -> str | None:
 
 
 def _look(path: str, file: Path, written: str) -> Sight:
-    separator = None
-    # what cannot be read is the run's to refuse
-    rows: list[dict[str, Any]] = []
     columns: tuple[str, ...] = ()
+    rows: list[dict[str, Any]] = []
+    dialect: dict[str, str] = {}
+    # what cannot be read is the run's to refuse
     with suppress(OSError, EOFError, ValueError):
         if written == "jsonl":
             rows = list(islice(_objects(file), _LINES))
             for root in (None, *(rows[0] if rows else ())):
                 if 2 * sum(_is_segment(row if root is None else row.get(root)) for row in rows) > len(rows):
-                    return Sight(path, written, None, "segment", (), None, None, {}, root)
+                    return Sight(path, written, preset="segment", root=root)
             columns = tuple(dict.fromkeys(name for row in rows for name in row))
         elif written == "parquet":
             columns, rows = _parquet(file)
         else:
-            separator, columns, rows = _delimited(file, "," if written == "csv" else "\t")
-    return Sight(path, written, separator, None, columns, *_told(columns, rows))
+            columns, rows, dialect = _delimited(file, "," if written == "csv" else "\t")
+    return Sight(path, written, columns, *_told(columns, rows), dialect=dialect)
 
 
 def _told(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> tuple[str | None, str | None, dict[str, str]]:
@@ -167,17 +172,32 @@ def _parquet(file: Path) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
     return tuple(opened.schema_arrow.names), batch.to_pylist() if batch is not None else []
 
 
-def _delimited(file: Path, usual: str) -> tuple[str | None, tuple[str, ...], list[dict[str, Any]]]:
-    """Separator where it is not the usual one, names of columns, and rows as they are split by it."""
+def _delimited(file: Path, usual: str) -> tuple[tuple[str, ...], list[dict[str, Any]], dict[str, str]]:
+    """Names of columns, rows, and how the text is written where that is not as usual."""
     with _opened(file) as opened:
-        head = opened.read(_HEAD_BYTES)
-    first = head.lstrip(b"\r\n").partition(b"\n")[0].decode("utf-8-sig", errors="replace")
-    separator = max(_SEPARATORS, key=lambda sign: (first.count(sign), sign == usual))
-    columns = header_of(head, Dialect(separator=separator))
-    # the last row may be cut in two
-    lines = head.decode("utf-8-sig", errors="replace").splitlines(keepends=True)[:-1]
-    rows = [dict(zip(columns, row, strict=False)) for row in islice(csv.reader(lines, delimiter=separator), 1, _LINES)]
-    return None if separator == usual else separator, columns, rows
+        head = opened.read(_HEAD_BYTES).lstrip(b"\r\n")
+    encoding = "utf-8" if _is_utf8(head) else "windows-1252"
+    text = head.decode(encoding, errors="replace").removeprefix("\ufeff")
+    first = text.partition("\n")[0]
+    has_tabs = usual == "\t" and usual in first
+    separator = usual if has_tabs else max(_SEPARATORS, key=lambda sign: (first.count(sign), sign == usual))
+    columns = header_of(head, Dialect(separator=separator, encoding=encoding))
+    lines = text.splitlines(keepends=True)
+    # the last one may be cut in two
+    whole = lines[:-1] if len(head) == _HEAD_BYTES else lines
+    rows = [dict(zip(columns, row, strict=False)) for row in islice(csv.reader(whole, delimiter=separator), 1, _LINES)]
+    has_comma = separator != "," and any(_WITH_COMMA.fullmatch(value) for row in rows for value in row.values())
+    seen = {"separator": (separator, usual), "encoding": (encoding, "utf-8"), "decimal": (".,"[has_comma], ".")}
+    return columns, rows, {key: value for key, (value, default) in seen.items() if value != default}
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        # what is cut in two at the end is no mistake
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _opened(file: Path) -> BinaryIO:
@@ -215,8 +235,8 @@ def _source(name: str, sight: Sight) -> Iterator[str]:
     yield f"  {name}:"
     yield f"    path: {json.dumps(sight.path, ensure_ascii=False)}"
     yield f"    format: {sight.format}"
-    if sight.separator is not None:
-        yield f"    separator: {json.dumps(sight.separator)}"
+    for key, value in sight.dialect.items():
+        yield f"    {key}: {json.dumps(value)}"
     if sight.preset is not None:
         yield f"    preset: {sight.preset}"
         if sight.root is not None:

@@ -71,13 +71,29 @@ def test_messages_in_segments_form_need_no_mapping(shared_data: Path, file: str,
 
 
 def test_another_separator_is_declared_and_quoted_fields_are_one(tmp_path: Path) -> None:
-    text = 'E-Mail;Remark;Order Date\nann@example.com;"first; of two";2026-03-01\n\n'
+    text = '\n\nE-Mail;Remark;Order Date;Total\nann@example.com;"first; of two";2026-03-01;12,50\n'
 
     (source,) = written(put(tmp_path, "2026-orders.csv", text)).values()
 
-    assert source["separator"] == ";"
+    assert (source["separator"], source["decimal"]) == (";", ",")
     assert source["mapping"]["event_time"] == "Order Date"
     assert source["mapping"]["identifiers"] == {"email": "E-Mail"}
+
+
+def test_another_encoding_is_declared(shared_data: Path) -> None:
+    sources = written(str(shared_data / "field-reports" / "15-csv-in-windows-1252" / "orders.csv"))
+
+    assert sources["orders"]["encoding"] == "windows-1252"
+    assert sources["orders"]["mapping"]["identifiers"] == {"email": "email"}
+
+
+def test_a_source_is_called_like_its_file_or_the_folder_above_a_pattern(tmp_path: Path) -> None:
+    day = tmp_path / "Web Events" / "day=1"
+    day.mkdir(parents=True)
+    put(day, "part-0.jsonl", '{"userId": "1", "type": "track"}\n')
+
+    assert list(written(str(tmp_path / "Web Events" / "day=*" / "*.jsonl"))) == ["web_events"]
+    assert list(written(str(day / "part-0.jsonl"))) == ["part_0"]
 
 
 def test_a_column_that_is_only_called_like_a_time_is_none(tmp_path: Path) -> None:
