@@ -1,6 +1,6 @@
 """Where the time of one run goes, stage by stage, from Spark's own event log.
 
-    python -m tests.bench.profile [--events N] [--config FILE] [--json FILE] [-- --full]
+    python -m tests.bench.stage_profile [--events N] [--config FILE] [--json FILE] [-- --full]
 
 A row is a stage of the run: its seconds; the time in which no task ran (planning, compiling, committing, waiting for
 Python); Spark's jobs and stages; seconds of tasks, their processor time in the JVM, its garbage collection; bytes that
