@@ -171,7 +171,7 @@ java:
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 UV  = UV_CACHE_DIR=$(VENV)/.cache \
       UV_DEFAULT_INDEX="$$($(BIN)/pip config list | sed -nE "s/.*\.index-url='(.*)'/\1/p" | head -n 1)" \
-      $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes
+      $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes --python
 
 $(VENV)/.ready: requirements.lock
 	@python=; \
@@ -187,7 +187,7 @@ $(VENV)/.ready: requirements.lock
 	    echo "The lock file has changed: bringing $(VENV) up to date."; \
 	fi
 	@$(PIP) -r <(awk '/^uv==/, !/\\$$/' requirements.lock)
-	@$(UV) -r requirements.lock || $(PIP) -r requirements.lock
+	@$(UV) $(BIN)/python -r requirements.lock || $(PIP) -r requirements.lock
 	@rm -rf $(VENV)/.cache
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -197,10 +197,8 @@ $(APART)/%/.ready: tests/environments/%.lock | $(VENV)/.ready
 	@echo "Making $(APART)/$*, in which tests run what may not meet oneuser: half a minute, once."
 	@rm -rf $(APART)/$*
 	@$(BIN)/python -m venv --without-pip $(APART)/$*
-	@if $(BIN)/uv pip install --quiet --python $(APART)/$* --require-hashes -r $< \
-	    || $(BIN)/python -m pip --python $(APART)/$* install --quiet --disable-pip-version-check --retries 1 --timeout 15 \
-	        --require-hashes -r $<; then \
-	    touch $@; \
+	@if $(UV) $(APART)/$* -r $< || PIP_PYTHON=$(APART)/$* $(PIP) --retries 1 --timeout 15 -r $<; then \
+	    rm -rf $(VENV)/.cache; touch $@; \
 	else \
 	    echo "$(APART)/$* could not be made: its tests will be skipped, or fail under CI." >&2; \
 	fi
