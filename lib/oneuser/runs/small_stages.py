@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from oneuser.storage.warehouse import Warehouse
 
 _MEGABYTE = 1024 * 1024
-# event logs take an eighth of their room when they are compressed
+# event logs take an eighth of their room when they are compressed, columns of tables a quarter
 _COMPRESSED = (".gz", ".bz2", ".zst", ".zstd", ".deflate", ".lz4", ".snappy", ".xz")
 _DECOMPRESSED_TIMES = 8
+_COLUMNS_TIMES = 4
 
 
 def is_small(
@@ -33,7 +34,7 @@ def is_small(
     Args:
         warehouse: Where the tables are.
         config: Has the bound; with 0 nothing is small.
-        stage: The stage; what it may read or write back counts.
+        stage: The stage; what it may read or write back counts, as many bytes as its rows have in memory.
         tables: Version of each table that it sees; those that are not there yet have no bytes.
         inputs: New input files, where the stage reads them.
     """
@@ -45,7 +46,7 @@ def is_small(
         of_table = warehouse.n_bytes(TABLES[name], tables[name]) if n_bytes < bound else 0
         if of_table is None:
             return False
-        n_bytes += of_table
+        n_bytes += _COLUMNS_TIMES * of_table
     return n_bytes < bound
 
 
