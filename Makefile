@@ -166,8 +166,8 @@ java:
 	    echo "oneuser needs Java 17 or newer, and '$$java' is Java $$major: install a newer one, or set JAVA_HOME." >&2; exit 5; \
 	fi
 
-# uv takes a third of pip's time. It knows nothing of how pip is configured but what is said here; where that is not
-# enough, pip does it.
+# uv takes less than half of pip's time. It knows nothing of how pip is configured but what is said here; where that is
+# not enough, pip does it.
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 UV  = UV_CACHE_DIR=$(VENV)/.cache \
       UV_DEFAULT_INDEX="$$($(BIN)/pip config list | sed -nE "s/.*\.index-url='(.*)'/\1/p" | head -n 1)" \
