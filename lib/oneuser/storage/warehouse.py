@@ -393,12 +393,14 @@ class Warehouse:
             return []
         gone = changed.where(F.col("before").isNotNull()).select(*[f"before.{name}" for name in contract.key])
         keys = self._parquet(contract, listing, listing.files).select(
-            *contract.key, F.col("_metadata.file_name").alias("file")
+            *contract.key, F.col("_metadata.file_name").alias("data_file")
         )
         is_gone = [F.col(f"stored.{name}").eqNullSafe(F.col(f"gone.{name}")) for name in contract.key]
-        files = keys.alias("stored").join(gone.alias("gone"), on=is_gone, how="left_semi").select("file").distinct()
+        files = (
+            keys.alias("stored").join(gone.alias("gone"), on=is_gone, how="left_semi").select("data_file").distinct()
+        )
         # no more than the listing names
-        return sorted(unquote(row["file"]) for row in files.collect())
+        return sorted(unquote(row["data_file"]) for row in files.collect())
 
     def restore(self, contract: TableContract, version: int | None, tag: CommitTag) -> None:
         """Bring a table back to an earlier version, or to not existing where `version` is null."""
