@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from oneuser.contracts.privacy import ERASURES, SUPPRESSIONS
 from oneuser.contracts.registry import TABLES
 from oneuser.contracts.subject import NOBODY
 
@@ -50,8 +51,8 @@ def test_types_can_be_read_without_a_session() -> None:
 
 # columns that tell whose a row is, wherever one appears
 TELLING = {"message_key", "first_message_key", "identifier_id", "src", "dst", "user_id", "redirect_to"}
-# what companies say of themselves
-EXEMPT = {"account_profiles"}
+# what an erasure keeps on purpose, and what companies say of themselves
+EXEMPT = {ERASURES.name, SUPPRESSIONS.name, "account_profiles"}
 
 
 def test_the_subject_of_a_table_names_columns_that_it_has() -> None:

@@ -14,11 +14,24 @@ from pyspark.sql import SparkSession
 
 from oneuser.config import Config, make_config
 from oneuser.core.identifier_text import NamedIdentifier
+from oneuser.privacy.requests import Action, Request
 from oneuser.runs.run import run_pipeline
-from oneuser.simulation.line_statements import Block, Event, Linked, Manual, Setting, Statement, Unlinked
+from oneuser.simulation.line_statements import (
+    Block,
+    Erase,
+    Event,
+    Linked,
+    Manual,
+    Setting,
+    Statement,
+    Unlinked,
+    Unsuppress,
+)
 from oneuser.simulation.play import Played
 from oneuser.simulation.rulebook import DEPLOYMENT, KEY_FILE, Rulebook, load_rules
 from oneuser.simulation.statement_reader import line_of
+from oneuser.storage.request_files import RequestFiles
+from oneuser.storage.warehouse import Warehouse
 from tests.integration.published import published_versions, read_table
 
 MANUAL_COLUMNS = ("action", "id_type_a", "id_value_a", "id_type_b", "id_value_b", "reason")
@@ -70,6 +83,8 @@ class Job:
                 self._manual[pair] = statement
         elif isinstance(statement, Linked):
             self._links.setdefault(statement.source, []).append(statement)
+        elif isinstance(statement, Erase | Unsuppress):
+            self._ask("erase" if isinstance(statement, Erase) else "unsuppress", statement.line, statement.named)
         elif isinstance(statement, Unlinked):
             kept = [
                 link
@@ -77,6 +92,12 @@ class Job:
                 if statement.ends is not None and {link.a, link.b} != set(statement.ends)
             ]
             self._links[statement.source] = kept
+
+    def _ask(self, action: Action, line: int, named: NamedIdentifier) -> None:
+        """Put a request where the next run finds it."""
+        warehouse = Warehouse(self.spark, str(self.warehouse))
+        request = Request(f"line-{line}", action, "connected", (named,))
+        RequestFiles(warehouse.files, warehouse.layout).put(request.request_id, request.to_text())
 
     def _message(self, event: Event) -> dict[str, Any]:
         is_alias = event.previous is not None
@@ -152,7 +173,7 @@ def apart(runs: Sequence[Sequence[Statement]], number: int) -> list[list[Stateme
             identifiers = tuple(map(own, statement.identifiers))
             at = statement.at + number * 1_000_000
             return replace(statement, line=line, at=at, identifiers=identifiers, previous=previous)
-        if isinstance(statement, Block):
+        if isinstance(statement, Block | Erase | Unsuppress):
             return replace(statement, line=line, named=own(statement.named))
         if isinstance(statement, Manual | Linked):
             return replace(statement, line=line, a=own(statement.a), b=own(statement.b))

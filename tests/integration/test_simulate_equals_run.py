@@ -22,11 +22,9 @@ from oneuser.storage.warehouse import Warehouse
 from tests.integration.simulated_job import Facts, Job, apart, published_facts, simulated_facts
 
 FOLDER = Path(__file__).resolve().parents[2] / "conf" / "simulate"
-# deleting data is no part of the job yet
-ERASURE = {"14-erased", "33-erased-with-what-was-cut-off"}
 # these change rules that others count on, roll back, or have more runs than the others
 ALONE = {"06-undo", "11-placeholder", "15-rollback", "27-consent"}
-TEXTS = sorted(path.stem for path in FOLDER.glob("*.txt") if path.stem not in ERASURE)
+TEXTS = sorted(path.stem for path in FOLDER.glob("*.txt"))
 TOGETHER = [name for name in TEXTS if name not in ALONE]
 
 

@@ -13,6 +13,8 @@ JUDGED_IDENTIFIERS = "judged_identifiers"
 OWNED_MESSAGES = "owned_messages"
 # people whose touches or conversions are not those of the last run, and messages of such conversions of nobody
 JOURNEYS = "journeys"
+# reason of what messages carried that are there no longer
+GONE = "gone"
 CHANGE_SETS = (LINKED_IDENTIFIERS, JUDGED_IDENTIFIERS, OWNED_MESSAGES, JOURNEYS)
 
 CHANGES = TableContract(

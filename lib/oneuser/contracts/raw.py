@@ -63,7 +63,7 @@ QUARANTINE = TableContract(
     zone="raw",
     grain="one row per refused line, or per refused file (line null)",
     key=("source", "file", "line_hash", "occurrence"),
-    subject=Subject(texts=("line",)),
+    subject=Subject(texts=(("line", "line_hash"),)),
     replaced=False,
     fields=(
         Field("source", "string", "name of the source"),

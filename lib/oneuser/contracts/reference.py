@@ -44,7 +44,7 @@ REJECTED_RECORDS = TableContract(
     zone="raw",
     grain="one row per record of a reference input that was refused, and reason; equal records of a file are one row",
     key=("reference", "file", "record_hash", "code"),
-    subject=Subject(texts=("record",)),
+    subject=Subject(texts=(("record", "record_hash"),)),
     fields=(
         Field("reference", "string", "key of the reference input in the configuration"),
         Field("file", "string", "file that holds it"),

@@ -14,7 +14,8 @@ class Subject:
         identifiers: Columns that hold numbers of identifiers.
         users: Columns that hold User IDs.
         is_keyed: Whether `id_type` and `id_key` name an identifier.
-        texts: Columns with text as it was received, in which a value of somebody may stand.
+        texts: Columns with text as it was received, in which a value of somebody may stand, each with the column that
+            holds its hash.
         kept: A column and the value that it has in rows which stay of an erased person, as the stage has left them.
     """
 
@@ -22,14 +23,14 @@ class Subject:
     identifiers: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
     is_keyed: bool = False
-    texts: tuple[str, ...] = ()
+    texts: tuple[tuple[str, str], ...] = ()
     kept: tuple[str, str] | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
         """All columns that the subject of a row is found by."""
         keyed = ("id_type", "id_key") if self.is_keyed else ()
-        return (*self.messages, *self.identifiers, *self.users, *keyed, *self.texts)
+        return (*self.messages, *self.identifiers, *self.users, *keyed, *(name for pair in self.texts for name in pair))
 
 
 # a table whose rows are about no person: files, accounts, sums, the job itself

@@ -71,6 +71,39 @@ def carry_over_user_ids(
     return clustered.mapInArrow(decide_partition, shape.DECISIONS.ddl)
 
 
+def end_user_ids(ledger: DataFrame, ended: DataFrame, *, run_seq: int) -> DataFrame:
+    """The ledger (rows of `user_ids`) with some User IDs erased: `user_id` in `ended`.
+
+    An erased ID stands nowhere, for ever. Nothing is left that says what it stood on: no anchor, no key, no time.
+    """
+    is_ended = F.col("is_ended")
+    never = F.to_timestamp(F.lit(NEVER_SEEN))
+    emptied = {
+        "status": F.lit("erased"),
+        "redirect_to": F.lit(None).cast("string"),
+        "anchor_identifier_id": F.lit(None).cast("bigint"),
+        "last_anchor_identifier_id": F.lit(None).cast("bigint"),
+        "anchors": F.array().cast(USER_IDS.schema["anchors"].dataType),
+        "minted_first_seen_at": never,
+        "minted_first_event_order": F.lit(b""),
+        "minted_key": F.lit(b""),
+        "status_run": F.lit(run_seq).cast("bigint"),
+    }
+    marked = ledger.join(ended.select("user_id", F.lit(True).alias("is_ended")), on="user_id", how="left")
+    return USER_IDS.conform(
+        marked.withColumns({name: F.when(is_ended, value).otherwise(F.col(name)) for name, value in emptied.items()})
+    )
+
+
+def ended_lineage(ended: DataFrame, *, run_seq: int) -> DataFrame:
+    """Rows of `lineage` of the User IDs that a run has erased: `user_id` in `ended`."""
+    said = {"run_seq": F.lit(run_seq).cast("bigint"), "change": F.lit("erased")}
+    unsaid = {
+        one.name: F.lit(None).cast(one.dtype) for one in LINEAGE.fields if one.name not in {*said, *ended.columns}
+    }
+    return LINEAGE.conform(ended.withColumns(said | unsaid))
+
+
 def decided_owners(decided: DataFrame) -> DataFrame:
     """`component_id`, `user_id`: the live User ID of each component."""
     return decided.where(F.col("kind") == shape.OWNER).select("component_id", "user_id")

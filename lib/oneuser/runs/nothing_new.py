@@ -17,6 +17,7 @@ from oneuser.config import config_hash
 from oneuser.config.input_paths import SOURCES, input_paths
 from oneuser.contracts.control import RUNS
 from oneuser.contracts.graph import FILES, IDENTIFIERS
+from oneuser.contracts.privacy import ERASURES, REQUEST
 from oneuser.contracts.reference import REFERENCE_INPUTS
 from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import OneUserError
@@ -34,6 +35,7 @@ from oneuser.storage.input_listing import listing_of
 from oneuser.storage.layout import MARKER, PUBLISHED_FILE, Layout, marker_text
 from oneuser.storage.local_listing import list_local_files
 from oneuser.storage.local_tables import LocalTables
+from oneuser.storage.request_files import open_on_disk
 from oneuser.storage.table_reader import read_rows
 from oneuser.storage.uncertain import UncertainError
 
@@ -64,6 +66,7 @@ def find_nothing_new(config: Config, running: SparkSession | None = None) -> Run
         completed = _find_completed(tables, config)
         _require_keys(tables, config, completed)
         _require_versions(tables, completed)
+        _require_no_requests(tables, completed)
         looked_at = _look_at_inputs(tables, config, completed)
     except UncertainError as why:
         _log.info("there may be something new", why=str(why))
@@ -148,6 +151,15 @@ def _require_versions(tables: LocalTables, completed: RunRecord) -> None:
             raise UncertainError(f"version {published_version} of table {contract.name} is missing")
         if not contract.replaced and max(versions, default=None) != published_version:
             raise UncertainError(f"table {contract.name} is beyond its published version")
+
+
+def _require_no_requests(tables: LocalTables, completed: RunRecord) -> None:
+    """Every request of people about their data must have been taken in."""
+    taken = read_rows(
+        tables, ERASURES, completed.tables.get(ERASURES.name), columns=["request_id"], where={"kind": {REQUEST}}
+    )
+    if open_on_disk(tables.layout) - {row["request_id"] for row in taken}:
+        raise UncertainError("somebody asks about their data")
 
 
 def _look_at_inputs(tables: LocalTables, config: Config, completed: RunRecord) -> LookedAt:

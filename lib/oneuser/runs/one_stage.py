@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from oneuser.contracts.changes import CHANGES
+from oneuser.contracts.privacy import ERASURES
 from oneuser.core.version import __version__
 from oneuser.privacy.keys import load_keys
 from oneuser.runs.fingerprints import (
@@ -25,6 +26,7 @@ from oneuser.runs.records import IS_SMALL, READING_STAGE, StageRecord
 from oneuser.runs.small_stages import is_small
 from oneuser.spark.small_data import SHUFFLE_PARTITIONS, planned_for_small_data
 from oneuser.stages.context import RunContext
+from oneuser.stages.forgetting import forget_erased
 from oneuser.storage.input_listing import InputFile
 
 if TYPE_CHECKING:
@@ -70,7 +72,9 @@ class StageRunner:
     def do(self, stage: Stage, tables: Mapping[str, int]) -> StageRecord:
         """Do a stage, unless all that shapes it is as in the last completed run; `tables` are the versions it sees."""
         fingerprint = stage_fingerprint(stage, self.compactions.originals(tables), self.config, __version__)
-        unchanged = None if self.is_full else unchanged_stage(stage, fingerprint, self.completed, self.run)
+        # what a stage has kept may name whom the run has erased, whatever else of it stands
+        has_to_run = self.is_full or self._erases(tables)
+        unchanged = None if has_to_run else unchanged_stage(stage, fingerprint, self.completed, self.run)
         return unchanged or self._do(stage, tables, fingerprint)
 
     def _do(self, stage: Stage, tables: Mapping[str, int], fingerprint: str) -> StageRecord:
@@ -81,6 +85,8 @@ class StageRunner:
         try:
             with planned_for_small_data(ctx.spark, given=self._given_settings) if ctx.is_small else nullcontext():
                 stage.run(ctx)
+                if ERASURES not in stage.writes and self._erases(ctx.tables):
+                    forget_erased(ctx, stage.writes)
         finally:
             ctx.release()
         writes = [*stage.writes, *([CHANGES] if stage.gives else [])]
@@ -91,6 +97,10 @@ class StageRunner:
         seconds = time.monotonic() - started
         ctx.metric("rows_written", float(sum(ctx.written.values())), stage.name)
         return StageRecord(stage.name, self.run.attempt, "done", fingerprint, left, ctx.metrics, ctx.details, seconds)
+
+    def _erases(self, tables: Mapping[str, int]) -> bool:
+        """Whether this run has taken requests in."""
+        return tables.get(ERASURES.name) != (self.completed.tables if self.completed else {}).get(ERASURES.name)
 
     @property
     def _given_settings(self) -> set[str]:

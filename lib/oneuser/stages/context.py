@@ -120,6 +120,13 @@ class RunContext:
         # no rows are better seen to be none
         return rows.coalesce(1) if self.is_small and version is not None else rows
 
+    def read_last(self, contract: TableContract) -> DataFrame:
+        """Rows that the last completed run left of any table: nothing of this run has a part in them.
+
+        For the stage that takes in what is asked about all there is.
+        """
+        return self.warehouse.read(contract, self.base.get(contract.name))
+
     def at_most_rows(self, contract: TableContract) -> int | None:
         """More rows than the version that this run sees can have, without counting them; null where that is not known.
 
@@ -148,6 +155,22 @@ class RunContext:
         if contract.name not in self.tables:
             return
         self.tables[contract.name] = self.warehouse.delete_matching(contract, keys, on, self.tag)
+
+    def delete_rows(self, contract: TableContract, rows: DataFrame) -> int:
+        """Delete rows of a table, which are given whole; returns how many. Without any, nothing is committed."""
+        gone = rows.select(
+            F.lit("deleted").alias("change"),
+            F.struct(*contract.columns).alias("before"),
+            F.lit(None).cast(contract.schema).alias("after"),
+        )
+        kept, counted = self.checkpoint_counted(gone, n_rows=F.count(F.lit(1)))
+        n_rows = counted["n_rows"]
+        if n_rows:
+            self._bring_back(contract)
+            few = F.broadcast(kept) if n_rows <= _FEW_WHOLE_ROWS else kept
+            self.tables[contract.name] = self.warehouse.change_rows(contract, few, self.tag)
+            self.log.info("rows deleted", table=contract.name, rows=n_rows, version=self.tables[contract.name])
+        return n_rows
 
     def replace_within(self, contract: TableContract, rows: DataFrame, within: DataFrame | None) -> DataFrame:
         """Put rows in the place of those whose columns are among `within`; all others stand, and so do their files.

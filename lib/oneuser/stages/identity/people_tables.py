@@ -18,8 +18,9 @@ from oneuser.contracts.identity import (
     USER_IDS,
     USER_REDIRECTS,
 )
-from oneuser.identity.carry_over import changes_with_causes, decided_lineage, decided_redirects
+from oneuser.identity.carry_over import changes_with_causes, decided_lineage, decided_redirects, ended_lineage
 from oneuser.identity.history import record_ownership, record_users
+from oneuser.stages.identity.ended import find_ended_here
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -56,9 +57,11 @@ def find_lineage(ctx: RunContext, people: ResolvedPeople) -> DataFrame:
     """Rows of `lineage` of this run. Of all edges the new ones alone can be a cause, where anything needs one."""
     n_caused = changes_with_causes(people.decided).count()
     new_edges = ctx.read(EDGES).where(F.col("first_run") == ctx.run_seq)
-    return decided_lineage(
+    decided = decided_lineage(
         people.decided,
         new_edges if n_caused else new_edges.limit(0),
         people.previous_map if IDENTIFIER_MAP.name in ctx.tables else None,
         has_few_causes=ctx.is_few(n_caused),
     )
+    ended = find_ended_here(ctx)
+    return decided if ended is None else decided.unionByName(ended_lineage(ended, run_seq=ctx.run_seq))

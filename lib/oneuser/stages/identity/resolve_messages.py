@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from oneuser.contracts.changes import LINKED_IDENTIFIERS
+from oneuser.contracts.changes import GONE, LINKED_IDENTIFIERS
 from oneuser.contracts.graph import EVENT_IDENTIFIERS
 from oneuser.contracts.identity import IDENTIFIER_MAP, IDENTIFIER_OWNERSHIP
 from oneuser.contracts.raw import EVENTS
@@ -105,7 +105,7 @@ def find_gone(ctx: RunContext) -> Found:
 
     Looked for where ingest tells of identifiers whose messages are gone, among the messages that carried these.
     """
-    gone = find(ctx, ctx.changes(LINKED_IDENTIFIERS).where("reason = 'gone'").select("identifier_id").distinct())
+    gone = find(ctx, ctx.changes(LINKED_IDENTIFIERS).where(F.col("reason") == GONE).select("identifier_id").distinct())
     carried = ctx.read_before(EVENT_IDENTIFIERS)
     if not gone.n_rows:
         return find(ctx, carried.limit(0).select("message_key"))

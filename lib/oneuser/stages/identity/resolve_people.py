@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.contracts.identity import IDENTIFIER_MAP, USER_IDS
-from oneuser.identity.carry_over import carry_over_user_ids, decided_owners, decided_user_ids
+from oneuser.identity.carry_over import carry_over_user_ids, decided_owners, decided_user_ids, end_user_ids
 from oneuser.identity.claims_rows import divide_batches
 from oneuser.identity.ownership import build_claims, build_ownership, divide_claims, find_owners_over_time
 from oneuser.identity.resolution import build_identifier_map
 from oneuser.stages.engines import connect_pairs
 from oneuser.stages.found_rows import find
 from oneuser.stages.graph.evidence import eligible, find_linking_messages
+from oneuser.stages.identity.ended import find_ended_here
 from oneuser.stages.identity_rules import identity_values
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ def resolve_people(ctx: RunContext, components: DataFrame, scope: Scope | None =
         scope: Whole carry-over groups, outside of which nothing has changed; null for everything.
     """
     ledger, previous_map = ctx.read(USER_IDS), ctx.read(IDENTIFIER_MAP)
+    ended = find_ended_here(ctx)
+    if ended is not None:
+        ledger = end_user_ids(ledger, ended, run_seq=ctx.run_seq)
     if scope is not None:
         components = ctx.checkpoint(scope.of_identifiers(components))
         previous_map = ctx.checkpoint(scope.of_identifiers(previous_map))

@@ -30,6 +30,7 @@ from oneuser.identity.group_search import (
 )
 from oneuser.stages.alias_messages import find_alias_messages
 from oneuser.stages.found_rows import find
+from oneuser.stages.identity.ended import find_ended_here
 
 if TYPE_CHECKING:
     from oneuser.stages.context import RunContext
@@ -76,11 +77,17 @@ def find_scope(ctx: RunContext) -> Scope:
     aliases = _read_aliases(ctx)
     readings = None
     frontier = touched
+    ended = find_ended_here(ctx)
     if aliases is not None:
         readings = find(ctx, find_carrying(touched.rows, aliases.readings))
         frontier = find(ctx, touched.rows.unionByName(find_beside(touched.rows, aliases.readings)).distinct())
     identifiers: list[DataFrame] = []
     user_ids: list[DataFrame] = []
+    if ended is not None:
+        # whatever was theirs is somebody else's now, or nobody's
+        theirs = find_identifiers(ended, previous_map, ledger)
+        frontier = find(ctx, frontier.rows.unionByName(theirs).distinct())
+        user_ids.append(ended)
     n_identifiers = n_user_ids = n_rounds = 0
     while frontier.n_rows:
         n_rounds += 1

@@ -21,6 +21,7 @@ from oneuser.contracts.identity import (
     USER_IDS,
     USER_REDIRECTS,
 )
+from oneuser.contracts.privacy import ERASURES
 from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES
 from oneuser.contracts.reference import ACCOUNT_MEMBERS, ACCOUNT_PARENTS, ACCOUNT_PROFILES
 from oneuser.identity.invariants import count_violations, ledger_invariants
@@ -119,6 +120,7 @@ IDENTITY_STAGE = Stage(
         ACCOUNT_PROFILES,
         ACCOUNT_PARENTS,
         ACCOUNT_MEMBERS,
+        ERASURES,
     ),
     writes=(
         USER_IDS,
@@ -136,7 +138,7 @@ IDENTITY_STAGE = Stage(
     sections=("deployment", "identity", "consent", "gates", "accounts"),
     takes={
         JUDGED_IDENTIFIERS: (EDGES, REFUSED_EDGES, COMPONENTS),
-        LINKED_IDENTIFIERS: (EVENTS, EVENT_IDENTIFIERS, IDENTIFIERS, IDENTIFIER_VALUES),
+        LINKED_IDENTIFIERS: (EVENTS, EVENT_IDENTIFIERS, IDENTIFIERS, IDENTIFIER_VALUES, ERASURES),
     },
     gives=(OWNED_MESSAGES,),
 )

@@ -24,6 +24,7 @@ from oneuser.marts.accounts.contradictions import (
 )
 from oneuser.marts.accounts.domains import build_account_profiles, free_mail_domains, normalise_domain
 from oneuser.stages.ingest.credible_times import earliest_time
+from oneuser.stages.ingest.kept_back import KeptBack
 from oneuser.stages.ingest.references import Judged, ReferenceGroup, replaced
 from oneuser.storage.reference_inputs import Reference
 
@@ -103,7 +104,7 @@ def _judge(ctx: RunContext, records: Mapping[str, DataFrame]) -> Judged:
         parents = held_parents(together)
     if MEMBERS in records:
         judged[MEMBERS] = ctx.persist(_read_members(ctx, records[MEMBERS], judged))
-        members = build_account_members(judged[MEMBERS])
+        members = KeptBack.of(ctx).of_members(build_account_members(judged[MEMBERS]))
     writes: list[Write] = [
         *replaced(ctx, ACCOUNT_PROFILES, profiles),
         *replaced(ctx, ACCOUNT_PARENTS, parents),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import EVENT_IDENTIFIERS, IDENTIFIERS
+from oneuser.contracts.privacy import ERASURES
 from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.events.event_identifiers import build_event_identifiers, explode_identifiers
 from oneuser.graph.surrogate_ids import assign_identifier_ids, find_new_identifiers, sort_into_ranges
@@ -42,11 +43,12 @@ def assign_surrogate_ids(ctx: RunContext, observed: DataFrame) -> AssignedIds:
         observed: Identifiers, however often each: `id_type`, `id_key`, `id_value`.
     """
     stored = ctx.read(IDENTIFIERS)
-    is_first = IDENTIFIERS.name not in ctx.tables
-    last = 0 if is_first else stored.agg(F.max("identifier_id").alias("last")).collect()[0]["last"]
+    given = [ctx.read(one).select("identifier_id") for one in (IDENTIFIERS, ERASURES) if one.name in ctx.tables]
+    # the number of an erased identifier is given to no other
+    last = max((rows.agg(F.max("identifier_id")).collect()[0][0] or 0 for rows in given), default=0)
     # cutting ranges looks at everything once more before it moves it
     ranges = ctx.persist(sort_into_ranges(ctx.persist(find_new_identifiers(observed, stored))))
-    new = assign_identifier_ids(ranges, after=last or 0)
+    new = assign_identifier_ids(ranges, after=last)
     stamped = new.withColumns({"key_id": F.lit(ctx.keys.key_id), "run_seq": F.lit(ctx.run_seq).cast("bigint")})
     of_all = stored.select("id_type", "id_key", "identifier_id").unionByName(
         new.select("id_type", "id_key", "identifier_id")

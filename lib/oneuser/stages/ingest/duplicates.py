@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from oneuser.events.accounting import SourceTally
     from oneuser.stages.context import RunContext
+    from oneuser.stages.ingest.kept_back import KeptBack
 
 
 @dataclass
@@ -38,13 +40,16 @@ class Kept:
     events: DataFrame
     counted: DataFrame
     observation: Observation
-    suppressed: dict[str, int]
-    duplicates: dict[str, int]
-    replaced: dict[str, int]
+    suppressed: Mapping[str, int]
+    duplicates: Mapping[str, int]
+    replaced: Mapping[str, int]
     gave_way: DataFrame | None = None
 
-    def account(self, ctx: RunContext, read: Mapping[str, SourceTally]) -> None:
-        """Metrics by disposition, and the check that no line is lost. To be called after the events are written."""
+    def account(self, ctx: RunContext, read: Mapping[str, SourceTally], lines_kept_back: Mapping[str, int]) -> None:
+        """Metrics by disposition, and the check that no line is lost. To be called after the events are written.
+
+        `lines_kept_back` are refused lines that were erased before, by source.
+        """
         written = self.observation.get
         totals = dict.fromkeys(("accepted", "quarantined", "suppressed", "duplicate"), 0)
         for index, (name, tally) in enumerate(sorted(read.items())):
@@ -53,8 +58,8 @@ class Kept:
             accepted = int(written[f"accepted_{index}"] or 0) - n_replaced
             found = {
                 "accepted": accepted,
-                "quarantined": tally.n_quarantined,
-                "suppressed": self.suppressed.get(name, 0),
+                "quarantined": tally.n_quarantined - lines_kept_back.get(name, 0),
+                "suppressed": self.suppressed.get(name, 0) + lines_kept_back.get(name, 0),
                 "duplicate": self.duplicates.get(name, 0) + n_replaced,
             }
             for disposition, n in found.items():
@@ -69,9 +74,7 @@ class Kept:
             ctx.metric("lines", n, disposition)
 
 
-def drop_duplicates(
-    ctx: RunContext, events: DataFrame, sources: Iterable[str], *, suppressions: DataFrame | None = None
-) -> Kept:
+def drop_duplicates(ctx: RunContext, events: DataFrame, sources: Iterable[str], kept_back: KeptBack) -> Kept:
     """Choose which of a message's duplicates counts, among new lines and stored events.
 
     Stored events that give way are deleted here, before the new ones are appended.
@@ -80,21 +83,24 @@ def drop_duplicates(
         ctx: The stage's context.
         events: Parsed events, persisted underneath.
         sources: Names of their sources.
-        suppressions: Identifiers whose messages are dropped: `id_type`, `id_key`.
+        kept_back: What is dropped: messages with suppressed identifiers, and, as duplicates, erased ones.
     """
     suppressed: dict[str, int] = {}
-    if suppressions is not None:
-        suppressed = _by_source(suppressed_only(events, suppressions))
-        events = without_suppressed(events, suppressions)
+    duplicates: Counter[str] = Counter()
+    if kept_back.suppressions is not None:
+        suppressed = _by_source(suppressed_only(events, kept_back.suppressions))
+        events = without_suppressed(events, kept_back.suppressions)
+    if kept_back.messages is not None:
+        duplicates.update(_by_source(events.join(kept_back.messages, on="message_key", how="left_semi")))
+        events = events.join(kept_back.messages, on="message_key", how="left_anti")
     duplicated = ctx.persist(find_duplicated(events))
-    duplicates: dict[str, int] = {}
     found = duplicated.agg(F.count(F.lit(1)).alias("n"), F.count_if("is_conflict").alias("n_conflicts")).collect()[0]
     n_conflicts = found["n_conflicts"]
     if found["n"]:
         ranked = ctx.persist(rank_duplicates(events, duplicated))
-        duplicates = _by_source(ranked.where(F.col("rank") > 1))
+        duplicates.update(_by_source(ranked.where(F.col("rank") > 1)))
         events = keep_first(events, ranked)
-    replaced: dict[str, int] = {}
+    replaced: Counter[str] = Counter()
     gave_way: DataFrame | None = None
     if EVENTS.name in ctx.tables:
         met = ctx.persist(compare_with_stored(events, ctx.read(EVENTS)))
@@ -103,7 +109,7 @@ def drop_duplicates(
         )
         for row in counts.collect():
             target = replaced if row["is_newer_first"] else duplicates
-            target[row["source"]] = target.get(row["source"], 0) + row["n"]
+            target[row["source"]] += row["n"]
             n_conflicts += row["n_conflicts"]
         events = events.join(met.where(~F.col("is_newer_first")), on="message_key", how="left_anti")
         if replaced:

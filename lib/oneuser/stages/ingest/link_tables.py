@@ -19,6 +19,7 @@ from oneuser.events.link_records import LEFT_OUT, LINK_TIME, LinkSpec, Part, Val
 from oneuser.events.spec import id_type_specs
 from oneuser.stages.ingest.assigned_ids import assign_surrogate_ids
 from oneuser.stages.ingest.credible_times import earliest_time, horizon
+from oneuser.stages.ingest.kept_back import KeptBack
 from oneuser.stages.ingest.references import Judged, ReferenceGroup, replaced
 from oneuser.storage.reference_inputs import Reference
 
@@ -112,10 +113,12 @@ def _judge(
 ) -> Judged:
     """Read the records, give what they name surrogate ids, and put the links in the place of those that were."""
     read: dict[str, DataFrame] = {}
+    kept_back = KeptBack.of(ctx)
     for reference, rows in records.items():
         name = reference.removeprefix(f"{GROUP}.")
         said = read_links(rows, spec=specs[name], keys=ctx.keys)
         priority = F.lit(priorities[name]).cast("int")
+        said = _leave_out_suppressed(said, kept_back)
         read[reference] = ctx.persist(said.withColumns({"source": F.lit(name), "priority": priority}))
     if not read:
         return Judged({}, replaced(ctx, LINKS, None))
@@ -129,6 +132,19 @@ def _judge(
     is_refused = F.col("code") != LEFT_OUT
     kept = {name: rows.withColumn("code", F.when(is_refused, F.col("code"))) for name, rows in read.items()}
     return Judged(kept, writes)
+
+
+def _leave_out_suppressed(said: DataFrame, kept_back: KeptBack) -> DataFrame:
+    """Records of links, those with a suppressed end left out."""
+    if kept_back.suppressions is None:
+        return said
+    for end in "ab":
+        is_left_out = F.col("code").isNull() & F.col("is_suppressed")
+        said = kept_back.is_suppressed_at(said, end).select(
+            *[F.when(is_left_out, LEFT_OUT).otherwise(F.col("code")).alias("code") if name == "code" else name
+              for name in said.columns]
+        )  # fmt: skip
+    return said
 
 
 def _ends(links: DataFrame) -> DataFrame:

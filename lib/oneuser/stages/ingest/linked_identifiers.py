@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from oneuser.contracts.changes import LINKED_IDENTIFIERS
+from oneuser.contracts.changes import GONE, LINKED_IDENTIFIERS
 from oneuser.contracts.graph import EVENT_IDENTIFIERS
 from oneuser.contracts.reference import LINKS
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from oneuser.stages.context import RunContext
 
 
-def tell_linked_identifiers(ctx: RunContext, gave_way: DataFrame | None) -> None:
-    """Tell what new messages carry, what messages carried that gave way, and what links name otherwise than before.
+def tell_linked_identifiers(ctx: RunContext, gave_way: DataFrame | None, gone: DataFrame | None) -> None:
+    """Tell what new messages carry, what messages carried that gave way or went, and what links name otherwise now.
 
     Grows with the new messages and the changed links. Tells nothing where nothing has changed, nor where the stages
     that follow do everything: in a first run, in one that was asked to, and of a short history.
@@ -29,6 +29,7 @@ def tell_linked_identifiers(ctx: RunContext, gave_way: DataFrame | None) -> None
     Args:
         ctx: The stage's context, when all is written.
         gave_way: `message_key` of stored messages that new ones took the place of; null where there are none.
+        gone: `identifier_id` of what erased messages carried; null where none was erased.
     """
     if ctx.is_incremental and not _is_long(ctx):
         ctx.is_incremental = False
@@ -45,9 +46,13 @@ def tell_linked_identifiers(ctx: RunContext, gave_way: DataFrame | None) -> None
         changed = LINKS.differences(ctx.read_before(LINKS), ctx.read(LINKS))
         ends = F.array(*[F.col(side)[end] for side in ("before", "after") for end in ("src", "dst")])
         parts.append(changed.select(F.explode(ends).alias("identifier_id")).where(F.col("identifier_id").isNotNull()))
-    if parts:
-        touched = reduce(DataFrame.unionByName, parts).distinct()
-        ctx.tell(LINKED_IDENTIFIERS, touched.withColumn("reason", F.lit("touched")))
+    reasons = [part.withColumn("reason", F.lit("touched")) for part in parts]
+    if gone is not None:
+        reasons.append(gone.withColumn("reason", F.lit(GONE)))
+    if reasons:
+        # each identifier once; that messages of it are gone says more
+        told = reduce(DataFrame.unionByName, reasons).groupBy("identifier_id").agg(F.min("reason").alias("reason"))
+        ctx.tell(LINKED_IDENTIFIERS, told)
 
 
 def _is_long(ctx: RunContext) -> bool:

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from oneuser.contracts.reference import REFERENCE_INPUTS, REJECTED_RECORDS
 from oneuser.core.errors import GateError
 from oneuser.core.reasons import is_damage
+from oneuser.stages.ingest.kept_back import KeptBack
 from oneuser.storage.input_listing import listing_of
 from oneuser.storage.reference_inputs import count_records, list_reference, read_reference
 
@@ -223,4 +224,5 @@ def _rejections(ctx: RunContext, taken: Sequence[_Taken], known: Sequence[_Input
     if not new and not has_going:
         return []
     before = ctx.read(REJECTED_RECORDS).where(F.col("reference").isin(staying))
-    return [(REJECTED_RECORDS, reduce(DataFrame.unionByName, new, before), "replace")]
+    rejected = KeptBack.of(ctx).of_records(reduce(DataFrame.unionByName, new, before))
+    return [(REJECTED_RECORDS, rejected, "replace")]

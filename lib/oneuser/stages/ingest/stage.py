@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.changes import LINKED_IDENTIFIERS
 from oneuser.contracts.graph import EVENT_IDENTIFIERS, FILES, IDENTIFIERS
+from oneuser.contracts.privacy import ERASURES, SUPPRESSIONS
 from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES, QUARANTINE
 from oneuser.contracts.reference import (
     ACCOUNT_MEMBERS,
@@ -38,10 +39,12 @@ from oneuser.stages.declaration import Stage
 from oneuser.stages.ingest.account_files import account_group
 from oneuser.stages.ingest.assigned_ids import identifier_writes
 from oneuser.stages.ingest.duplicates import Kept, drop_duplicates
+from oneuser.stages.ingest.kept_back import KeptBack
 from oneuser.stages.ingest.link_tables import link_group
 from oneuser.stages.ingest.linked_identifiers import tell_linked_identifiers
 from oneuser.stages.ingest.mapped_columns import mapped_columns
 from oneuser.stages.ingest.references import take_references
+from oneuser.stages.ingest.requested import take_requests
 from oneuser.stages.ingest.shape_of_lines import explain_lines
 from oneuser.stages.ingest.source_parsing import parse_source
 from oneuser.stages.ingest.source_spec import source_spec
@@ -93,7 +96,7 @@ class Intake:
 
 
 def ingest(ctx: RunContext) -> None:
-    """Write what is new in the sources, and what reference inputs say now.
+    """Take in what people ask about their data, then what is new in the sources and what reference inputs say now.
 
     Raises:
         ChangedFileError: where a file that was ingested has other content now.
@@ -102,6 +105,7 @@ def ingest(ctx: RunContext) -> None:
             source is accepted; nothing is written.
     """
     intake = Intake(list(ctx.inputs), ParquetSchemas(ctx.spark))
+    gone = take_requests(ctx, INGEST_STAGE.writes)
     before = known_files(ctx.read(FILES), ctx.inputs)
     _refuse_unreadable(ctx, intake)
     parsed = _read(ctx, intake)
@@ -115,7 +119,7 @@ def ingest(ctx: RunContext) -> None:
         kept = _write(ctx, intake, parsed, before, touched)
         gave_way = None if kept is None else kept.gave_way
     take_references(ctx, [link_group(ctx), account_group(ctx)])
-    tell_linked_identifiers(ctx, gave_way)
+    tell_linked_identifiers(ctx, gave_way, gone)
 
 
 def _refuse_unreadable(ctx: RunContext, intake: Intake) -> None:
@@ -290,16 +294,19 @@ def _write(
     writes: list[Any] = [(FILES, _file_rows(ctx, intake, before, touched), "append")]
     refused_files = _refused_rows(ctx, intake)
     n_quarantined = sum(tally.n_quarantined for tally in intake.by_source.values())
+    kept_back = KeptBack.of(ctx)
+    lines_kept_back: dict[str, int] = {}
     kept: Kept | None = None
     if parsed is not None and intake.files:
         lines = _without_files(parsed, touched)
         if n_quarantined:
-            refused_files = refused_files.unionByName(quarantine_lines(lines, run_seq=ctx.run_seq))
+            refused, lines_kept_back = kept_back.of_lines(quarantine_lines(lines, run_seq=ctx.run_seq))
+            refused_files = refused_files.unionByName(refused)
         events = lines.where(F.col("code").isNull())
         if any(tally.n_keyless for tally in intake.by_source.values()):
             equal = ctx.persist(find_equal_rows(events))
             events = separate_equal_rows(events, equal) if equal.count() else events
-        kept = drop_duplicates(ctx, events, intake.by_source)
+        kept = drop_duplicates(ctx, events, intake.by_source, kept_back)
         writes.append((EVENTS, kept.counted, "append"))
         writes += identifier_writes(ctx, kept.events)
         if any(tally.n_notes for tally in intake.by_source.values()):
@@ -308,7 +315,7 @@ def _write(
         writes.append((QUARANTINE, refused_files, "append"))
     ctx.write_together(writes)
     if kept is not None:
-        kept.account(ctx, intake.by_source)
+        kept.account(ctx, intake.by_source, lines_kept_back)
     return kept
 
 
@@ -394,6 +401,8 @@ INGEST_STAGE = Stage(
         ACCOUNT_MEMBERS,
         REFERENCE_INPUTS,
         REJECTED_RECORDS,
+        SUPPRESSIONS,
+        ERASURES,
     ),
     sections=(),
     gives=(LINKED_IDENTIFIERS,),

@@ -1,0 +1,46 @@
+"""What stays of those who were erased: keyed hashes and numbers, by which they are recognised if they come again.
+
+These tables are nobody's: they hold what an erasure keeps on purpose, and no value.
+"""
+
+from __future__ import annotations
+
+from oneuser.contracts.subject import NOBODY
+from oneuser.contracts.table import Field, TableContract
+
+SUPPRESSIONS = TableContract(
+    name="suppressions",
+    zone="pseudonymous",
+    grain="one row per identifier of which nothing is taken in any more",
+    key=("id_type", "id_key"),
+    subject=NOBODY,
+    replaced=False,
+    fields=(
+        Field("id_type", "string", "type of the identifier"),
+        Field("id_key", "binary", "its keyed hash, as in identifiers"),
+        Field("key_id", "string", "which key version made id_key"),
+        Field("request_id", "string", "request that asked for it"),
+        Field("run_seq", "bigint", "run since which it holds"),
+    ),
+)
+
+# what a row of `erasures` is about
+REQUEST, MESSAGE, IDENTIFIER, USER, LINE = "request", "message", "identifier", "user", "line"
+
+ERASURES = TableContract(
+    name="erasures",
+    zone="pseudonymous",
+    grain="one row per request that was taken in, and per message, identifier, User ID and refused line it erased",
+    key=("request_id", "kind", "message_key", "identifier_id", "user_id", "line_hash"),
+    subject=NOBODY,
+    replaced=False,
+    fields=(
+        Field("run_seq", "bigint", "run that took the request in"),
+        Field("request_id", "string", "request"),
+        Field("kind", "string", "request, message, identifier, user or line: what the row is about"),
+        Field("message_key", "binary", "message; when it comes again, it is a duplicate", nullable=True),
+        Field("identifier_id", "bigint", "number of an identifier; it is given to no other", nullable=True),
+        Field("user_id", "string", "User ID that the request ended", nullable=True),
+        Field("line_hash", "bigint", "hash of a refused line or record that held a value", nullable=True),
+    ),
+)

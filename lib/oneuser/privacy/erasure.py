@@ -1,0 +1,173 @@
+"""What a request erases, and which rows of a table are about it.
+
+Reads   identifiers that requests name; the tables of the last run
+Yields  what each request erases: people, identifiers, messages; rows that go with them
+
+Everything is found by joins with numbers, keyed hashes and User IDs: no value stands in a plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from oneuser.contracts import privacy as kinds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from oneuser.contracts.table import TableContract
+
+_CUTTING = ("limit", "size")
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What was erased, each once.
+
+    Attributes:
+        messages: `message_key`.
+        identifiers: `identifier_id` of those that nothing carries any more.
+        users: `user_id` of the User IDs that ended.
+        lines: `line_hash` of refused lines and records.
+        keys: `id_type`, `id_key` of suppressed identifiers.
+    """
+
+    messages: DataFrame
+    identifiers: DataFrame
+    users: DataFrame
+    lines: DataFrame
+    keys: DataFrame
+
+    @classmethod
+    def among(cls, erasures: DataFrame, suppressions: DataFrame) -> Erased:
+        """From rows of `erasures` and of `suppressions`."""
+
+        def column(kind: str, name: str) -> DataFrame:
+            return erasures.where(F.col("kind") == kind).select(name).distinct()
+
+        return cls(
+            column(kinds.MESSAGE, "message_key"),
+            column(kinds.IDENTIFIER, "identifier_id"),
+            column(kinds.USER, "user_id"),
+            column(kinds.LINE, "line_hash"),
+            suppressions.select("id_type", "id_key").distinct(),
+        )
+
+
+def rows_about(contract: TableContract, rows: DataFrame, erased: Erased) -> DataFrame | None:
+    """The rows of a table that are about somebody or something erased; null where none can be.
+
+    Rows that stay of an erased person are left out.
+    """
+    subject = contract.subject
+    if subject.kept is not None:
+        column, value = subject.kept
+        rows = rows.where(F.col(column) != value)
+    found = []
+    for name, those in _looked_for(contract, erased):
+        found.append(rows.join(those, on=name, how="left_semi").select(*contract.columns))
+        # each row once, by whatever it is found first
+        rows = rows.join(those, on=name, how="left_anti")
+    return reduce(DataFrame.unionByName, found) if found else None
+
+
+def _looked_for(contract: TableContract, erased: Erased) -> Iterator[tuple[list[str], DataFrame]]:
+    """Columns of a table, with the erased values of these columns."""
+    subject = contract.subject
+    for names, those in (
+        (subject.messages, erased.messages),
+        (subject.identifiers, erased.identifiers),
+        (subject.users, erased.users),
+        (tuple(hashed for _, hashed in subject.texts), erased.lines),
+    ):
+        for name in names:
+            yield [name], those.toDF(name)
+    if subject.is_keyed:
+        yield ["id_type", "id_key"], erased.keys
+
+
+def find_persons(named: DataFrame, identifier_map: DataFrame) -> DataFrame:
+    """`request_id`, `user_id`: who owned the identifiers that a request names (`request_id`, `identifier_id`)."""
+    return named.join(identifier_map, on="identifier_id", how="inner").select("request_id", "user_id").distinct()
+
+
+def find_residual(persons: DataFrame, identifier_map: DataFrame, refused: DataFrame, people: DataFrame) -> DataFrame:
+    """`request_id`, `user_id`: residual IDs that `limit` or `size` cut off from the persons.
+
+    Args:
+        persons: `request_id`, `user_id`.
+        identifier_map: Rows of `identifier_map`.
+        refused: Rows of `refused_edges`.
+        people: Rows of `dim_user`.
+    """
+    is_cut = F.col("closed_run").isNull() & F.col("rule").isin(*_CUTTING)
+    ends = F.explode(
+        F.array(
+            F.struct(F.col("src").alias("identifier_id"), F.col("dst").alias("other_id")),
+            F.struct(F.col("dst").alias("identifier_id"), F.col("src").alias("other_id")),
+        )
+    )
+    pairs = refused.where(is_cut).select(ends.alias("end")).select("end.*")
+    owners = identifier_map.select("identifier_id", "user_id")
+    of_persons = persons.join(owners, on="user_id", how="inner").select(
+        "request_id", F.col("identifier_id").alias("other_id")
+    )
+    residual = people.where(F.col("kind") == "residual").select("user_id")
+    cut = pairs.join(of_persons, on="other_id", how="inner").join(owners, on="identifier_id", how="inner")
+    return cut.join(residual, on="user_id", how="left_semi").select("request_id", "user_id").distinct()
+
+
+def find_ended(living: DataFrame, ledger: DataFrame) -> DataFrame:
+    """`request_id`, `user_id`: the living IDs (`request_id`, `user_id`), and all that redirect to one of them."""
+    redirecting = ledger.select(F.col("user_id").alias("ended_id"), F.col("redirect_to").alias("user_id"))
+    followers = living.join(redirecting, on="user_id", how="inner")
+    return living.unionByName(followers.select("request_id", F.col("ended_id").alias("user_id"))).distinct()
+
+
+def find_own_identifiers(persons: DataFrame, identifier_map: DataFrame) -> DataFrame:
+    """`request_id`, `identifier_id`: known identifiers of persons (`request_id`, `user_id`) that nobody contests."""
+    own = identifier_map.where(F.col("is_known") & ~F.col("is_contested")).select("identifier_id", "user_id")
+    return persons.join(own, on="user_id", how="inner").select("request_id", "identifier_id").distinct()
+
+
+def find_messages(suppressed: DataFrame, living: DataFrame, carried: DataFrame, resolved: DataFrame) -> DataFrame:
+    """`request_id`, `message_key`: messages that carry a suppressed identifier, or belonged to one who ends.
+
+    Args:
+        suppressed: `request_id`, `identifier_id`.
+        living: `request_id`, `user_id`.
+        carried: Rows of `event_identifiers`.
+        resolved: Rows of `events_resolved`.
+    """
+    carrying = carried.select("message_key", "identifier_id").join(suppressed, on="identifier_id", how="inner")
+    owned = resolved.select("message_key", "user_id").join(living, on="user_id", how="inner")
+    return (
+        carrying.select("request_id", "message_key").unionByName(owned.select("request_id", "message_key")).distinct()
+    )
+
+
+def find_left_alone(
+    candidates: DataFrame, messages: DataFrame, suppressed: DataFrame, carried: DataFrame, links: DataFrame
+) -> DataFrame:
+    """`request_id`, `identifier_id`: of the candidates, those that no remaining message carries and no link names.
+
+    Args:
+        candidates: `request_id`, `identifier_id`.
+        messages: `message_key` of erased messages.
+        suppressed: `identifier_id` of suppressed identifiers: what a link joins with one of them, it joins no more.
+        carried: Rows of `event_identifiers`.
+        links: Rows of `links`.
+    """
+    named = candidates.select("identifier_id").distinct()
+    still = carried.join(named, on="identifier_id", how="left_semi").join(messages, on="message_key", how="left_anti")
+    for end in ("src", "dst"):
+        links = links.join(suppressed.toDF(end), on=end, how="left_anti")
+    ends = links.select(F.explode(F.array("src", "dst")).alias("identifier_id"))
+    carried_on = still.select("identifier_id").unionByName(ends).distinct()
+    left_alone = candidates.join(carried_on, on="identifier_id", how="left_anti")
+    return left_alone.select("request_id", "identifier_id").distinct()

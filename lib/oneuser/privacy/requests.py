@@ -1,0 +1,145 @@
+"""Requests of people about their data, as OpenDSR 2.0 shapes them: what is asked, and for whom. Reads no files.
+
+A request names identities; the run that takes it in brings them to their normal form and looks for their keyed hashes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, cast, get_args
+
+from oneuser.core.errors import ConfigError, ConfigProblem
+from oneuser.core.identifier_text import NamedIdentifier
+
+Action = Literal["erase", "suppress", "unsuppress"]
+Scope = Literal["connected", "exact"]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+# what OpenDSR calls identities that the default types of identifiers call otherwise
+_OPENDSR_TYPES = {"controller_customer_id": "user_id"}
+_MOST_IDENTITIES = 1_000
+_LONGEST_VALUE = 2_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request. `scope` counts for an erasure: the whole person, or the messages that carry what is named."""
+
+    request_id: str
+    action: Action
+    scope: Scope
+    identities: tuple[NamedIdentifier, ...]
+
+    def to_text(self) -> str:
+        """The request as it is kept in the raw zone until it is completed: it holds values."""
+        identities = [[one.id_type, one.value] for one in self.identities]
+        facts = {"request_id": self.request_id, "action": self.action, "scope": self.scope, "identities": identities}
+        return json.dumps(facts) + "\n"
+
+    @classmethod
+    def from_text(cls, text: str) -> Request:
+        """What `to_text` wrote."""
+        facts = json.loads(text)
+        identities = tuple(NamedIdentifier(id_type, value) for id_type, value in facts["identities"])
+        return cls(facts["request_id"], facts["action"], facts["scope"], identities)
+
+
+def read_requests(
+    texts: Mapping[str, str], *, action: Action, scope: Scope | None, id_types: Collection[str]
+) -> list[Request]:
+    """Requests from the texts of files: one JSON object each, an array of them, or JSON Lines.
+
+    Args:
+        texts: Texts by the name of their file.
+        action: What is to be done with them.
+        scope: How far an erasure goes where a request does not say it itself.
+        id_types: Types of identifiers that are declared.
+
+    Raises:
+        ConfigError: with every mistake in them, without a value.
+    """
+    problems: list[ConfigProblem] = []
+    found: dict[str, Request] = {}
+    for name, text in texts.items():
+        for number, fact in _objects(name, text, problems):
+            refuse = partial(_add, problems, (name, number))
+            request = _read_one(fact, action, scope, id_types, refuse)
+            if request is not None and found.setdefault(request.request_id, request) != request:
+                _add(problems, (name, number), f"another request has the id {request.request_id!r}")
+    if not found and not problems:
+        _add(problems, (next(iter(texts), "REQUEST"), 1), "expected a request, found none")
+    if problems:
+        raise ConfigError(problems, next_step="mend the requests: nothing was done")
+    return list(found.values())
+
+
+def _add(problems: list[ConfigProblem], at: tuple[str, int], message: str) -> None:
+    problems.append(ConfigProblem("", message, file=at[0], line=at[1], code="config.usage"))
+
+
+def _objects(name: str, text: str, problems: list[ConfigProblem]) -> Iterator[tuple[int, Any]]:
+    """The objects of one text, each with the line that it begins in."""
+    try:
+        whole = json.loads(text)
+    except RecursionError:
+        _add(problems, (name, 1), "nested too deeply: expected a request")
+    except ValueError:
+        for number, line in enumerate(text.splitlines(), start=1):
+            if line.strip():
+                try:
+                    yield number, json.loads(line)
+                except (ValueError, RecursionError):
+                    _add(problems, (name, number), "not JSON: expected one request a line")
+    else:
+        yield from ((1, one) for one in (whole if isinstance(whole, list) else [whole]))
+
+
+def _read_one(
+    fact: Any, action: Action, scope: Scope | None, id_types: Collection[str], refuse: Callable[[str], None]
+) -> Request | None:
+    """A request from its object; null where something is wrong with it, which `refuse` is told."""
+    if not isinstance(fact, dict):
+        refuse("not an object: expected a request")
+        return None
+    request_id = fact.get("subject_request_id")
+    if not isinstance(request_id, str) or not _REQUEST_ID.fullmatch(request_id):
+        refuse("subject_request_id: expected up to 100 letters, digits, dots, dashes and underscores")
+        return None
+    asked = fact.get("subject_request_type", "erasure")
+    if asked != "erasure":
+        refuse("subject_request_type: expected erasure; access and portability are not answered yet")
+        return None
+    wanted = fact.get("scope", scope or ("exact" if action != "erase" else None))
+    if wanted not in get_args(Scope):
+        refuse("scope: expected connected (the person) or exact (what is named), in the request or by --scope")
+        return None
+    identities = fact.get("subject_identities")
+    if not isinstance(identities, list) or not 0 < len(identities) <= _MOST_IDENTITIES:
+        refuse(f"subject_identities: expected a list of 1 to {_MOST_IDENTITIES} identities")
+        return None
+    named = [_identity(one, id_types) for one in identities]
+    wrong = dict.fromkeys(one for one in named if isinstance(one, str))
+    for message in wrong:
+        refuse(message)
+    kept = tuple(dict.fromkeys(one for one in named if isinstance(one, NamedIdentifier)))
+    return None if wrong else Request(request_id, action, cast("Scope", wanted), kept)
+
+
+def _identity(fact: Any, id_types: Collection[str]) -> NamedIdentifier | str:
+    """An identity, or what is wrong with it."""
+    if not isinstance(fact, dict):
+        return "subject_identities: expected objects"
+    id_type, value = fact.get("identity_type"), fact.get("identity_value")
+    if isinstance(id_type, str) and id_type not in id_types:
+        id_type = _OPENDSR_TYPES.get(id_type, id_type)
+    if id_type not in id_types:
+        return f"identity_type: expected one of {', '.join(sorted(id_types))}"
+    if not isinstance(id_type, str) or not isinstance(value, str) or not 0 < len(value) <= _LONGEST_VALUE:
+        return f"identity_value: expected a text of up to {_LONGEST_VALUE} characters"
+    if fact.get("identity_format", "raw") != "raw":
+        return "identity_format: expected raw; hashes are not looked up"
+    return NamedIdentifier(id_type, value)

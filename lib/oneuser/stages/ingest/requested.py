@@ -1,0 +1,263 @@
+"""Requests of people about their data, taken in before anything else of a run.
+
+Reads   open requests; identifiers and what carries them; people and messages as the last run left them
+Yields  suppressions        identifiers of which nothing is taken in any more
+        erasures            what each request erased
+        and the tables of ingest without what was erased
+
+What a run has taken in is what its `erasures` say: an attempt after a crash begins again from those of the last run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, NamedTuple
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from oneuser.contracts import privacy as kinds
+from oneuser.contracts.changes import CHANGES
+from oneuser.contracts.graph import EVENT_IDENTIFIERS, IDENTIFIERS, REFUSED_EDGES
+from oneuser.contracts.identity import DIM_USER, EVENTS_RESOLVED, IDENTIFIER_MAP, USER_IDS
+from oneuser.contracts.privacy import ERASURES, SUPPRESSIONS
+from oneuser.contracts.raw import IDENTIFIER_VALUES
+from oneuser.contracts.reference import LINKS
+from oneuser.core.keyed import identifier_hasher
+from oneuser.events.normalise import make_normaliser
+from oneuser.events.spec import id_type_specs
+from oneuser.privacy.erasure import (
+    find_ended,
+    find_left_alone,
+    find_messages,
+    find_own_identifiers,
+    find_persons,
+    find_residual,
+)
+from oneuser.privacy.requests import Request
+from oneuser.privacy.text_search import find_texts
+from oneuser.stages.forgetting import forget_erased
+from oneuser.storage.request_files import RequestFiles, Sealed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from oneuser.contracts.table import TableContract
+    from oneuser.stages.context import RunContext
+
+_MOST_LISTED = 3
+_NAMED = "request_id string, action string, scope string, id_type string, id_key binary"
+
+
+class Spelling(NamedTuple):
+    """An identity of a request: its type, as it was written, and in its normal form."""
+
+    id_type: str
+    written: str
+    normal: str
+
+
+# by request, identities by their keyed hash
+Spellings = Mapping[str, Mapping[bytes, Spelling]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What requests erase and suppress, found and kept; nothing is written yet.
+
+    Attributes:
+        messages: `request_id`, `message_key`.
+        identifiers: `request_id`, `identifier_id` of those that nothing carries any more.
+        users: `request_id`, `user_id` of the IDs that end.
+        suppressed: `request_id`, `id_type`, `id_key`.
+        carried: `request_id`, `identifier_id` of all that the messages carry, and of what is suppressed.
+        named: `request_id`, `identifier_id` of the identities that are known.
+    """
+
+    messages: DataFrame
+    identifiers: DataFrame
+    users: DataFrame
+    suppressed: DataFrame
+    carried: DataFrame
+    named: DataFrame
+
+
+def take_requests(ctx: RunContext, contracts: Sequence[TableContract]) -> DataFrame | None:
+    """Take in the open requests, and erase what they ask for from the tables of ingest.
+
+    Args:
+        ctx: The stage's context.
+        contracts: The tables that ingest writes.
+
+    Returns:
+        `identifier_id` of what the erased messages carried; null where no request was open.
+    """
+    files = RequestFiles(ctx.warehouse.files, ctx.warehouse.layout)
+    open_requests = {request_id: Request.from_text(text) for request_id, text in files.open_requests().items()}
+    if not open_requests:
+        return None
+    taken = ctx.read(ERASURES).where(F.col("kind") == kinds.REQUEST).select("request_id")
+    done = {row["request_id"] for row in taken.collect()}
+    requests = [request for request_id, request in open_requests.items() if request_id not in done]
+    if not requests:
+        return None
+    spellings = spell_out(ctx, requests)
+    found = find_erased(ctx, requests, spellings)
+    values = values_of(ctx, requests, spellings, found)
+    _seal(files, requests, values, found)
+    lines = find_lines(ctx, contracts, values)
+    _write(ctx, requests, spellings, found, lines)
+    forget_erased(ctx, [*contracts, CHANGES])
+    for action, n in Counter(request.action for request in requests).items():
+        ctx.metric("requests", n, action)
+    ctx.details["requests"] = _listed(requests)
+    return found.carried.select("identifier_id").distinct()
+
+
+def _listed(requests: Sequence[Request]) -> list[str]:
+    """The first few requests, and how many more there are."""
+    names = [request.request_id for request in requests]
+    more = len(names) - _MOST_LISTED
+    return [*names[:_MOST_LISTED], *([f"{more} more"] if more > 0 else [])]
+
+
+def find_erased(ctx: RunContext, requests: Sequence[Request], spellings: Spellings) -> Found:
+    """What requests erase and suppress, by the tables of the last run."""
+    rows = [
+        (request.request_id, request.action, request.scope, spelling.id_type, bytearray(key))
+        for request in requests
+        for key, spelling in spellings[request.request_id].items()
+    ]
+    named = ctx.spark.createDataFrame(rows, _NAMED)
+    identifiers = ctx.read(IDENTIFIERS).select("id_type", "id_key", "identifier_id")
+    numbered = ctx.checkpoint(named.join(identifiers, on=["id_type", "id_key"], how="inner"))
+    is_erasure, is_connected = F.col("action") == "erase", F.col("scope") == "connected"
+    by_person = numbered.where(is_erasure & is_connected).select("request_id", "identifier_id")
+    by_value = numbered.where(is_erasure & ~is_connected).select("request_id", "identifier_id")
+    identifier_map = ctx.read_last(IDENTIFIER_MAP)
+    persons = ctx.checkpoint(find_persons(by_person, identifier_map))
+    residual = find_residual(persons, identifier_map, ctx.read_last(REFUSED_EDGES), ctx.read_last(DIM_USER))
+    living = ctx.checkpoint(persons.unionByName(residual))
+    own = ctx.checkpoint(find_own_identifiers(persons, identifier_map).unionByName(by_value).distinct())
+    carried = ctx.read(EVENT_IDENTIFIERS)
+    messages = ctx.checkpoint(find_messages(own, living, carried, ctx.read_last(EVENTS_RESOLVED)))
+    beside = carried.join(messages, on="message_key", how="inner").select("request_id", "identifier_id")
+    candidates = ctx.checkpoint(beside.unionByName(own).distinct())
+    left_alone = find_left_alone(
+        candidates, messages.select("message_key").distinct(), own.select("identifier_id").distinct(), carried,
+        ctx.read(LINKS),
+    )  # fmt: skip
+    suppressed = own.join(identifiers, on="identifier_id", how="inner").select("request_id", "id_type", "id_key")
+    is_by_value = (F.col("action") == "suppress") | (is_erasure & ~is_connected)
+    return Found(
+        messages=messages,
+        identifiers=ctx.checkpoint(left_alone),
+        users=ctx.checkpoint(find_ended(living, ctx.read_last(USER_IDS))),
+        suppressed=suppressed.unionByName(
+            named.where(is_by_value).select("request_id", "id_type", "id_key")
+        ).distinct(),
+        carried=candidates,
+        named=numbered.select("request_id", "identifier_id"),
+    )
+
+
+def spell_out(ctx: RunContext, requests: Sequence[Request]) -> Spellings:
+    """The identities of each request by their keyed hashes; without those that can be none of their type."""
+    rules = id_type_specs(ctx.config.identity.id_types)
+    found: dict[str, dict[bytes, Spelling]] = {}
+    for request in requests:
+        keyed = found.setdefault(request.request_id, {})
+        for named in request.identities:
+            normal = make_normaliser(rules[named.id_type])(named.value) if named.id_type in rules else None
+            if normal is not None:
+                key = identifier_hasher(ctx.keys, named.id_type)(normal)
+                keyed[key] = Spelling(named.id_type, named.value, normal)
+    return found
+
+
+def values_of(ctx: RunContext, requests: Sequence[Request], spellings: Spellings, found: Found) -> dict[str, set[str]]:
+    """The values that nothing holds any more when each erasure is done, by request. Come to this process."""
+    rows = found.identifiers.join(ctx.read(IDENTIFIER_VALUES), on="identifier_id", how="inner")
+    values: dict[str, set[str]] = {request.request_id: set() for request in requests if request.action == "erase"}
+    for row in rows.select("request_id", "id_value").collect():
+        values[row["request_id"]].add(row["id_value"])
+    for request_id, gone in values.items():
+        # what is named and stays, such as a device of several people, is looked for nowhere
+        gone |= {one.written for one in spellings[request_id].values() if one.normal in gone}
+    return values
+
+
+def _seal(files: RequestFiles, requests: Sequence[Request], values: Mapping[str, set[str]], found: Found) -> None:
+    """Keep the values of what goes until nothing holds them any more, with what the receipt will say of the rest."""
+    n_known, n_carried, n_gone = (
+        {row["request_id"]: row["count"] for row in some.groupBy("request_id").count().collect()}
+        for some in (found.named, found.carried, found.identifiers)
+    )
+    for request in requests:
+        name = request.request_id
+        n_unknown = len(request.identities) - n_known.get(name, 0)
+        n_kept = n_carried.get(name, 0) - n_gone.get(name, 0)
+        files.seal(name, Sealed(sorted(values.get(name, ())), n_unknown, n_kept))
+
+
+def find_lines(ctx: RunContext, contracts: Sequence[TableContract], values: Mapping[str, set[str]]) -> DataFrame | None:
+    """`request_id`, `line_hash` of refused lines and records that hold a value; null where there are none at all."""
+    by_value = {value: request_id for request_id, some in values.items() for value in some}
+    parts = [
+        find_texts(ctx.read(contract), text=text, hashed=hashed, values=by_value)
+        for contract in contracts
+        for text, hashed in contract.subject.texts
+        if contract.name in ctx.tables and by_value
+    ]
+    return reduce(DataFrame.unionByName, parts).distinct() if parts else None
+
+
+def _write(
+    ctx: RunContext,
+    requests: Sequence[Request],
+    spellings: Spellings,
+    found: Found,
+    lines: DataFrame | None,
+) -> None:
+    run_seq = F.lit(ctx.run_seq).cast("bigint").alias("run_seq")
+    told = ctx.spark.createDataFrame([(request.request_id,) for request in requests], "request_id string")
+    parts = [
+        (kinds.REQUEST, told), (kinds.MESSAGE, found.messages), (kinds.IDENTIFIER, found.identifiers),
+        (kinds.USER, found.users), *([(kinds.LINE, lines)] if lines is not None else []),
+    ]  # fmt: skip
+    rows = [
+        part.select(
+            run_seq,
+            "request_id",
+            F.lit(kind).alias("kind"),
+            *[
+                F.col(one.name) if one.name in part.columns else F.lit(None).cast(one.dtype).alias(one.name)
+                for one in ERASURES.fields
+                if one.nullable
+            ],
+        )
+        for kind, part in parts
+    ]
+    stored = ctx.read(SUPPRESSIONS)
+    freed = [
+        (spelling.id_type, bytearray(key))
+        for request in requests
+        if request.action == "unsuppress"
+        for key, spelling in spellings[request.request_id].items()
+    ]
+    on = ["id_type", "id_key"]
+    news = found.suppressed.groupBy(*on).agg(F.min("request_id").alias("request_id"))
+    news = news.join(stored.select(*on), on=on, how="left_anti").select(
+        *on, F.lit(ctx.keys.key_id).alias("key_id"), "request_id", run_seq
+    )
+    ctx.write_together(
+        [
+            (ERASURES, reduce(DataFrame.unionByName, rows), "append"),
+            (SUPPRESSIONS, SUPPRESSIONS.conform(news), "append"),
+        ]
+    )
+    if freed:
+        ctx.delete(SUPPRESSIONS, ctx.spark.createDataFrame(freed, "id_type string, id_key binary"), on)

@@ -1,0 +1,121 @@
+"""Requests of people about their data, as files of a warehouse.
+
+What holds values lies in the raw zone, readable by its owner alone, until the request is completed: the request itself,
+and the values that are looked for when all is done. What became of a request lies in the control zone, without values.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from oneuser.config.base import local_path
+
+if TYPE_CHECKING:
+    from oneuser.storage.files import Files
+    from oneuser.storage.layout import Layout
+
+FOLDER = "requests"
+_REQUEST, _VALUES, _RECEIPT, _STATUS = ".request.json", ".values.json", ".receipt.json", ".json"
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """What a run has found of a request: the values that it erased, and how many identifiers it did not.
+
+    `n_unknown` are identities that were never seen; `n_kept` identifiers that others share.
+    """
+
+    values: list[str] = field(repr=False)
+    n_unknown: int
+    n_kept: int
+
+
+class RequestFiles:
+    """The files of requests of one warehouse."""
+
+    def __init__(self, files: Files, layout: Layout) -> None:
+        self._files = files
+        self.folder = f"{layout.zones['raw']}/{FOLDER}"
+        self._told = f"{layout.zones['control']}/{FOLDER}"
+
+    # what holds values ----------------------------------------------------------------------------------------------
+
+    def put(self, request_id: str, text: str) -> None:
+        """Keep a request until it is completed."""
+        self._seal(f"{request_id}{_REQUEST}", text)
+
+    def open_requests(self) -> dict[str, str]:
+        """The texts of the requests that are not completed, by their ids."""
+        names = [name for name in self._files.names(self.folder) if name.endswith(_REQUEST)]
+        return {name.removesuffix(_REQUEST): self._files.read_text(f"{self.folder}/{name}") for name in names}
+
+    def seal(self, request_id: str, sealed: Sealed) -> None:
+        """Keep what a run has found of a request until it is completed."""
+        self._seal(f"{request_id}{_VALUES}", json.dumps(asdict(sealed)) + "\n")
+
+    def sealed(self, request_id: str) -> Sealed:
+        """What `seal` has kept; nothing where no run has taken the request in."""
+        path = f"{self.folder}/{request_id}{_VALUES}"
+        return Sealed(**json.loads(self._files.read_text(path))) if self._files.exists(path) else Sealed([], 0, 0)
+
+    def unseal(self, request_id: str) -> None:
+        """Remove a completed request, and its values first: without the request nobody would look for them."""
+        for ending in (_VALUES, _REQUEST):
+            self._files.remove(f"{self.folder}/{request_id}{ending}")
+        self._files.remove_if_empty(self.folder)
+
+    def _seal(self, name: str, text: str) -> None:
+        self._files.make_folder(self.folder)
+        _only_for_owner(self.folder, 0o700)
+        self._files.write_text(f"{self.folder}/{name}", text)
+        _only_for_owner(f"{self.folder}/{name}", 0o600)
+
+    # what is told of it ---------------------------------------------------------------------------------------------
+
+    def write_status(self, request_id: str, status: dict[str, Any]) -> None:
+        """Say what became of a request."""
+        self._tell(f"{request_id}{_STATUS}", status)
+
+    def write_receipt(self, request_id: str, receipt: dict[str, Any]) -> None:
+        """Say what a completed request has erased."""
+        self._tell(f"{request_id}{_RECEIPT}", receipt)
+
+    def status(self, request_id: str) -> dict[str, Any] | None:
+        """What became of a request; null where it was never made."""
+        return self._told_of(f"{request_id}{_STATUS}")
+
+    def receipt(self, request_id: str) -> dict[str, Any] | None:
+        """What a completed request has erased; null before it is completed."""
+        return self._told_of(f"{request_id}{_RECEIPT}")
+
+    def known(self) -> list[str]:
+        """Ids of all requests that were ever made."""
+        names = [name for name in self._files.names(self._told) if name.endswith(_STATUS)]
+        return [name.removesuffix(_STATUS) for name in names if not name.endswith(_RECEIPT)]
+
+    def _tell(self, name: str, facts: dict[str, Any]) -> None:
+        self._files.make_folder(self._told)
+        self._files.write_text(f"{self._told}/{name}", json.dumps(facts, indent=2, sort_keys=True) + "\n")
+
+    def _told_of(self, name: str) -> dict[str, Any] | None:
+        path = f"{self._told}/{name}"
+        return dict(json.loads(self._files.read_text(path))) if self._files.exists(path) else None
+
+
+def open_on_disk(layout: Layout) -> set[str]:
+    """Ids of the requests that are not completed, of a warehouse on this machine's disk, without Spark."""
+    folder = local_path(f"{layout.zones['raw']}/{FOLDER}")
+    found = Path(folder).glob(f"*{_REQUEST}") if folder is not None else ()
+    return {path.name.removesuffix(_REQUEST) for path in found if not path.name.startswith(".")}
+
+
+def _only_for_owner(path: str, mode: int) -> None:
+    """Take a file on this machine's disk from the others; other storages have rules of their own."""
+    local = local_path(path)
+    if local is not None:
+        with suppress(FileNotFoundError):
+            Path(local).chmod(mode)

@@ -1,0 +1,126 @@
+"""Which rows are about somebody erased, for any table that says whose its rows are; what a request leads to."""
+
+from __future__ import annotations
+
+import pytest
+from pyspark.sql import SparkSession
+
+from oneuser.contracts.subject import NOBODY, Subject
+from oneuser.contracts.table import Field, TableContract
+from oneuser.privacy.erasure import Erased, find_left_alone, find_messages, find_residual, rows_about
+from oneuser.privacy.text_search import find_texts
+from tests.frames import assert_rows
+
+FIELDS = (
+    Field("number", "int", "number of the row"),
+    Field("message_key", "binary", "message", nullable=True),
+    Field("user_id", "string", "person", nullable=True),
+    Field("other_user_id", "string", "another one", nullable=True),
+    Field("state", "string", "state"),
+)
+ROWS = [
+    (1, b"m1", "usr_bob", None, "open"),
+    (2, b"m2", "usr_ann", None, "open"),
+    (3, b"m2", "usr_bob", "usr_ann", "open"),
+    (4, None, "usr_ann", None, "ended"),
+    (5, None, None, None, "open"),
+]
+
+
+def new_mart(subject: Subject) -> TableContract:
+    """A table as somebody might add it tomorrow."""
+    return TableContract("mart", "pseudonymous", "one row per number", FIELDS, ("number",), subject)
+
+
+@pytest.fixture(scope="module")
+def erased(spark: SparkSession) -> Erased:
+    return Erased(
+        spark.createDataFrame([(b"m1",)], "message_key binary"),
+        spark.createDataFrame([], "identifier_id bigint"),
+        spark.createDataFrame([("usr_ann",)], "user_id string"),
+        spark.createDataFrame([], "line_hash bigint"),
+        spark.createDataFrame([], "id_type string, id_key binary"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("subject", "gone"),
+    [
+        (Subject(messages=("message_key",)), {1}),
+        (Subject(users=("user_id",)), {2, 4}),
+        (Subject(users=("user_id", "other_user_id")), {2, 3, 4}),
+        (Subject(messages=("message_key",), users=("user_id",)), {1, 2, 4}),
+        (Subject(users=("user_id",), kept=("state", "ended")), {2}),
+    ],
+)
+def test_a_new_table_is_erasable_by_what_it_declares(
+    spark: SparkSession, erased: Erased, subject: Subject, gone: set[int]
+) -> None:
+    contract = new_mart(subject)
+
+    found = rows_about(contract, spark.createDataFrame(ROWS, contract.schema), erased)
+
+    assert found is not None
+    assert_rows(found, contract, *[row for row in ROWS if row[0] in gone])
+
+
+def test_a_table_of_nobody_has_no_such_rows(spark: SparkSession, erased: Erased) -> None:
+    contract = new_mart(NOBODY)
+
+    assert rows_about(contract, spark.createDataFrame(ROWS, contract.schema), erased) is None
+
+
+def test_messages_go_that_carry_what_is_suppressed_or_belonged_to_who_ends(spark: SparkSession) -> None:
+    suppressed = spark.createDataFrame([("r", 7)], "request_id string, identifier_id bigint")
+    living = spark.createDataFrame([("r", "usr_ann")], "request_id string, user_id string")
+    carried = spark.createDataFrame([(b"m1", 7), (b"m1", 8), (b"m2", 8)], "message_key binary, identifier_id bigint")
+    resolved = spark.createDataFrame(
+        [(b"m1", "usr_bob"), (b"m2", "usr_bob"), (b"m3", "usr_ann"), (b"m4", None)],
+        "message_key binary, user_id string",
+    )
+
+    found = find_messages(suppressed, living, carried, resolved)
+
+    assert_rows(found, "request_id string, message_key binary", ("r", b"m1"), ("r", b"m3"))
+
+
+def test_an_identifier_stays_for_a_message_or_a_link_of_somebody_else(spark: SparkSession) -> None:
+    candidates = spark.createDataFrame([("r", n) for n in (1, 2, 3, 4)], "request_id string, identifier_id bigint")
+    messages = spark.createDataFrame([(b"m1",)], "message_key binary")
+    suppressed = spark.createDataFrame([(1,)], "identifier_id bigint")
+    carried = spark.createDataFrame(
+        [(b"m1", 1), (b"m1", 2), (b"m1", 3), (b"m1", 4), (b"m2", 2)], "message_key binary, identifier_id bigint"
+    )
+    # what a link joins with a suppressed identifier, it joins no more
+    links = spark.createDataFrame([(1, 3), (4, 9)], "src bigint, dst bigint")
+
+    found = find_left_alone(candidates, messages, suppressed, carried, links)
+
+    assert_rows(found, "request_id string, identifier_id bigint", ("r", 1), ("r", 3))
+
+
+def test_a_residual_id_ends_with_the_person_that_it_was_cut_off_from(spark: SparkSession) -> None:
+    persons = spark.createDataFrame([("r", "usr_ann")], "request_id string, user_id string")
+    owners = [(1, "usr_ann"), (2, "usr_rest"), (3, "usr_old"), (4, "usr_bob"), (5, "usr_elsewhere")]
+    identifier_map = spark.createDataFrame(owners, "identifier_id bigint, user_id string")
+    refused = spark.createDataFrame(
+        [(1, 2, "limit", None), (1, 3, "limit", 4), (1, 4, "size", None), (4, 5, "limit", None)],
+        "src bigint, dst bigint, rule string, closed_run bigint",
+    )
+    people = spark.createDataFrame(
+        [("usr_ann", "known"), ("usr_bob", "known"), *[(f"usr_{n}", "residual") for n in ("rest", "old", "elsewhere")]],
+        "user_id string, kind string",
+    )
+
+    found = find_residual(persons, identifier_map, refused, people)
+
+    assert_rows(found, "request_id string, user_id string", ("r", "usr_rest"))
+
+
+def test_refused_lines_are_found_by_a_value_as_a_word_of_its_own(spark: SparkSession) -> None:
+    lines = [(1, b'{"email": "Ann@Example.com"'), (2, b"joann@example.com"), (3, None), (4, b"bob@example.com")]
+    rows = spark.createDataFrame(lines, "line_hash bigint, line binary")
+
+    found = find_texts(rows, text="line", hashed="line_hash", values={"ann@example.com": "r"})
+
+    assert_rows(found, "request_id string, line_hash bigint", ("r", 1))
