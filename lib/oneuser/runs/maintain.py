@@ -7,6 +7,7 @@ In this order, so that whatever a kept run shows can be read at any time, and th
    where it ends here, whoever writes next goes back to those that are published.
 3. Files that nothing needs which is kept are removed.
 4. The new versions are published as those of the run that readers see.
+5. Requests that asked for an erasure are completed: see `erasures`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from oneuser.contracts.registry import TABLES
 from oneuser.runs.boundary import own_errors
 from oneuser.runs.claim_rows import load_claims
 from oneuser.runs.compactions import MAINTENANCE
+from oneuser.runs.erasures import claims_after_erasure, settle
 from oneuser.runs.inventory import Inventory
 from oneuser.runs.lease import Lease
 from oneuser.runs.publication import check_own_commits, mend_published_file, write_published
@@ -88,9 +90,12 @@ def maintain_warehouse(
             return _tell(Inventory(warehouse, config, load_claims(warehouse)))
         lease = Lease.acquire(warehouse, ttl=timedelta(minutes=config.lease.ttl_minutes))
         try:
-            return _maintain(Inventory(warehouse, config, lease.claims), lease)
+            done = _maintain(Inventory(warehouse, config, claims_after_erasure(warehouse, lease)), lease)
         finally:
             lease.release()
+        # no file is left now that only an earlier run needed
+        settle(warehouse, is_purged=True)
+        return done
 
 
 def _tell(found: Inventory) -> MaintenanceResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneuser.runs.claim_rows import Publication, load_claims
+from oneuser.runs.erasures import claims_after_erasure
 from oneuser.runs.lease import Lease
 from oneuser.runs.publication import write_published
 from oneuser.runs.readable import require_readable
@@ -25,8 +26,8 @@ def roll_back(warehouse: Warehouse, *, to_run: int, reason: str | None, ttl: tim
     require_readable(load_claims(warehouse), to_run, key="--to")
     lease = Lease.acquire(warehouse, ttl=ttl)
     try:
-        # maintenance may have come in between
-        target = require_readable(lease.claims, to_run, key="--to")
+        # maintenance may have come in between, or an erasure that was cut short
+        target = require_readable(claims_after_erasure(warehouse, lease), to_run, key="--to")
         at = lease.publish(to_run, target.tables, kind="rollback", reason=reason)
     finally:
         lease.release()

@@ -15,11 +15,12 @@ from oneuser.core.errors import ConfigError, GateError, LockedError, OneUserErro
 from oneuser.runs.boundary import own_errors
 from oneuser.runs.claim_rows import newest, newest_completed
 from oneuser.runs.compactions import Compactions
+from oneuser.runs.erasures import follow_up, withdraw_earlier
 from oneuser.runs.gates import GateCheck, check_gates, require_gates
 from oneuser.runs.lease import Lease
 from oneuser.runs.one_stage import StageRunner
 from oneuser.runs.publication import mend_published_file, write_published
-from oneuser.runs.records import SECONDS_AT_RISK, UNCHANGED, RunLog, RunRecord, StageRecord, load_runs
+from oneuser.runs.records import READING_STAGE, SECONDS_AT_RISK, UNCHANGED, RunLog, RunRecord, StageRecord, load_runs
 from oneuser.runs.result import RunResult
 from oneuser.runs.resume import restore_tables, resume_or_begin
 from oneuser.stages.declaration import Stage, stages_before
@@ -148,6 +149,7 @@ class _Attempt:
 
     def do(self, wanted: list[Stage]) -> RunResult:
         self.record.begun(_now(), kept_stages=self.run.stages)
+        withdraw_earlier(self.lease, self.completed)
         self.start_heads = restore_tables(self.warehouse, self.run, self.tag)
         spark_context = self.warehouse.spark.sparkContext
         spark_context.addJobTag(self.job_tag)
@@ -249,6 +251,8 @@ class _Attempt:
         self.lease.publish(self.run.run_seq, self.tables)
         write_published(self.warehouse, self.run.run_seq, self.tables)
         self._ended("published", 0, None)
+        if self.run.stages[READING_STAGE].details.get("requests"):
+            follow_up(self.warehouse, self.run, ttl=timedelta(minutes=self.config.lease.ttl_minutes))
 
     def _ended(self, state: str, exit_code: int, problem: Exception | None) -> None:
         message = str(problem) if problem else None

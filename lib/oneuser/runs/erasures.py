@@ -1,0 +1,239 @@
+"""What follows a run that has erased somebody: earlier publications go, their files go, and a receipt says so.
+
+In this order, each step done again by whoever comes next where it was cut short:
+
+1. Publications before the run are withdrawn: no rollback, no `as_of`, no reader begins with them any more.
+2. Maintenance removes the files that only they needed.
+3. Every file is searched for the values that were erased. One that is left where nothing should hold it fails.
+4. The receipt is written, the values are removed, and the request is completed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from pyspark.sql import functions as F
+
+from oneuser.contracts import privacy as kinds
+from oneuser.contracts.privacy import ERASURES
+from oneuser.contracts.registry import TABLES
+from oneuser.core.errors import LockedError, OneUserError
+from oneuser.core.whole_words import is_telling
+from oneuser.privacy.requests import Request
+from oneuser.runs.claim_rows import Publication, load_claims, newest, newest_completed, published
+from oneuser.runs.lease import Lease
+from oneuser.runs.records import READING_STAGE, load_runs
+from oneuser.storage.byte_scan import Scan, scan_files
+from oneuser.storage.request_files import RequestFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from oneuser.runs.records import RunRecord
+    from oneuser.storage.table_reader import Row
+    from oneuser.storage.warehouse import Warehouse
+
+_log = structlog.get_logger("oneuser.privacy")
+_MOST_SHOWN = 5
+
+
+def withdraw_earlier(lease: Lease, completed: RunRecord | None) -> bool:
+    """Withdraw what was published before the newest run, if that has erased somebody; returns whether anything was.
+
+    Raises:
+        LockedError: where the lease was taken over in the meantime.
+    """
+    stage = completed.stages.get(READING_STAGE) if completed else None
+    if completed is None or stage is None or not stage.metrics.get("requests|erase"):
+        return False
+    fences = [one.fence for one in lease.earlier if one.kind == "run" and one.run_seq == completed.run_seq]
+    older = [one.fence for one in lease.earlier if fences and one.fence < fences[0]]
+    if older:
+        asked = ", ".join(stage.details.get("requests", []))
+        lease.withdraw(older, f"run {completed.run_seq} has erased people, as asked by {asked}")
+        _log.info("publications withdrawn", run_id=completed.run_seq, publications=len(older))
+    return bool(older)
+
+
+def claims_after_erasure(warehouse: Warehouse, lease: Lease) -> list[Row]:
+    """Rows of `publications` before a lease, when what an erasing run should have withdrawn is withdrawn."""
+    completed = newest_completed(lease.earlier, load_runs(warehouse))
+    return load_claims(warehouse) if withdraw_earlier(lease, completed) else lease.claims
+
+
+def follow_up(warehouse: Warehouse, completed: RunRecord, *, ttl: timedelta) -> None:
+    """Do what can be done as soon as a run is published: withdraw earlier publications, say how far requests are."""
+    lease = None
+    try:
+        lease = Lease.acquire(warehouse, ttl=ttl)
+        withdraw_earlier(lease, completed)
+    except LockedError:
+        # whoever was faster withdraws them, and so does every run after it
+        _log.info("earlier publications are left to another run", run_id=completed.run_seq)
+    finally:
+        if lease is not None:
+            lease.release()
+    settle(warehouse, is_purged=False)
+
+
+def settle(warehouse: Warehouse, *, is_purged: bool) -> list[str]:
+    """Bring the state of open requests up to what is published; returns the ids of those that are completed now.
+
+    Args:
+        warehouse: The warehouse.
+        is_purged: Whether files that no kept run needs are removed: only then can an erasure be completed.
+
+    Raises:
+        OneUserError: where a file still holds a value that was erased; the request stays in progress.
+    """
+    files = RequestFiles(warehouse.files, warehouse.layout)
+    texts = files.open_requests()
+    readable = published(load_claims(warehouse)) if texts else []
+    shown = newest(readable)
+    if shown is None or ERASURES.name not in shown.tables:
+        return []
+    counted = _count(warehouse, shown)
+    taken = {name: Request.from_text(text) for name, text in texts.items() if name in counted}
+    erasing = {name: files.sealed(name).values for name, request in taken.items() if request.action == "erase"}
+    scanned = search_files(warehouse, readable, erasing) if is_purged and erasing else None
+    done: list[str] = []
+    for request_id, request in taken.items():
+        found = counted[request_id]
+        facts: dict[str, Any] = {"run": found.run_seq, "published_at": shown.published_at.isoformat(timespec="seconds")}
+        if request.action == "erase":
+            if scanned is None:
+                tell(files, request, "in_progress", **facts)
+                continue
+            if request_id in scanned.left:
+                continue
+            facts |= {"scan": scanned.facts(request_id)}
+        files.write_receipt(request_id, _receipt(files, request, found, shown, facts))
+        tell(files, request, "completed", **facts)
+        files.unseal(request_id)
+        done.append(request_id)
+    if scanned is not None and scanned.left:
+        raise _still_there(scanned)
+    return done
+
+
+def tell(files: RequestFiles, request: Request, state: str, **facts: Any) -> None:
+    """Write the status of a request."""
+    about = {"request_id": request.request_id, "action": request.action, "scope": request.scope}
+    files.write_status(request.request_id, about | {"state": state, "n_identities": len(request.identities)} | facts)
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """How many messages, identifiers, User IDs and lines a request has erased, and in which run."""
+
+    run_seq: int
+    by_kind: Mapping[str, int]
+
+
+def _count(warehouse: Warehouse, shown: Publication) -> dict[str, _Counted]:
+    rows = warehouse.read(ERASURES, shown.tables[ERASURES.name]).groupBy("request_id", "kind")
+    found = rows.agg(F.count(F.lit(1)).alias("n"), F.max("run_seq").alias("run_seq")).collect()
+    runs = {row["request_id"]: row["run_seq"] for row in found if row["kind"] == kinds.REQUEST}
+    return {
+        request: _Counted(run, {row["kind"]: row["n"] for row in found if row["request_id"] == request})
+        for request, run in runs.items()
+    }
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a search of all files has found, by request: files that must not hold a value, and how many of others do.
+
+    `scan` is null where the files are not on this machine's disk.
+    """
+
+    scan: Scan | None
+    left: Mapping[str, list[str]]
+    of_others: Mapping[str, int]
+    n_too_short: Mapping[str, int]
+
+    def facts(self, request_id: str) -> dict[str, Any]:
+        """For a receipt."""
+        if self.scan is None:
+            return {"is_done": False, "why": "the files are not on this machine's disk"}
+        return {
+            "is_done": True,
+            "n_files": self.scan.n_files,
+            "n_bytes": self.scan.n_bytes,
+            "n_files_of_others": self.of_others.get(request_id, 0),
+            "n_values_too_short_to_search": self.n_too_short.get(request_id, 0),
+        }
+
+
+def search_files(
+    warehouse: Warehouse, readable: Sequence[Publication], values: Mapping[str, Sequence[str]]
+) -> Searched:
+    """Search every file of the warehouse for values.
+
+    Args:
+        warehouse: The warehouse.
+        readable: What can be read of it.
+        values: By request.
+    """
+    wanted = {value: name for name, some in values.items() for value in some if is_telling(value)}
+    too_short = {name: sum(not is_telling(value) for value in some) for name, some in values.items()}
+    roots = {warehouse.root, *warehouse.layout.zones.values()}
+    sealed = RequestFiles(warehouse.files, warehouse.layout).folder
+    scan = scan_files(warehouse.spark, roots, wanted, without=[sealed])
+    if scan is None:
+        return Searched(None, {}, {}, too_short)
+    # where readers look, whoever is left may have written of somebody else
+    named = frozenset[str]().union(
+        *(warehouse.file_names(TABLES[name], version) for one in readable for name, version in one.tables.items())
+    )
+    left: dict[str, list[str]] = {}
+    of_others: Counter[str] = Counter()
+    for hit in scan.hits:
+        if PurePosixPath(hit.path).name in named:
+            of_others[hit.request_id] += 1
+        else:
+            left.setdefault(hit.request_id, []).append(hit.path)
+    return Searched(scan, left, of_others, too_short)
+
+
+def _still_there(scanned: Searched) -> OneUserError:
+    paths = sorted({path for some in scanned.left.values() for path in some})
+    shown = "\n".join(paths[:_MOST_SHOWN])
+    return OneUserError(
+        found=f"{len(paths)} files still hold a value of somebody who was erased ({', '.join(sorted(scanned.left))})"
+        f"\n{shown}",
+        expected="no file that readers do not see holds one",
+        next_step="remove what does not belong to the warehouse, then run the same command again; the requests stay in "
+        "progress",
+    )
+
+
+def _receipt(
+    files: RequestFiles, request: Request, found: _Counted, shown: Publication, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a request has come to, without a value, a hash or a number of an identifier."""
+    sealed = files.sealed(request.request_id)
+    n = found.by_kind
+    erased = {name: n.get(kind, 0) for name, kind in _ERASED.items()}
+    is_unknown = request.action == "erase" and not sum(erased.values())
+    return {
+        "request_id": request.request_id,
+        "action": request.action,
+        "scope": request.scope,
+        "outcome": "unknown" if is_unknown else "done",
+        "n_identities": len(request.identities),
+        "n_identities_unknown": sealed.n_unknown,
+        "erased": erased,
+        "identifiers_kept": {"n": sealed.n_kept, "why": "messages or links of other people carry them too"},
+        "tables": dict(sorted(shown.tables.items())),
+        "completed_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **facts,
+    }
+
+
+_ERASED = {"messages": kinds.MESSAGE, "identifiers": kinds.IDENTIFIER, "user_ids": kinds.USER, "lines": kinds.LINE}
