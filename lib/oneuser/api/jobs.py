@@ -45,7 +45,8 @@ def start_session(config: Config | None = None) -> SparkSession:
     return build_session(settings_of(config))
 
 
-def _session(spark: SparkSession | None, config: Config) -> SparkSession:
+def session_for(spark: SparkSession | None, config: Config) -> SparkSession:
+    """The session that a caller gives, or one beside it; ours where none is given."""
     return start_session(config) if spark is None else own_session(spark, settings_of(config))
 
 
@@ -97,7 +98,7 @@ def begin_run(
     listener: Listener | None,
 ) -> RunResult:
     """`run` for a caller who has looked already whether there is anything to do."""
-    with own_errors(config.warehouse), working_in(_session(spark, config)) as session:
+    with own_errors(config.warehouse), working_in(session_for(spark, config)) as session:
         options = _options(listener, stages=stages, as_of=in_utc(as_of), is_full=full, finishes_open=finish_open)
         return run_pipeline(session, config, options)
 
@@ -133,7 +134,7 @@ def plan(
     """
     ensure_logging()
     loaded = read_config(config)
-    with own_errors(loaded.warehouse), working_in(_session(spark, loaded)) as session:
+    with own_errors(loaded.warehouse), working_in(session_for(spark, loaded)) as session:
         options = _options(listener, stages=PLANNED_STAGES, as_of=in_utc(as_of), is_plan=True)
         result = run_pipeline(session, loaded, options)
         warehouse = Warehouse(session, loaded.warehouse, raw_root=loaded.raw_root)
@@ -157,7 +158,7 @@ def maintain(
     """
     ensure_logging()
     loaded = read_config(config)
-    with own_errors(loaded.warehouse), working_in(_session(spark, loaded)) as session:
+    with own_errors(loaded.warehouse), working_in(session_for(spark, loaded)) as session:
         require_warehouse(Warehouse(session, loaded.warehouse))
         return maintain_warehouse(session, loaded, is_dry_run=dry_run)
 

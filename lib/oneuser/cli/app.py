@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from oneuser.cli import demonstration, exports, people, planning, runs, setting_up, simulation, trust, upkeep
+from oneuser.cli import (
+    data_requests,
+    demonstration,
+    exports,
+    people,
+    planning,
+    runs,
+    setting_up,
+    simulation,
+    trust,
+    upkeep,
+)
 from oneuser.core.version import __version__
 
 
@@ -35,6 +46,17 @@ def build_app() -> typer.Typer:
     ) -> None:
         """One persistent User ID per person, across sessions, devices, touchpoints and runs."""
 
-    for module in (setting_up, planning, runs, upkeep, people, trust, simulation, exports, demonstration):
+    for module in (
+        setting_up,
+        planning,
+        runs,
+        upkeep,
+        data_requests,
+        people,
+        trust,
+        simulation,
+        exports,
+        demonstration,
+    ):
         module.register(app)
     return app

@@ -7,12 +7,10 @@ nothing may come out differently. What a run stamps with its number is not compa
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
-import structlog
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -32,24 +30,21 @@ from oneuser.identity.carry_over import decided_redirects
 from oneuser.identity.history import current
 from oneuser.identity.invariants import Invariant, count_violations, ledger_invariants, ownership_invariants
 from oneuser.inspection.differences import TableComparison, compare
-from oneuser.privacy.keys import load_keys
+from oneuser.inspection.read_only import reading_context
 from oneuser.runs.claim_rows import load_claims
 from oneuser.runs.compactions import Compactions
 from oneuser.runs.fingerprints import stage_fingerprint
-from oneuser.stages.context import RunContext
 from oneuser.stages.graph.evidence import gather_pairs
 from oneuser.stages.graph.resolve_components import expected_vertices, resolve_components
 from oneuser.stages.identity.resolve_messages import resolve_all
 from oneuser.stages.identity.resolve_people import ResolvedPeople, resolve_people
 from oneuser.stages.registry import STAGES
-from oneuser.storage.warehouse import CommitTag
 
 if TYPE_CHECKING:
     from oneuser.config import Config
     from oneuser.contracts.table import TableContract
     from oneuser.inspection.reading import Published
     from oneuser.runs.records import RunRecord
-    from oneuser.stages.context import Mode
     from oneuser.stages.graph.evidence import Gathered
     from oneuser.stages.graph.resolve_components import ResolvedComponents
 
@@ -95,20 +90,6 @@ class Verification:
         return is_same and is_sound and not self.certificate
 
 
-class _ReadOnlyContext(RunContext):
-    """Reads one publication as a stage would, and has no way to write."""
-
-    @property
-    def _scratch_root(self) -> str:
-        return f"{self._checkpoints}/verify-{os.getpid()}"
-
-    def _write(self, contract: TableContract, rows: DataFrame, mode: Mode) -> int:
-        raise NotImplementedError
-
-    def delete(self, contract: TableContract, keys: DataFrame, on: list[str]) -> None:
-        raise NotImplementedError
-
-
 def verify_published(published: Published, config: Config, run: RunRecord, *, examples: int = 5) -> Verification:
     """Resolve again what is published, and compare.
 
@@ -122,7 +103,7 @@ def verify_published(published: Published, config: Config, run: RunRecord, *, ex
         ConfigError: where the configuration of people is another one by now: what differs would be its doing.
     """
     _require_same_rules(run, config, Compactions.of(load_claims(published.warehouse)))
-    ctx = _reader(published, config, run)
+    ctx = reading_context(published, config, name="verify", as_of=run.as_of)
     try:
         gathered = gather_pairs(ctx)
         linked = resolve_components(ctx, gathered)
@@ -151,22 +132,6 @@ def _require_same_rules(run: RunRecord, config: Config, compactions: Compactions
             f"the configuration of {' and '.join(changed)} is not that of run {run.run_seq}, which is published",
             next_step="verify with the configuration of that run, or `oneuser run` and verify then",
         )
-
-
-def _reader(published: Published, config: Config, run: RunRecord) -> RunContext:
-    spark = published.warehouse.spark
-    return _ReadOnlyContext(
-        spark=spark,
-        config=config,
-        warehouse=published.warehouse,
-        keys=load_keys(config.keys.identifiers, deployment=config.deployment, may_create=False),
-        # what would be minted gets a name that no run can have given
-        tag=CommitTag(run.run_seq + 1, 0, 0),
-        as_of=run.as_of,
-        inputs=[],
-        tables=dict(published.publication.tables),
-        log=structlog.get_logger("oneuser.verify"),
-    )
 
 
 def _compare_all(

@@ -12,10 +12,12 @@ from oneuser.stages.registry import STAGES
 JOBS = Path(__file__).resolve().parents[3] / "jobs"
 
 
-VERBS = {"run": ["run"], "maintain": ["maintain"]} | {stage.name: ["run", "--stages", stage.name] for stage in STAGES}
+VERBS = {"run": ["run"], "maintain": ["maintain"], "privacy": ["privacy"]} | {
+    stage.name: ["run", "--stages", stage.name] for stage in STAGES
+}
 
 
-def test_there_is_a_script_for_the_run_for_each_stage_and_for_maintenance() -> None:
+def test_there_is_a_script_for_the_run_for_each_stage_for_maintenance_and_for_requests() -> None:
     assert {path.stem for path in JOBS.glob("*.py")} == set(VERBS)
 
 

@@ -1,0 +1,263 @@
+"""What people ask about their data, from Python: erase, suppress, un-suppress, and what became of it.
+
+A request is a file as OpenDSR 2.0 shapes it, a file of many, or a folder of files; see `privacy/requests.py`.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from oneuser.api.jobs import begin_run, read_config, session_for
+from oneuser.config import Config
+from oneuser.core.errors import ConfigError, OneUserError
+from oneuser.core.log import ensure_logging
+from oneuser.events.normalise import make_normaliser
+from oneuser.events.spec import id_type_specs
+from oneuser.inspection.erasure_preview import Preview, preview_erasure
+from oneuser.inspection.published_rows import read_published_rows, require_warehouse
+from oneuser.inspection.reading import in_frames
+from oneuser.privacy.requests import Action, Request, Scope, read_requests
+from oneuser.runs.boundary import own_errors
+from oneuser.runs.claim_rows import load_claims, published
+from oneuser.runs.erasures import search_files, settle, tell
+from oneuser.runs.maintain import maintain_warehouse
+from oneuser.spark.session import working_in
+from oneuser.storage.request_files import RequestFiles
+from oneuser.storage.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from oneuser.events.spec import IdTypeSpec
+    from oneuser.runs.run import Listener
+
+_ENDINGS = (".json", ".jsonl", ".ndjson")
+_MOST_BYTES = 64 * 1024 * 1024
+_DONE = ("completed", "cancelled")
+
+
+@dataclass(frozen=True)
+class RequestState:
+    """What became of a request: `pending`, `in_progress`, `completed` or `cancelled`; its receipt once it is completed.
+
+    `facts` are those of the status file, `receipt` those of the receipt; neither has a value in it.
+    """
+
+    request_id: str
+    state: str
+    facts: dict[str, Any]
+    receipt: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a search has found of an erasure: `left` are files that should not hold a value of it.
+
+    `n_files_of_others` are files that readers see, in which somebody else has written one.
+    """
+
+    request_id: str
+    left: list[str]
+    n_files_of_others: int
+    n_files: int
+    n_bytes: int
+
+
+def answer_requests(
+    config: Config | Mapping[str, Any] | str | Path,
+    requests: Sequence[str | Path],
+    *,
+    action: Action = "erase",
+    scope: Scope | None = None,
+    purge_now: bool = False,
+    spark: SparkSession | None = None,
+    listener: Listener | None = None,
+) -> list[RequestState]:
+    """Take requests in by a run, which publishes what is left, and withdraw what was published before.
+
+    Every step is durable: after a crash the same call goes on. A request whose id is known already is not asked again.
+
+    Args:
+        config: A configuration, or where it is.
+        requests: Files, or folders of files.
+        action: erase; suppress, so that nothing new of an identifier is taken in; or unsuppress.
+        scope: How far an erasure goes where a request does not say it: `connected` or `exact`.
+        purge_now: Whether to remove old versions and files at once, search all files for what was erased, and write the
+            receipts. Else `maintain` does that.
+        spark: The session to use, or to work beside where it was not made here.
+        listener: Is told when stages begin and end.
+
+    Raises:
+        ConfigError: with every mistake in the requests; nothing is done then.
+        OneUserError: with the exit code that the command line would end with.
+    """
+    ensure_logging()
+    loaded = read_config(config)
+    asked = load_requests(loaded, requests, action=action, scope=scope)
+    with own_errors(loaded.warehouse), working_in(session_for(spark, loaded)) as session:
+        warehouse = Warehouse(session, loaded.warehouse, raw_root=loaded.raw_root)
+        require_warehouse(warehouse)
+        files = RequestFiles(warehouse.files, warehouse.layout)
+        news = [request for request in asked if _is_open(files, request)]
+        for request in news:
+            submit(files, request)
+        # a run that was open has begun without them, and is finished first
+        while any(_is_pending(files, request) for request in news):
+            run = begin_run(
+                loaded, stages=None, as_of=None, full=False, finish_open=False, spark=session, listener=listener
+            )
+            settle(warehouse, is_purged=False)
+            if run.attempt == 1:
+                break
+        if news and purge_now:
+            maintain_warehouse(session, loaded)
+        return [state for one in asked if (state := _state_of(files, one.request_id)) is not None]
+
+
+def preview(
+    config: Config | Mapping[str, Any] | str | Path,
+    requests: Sequence[str | Path],
+    *,
+    scope: Scope | None = None,
+    spark: SparkSession | None = None,
+) -> Preview:
+    """What an erasure would take from each table. Changes nothing.
+
+    Raises:
+        ConfigError: with every mistake in the requests.
+    """
+    ensure_logging()
+    loaded = read_config(config)
+    asked = load_requests(loaded, requests, action="erase", scope=scope)
+    with own_errors(loaded.warehouse), working_in(session_for(spark, loaded)) as session:
+        warehouse = Warehouse(session, loaded.warehouse, raw_root=loaded.raw_root)
+        require_warehouse(warehouse)
+        return preview_erasure(in_frames(warehouse, read_published_rows(warehouse)), loaded, asked)
+
+
+def prove(
+    config: Config | Mapping[str, Any] | str | Path,
+    requests: Sequence[str | Path],
+    *,
+    spark: SparkSession | None = None,
+) -> list[Proof]:
+    """Search every file once more for what completed erasures name; no value is kept, so the requests say them again.
+
+    Raises:
+        ConfigError: where one of the requests has not been completed.
+        OneUserError: where the files are not on this machine's disk.
+    """
+    ensure_logging()
+    loaded = read_config(config)
+    asked = load_requests(loaded, requests, action="erase", scope="exact")
+    with own_errors(loaded.warehouse), working_in(session_for(spark, loaded)) as session:
+        warehouse = Warehouse(session, loaded.warehouse, raw_root=loaded.raw_root)
+        require_warehouse(warehouse)
+        files = RequestFiles(warehouse.files, warehouse.layout)
+        for request in asked:
+            if files.receipt(request.request_id) is None:
+                raise ConfigError.single("REQUEST", f"request {request.request_id!r} is not completed")
+        rules = id_type_specs(loaded.identity.id_types)
+        values = {request.request_id: sorted(_forms(request, rules)) for request in asked}
+        found = search_files(warehouse, published(load_claims(warehouse)), values)
+        if found.scan is None:
+            raise OneUserError(
+                found="the files of this warehouse are not on this machine's disk",
+                expected="files that can be searched here",
+                where=loaded.warehouse,
+            )
+        return [
+            Proof(name, found.left.get(name, []), found.of_others.get(name, 0), found.scan.n_files, found.scan.n_bytes)
+            for name in values
+        ]
+
+
+def _forms(request: Request, rules: Mapping[str, IdTypeSpec]) -> set[str]:
+    """What the identities of a request are written like: as they are, and in their normal form."""
+    normal = (make_normaliser(rules[one.id_type])(one.value) for one in request.identities)
+    return {one.value for one in request.identities} | {form for form in normal if form is not None}
+
+
+def request_states(
+    config: Config | Mapping[str, Any] | str | Path,
+    request_id: str | None = None,
+    *,
+    spark: SparkSession | None = None,
+) -> list[RequestState]:
+    """What became of one request, or of all.
+
+    Raises:
+        ConfigError: where there never was such a request.
+    """
+    loaded = read_config(config)
+    with own_errors(loaded.warehouse), working_in(session_for(spark, loaded)) as session:
+        warehouse = Warehouse(session, loaded.warehouse, raw_root=loaded.raw_root)
+        require_warehouse(warehouse)
+        files = RequestFiles(warehouse.files, warehouse.layout)
+        known = files.known()
+        if request_id is not None and request_id not in known:
+            raise ConfigError.single("ID", f"there is no request {request_id!r}; {len(known)} are known")
+        wanted = known if request_id is None else [request_id]
+        return [state for one in wanted if (state := _state_of(files, one)) is not None]
+
+
+def load_requests(
+    config: Config, places: Sequence[str | Path], *, action: Action, scope: Scope | None
+) -> list[Request]:
+    """The requests in some files and folders.
+
+    Raises:
+        ConfigError: with every mistake in them.
+    """
+    texts: dict[str, str] = {}
+    for place in map(Path, places):
+        found = sorted(place.iterdir()) if place.is_dir() else [place]
+        for path in found:
+            if place.is_dir() and path.suffix not in _ENDINGS:
+                continue
+            texts[str(path)] = _text(path)
+    return read_requests(texts, action=action, scope=scope, id_types=config.identity.id_types)
+
+
+def _text(path: Path) -> str:
+    """A regular file of bounded size, no link to elsewhere.
+
+    Raises:
+        ConfigError: for anything else.
+    """
+    try:
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:
+            raise ConfigError.single(str(path), f"expected a file of at most {_MOST_BYTES // 1024 // 1024} MB, no link")
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        raise ConfigError.single(str(path), "there is no such file, or it cannot be read") from None
+    except UnicodeDecodeError:
+        raise ConfigError.single(str(path), "the file is not UTF-8") from None
+
+
+def submit(files: RequestFiles, request: Request) -> None:
+    """Keep a request for the next run. What holds values comes first: without a status it is submitted again."""
+    if files.status(request.request_id) is None:
+        files.put(request.request_id, request.to_text())
+        tell(files, request, "pending", submitted_at=datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def _is_open(files: RequestFiles, request: Request) -> bool:
+    status = files.status(request.request_id)
+    return status is None or status["state"] not in _DONE
+
+
+def _is_pending(files: RequestFiles, request: Request) -> bool:
+    status = files.status(request.request_id)
+    return status is not None and status["state"] == "pending"
+
+
+def _state_of(files: RequestFiles, request_id: str) -> RequestState | None:
+    facts = files.status(request_id)
+    return None if facts is None else RequestState(request_id, facts["state"], facts, files.receipt(request_id))

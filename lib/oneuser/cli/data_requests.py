@@ -1,0 +1,170 @@
+"""Verbs about what people ask of their data: privacy erase, suppress, unsuppress, prove, status."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast, get_args
+
+import typer
+
+from oneuser.cli.local_paths import require_folder, require_local_paths
+from oneuser.cli.progress import StageProgress
+from oneuser.cli.verbs import Call, verb
+from oneuser.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from oneuser.api.answers import RequestState
+    from oneuser.inspection.erasure_preview import Preview
+    from oneuser.privacy.requests import Action, Scope
+
+privacy_app = typer.Typer(help="What people ask about their data.", no_args_is_help=True)
+
+_REQUESTS = Annotated[list[Path], typer.Argument(metavar="REQUEST...", help="OpenDSR files, or folders of them.")]
+_SCOPE = Annotated[
+    str | None,
+    typer.Option(help="connected (the person) or exact (what is named), where a request does not say it itself."),
+]
+_YES = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module."""
+    examples = [
+        "oneuser privacy erase request.json --scope connected --dry-run",
+        "oneuser privacy erase requests/ --yes",
+        "oneuser privacy erase request.json --yes --purge-now",
+    ]
+    verb(privacy_app, "erase", examples=examples)(erase)
+    verb(privacy_app, "suppress", examples=["oneuser privacy suppress request.json --yes"])(suppress)
+    verb(privacy_app, "unsuppress", examples=["oneuser privacy unsuppress request.json --yes"])(unsuppress)
+    verb(privacy_app, "prove", examples=["oneuser privacy prove request.json"])(prove)
+    verb(privacy_app, "status", examples=["oneuser privacy status", "oneuser privacy status 4711 --json"])(status)
+    app.add_typer(privacy_app, name="privacy")
+
+
+def erase(
+    call: Call,
+    requests: _REQUESTS,
+    scope: _SCOPE = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")] = False,
+    yes: _YES = False,
+    purge_now: Annotated[
+        bool, typer.Option("--purge-now", help="Remove old versions and files at once, search what is left, and close.")
+    ] = False,
+) -> None:
+    """Erase people: a run without them is published, and nothing that was published before can be read any more.
+
+    Replayed input brings nothing back. Files go with the next `maintain`, or at once with --purge-now; then every file
+    is searched for what was erased, and the receipt is written. After a crash, the same command continues.
+    """
+    wanted = _scope(scope)
+    require_folder(call.config.warehouse)
+    if dry_run:
+        from oneuser.api.answers import preview
+
+        found = preview(call.config, requests, scope=wanted)
+        call.output.document(asdict(found))
+        _show_preview(call, found)
+        return
+    _answer(call, requests, "erase", wanted, yes=yes, purge_now=purge_now)
+
+
+def suppress(call: Call, requests: _REQUESTS, *, yes: _YES = False) -> None:
+    """Take nothing in any more that carries the identifiers that are named; what is stored stays."""
+    _answer(call, requests, "suppress", None, yes=yes)
+
+
+def unsuppress(call: Call, requests: _REQUESTS, *, yes: _YES = False) -> None:
+    """Take in again what carries the identifiers that are named: from now on, and under a new User ID."""
+    _answer(call, requests, "unsuppress", None, yes=yes)
+
+
+def status(
+    call: Call, request_id: Annotated[str | None, typer.Argument(metavar="ID", help="A request; default all.")] = None
+) -> None:
+    """Show how far requests are, and the receipt of those that are completed."""
+    require_folder(call.config.warehouse)
+    from oneuser.api.answers import request_states
+
+    _show_states(call, request_states(call.config, request_id))
+
+
+def prove(call: Call, requests: _REQUESTS) -> None:
+    """Search every file once more for what completed erasures name. Exit code 1 where one holds it that should not."""
+    require_folder(call.config.warehouse)
+    from oneuser.api.answers import prove as prove_again
+
+    proofs = prove_again(call.config, requests)
+    call.output.document([asdict(one) for one in proofs])
+    columns = ["request", "files searched", "files that hold a value", "files of others that do"]
+    call.output.table(columns, [[one.request_id, one.n_files, len(one.left), one.n_files_of_others] for one in proofs])
+    for path in sorted({path for one in proofs for path in one.left}):
+        call.output.text(path, style="yellow")
+    if any(one.left for one in proofs):
+        raise typer.Exit(1)
+
+
+def _answer(
+    call: Call, requests: list[Path], action: Action, scope: Scope | None, *, yes: bool, purge_now: bool = False
+) -> None:
+    config = call.config
+    require_folder(config.warehouse)
+    require_local_paths(config, call.find_config(), call.overrides, reads_input=True)
+    from oneuser.api.answers import answer_requests, load_requests
+    from oneuser.api.jobs import start_session
+
+    asked = load_requests(config, requests, action=action, scope=scope)
+    if not yes:
+        what = "cannot be undone" if action == "erase" else "changes what is taken in"
+        if call.output.as_json or not call.output.err.is_terminal:
+            raise ConfigError.single("--yes", f"this {what}: confirm it with --yes, or look first with --dry-run")
+        typer.confirm(
+            f"{action} for {len(asked)} requests in {config.warehouse}: this {what}. Go on?", abort=True, err=True
+        )
+    spark = start_session(config)
+    with StageProgress(spark, call.output) as progress:
+        states = answer_requests(
+            config, requests, action=action, scope=scope, purge_now=purge_now, spark=spark, listener=progress
+        )
+    _show_states(call, states)
+    if any(one.state == "in_progress" for one in states):
+        call.output.note("next: `oneuser maintain` removes the files of earlier runs and writes the receipts")
+
+
+def _scope(text: str | None) -> Scope | None:
+    from oneuser.privacy.requests import Scope
+
+    if text is not None and text not in get_args(Scope):
+        raise ConfigError.single("--scope", "expected connected or exact")
+    return cast("Scope | None", text)
+
+
+def _show_states(call: Call, states: list[RequestState]) -> None:
+    call.output.document([{**one.facts, "receipt": one.receipt} for one in states])
+    columns = ["request", "action", "scope", "state", "run", "outcome", "messages", "identifiers", "User IDs"]
+    call.output.table(columns, [_shown(one) for one in states])
+
+
+def _shown(one: RequestState) -> list[object]:
+    """A request as a row of a table."""
+    facts = [one.request_id, one.facts["action"], one.facts["scope"], one.state, one.facts.get("run")]
+    receipt = one.receipt or {"outcome": None, "erased": {}}
+    erased = receipt["erased"]
+    return [*facts, receipt["outcome"], *(erased.get(name) for name in ("messages", "identifiers", "user_ids"))]
+
+
+def _show_preview(call: Call, found: Preview) -> None:
+    call.output.table(["table", "rows that would go"], sorted(found.rows.items()))
+    call.output.facts(
+        {
+            "requests": found.n_requests,
+            "requests that name nobody": ", ".join(found.unknown) or None,
+            "messages": found.n_messages,
+            "identifiers": found.n_identifiers,
+            "identifiers that others share": found.n_identifiers_kept,
+            "User IDs": found.n_user_ids,
+        }
+    )
+    call.output.text("nothing was changed", style="bold")

@@ -1,0 +1,73 @@
+"""What an erasure would take from each published table, counted and not done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from oneuser.contracts.control import PUBLICATIONS
+from oneuser.contracts.registry import TABLES
+from oneuser.inspection.read_only import reading_context
+from oneuser.privacy.erasure import Erased, rows_about
+from oneuser.stages.ingest.requested import find_erased, find_lines, spell_out, values_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from oneuser.config import Config
+    from oneuser.inspection.reading import Published
+    from oneuser.privacy.requests import Request
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What requests would erase.
+
+    `rows` are those that would go, by table, where any would. What messages of other people carry too is in
+    `n_identifiers_kept`; `unknown` are ids of requests that name nobody.
+    """
+
+    n_requests: int
+    n_messages: int
+    n_identifiers: int
+    n_user_ids: int
+    n_identifiers_kept: int
+    unknown: list[str]
+    rows: dict[str, int]
+
+
+def preview_erasure(published: Published, config: Config, requests: Sequence[Request]) -> Preview:
+    """Find what requests would erase from what readers see. Writes nothing."""
+    ctx = reading_context(published, config, name="erasure")
+    try:
+        spellings = spell_out(ctx, requests)
+        found = find_erased(ctx, requests, spellings)
+        contracts = [one for one in TABLES.values() if one.zone != PUBLICATIONS.zone and one.name in ctx.tables]
+        lines = find_lines(ctx, contracts, values_of(ctx, requests, spellings, found))
+        erased = Erased(
+            found.messages.select("message_key").distinct(),
+            found.identifiers.select("identifier_id").distinct(),
+            found.users.select("user_id").distinct(),
+            ctx.spark.createDataFrame([], "line_hash bigint")
+            if lines is None
+            else lines.select("line_hash").distinct(),
+            found.suppressed.select("id_type", "id_key").distinct(),
+        )
+        doomed = {one.name: rows_about(one, published.read(one), erased) for one in contracts}
+        n_rows = {name: rows.count() for name, rows in doomed.items() if rows is not None}
+        known = {row["request_id"] for row in found.named.select("request_id").distinct().collect()}
+        n_identifiers = erased.identifiers.count()
+        n_carried = found.carried.select(F.countDistinct("identifier_id").alias("n")).collect()[0]["n"]
+        return Preview(
+            n_requests=len(requests),
+            n_messages=erased.messages.count(),
+            n_identifiers=n_identifiers,
+            n_user_ids=erased.users.count(),
+            n_identifiers_kept=n_carried - n_identifiers,
+            unknown=[request.request_id for request in requests if request.request_id not in known],
+            rows={name: n for name, n in sorted(n_rows.items()) if n},
+        )
+    finally:
+        ctx.release()

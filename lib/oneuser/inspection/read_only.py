@@ -1,0 +1,64 @@
+"""A stage's view of what is published, for questions that are answered as a stage would work. It cannot write."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import structlog
+
+from oneuser.privacy.keys import load_keys
+from oneuser.stages.context import RunContext
+from oneuser.storage.warehouse import CommitTag
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pyspark.sql import DataFrame
+
+    from oneuser.config import Config
+    from oneuser.contracts.table import TableContract
+    from oneuser.inspection.reading import Published
+    from oneuser.stages.context import Mode
+
+
+class ReadOnlyContext(RunContext):
+    """Reads one publication as a stage would, and has no way to write."""
+
+    @property
+    def _scratch_root(self) -> str:
+        return f"{self._checkpoints}/{self.stage}-{os.getpid()}"
+
+    def _write(self, contract: TableContract, rows: DataFrame, mode: Mode) -> int:
+        raise NotImplementedError
+
+    def delete(self, contract: TableContract, keys: DataFrame, on: list[str]) -> None:
+        """Refused."""
+        raise NotImplementedError
+
+    def delete_rows(self, contract: TableContract, rows: DataFrame) -> int:
+        """Refused."""
+        raise NotImplementedError
+
+
+def reading_context(
+    published: Published, config: Config, *, name: str, as_of: datetime | None = None
+) -> ReadOnlyContext:
+    """A context of the published tables; `name` is what asks.
+
+    Whatever would be minted gets a name that no run can have given.
+    """
+    publication = published.publication
+    return ReadOnlyContext(
+        spark=published.warehouse.spark,
+        config=config,
+        warehouse=published.warehouse,
+        keys=load_keys(config.keys.identifiers, deployment=config.deployment, may_create=False),
+        tag=CommitTag(publication.run_seq + 1, 0, 0),
+        as_of=as_of or publication.published_at,
+        inputs=[],
+        tables=dict(publication.tables),
+        base=dict(publication.tables),
+        stage=name,
+        log=structlog.get_logger(f"oneuser.{name}"),
+    )

@@ -1,0 +1,371 @@
+"""A person is erased: rows, files and what was published before; and stays so, whatever is replayed.
+
+A family: Ann and Bob share a browser and an address. Ann has a second address, which a CRM links to her. Carla has
+nothing to do with them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import stat
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+from oneuser.api import maintain
+from oneuser.api.answers import RequestState, answer_requests, preview, prove, request_states, submit
+from oneuser.api.warehouse import open_warehouse
+from oneuser.config import make_config
+from oneuser.contracts.changes import CHANGES
+from oneuser.contracts.registry import TABLES
+from oneuser.core.errors import ConfigError, OneUserError
+from oneuser.core.identifier_text import NamedIdentifier
+from oneuser.privacy.requests import Request
+from oneuser.runs.nothing_new import find_nothing_new
+from oneuser.runs.rollback import roll_back
+from oneuser.runs.run import run_pipeline
+from oneuser.storage.request_files import RequestFiles
+from oneuser.storage.warehouse import Warehouse
+from tests.integration.kill_script import options
+from tests.integration.published import contents, copied, people, published_versions, read_table
+from tests.integration.simulated_job import MAPPING
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = Path(__file__).with_name("kill_script.py")
+SEED = 20_261_130
+START = datetime(2026, 3, 2, tzinfo=UTC)
+ANN, ANN_AT_WORK, BOB, FAMILY = "ann@example.com", "ann.smith@example.org", "bob@example.net", "smiths@example.com"
+BROWSER = "browser-of-the-smiths"
+
+
+def message(number: int, **identifiers: str) -> dict[str, Any]:
+    return {
+        "id": f"message {number}",
+        "type": "track",
+        "at": (START + timedelta(hours=number)).isoformat(),
+        "ids": [{"type": id_type, "id": value} for id_type, value in identifiers.items()],
+    }
+
+
+FIRST = [
+    message(1, user_id="customer-1", email=ANN, anonymous_id=BROWSER),
+    message(2, user_id="customer-2", email=BOB, anonymous_id=BROWSER),
+    message(3, user_id="customer-1", email=FAMILY),
+    message(4, user_id="customer-2", email=FAMILY),
+    message(5, user_id="customer-1", anonymous_id="phone-of-ann"),
+    message(6, anonymous_id="phone-of-ann"),
+    message(7, user_id="customer-3", email="carla@example.com"),
+    message(8, email=ANN_AT_WORK),
+]
+SECOND = [message(9, anonymous_id="phone-of-ann"), message(10, user_id="customer-2", anonymous_id=BROWSER)]
+BROKEN = f'{{"id": "message 11", "email": "{ANN}", '
+
+
+def write_lines(inputs: Path, name: str, messages: list[dict[str, Any]], *broken: str) -> None:
+    (inputs / "events").mkdir(parents=True, exist_ok=True)
+    text = "".join(f"{line}\n" for line in [*map(json.dumps, messages), *broken])
+    (inputs / "events" / name).write_text(text)
+
+
+def settings(inputs: Path, warehouse: Path) -> dict[str, Any]:
+    return {
+        "deployment": "smiths",
+        "warehouse": str(warehouse),
+        "keys": {"identifiers": "env:ONEUSER_TEST_SECRET"},
+        "sources": {"text": {"path": f"{inputs}/events/*.jsonl", "format": "jsonl", "mapping": MAPPING}},
+        "links": {"crm": {"path": f"{inputs}/crm.csv", "format": "csv"}},
+        "quarantine": {"max_share": 1.0},
+        "gates": {"max_merged_ids_share": None, "max_largest_component": None},
+        "graph": {"engine": "one_task"},
+        "incremental": {"above_mb": 0},
+        "conversions": {"signup": {"event": "signup"}},
+    }
+
+
+def request_file(folder: Path, request_id: str, *identities: tuple[str, str]) -> Path:
+    path = folder / f"{request_id}.json"
+    asked = {
+        "regulation": "gdpr",
+        "subject_request_id": request_id,
+        "subject_request_type": "erasure",
+        "submitted_time": "2026-03-05T10:00:00Z",
+        "subject_identities": [
+            {"identity_type": id_type, "identity_value": value, "identity_format": "raw"}
+            for id_type, value in identities
+        ],
+    }
+    path.write_text(json.dumps(asked))
+    return path
+
+
+class Family:
+    """A warehouse of two runs, and what is asked of it."""
+
+    def __init__(self, spark: SparkSession, folder: Path) -> None:
+        self.spark = spark
+        self.folder = folder
+        self.inputs = folder / "inputs"
+        self.root = folder / "warehouse"
+        self.config = settings(self.inputs, self.root)
+        write_lines(self.inputs, "1.jsonl", FIRST, BROKEN)
+        crm = f"id_type_a,id_value_a,id_type_b,id_value_b\nuser_id,customer-1,email,{ANN_AT_WORK}\n"
+        (self.inputs / "crm.csv").write_text(crm)
+
+    def run(self) -> None:
+        run_pipeline(self.spark, make_config(self.config))
+
+    def ask(self, path: Path, **asked: Any) -> RequestState:
+        (state,) = answer_requests(self.config, [path], spark=self.spark, **asked)
+        return state
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        return read_table(self.root, name).to_pylist() if name in published_versions(self.root) else []
+
+    def owners(self) -> dict[str, str | None]:
+        """User ID by message id."""
+        ids = {row["message_key"]: row["message_id"] for row in self.rows("events")}
+        return {ids[row["message_key"]]: row["user_id"] for row in self.rows("events_resolved")}
+
+
+@pytest.fixture(scope="module")
+def family(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Family:
+    os.environ["ONEUSER_TEST_SECRET"] = "k1 " + "a7" * 32
+    made = Family(spark, tmp_path_factory.mktemp("family"))
+    made.run()
+    write_lines(made.inputs, "2.jsonl", SECOND)
+    made.run()
+    return made
+
+
+def texts_of(path: Path) -> bytes:
+    """All that a file says, by readers that are not ours."""
+    text = path.read_bytes()
+    if path.suffix == ".parquet":
+        text += json.dumps(pq.read_table(path).to_pylist(), default=str).encode()
+    if path.suffix == ".gz":
+        text += gzip.decompress(path.read_bytes())
+    return text
+
+
+def files_with(root: Path, *values: str) -> list[str]:
+    files = [path for path in root.rglob("*") if path.is_file()]
+    return [
+        str(path.relative_to(root))
+        for path in files
+        if any(value.lower().encode() in texts_of(path).lower() for value in values)
+    ]
+
+
+ANNS = (ANN, ANN_AT_WORK, "customer-1", "phone-of-ann")
+
+
+def test_a_person_is_erased_and_nobody_else(family: Family, tmp_path: Path) -> None:
+    # given two published runs
+    before, owners = people(family.root), family.owners()
+    ann, bob = before["user_id", "customer-1"], before["user_id", "customer-2"]
+    assert before["email", ANN_AT_WORK] == ann != bob
+    assert len([row for row in family.rows("quarantine") if row["line"]]) == 1
+    path = request_file(tmp_path, "ask-1", ("email", " Ann@Example.COM "))
+
+    # when somebody looks first
+    seen = preview(family.config, [path], scope="connected", spark=family.spark)
+
+    # then nothing has changed, and it is known what would
+    assert (seen.n_user_ids, seen.unknown) == (1, [])
+    assert seen.rows["quarantine"] == 1
+    assert people(family.root) == before
+
+    # when she is erased
+    state = family.ask(path, scope="connected")
+
+    # then nothing of hers is there, and everything of the others is as it was
+    after = people(family.root)
+    hers = {key for key, user in before.items() if user == ann}
+    gone = {message_id for message_id, owner in owners.items() if owner == ann}
+    assert not hers & {("email", ANN), ("email", ANN_AT_WORK), ("user_id", "customer-1")} & after.keys()
+    assert {key: after.get(key) for key, user in before.items() if user != ann} == {
+        key: user for key, user in before.items() if user != ann
+    }
+    assert family.owners() == {key: owner for key, owner in owners.items() if key not in gone}
+    assert not [row for row in family.rows("quarantine") if row["line"]]
+    ledger = {row["user_id"]: row for row in family.rows("user_ids")}
+    assert (ledger[ann]["status"], ledger[ann]["anchors"], ledger[ann]["minted_key"]) == ("erased", [], b"")
+    for name in published_versions(family.root):
+        kept = TABLES[name].subject.kept
+        # what the run itself tells of it says no more than `erasures`
+        for row in (row for row in family.rows(name) if name != CHANGES.name or row["run_seq"] != 3):
+            users = [row[column] for column in TABLES[name].subject.users]
+            assert ann not in users or (kept and row[kept[0]] == kept[1]), name
+    assert state.state == "in_progress"
+    assert state.facts["run"] == 3
+
+    # and what is published is what a full resolve of it gives
+    assert open_warehouse(config=make_config(family.config), spark=family.spark).verify().holds
+
+
+def test_earlier_publications_cannot_be_read(family: Family) -> None:
+    warehouse = Warehouse(family.spark, str(family.root))
+
+    with pytest.raises(ConfigError, match="ask-1"):
+        roll_back(warehouse, to_run=2, reason=None, ttl=timedelta(minutes=1))
+    with pytest.raises(ConfigError, match="ask-1"):
+        open_warehouse(str(family.root), spark=family.spark).as_of(run=1)
+
+
+def test_values_wait_in_the_raw_zone_for_the_receipt_and_then_nothing_holds_them(family: Family) -> None:
+    sealed = family.root / "raw" / "requests"
+    assert {stat.S_IMODE(path.stat().st_mode) for path in sealed.glob("*.json")} == {0o600}
+    assert stat.S_IMODE(sealed.stat().st_mode) == 0o700
+    assert files_with(family.root, *ANNS)
+
+    maintain(family.config, spark=family.spark)
+
+    (state,) = request_states(family.config, "ask-1", spark=family.spark)
+    receipt = state.receipt
+    assert receipt is not None
+    assert (state.state, receipt["outcome"], receipt["scan"]["is_done"]) == ("completed", "done", True)
+    assert receipt["erased"]["user_ids"] == 1
+    assert receipt["erased"]["lines"] == 1
+    assert receipt["identifiers_kept"]["n"] >= 1
+    assert not files_with(family.root, *ANNS)
+
+
+def test_the_same_request_again_changes_nothing_and_a_run_has_nothing_to_do(family: Family, tmp_path: Path) -> None:
+    before = published_versions(family.root)
+
+    state = family.ask(request_file(tmp_path, "ask-1", ("email", ANN)), scope="connected")
+
+    assert state.state == "completed"
+    assert published_versions(family.root) == before
+    assert find_nothing_new(make_config(family.config)) is not None
+
+
+def test_a_replay_brings_nothing_back_nor_does_another_spelling(family: Family) -> None:
+    # given all that ever came, in files of other names, and something new of her, written otherwise
+    before = {name: len(family.rows(name)) for name in published_versions(family.root)}
+    write_lines(family.inputs, "again.jsonl", [*FIRST, *SECOND, message(20, email="ANN@example.com ")], BROKEN)
+    crm = family.inputs / "crm.csv"
+    crm.write_text(crm.read_text() + "user_id,customer-3,email,carla@example.com\n")
+
+    family.run()
+
+    after = {name: len(family.rows(name)) for name in published_versions(family.root)}
+    for name in ("events", "identifiers", "identifier_values", "event_identifiers", "events_resolved", "quarantine"):
+        assert after[name] == before[name], name
+    assert after["links"] == before["links"] + 1
+    assert not files_with(family.root, *ANNS)
+
+
+def test_what_is_suppressed_no_longer_comes_in_under_a_new_id(family: Family, tmp_path: Path) -> None:
+    erased = {row["user_id"] for row in family.rows("user_ids") if row["status"] == "erased"}
+    numbers = {row["identifier_id"] for row in family.rows("erasures") if row["identifier_id"] is not None}
+    write_lines(family.inputs, "back.jsonl", [message(30, email=ANN)])
+
+    state = family.ask(request_file(tmp_path, "back-1", ("email", ANN)), action="unsuppress")
+
+    assert state.state == "completed"
+    assert people(family.root)["email", ANN] not in erased
+    assert not numbers & {row["identifier_id"] for row in family.rows("identifiers")}
+
+
+def test_a_file_that_still_holds_a_value_is_named_and_the_request_waits(family: Family, tmp_path: Path) -> None:
+    planted = family.root / "control" / "notes.txt.gz"
+    planted.write_bytes(gzip.compress(b"called Carla@Example.com, no answer"))
+    path = request_file(tmp_path, "ask-2", ("email", "carla@example.com"), ("email", "nobody@example.com"))
+
+    with pytest.raises(OneUserError, match=r"notes\.txt\.gz") as problem:
+        family.ask(path, scope="exact", purge_now=True)
+    assert "carla" not in str(problem.value).lower()
+    (waiting,) = request_states(family.config, "ask-2", spark=family.spark)
+    assert waiting.state == "in_progress"
+    with pytest.raises(ConfigError, match="not completed"):
+        prove(family.config, [path], spark=family.spark)
+
+    text = planted.read_bytes()
+    planted.unlink()
+    state = family.ask(path, scope="exact", purge_now=True)
+
+    # the listed value went with its messages; the person stays
+    assert state.receipt is not None
+    assert (state.state, state.receipt["n_identities_unknown"]) == ("completed", 1)
+    assert not files_with(family.root, "carla@example.com")
+    (proof,) = prove(family.config, [path], spark=family.spark)
+    assert (proof.left, proof.n_files_of_others) == ([], 0)
+
+    # what turns up later is found later
+    planted.write_bytes(text)
+    (proof,) = prove(family.config, [path], spark=family.spark)
+    assert proof.left == [str(planted)]
+    planted.unlink()
+
+
+def test_a_request_that_names_nobody_is_answered_so(family: Family, tmp_path: Path) -> None:
+    state = family.ask(
+        request_file(tmp_path, "ask-3", ("email", "ghost@example.com")), scope="connected", purge_now=True
+    )
+
+    assert state.receipt is not None
+    assert (state.state, state.receipt["outcome"]) == ("completed", "unknown")
+
+
+# kills ---------------------------------------------------------------------------------------------------------------
+
+
+def erase_bob(spark: SparkSession, root: Path) -> None:
+    warehouse = Warehouse(spark, str(root))
+    request = Request("ask-bob", "erase", "connected", (NamedIdentifier("email", BOB),))
+    submit(RequestFiles(warehouse.files, warehouse.layout), request)
+
+
+@pytest.fixture(scope="module")
+def calm(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Family, Path, list[str]]:
+    """A warehouse before an erasure, one after it that nobody disturbed, and the commits that led there."""
+    os.environ["ONEUSER_TEST_SECRET"] = "k1 " + "a7" * 32
+    made = Family(spark, tmp_path_factory.mktemp("calm"))
+    made.run()
+    erase_bob(spark, made.root)
+    first = copied(made.root, tmp_path_factory.mktemp("first"))
+    seen: list[str] = []
+    run_pipeline(spark, make_config(made.config), options(seen.append))
+    return made, first, seen
+
+
+def is_killed_and_ends_alike(spark: SparkSession, calm: tuple[Family, Path, list[str]], root: Path, point: str) -> None:
+    made, _, _ = calm
+    config = settings(made.inputs, root)
+    (root.parent / "oneuser.json").write_text(json.dumps(config))
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(root.parent / "oneuser.json"), point],
+        env=os.environ | {"PYTHONPATH": f"{ROOT / 'lib'}:{ROOT}"},
+        start_new_session=True,
+        capture_output=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == -9, f"not killed {point}: {done.stderr.decode()[-2000:]}"
+    run_pipeline(spark, make_config(config), options(lambda _point: None))
+    assert sorted(published_versions(root)) == sorted(published_versions(made.root))
+    for name in published_versions(made.root):
+        ended, undisturbed = (contents(one, name, without=("attempt",)) for one in (root, made.root))
+        assert ended == undisturbed, f"{name}, {point}"
+    with pytest.raises(ConfigError, match="ask-bob"):
+        roll_back(Warehouse(spark, str(root)), to_run=1, reason=None, ttl=timedelta(minutes=1))
+
+
+@pytest.mark.parametrize("draw", [0, *[pytest.param(n, marks=pytest.mark.soak) for n in range(1, 12)]])
+def test_a_kill_at_a_commit_of_an_erasure_ends_like_an_undisturbed_one(
+    spark: SparkSession, calm: tuple[Family, Path, list[str]], tmp_path: Path, draw: int
+) -> None:
+    _, first, commits = calm
+    point = random.Random(SEED + draw).choice(commits)
+
+    is_killed_and_ends_alike(spark, calm, copied(first, tmp_path), point)

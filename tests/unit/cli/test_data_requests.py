@@ -1,0 +1,70 @@
+"""What `privacy` says and asks: nothing is erased without a yes, and no answer repeats a value."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from oneuser.api import answers
+from oneuser.cli.main import main
+from oneuser.inspection.erasure_preview import Preview
+
+ANN = "ann@example.com"
+
+
+@pytest.fixture
+def request_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A request in a folder with a configuration and a warehouse."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ONEUSER_CONFIG", raising=False)
+    (tmp_path / "warehouse").mkdir()
+    (tmp_path / "day.jsonl").write_text("")
+    source = "sources: {web: {path: day.jsonl, format: jsonl, preset: segment}}\n"
+    (tmp_path / "oneuser.yaml").write_text(f"deployment: acme\nwarehouse: ./warehouse\n{source}", encoding="utf-8")
+    identity = {"identity_type": "email", "identity_value": ANN}
+    (tmp_path / "ask.json").write_text(json.dumps({"subject_request_id": "4711", "subject_identities": [identity]}))
+    return "ask.json"
+
+
+def test_without_a_yes_nobody_is_erased(request_file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["privacy", "erase", request_file, "--scope", "connected"]) == 2
+
+    said = capsys.readouterr().err
+    assert "--yes" in said
+    assert ANN not in said
+
+
+def test_how_far_an_erasure_goes_has_to_be_said(request_file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["privacy", "erase", request_file, "--yes"]) == 2
+    assert "--scope" in capsys.readouterr().err
+    assert main(["privacy", "erase", request_file, "--yes", "--scope", "all"]) == 2
+
+
+def test_a_dry_run_lists_what_would_go(
+    request_file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = Preview(1, 7, 2, 1, 3, ["4712"], {"events": 7, "sessions": 2})
+    monkeypatch.setattr(answers, "preview", lambda *_arguments, **_options: found)
+
+    assert main(["privacy", "erase", request_file, "--scope", "connected", "--dry-run"]) == 0
+
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "events 7" in lines
+    assert "requests that name nobody 4712" in lines
+    assert lines[-1] == "nothing was changed"
+
+
+@pytest.mark.usefixtures("request_file")
+def test_states_and_receipts_are_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = {"request_id": "4711", "action": "erase", "scope": "connected", "state": "completed", "run": 5}
+    receipt = {"outcome": "done", "erased": {"messages": 7, "identifiers": 2, "user_ids": 1, "lines": 0}}
+    done = answers.RequestState("4711", "completed", facts, receipt)
+    monkeypatch.setattr(answers, "request_states", lambda *_arguments, **_options: [done])
+
+    assert main(["privacy", "status", "4711", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{**facts, "receipt": receipt}]
+
+    assert main(["privacy", "status"]) == 0
+    assert "4711 erase connected completed 5 done 7 2 1" in " ".join(capsys.readouterr().out.split())
