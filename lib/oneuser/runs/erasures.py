@@ -67,7 +67,13 @@ def claims_after_erasure(warehouse: Warehouse, lease: Lease) -> list[Row]:
 
 
 def follow_up(warehouse: Warehouse, completed: RunRecord, *, ttl: timedelta) -> None:
-    """Do what can be done as soon as a run is published: withdraw earlier publications, say how far requests are."""
+    """Do what can be done as soon as a run is published that took requests in; nothing after any other.
+
+    Earlier publications are withdrawn, and it is said how far requests are.
+    """
+    stage = completed.stages.get(READING_STAGE)
+    if stage is None or not stage.details.get("requests"):
+        return
     lease = None
     try:
         lease = Lease.acquire(warehouse, ttl=ttl)

@@ -20,7 +20,7 @@ from oneuser.runs.gates import GateCheck, check_gates, require_gates
 from oneuser.runs.lease import Lease
 from oneuser.runs.one_stage import StageRunner
 from oneuser.runs.publication import mend_published_file, write_published
-from oneuser.runs.records import READING_STAGE, SECONDS_AT_RISK, UNCHANGED, RunLog, RunRecord, StageRecord, load_runs
+from oneuser.runs.records import SECONDS_AT_RISK, UNCHANGED, RunLog, RunRecord, StageRecord, load_runs
 from oneuser.runs.result import RunResult
 from oneuser.runs.resume import restore_tables, resume_or_begin
 from oneuser.stages.declaration import Stage, stages_before
@@ -251,8 +251,7 @@ class _Attempt:
         self.lease.publish(self.run.run_seq, self.tables)
         write_published(self.warehouse, self.run.run_seq, self.tables)
         self._ended("published", 0, None)
-        if self.run.stages[READING_STAGE].details.get("requests"):
-            follow_up(self.warehouse, self.run, ttl=timedelta(minutes=self.config.lease.ttl_minutes))
+        follow_up(self.warehouse, self.run, ttl=timedelta(minutes=self.config.lease.ttl_minutes))
 
     def _ended(self, state: str, exit_code: int, problem: Exception | None) -> None:
         message = str(problem) if problem else None
