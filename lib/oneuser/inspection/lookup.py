@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from oneuser.contracts.graph import IDENTIFIERS
 from oneuser.contracts.identity import DIM_USER, IDENTIFIER_MAP, USER_IDS
 from oneuser.contracts.raw import IDENTIFIER_VALUES
-from oneuser.core.errors import ConfigError
+from oneuser.core.errors import ConfigError, EnvironmentProblem
 from oneuser.core.identifier_text import Misread, NamedIdentifier, no_such_type, read_identifier
 from oneuser.core.keyed import identifier_hasher
 from oneuser.core.masking import mask_identifier
@@ -143,12 +143,17 @@ def identifier_id_of(
     """The `identifier_id` of an identifier with the spelling that is stored; null where it was never seen.
 
     Raises:
-        ConfigError: for a type that is neither declared nor stored. Only then are all stored types looked at.
+        ConfigError: for a type that is neither declared nor stored, for which alone all stored types are looked at; and
+            for what UTF-8 cannot say, such as bytes of another encoding.
+        EnvironmentProblem: where the key is not that of the warehouse.
     """
     id_type = named.id_type
-    spellings = spellings_of(named.value, id_type, rules.get(id_type))
-    hash_value = identifier_hasher(keys, id_type)
-    ranks = {hash_value(text): rank for rank, text in enumerate(spellings)}
+    try:
+        spellings = spellings_of(named.value, id_type, rules.get(id_type))
+        hash_value = identifier_hasher(keys, id_type)
+        ranks = {hash_value(text): rank for rank, text in enumerate(spellings)}
+    except UnicodeEncodeError:
+        raise ConfigError.single("identifier", "it is not in UTF-8, as all stored identifiers are") from None
     found = published.rows(
         IDENTIFIERS, columns=["identifier_id", "id_key"], where={"id_type": [id_type], "id_key": ranks.keys()}
     )
@@ -159,7 +164,22 @@ def identifier_id_of(
         stored = published.distinct(IDENTIFIERS, "id_type")
         if id_type not in stored:
             raise ConfigError.single("type", no_such_type(id_type, sorted(stored | rules.keys())))
+    _require_own_keys(published, keys)
     return None, named.value
+
+
+def _require_own_keys(published: PublishedRows, keys: Keys) -> None:
+    """With another key nothing is ever found: a value that is stored must have the hash that is stored."""
+    for kept in published.rows(IDENTIFIER_VALUES, columns=["identifier_id", "id_value"], limit=1):
+        wanted = {"identifier_id": [kept["identifier_id"]]}
+        for row in published.rows(IDENTIFIERS, columns=["id_type", "id_key"], where=wanted):
+            if identifier_hasher(keys, row["id_type"])(kept["id_value"]) != row["id_key"]:
+                raise EnvironmentProblem(
+                    found="the identifiers of this warehouse were hashed with another key",
+                    expected="the key that it was made with, and its deployment",
+                    where=published.tables.root,
+                    next_step="let `keys.identifiers` of the configuration name it; else put the key file back",
+                )
 
 
 def spellings_of(value: str, id_type: str, rules: IdTypeSpec | None) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from oneuser.core.errors import ConfigError, EnvironmentProblem, OneUserError
 from oneuser.runs.claim_rows import current_publication, load_claims
 from oneuser.runs.readable import publications_of_runs, require_readable, withdrawn_runs
 from oneuser.runs.records import load_runs
-from oneuser.storage.layout import MARKER
+from oneuser.storage.layout import MARKER, marked_deployment
 from oneuser.storage.table_reader import read_rows
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ def require_warehouse(tables: TableReader) -> str:
     """The deployment that the warehouse belongs to.
 
     Raises:
-        EnvironmentProblem: where the root is no warehouse.
+        EnvironmentProblem: where the root is no warehouse, or one that does not say whose it is.
     """
     if not tables.exists():
         raise EnvironmentProblem(
@@ -115,7 +114,7 @@ def require_warehouse(tables: TableReader) -> str:
             where=tables.root,
             next_step="`oneuser run` makes one; or give another place with --config or --warehouse",
         )
-    return str(json.loads(tables.text(MARKER))["deployment"])
+    return marked_deployment(tables.text(MARKER), where=tables.root)
 
 
 def read_published_rows(tables: TableReader) -> PublishedRows:

@@ -52,7 +52,7 @@ def load_keys(reference: str, *, deployment: str, may_create: bool) -> Keys:
                     "write where the secret is: `keys: {identifiers: env:NAME}`, or `file:PATH` in a folder that stays",
                 )
             _generate(path)
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8", errors="replace")
     else:
         raise ConfigError.single("keys.identifiers", f"{kind!r} is no kind of reference; use env:NAME or file:PATH")
     return read_keys(text, deployment=deployment)
@@ -86,9 +86,11 @@ def read_keys(text: str, *, deployment: str) -> Keys:
     """The keys that the text of a key file makes.
 
     Raises:
-        EnvironmentProblem: where a secret is too short, or not hexadecimal.
+        EnvironmentProblem: where there is no secret in it, or one that is too short or not hexadecimal.
     """
     versions = [_version(line) for line in text.splitlines() if line.strip()]
+    if not versions:
+        raise _no_secret("the secret is empty", "put the key back from its copy: lines of `key_id hex`")
     oldest, newest = versions[0], versions[-1]
     return Keys(
         deployment=deployment,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oneuser.config.base import absolute_path
+from oneuser.core.errors import EnvironmentProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -48,6 +49,27 @@ class Layout:
 def marker_text(deployment: str) -> str:
     """What the marker says: whose warehouse it is."""
     return json.dumps({"deployment": deployment, "layout": 1}) + "\n"
+
+
+def marked_deployment(text: str, *, where: str) -> str:
+    """The deployment that a marker names.
+
+    Args:
+        text: What the marker says.
+        where: The warehouse.
+
+    Raises:
+        EnvironmentProblem: where it says something else than `marker_text` does.
+    """
+    try:
+        return str(json.loads(text)["deployment"])
+    except (KeyError, TypeError, ValueError):
+        raise EnvironmentProblem(
+            found=f"the file {MARKER} of the warehouse is damaged",
+            expected="what oneuser wrote into it: the warehouse's deployment, and layout 1, as JSON",
+            where=where,
+            next_step='put back {"deployment": NAME, "layout": 1} with the `deployment` of its configuration',
+        ) from None
 
 
 def versions_in(names: Iterable[str]) -> set[int]:

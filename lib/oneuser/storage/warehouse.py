@@ -26,7 +26,7 @@ from oneuser.spark.session import READS_PINNED_VERSIONS, lent_conf, session_besi
 from oneuser.storage.checkpoint import write_checkpoint
 from oneuser.storage.expiry import COMPACTED_FILE, SMALL_FILE
 from oneuser.storage.files import Files
-from oneuser.storage.layout import MARKER, Layout, marker_text, versions_in
+from oneuser.storage.layout import MARKER, Layout, marked_deployment, marker_text, versions_in
 from oneuser.storage.listing import (
     Listing,
     checksum_name,
@@ -126,14 +126,14 @@ class Warehouse:
         """Make the root a warehouse of a deployment; a root that is one already must be of the same.
 
         Raises:
-            EnvironmentProblem: where the root belongs to another deployment.
+            EnvironmentProblem: where the root belongs to another deployment, or does not say to which.
         """
         marker = f"{self.root}/{MARKER}"
         if not self.files.exists(marker):
             self.files.make_folder(self.root)
             self.files.write_text(marker, marker_text(deployment))
             return
-        found = json.loads(self.files.read_text(marker))["deployment"]
+        found = marked_deployment(self.files.read_text(marker), where=self.root)
         if found != deployment:
             raise EnvironmentProblem(
                 found=f"the warehouse belongs to deployment {found!r}",

@@ -139,3 +139,29 @@ def test_what_is_no_warehouse_or_has_nothing_published_is_told_without_spark(tmp
     assert (empty.status().shown, empty.run_records(), empty.readable_runs()) == (None, [], [])
     with pytest.raises(OneUserError, match="nothing has been published yet"):
         empty.lookup(small.ANN)
+
+
+@pytest.mark.parametrize("marker", ["", "{", "{}", "[]", "1"])
+def test_a_damaged_marker_is_told(tmp_path: Path, marker: str) -> None:
+    (tmp_path / MARKER).write_text(marker)
+
+    with pytest.raises(EnvironmentProblem, match="is damaged"):
+        questions(tmp_path)
+
+
+def test_what_is_not_in_utf_8_is_told_without_being_said(root: Path) -> None:
+    # as Python has bytes of a command line that are none
+    with pytest.raises(ConfigError, match="not in UTF-8") as caught:
+        questions(root).lookup("email: ann\udcff@example.com")
+
+    assert "ann" not in str(caught.value)
+
+
+def test_nobody_is_said_to_be_unknown_by_another_key(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANOTHER_KEY", "k1 " + "ab" * 32)
+    asked = Questions(LocalTables(Layout.of(str(root))), "test", keys="env:ANOTHER_KEY")
+
+    with pytest.raises(EnvironmentProblem, match="hashed with another key"):
+        asked.lookup(f"email: {VALUE}")
+    with pytest.raises(EnvironmentProblem, match="hashed with another key"):
+        asked.explain(f"email: {VALUE}")

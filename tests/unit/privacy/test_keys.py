@@ -42,3 +42,15 @@ def test_a_later_run_makes_no_key_file(tmp_path: Path) -> None:
 def test_reading_without_a_key_says_how_to_give_one(root: str) -> None:
     with pytest.raises(EnvironmentProblem, match="no secret"):
         load_reading_keys(root, "acme", None)
+
+
+@pytest.mark.parametrize(
+    ("stored", "found"),
+    [(b"", "is empty"), (b" \n\n", "is empty"), (b"k1 \xff\xfe", "not hexadecimal"), (b"k1 abcd", "has 2 bytes")],
+)
+def test_a_damaged_key_file_is_told_from_a_key(tmp_path: Path, stored: bytes, found: str) -> None:
+    file = tmp_path / "identifiers"
+    file.write_bytes(stored)
+
+    with pytest.raises(EnvironmentProblem, match=found):
+        load_keys(f"file:{file}", deployment="acme", may_create=False)
