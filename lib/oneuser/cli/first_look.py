@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -182,6 +182,9 @@ def _delimited(file: Path, usual: str) -> tuple[tuple[str, ...], list[dict[str, 
     has_tabs = usual == "\t" and usual in first
     separator = usual if has_tabs else max(_SEPARATORS, key=lambda sign: (first.count(sign), sign == usual))
     columns = header_of(head, Dialect(separator=separator, encoding=encoding))
+    if any("@" in column or _LOOKS_LIKE_A_TIME.match(column) for column in columns):
+        # a row, since there is no header: what it says is for no configuration
+        columns = ()
     lines = text.splitlines(keepends=True)
     # the last one may be cut in two
     whole = lines[:-1] if len(head) == _HEAD_BYTES else lines
@@ -210,8 +213,8 @@ def configuration_for(sights: Sequence[Sight], *, deployment: str) -> str:
     """The text of a configuration that reads these inputs, with comments on what was not seen."""
     names: dict[str, Sight] = {}
     for sight in sights:
-        name = sight.name
-        names[name if name not in names else f"{name}_{len(names) + 1}"] = sight
+        numbered = (f"{sight.name}_{number}" for number in count(2))
+        names[next(name for name in chain([sight.name], numbered) if name not in names)] = sight
     sources = "\n".join(line for name, sight in names.items() for line in _source(name, sight))
     return _HEAD.format(deployment=json.dumps(deployment)) + sources + "\n"
 
@@ -243,7 +246,7 @@ def _source(name: str, sight: Sight) -> Iterator[str]:
             yield f"    root: {_quoted(sight.root)}"
         return
     yield "    mapping:"
-    yield f"      # there are: {', '.join(sight.columns) or 'no columns that could be read'}"
+    yield f"      # there are: {', '.join(map(_quoted, sight.columns)) or 'no columns that could be read'}"
     yield "      type: {const: track}"
     yield f"      event: {_quoted(sight.event)}" if sight.event else f"      event: {{const: {json.dumps(name)}}}"
     if sight.event_time:
@@ -259,4 +262,7 @@ def _source(name: str, sight: Sight) -> Iterator[str]:
 
 
 def _quoted(column: str) -> str:
-    return column if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", column) else json.dumps(column, ensure_ascii=False)
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", column):
+        return column
+    # what ends a line for YAML must not stand as it is
+    return json.dumps(column, ensure_ascii=not column.isprintable())

@@ -112,6 +112,34 @@ def test_two_files_of_one_name_are_two_sources(tmp_path: Path) -> None:
     assert list(sources) == ["events", "events_2"]
 
 
+def test_a_number_that_a_file_has_is_not_given_to_another(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    names = ("a.csv", "a_2.csv", "a_3.csv", "b/a.csv")
+
+    sources = written(*(put(tmp_path, name, "user_id,timestamp\n1,2026-03-01\n") for name in names))
+
+    assert [source["path"] for source in sources.values()] == [str(tmp_path / name) for name in names]
+
+
+def test_a_name_with_a_line_end_in_it_ends_no_comment(tmp_path: Path) -> None:
+    line = json.dumps({"a\nb: 1": 1, "c\u2028d": 2, "Größe in cm": 3, "timestamp": "2026-03-01"})
+
+    text = configuration_for(look_at([put(tmp_path, "a.jsonl", line)]), deployment="shop")
+
+    assert YAML(typ="safe").load(text)["sources"]["a"]["mapping"]["event_time"] == "timestamp"
+    assert r'# there are: "a\nb: 1", "c\u2028d", "Größe in cm", timestamp' in text
+
+
+@pytest.mark.parametrize("first", ["ann@example.com,10420815,12.50", "10420815,2026-03-01T10:00:00Z,12.50"])
+def test_a_row_in_the_place_of_a_header_is_not_told(tmp_path: Path, first: str) -> None:
+    file = put(tmp_path, "a.csv", f"{first}\nbob@example.com,7,1\n")
+
+    text = configuration_for(look_at([file]), deployment="shop")
+
+    assert "no columns that could be read" in text
+    assert "10420815" not in text
+
+
 def test_what_is_not_there_or_not_read_is_named_all_at_once(tmp_path: Path) -> None:
     book = put(tmp_path, "book.xlsx", "")
 
