@@ -17,7 +17,6 @@ from pathlib import Path
 import altair as alt
 import networkx as nx
 import pandas as pd
-from pyspark.sql import functions as F
 
 import oneuser
 from oneuser.api import read_config
@@ -57,8 +56,7 @@ print(oneuser.simulate(what_if, demo))
 
 # %%
 before = oneuser.open_warehouse(config=demo)
-types = F.array_sort(F.map_keys("identifiers_by_type"))
-one_address = (types == F.array(F.lit("anonymous_id"), F.lit("email"))) & (F.col("n_identifiers") == F.lit(2))
+one_address = "array_sort(map_keys(identifiers_by_type)) = array('anonymous_id', 'email') AND n_identifiers = 2"
 subscribers = before.users().where(one_address).orderBy("user_id").limit(4).select("user_id")
 theirs = before.identities().join(subscribers, on="user_id", how="left_semi").where("id_type = 'email'")
 addresses = [row["id_value"] for row in theirs.orderBy("id_value").collect()]
