@@ -180,7 +180,7 @@ def open_tables(
         from oneuser.spark.session import reading_session, settings_of
         from oneuser.storage.warehouse import Warehouse
 
-        return Warehouse(spark or reading_session(settings_of(config)), root, raw_root=raw_root)
+        return Warehouse(spark or reading_session(settings_of(config, root=root)), root, raw_root=raw_root)
 
     def start_own() -> Warehouse:
         from oneuser.spark.session import own_session, settings_of

@@ -1,4 +1,4 @@
-"""All input files that a configuration names: of sources, link tables and files about accounts."""
+"""All input files that a configuration names, of sources, link tables and files about accounts; whether it names S3."""
 
 from __future__ import annotations
 
@@ -17,3 +17,14 @@ def input_paths(config: Config) -> dict[Input, str]:
     paths = {(SOURCES, name): source.path for name, source in config.sources.items()}
     paths |= {("links", name): table.path for name, table in config.links.items()}
     return paths | {("accounts.files", name): file.path for name, file in config.accounts.files.declared.items()}
+
+
+def names_s3a(config: Config) -> bool:
+    """Whether any path is one of `s3a://`, be it that paths without a scheme are."""
+    default = config.spark.conf.get("spark.hadoop.fs.defaultFS", "")
+    return any(map(is_on_s3a, [config.warehouse, config.raw_root or "", default, *input_paths(config).values()]))
+
+
+def is_on_s3a(path: str) -> bool:
+    """Whether a path is one of `s3a://`."""
+    return path.startswith("s3a://")

@@ -27,12 +27,16 @@ class _Kind(NamedTuple):
     next_step: str
 
 
+_BUCKET = re.compile(r"s3a://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ROOM = "storage that can be read and written, with room"
 _MAKE_ROOM = "make room or mend the permissions, then run the same command again; what was published stands"
 _NETWORK = "a storage and a cluster that answer"
 _LOOK_AT_NETWORK = "check the address in the path or in `spark.conf`, the network and the endpoint, then run again"
 _CREDENTIALS = "credentials that may read and write there"
-_LOOK_AT_CREDENTIALS = "check the credentials of the storage, in its variables or in `spark.conf`, then run again"
+_LOOK_AT_CREDENTIALS = (
+    "check the credentials of the storage, which come from its variables, such as AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY, a profile or the machine, then run again"
+)
 
 
 def _kind(sign: str, found: str, expected: str = _ROOM, next_step: str = _MAKE_ROOM) -> _Kind:
@@ -44,6 +48,20 @@ _KINDS = (
     _kind(r"No space left on device", "no space left on the device"),
     _kind(r"Disk quota exceeded", "the disk quota is used up"),
     _kind(r"Read-only file system", "the file system is read-only"),
+    _kind(
+        r"(?:ClassNotFoundException: Class |NoClassDefFoundError: )"
+        r"(org\.apache\.hadoop\.fs\.s3a\.[\w.$]{1,150}|(?:org/apache/hadoop/fs/s3a|software/amazon)/[\w/$]{1,150})",
+        "Java lacks the class {0}, which s3a:// needs",
+        "hadoop-aws of the version of Spark's Hadoop, and what it needs",
+        "`python -m oneuser.spark.jars FOLDER --with s3` fetches them, where FOLDER is `spark.jars` or ONEUSER_JARS; "
+        "spark-submit takes those in FOLDER/s3 with --jars",
+    ),
+    _kind(
+        r"No FileSystem for scheme:? \"?s3n?\"",
+        "Hadoop has no file system for s3://",
+        "s3a://, which is what Hadoop calls S3",
+        "write s3a:// in the path",
+    ),
     _kind(
         r"No FileSystem for scheme:? \"?([a-z][a-z0-9+.-]{0,20})\b",
         "Hadoop has no file system for {0}://",
@@ -69,7 +87,7 @@ _KINDS = (
         r"|The specified container does not exist|ContainerNotFound",
         "the bucket or container does not exist",
         "one that is there",
-        "make it, or mend the path",
+        "make it, or mend the path; where it is there, check that the endpoint and region in `spark.conf` are its own",
     ),
     _kind(
         r"InvalidAccessKeyId|SignatureDoesNotMatch|NoAuthWithAWSException|Unable to load (?:AWS )?credentials"
@@ -150,14 +168,24 @@ def as_surroundings(text: str, *, where: str) -> EnvironmentProblem | None:
 
     Args:
         text: What Java, Spark, Python or the operating system says.
-        where: The path at which it happened, as far as that is known.
+        where: The path at which it happened, as far as that is known. Where the message names another bucket, that is
+            shown.
     """
     for kind in _KINDS:
         match = kind.sign.search(text)
         if match:
             found = kind.found.format(*match.groups())
+            bucket = _bucket_named(text, match)
+            where = where if bucket is None or where.startswith(bucket) else bucket
             return EnvironmentProblem(found=found, expected=kind.expected, where=where, next_step=kind.next_step)
     return None
+
+
+def _bucket_named(text: str, match: re.Match[str]) -> str | None:
+    """The bucket that the line tells of in which a problem shows; null where it names none."""
+    line = text[text.rfind("\n", 0, match.start()) + 1 :].partition("\n")[0]
+    named = _BUCKET.search(line)
+    return named.group() if named else None
 
 
 def raise_if_surroundings(problem: BaseException, *, where: str) -> None:

@@ -1,13 +1,15 @@
 """The JARs oneuser needs: found in a folder, or fetched into it once by Spark's own resolver.
 
-Two sets, resolved apart, because one missing coordinate fails a whole resolution: Delta, which everything needs, and
-GraphFrames, which only the engine of that name needs and which not every Maven repository has.
+Three sets, resolved apart, because one missing coordinate fails a whole resolution: Delta, which everything needs;
+GraphFrames, which only the engine of that name needs and which not every Maven repository has; and S3A, which only
+paths of `s3a://` need. That has a folder of its own below the others', since it is put on the class path on demand.
 
-`python -m oneuser.spark.jars FOLDER` fetches both.
+`python -m oneuser.spark.jars FOLDER` fetches the first two, `--with s3` the third one as well.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import logging
 import os
@@ -71,6 +73,30 @@ GRAPHFRAMES = JarSet(
     ("io.graphframes:graphframes-spark4_2.13:0.12.3", "io.graphframes:graphframes-graphx-spark4_2.13:0.12.3"),
     ("org.apache.spark:*", "org.scala-lang:*", "org.slf4j:*"),
 )
+_AWS_SDK = "2.35.4"
+# hadoop-aws must be of the version of Spark's Hadoop. The bundle of the whole AWS SDK that it asks for is 686 MB; these
+# parts, 13 MB with all that they need, are what S3A uses of it. The rest of the excluded comes with Spark.
+S3A = JarSet(
+    "S3A",
+    (
+        "org.apache.hadoop:hadoop-aws:3.5.0",
+        "software.amazon.s3.analyticsaccelerator:analyticsaccelerator-s3:1.3.1",
+        f"software.amazon.awssdk:s3:{_AWS_SDK}",
+        f"software.amazon.awssdk:sts:{_AWS_SDK}",
+        f"software.amazon.awssdk:s3-transfer-manager:{_AWS_SDK}",
+        f"software.amazon.awssdk:apache-client:{_AWS_SDK}",
+        f"software.amazon.awssdk:netty-nio-client:{_AWS_SDK}",
+    ),
+    (
+        "software.amazon.awssdk:bundle",
+        "io.netty:*",
+        "org.apache.httpcomponents:*",
+        "commons-codec:*",
+        "commons-logging:*",
+        "org.slf4j:*",
+    ),
+)
+_S3A_FOLDER = "s3"
 DELTA_COORDINATES = ",".join(DELTA.coordinates)
 GRAPHFRAMES_COORDINATES = ",".join(GRAPHFRAMES.coordinates)
 
@@ -105,6 +131,14 @@ def look_for_jars(folder: str | None = None) -> list[Path] | None:
     return next((_all_jars(place) for place in _places(folder) if DELTA.jars_in(place) is not None), None)
 
 
+def look_for_s3a_jars(folder: str | None = None) -> list[Path] | None:
+    """The JARs that `s3a://` needs beside those of `find_jars`; null where they are nowhere. Never fetches."""
+    if S3A.jars_in(_spark_home() / "jars") is not None:
+        return []
+    places = (place / _S3A_FOLDER for place in _places(folder))
+    return next((_all_jars(place) for place in places if S3A.jars_in(place) is not None), None)
+
+
 def _places(folder: str | None) -> list[Path]:
     asked_for = folder or os.environ.get(FOLDER_VARIABLE)
     return [Path(asked_for).expanduser()] if asked_for else [_project_folder(), _cache_folder()]
@@ -127,6 +161,18 @@ def resolve_jars(folder: str | Path, *, graphframes: bool = True) -> ResolvedJar
         _fetch(DELTA, target)
     missing = "not asked for" if GRAPHFRAMES.jars_in(target) is None else None
     return ResolvedJars(target, tuple(_all_jars(target)), optional.result() if optional else missing)
+
+
+def resolve_s3a_jars(folder: str | Path) -> list[Path]:
+    """Make a folder hold the JARs that `s3a://` needs, in one of their own below it.
+
+    Raises:
+        EnvironmentProblem: where they are missing and cannot be fetched, or no Java runs.
+    """
+    target = Path(folder).absolute() / _S3A_FOLDER
+    if S3A.jars_in(target) is None:
+        _fetch(S3A, target)
+    return _all_jars(target)
 
 
 def _try_graphframes(target: Path) -> str | None:
@@ -247,9 +293,15 @@ def _cache_folder() -> Path:
 def main(arguments: list[str]) -> int:
     """Fetch the JARs into the folder given, or into the cache. Returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    folder = Path(arguments[0]) if arguments else _cache_folder()
+    parser = argparse.ArgumentParser(
+        prog="python -m oneuser.spark.jars", description="Fetch the JARs that are missing."
+    )
+    parser.add_argument("folder", nargs="?", type=Path, default=_cache_folder(), help="where to; the cache by default")
+    parser.add_argument("--with", choices=["s3"], dest="more", help="those for s3a:// paths, too")
+    asked = parser.parse_args(arguments)
     try:
-        resolved = resolve_jars(folder)
+        resolved = resolve_jars(asked.folder)
+        s3a_jars = resolve_s3a_jars(asked.folder) if asked.more else []
     except OneUserError as problem:
         _log.error("%s", problem)
         return problem.exit_code
@@ -261,6 +313,8 @@ def main(arguments: list[str]) -> int:
         )
     else:
         _log.info("GraphFrames: %s are there", ", ".join(GRAPHFRAMES.coordinates))
+    if s3a_jars:
+        _log.info("S3A: %s are there, %d JARs with all that they need", ", ".join(S3A.coordinates), len(s3a_jars))
     return 0
 
 

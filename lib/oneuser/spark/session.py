@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from py4j.protocol import Py4JError, Py4JJavaError
-from pyspark import SparkContext
+from pyspark import SparkConf, SparkContext
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 from pyspark.sql.classic.dataframe import DataFrame as ClassicFrame
 
+from oneuser.config.input_paths import is_on_s3a, names_s3a
 from oneuser.core.errors import EnvironmentProblem
 from oneuser.spark import jars
 from oneuser.spark.class_archive import find_archive, use_archive
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 DELTA_EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
 DELTA_CATALOG = "org.apache.spark.sql.delta.catalog.DeltaCatalog"
 GRAPHFRAMES_CLASS = "org.graphframes.GraphFrame"
+S3A_CLASS = "org.apache.hadoop.fs.s3a.S3AFileSystem"
 
 # What a version of a table may need to be read: a publication pins some that are older than the retention of files.
 READS_PINNED_VERSIONS = {
@@ -75,6 +77,12 @@ _STATIC = {
     # a run compiles many more classes than the 100 that are remembered by default, and most of them several times
     "spark.sql.codegen.cache.maxEntries": "2000",
 }
+# a storage that does not answer is given up within a minute or so; by default, S3A tries for many
+_S3A = {
+    "spark.hadoop.fs.s3a.attempts.maximum": "5",
+    "spark.hadoop.fs.s3a.retry.limit": "5",
+    "spark.hadoop.fs.s3a.connection.establish.timeout": "10s",
+}
 _EXTENSIONS = {
     "spark.sql.extensions": DELTA_EXTENSION,
     "spark.sql.catalog.spark_catalog": DELTA_CATALOG,
@@ -91,18 +99,23 @@ _BESIDE: WeakKeyDictionary[SparkSession, SparkSession] = WeakKeyDictionary()
 
 @dataclass(frozen=True)
 class SparkSettings:
-    """What a user may say about the session; everything else follows from the master."""
+    """What a user may say about the session; everything else follows from the master.
+
+    `uses_s3a` is whether there are paths of `s3a://`, whose classes then go onto the class path.
+    """
 
     master: str | None = None
     driver_memory: str | None = None
     shuffle_partitions: int | None = None
     jars: str | None = None
     conf: Mapping[str, str] = field(default_factory=dict)
+    uses_s3a: bool = False
 
 
-def settings_of(config: Config | None) -> SparkSettings:
-    """What the configuration says about the session."""
-    return SparkSettings(**config.spark.model_dump(exclude={"small_mb"})) if config else SparkSettings()
+def settings_of(config: Config | None, *, root: str = "") -> SparkSettings:
+    """What the configuration says about the session; `root` is a warehouse that it may not name."""
+    said = config.spark.model_dump(exclude={"small_mb"}) if config else {}
+    return SparkSettings(**said, uses_s3a=is_on_s3a(root) or (config is not None and names_s3a(config)))
 
 
 def build_session(
@@ -127,8 +140,13 @@ def build_session(
     found = [] if is_submitted else jars.find_jars(settings.jars)
     more = use_archive(find_archive(found)) if more_java_options is None else more_java_options
     conf = _static_conf(settings, master, more)
-    if not is_submitted:
-        conf["spark.jars"] = _joined(*(str(jar) for jar in found), conf.get("spark.jars", ""))
+    if is_submitted:
+        submitted = _submitted_conf()
+        conf = {key: value for key, value in conf.items() if key not in _S3A or key not in submitted}
+    else:
+        # where they are nowhere, they may be among those of one's own
+        for_s3a = (jars.look_for_s3a_jars(settings.jars) or []) if settings.uses_s3a else []
+        conf["spark.jars"] = _joined(*(str(jar) for jar in [*found, *for_s3a]), conf.get("spark.jars", ""))
     builder = SparkSession.builder.appName(app_name)
     if master:
         builder = builder.master(master)
@@ -306,7 +324,7 @@ def is_local(session: SparkSession) -> bool:
 
 def _static_conf(settings: SparkSettings, master: str | None, more_java_options: str) -> dict[str, str]:
     """Settings that must stand before the session starts."""
-    conf = {**_ALWAYS, **_EXTENSIONS, **_STATIC}
+    conf = {**_ALWAYS, **_EXTENSIONS, **_STATIC, **_S3A}
     if master and master.startswith("local"):
         package_root = str(Path(__file__).resolve().parents[2])
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -327,6 +345,12 @@ def _static_conf(settings: SparkSettings, master: str | None, more_java_options:
     if "spark.sql.extensions" in asked:
         asked["spark.sql.extensions"] = _joined(DELTA_EXTENSION, asked["spark.sql.extensions"])
     return conf | asked
+
+
+def _submitted_conf() -> dict[str, str]:
+    """What was said to spark-submit."""
+    SparkContext._ensure_initialized()  # noqa: SLF001 - without the JVM, a configuration is empty
+    return dict(SparkConf().getAll())
 
 
 def _joined(*lists: str) -> str:

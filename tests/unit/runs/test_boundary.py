@@ -31,13 +31,14 @@ def test_a_full_disk_under_spark_is_a_problem_of_the_surroundings() -> None:
 @pytest.mark.parametrize(
     ("said", "found", "next_step"),
     [
-        ('UnsupportedFileSystemException: No FileSystem for scheme "s3"', "no file system for s3://", "hadoop-aws"),
+        ('UnsupportedFileSystemException: No FileSystem for scheme "s3"', "no file system for s3://", "write s3a://"),
+        ('UnsupportedFileSystemException: No FileSystem for scheme "oss"', "no file system for oss://", "the scheme"),
         (
             "ClassNotFoundException: Class org.apache.hadoop.fs.s3a.S3AFileSystem not found",
             "lacks the class org.apache.hadoop.fs.s3a.S3AFileSystem",
-            "spark.jars.packages",
+            "--with s3",
         ),
-        ("NoClassDefFoundError: software/amazon/awssdk/core/Sdk", "lacks the class software/amazon", "hadoop-aws"),
+        ("NoClassDefFoundError: software/amazon/awssdk/core/Sdk", "lacks the class software/amazon", "--with s3"),
         ("org.apache.hadoop.fs.s3a.UnknownStoreException: `s3a://b/': Bucket does not exist", "bucket", "make it"),
         ("InvalidAccessKeyId: The AWS Access Key Id you provided", "does not accept the credentials", "credentials"),
         ("java.io.FileNotFoundException: /in/a.jsonl (Permission denied)", "permission denied", "permissions"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyspark
 import pytest
 
 from oneuser.core.errors import EnvironmentProblem
@@ -46,6 +47,7 @@ def calls(home: Path) -> int:
     return len(log.read_text(encoding="utf-8").splitlines()) if log.exists() else 0
 
 
+S3A_NAMES = [f"{c.split(':')[1]}-{c.split(':')[2]}.jar" for c in jars.S3A.coordinates]
 DOWNLOAD = "mkdir -p $ivy/jars; " + "; ".join(f"echo jar > $ivy/jars/{name}" for name in DELTA_NAMES)
 
 
@@ -105,6 +107,29 @@ def test_a_repository_that_does_not_answer_is_asked_twice(resolver: Path, tmp_pa
 
     assert calls(resolver) == 2
     assert list((tmp_path / "jars").iterdir()) == []
+
+
+def test_jars_for_s3a_have_a_folder_of_their_own_and_are_no_part_of_the_others(
+    resolver: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = put(tmp_path / "jars", *DELTA_NAMES)
+    monkeypatch.setenv(jars.FOLDER_VARIABLE, str(folder))
+    assert jars.look_for_s3a_jars() is None
+
+    names = [*S3A_NAMES, "reactive-streams-1.0.4.jar"]
+    answer_with(resolver, "mkdir -p $ivy/jars; " + "; ".join(f"echo jar > $ivy/jars/{name}" for name in names))
+    fetched = jars.resolve_s3a_jars(folder)
+
+    assert {jar.name for jar in fetched} == set(names)
+    assert jars.look_for_s3a_jars() == jars.resolve_s3a_jars(folder) == fetched
+    assert calls(resolver) == 1
+    assert [jar.name for jar in jars.find_jars()] == DELTA_NAMES
+
+
+def test_jars_for_s3a_are_of_the_hadoop_that_spark_brings(resolver: Path) -> None:
+    brought = next((Path(pyspark.__file__).parent / "jars").glob("hadoop-client-api-*.jar"))
+
+    assert jars.S3A.coordinates[0] == f"org.apache.hadoop:hadoop-aws:{brought.stem.removeprefix('hadoop-client-api-')}"
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ class Builder:
         raise RuntimeError("Java ended before it had said its port")
 
 
-def asked(monkeypatch: pytest.MonkeyPatch, conf: dict[str, str]) -> dict[str, str]:
+def asked(monkeypatch: pytest.MonkeyPatch, conf: dict[str, str], *, uses_s3a: bool = False) -> dict[str, str]:
     """What a session with this configuration is asked to be, where Delta is found in a folder."""
     builder = Builder()
     monkeypatch.delenv("PYSPARK_GATEWAY_PORT", raising=False)
@@ -37,8 +37,9 @@ def asked(monkeypatch: pytest.MonkeyPatch, conf: dict[str, str]) -> dict[str, st
     monkeypatch.setattr(session_module, "start_gateway", lambda _conf: None)
     monkeypatch.setattr(session_module.SparkSession, "builder", builder)
     monkeypatch.setattr(session_module.jars, "find_jars", lambda _folder: [Path("/j/delta.jar"), Path("/j/store.jar")])
+    monkeypatch.setattr(session_module.jars, "look_for_s3a_jars", lambda _folder: [Path("/j/s3/hadoop-aws.jar")])
     with pytest.raises(EnvironmentProblem):
-        build_session(SparkSettings(conf=conf))
+        build_session(SparkSettings(conf=conf, uses_s3a=uses_s3a))
     return builder.asked
 
 
@@ -66,3 +67,24 @@ def test_extensions_of_ones_own_come_beside_that_of_delta(monkeypatch: pytest.Mo
     found = asked(monkeypatch, {"spark.sql.extensions": "org.example.Extensions"})
 
     assert found["spark.sql.extensions"] == f"{DELTA_EXTENSION},org.example.Extensions"
+
+
+def test_jars_for_s3a_are_there_where_a_path_needs_them_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {"spark.jars": "mine.jar"}
+
+    assert asked(monkeypatch, own)["spark.jars"] == "/j/delta.jar,/j/store.jar,mine.jar"
+    assert asked(monkeypatch, own, uses_s3a=True)["spark.jars"] == (
+        "/j/delta.jar,/j/store.jar,/j/s3/hadoop-aws.jar,mine.jar"
+    )
+
+
+def test_a_storage_that_does_not_answer_is_given_up_soon_unless_somebody_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = asked(monkeypatch, {"spark.hadoop.fs.s3a.retry.limit": "9"})
+
+    assert {key: value for key, value in found.items() if "fs.s3a" in key} == {
+        "spark.hadoop.fs.s3a.attempts.maximum": "5",
+        "spark.hadoop.fs.s3a.retry.limit": "9",
+        "spark.hadoop.fs.s3a.connection.establish.timeout": "10s",
+    }
