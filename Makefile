@@ -32,7 +32,7 @@ help: ## Show this list
 setup: java $(VENV)/.ready $(JARS)/.ready $(JARS)/.archived ## Make .venv from the lock file, fetch the JARs, once
 
 .PHONY: environments
-environments: $(patsubst tests/environments/%.lock,$(APART)/%/.ready,$(wildcard tests/environments/*.lock)) ## Make what tests need apart from .venv, such as Airflow, once
+environments: $(patsubst tests/environments/%.lock,$(APART)/%/.ready,$(wildcard tests/environments/*.lock)) $(JARS)/s3/.ready ## Make what tests need apart from .venv, such as Airflow, once
 
 # A first demo does not wait for the archive of classes: it is made while somebody reads the report.
 .PHONY: demo
@@ -207,6 +207,14 @@ $(JARS)/.ready: $(VENV)/.ready lib/oneuser/spark/jars.py
 	@echo "Fetching Delta's JARs into $(JARS), once."
 	@$(BIN)/python -m oneuser.spark.jars "$(JARS)"
 	@touch $@ 2>/dev/null || true # the folder may be somebody else's, read-only
+
+# For tests of s3a://, which are skipped without them, and say so.
+$(JARS)/s3/.ready: $(JARS)/.ready
+	@if $(BIN)/python -m oneuser.spark.jars "$(JARS)" --with s3; then \
+	    touch $@ 2>/dev/null || true; \
+	else \
+	    echo "The JARs for s3a:// could not be fetched: their tests will be skipped, or fail under CI." >&2; \
+	fi
 
 # Java's classes as a small run loads them: every later start is some seconds quicker.
 $(JARS)/.archived: $(JARS)/.ready

@@ -37,7 +37,10 @@ def plain_name(distribution: str) -> str:
 
 def locked_versions(lock: Path) -> dict[str, str]:
     """The version of each distribution in a lock file."""
-    pins = (re.match(r"([A-Za-z0-9_.-]+)==([^\s;]+)", line) for line in lock.read_text(encoding="utf-8").splitlines())
+    pins = (
+        re.match(r"([A-Za-z0-9_.-]+)(?:\[[a-z0-9,]+\])?==([^\s;]+)", line)
+        for line in lock.read_text(encoding="utf-8").splitlines()
+    )
     return {plain_name(pin.group(1)): pin.group(2) for pin in pins if pin}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -14,8 +15,12 @@ def separate_python(name: str) -> Path:
     """The Python of an environment. Whoever asks is skipped where it was not made; under CI that is a failure."""
     folder = ROOT / ".environments" / name
     if not (folder / ".ready").is_file():
-        problem = f"the environment {name} is missing: `make environments` makes it, which needs the network once"
-        if os.environ.get("CI"):
-            pytest.fail(problem)
-        pytest.skip(problem)
+        skip_or_fail(f"the environment {name} is missing: `make environments` makes it, which needs the network once")
     return folder / "bin" / "python"
+
+
+def skip_or_fail(problem: str) -> NoReturn:
+    """Skip a test that something is missing for; under CI that is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(problem)
+    pytest.skip(problem)

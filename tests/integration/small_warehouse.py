@@ -12,6 +12,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from oneuser.config import LeaseRules
 from oneuser.contracts.graph import COMPONENTS, EDGES, IDENTIFIERS, REFUSED_EDGES
 from oneuser.contracts.identity import (
     DIM_USER,
@@ -142,7 +143,7 @@ def build(spark: SparkSession, root: Path) -> Warehouse:
 
 def publish(warehouse: Warehouse, run_seq: int, rows: dict[TableContract, list[dict[str, Any]]]) -> dict[str, int]:
     """Put rows in place of what tables hold, and show them to readers, beside the tables that they see already."""
-    lease = Lease.acquire(warehouse, ttl=timedelta(minutes=5))
+    lease = Lease.acquire(warehouse, LeaseRules())
     before = newest(lease.earlier)
     tables = (before.tables if before else {}) | replace(warehouse, run_seq, rows, fence=lease.fence)
     lease.publish(run_seq, tables)

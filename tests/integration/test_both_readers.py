@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from oneuser.api.questions import Questions
+from oneuser.config import LeaseRules
 from oneuser.contracts.identity import IDENTIFIER_HISTORY, IDENTIFIER_MAP, IDENTIFIER_OWNERSHIP
 from oneuser.contracts.table import TableContract
 from oneuser.runs.rollback import roll_back
@@ -95,7 +95,7 @@ def test_both_readers_answer_alike_as_of_an_earlier_run(spark: SparkSession, roo
 def test_both_readers_answer_alike_after_a_rollback(spark: SparkSession, root: Path) -> None:
     readers = both(spark, root)
     before = readers[1].lookup("anonymous_id:cookie-of-ann-1")
-    roll_back(readers[0].warehouse, to_run=1, reason="test", ttl=timedelta(minutes=1))
+    roll_back(readers[0].warehouse, to_run=1, reason="test", rules=LeaseRules())
 
     # what was opened before stays as it was, until somebody looks again
     assert readers[1].lookup("anonymous_id:cookie-of-ann-1") == before

@@ -24,7 +24,7 @@ from pyspark.sql import SparkSession
 from oneuser.api import maintain
 from oneuser.api.answers import RequestState, answer_requests, preview, prove, request_states, submit
 from oneuser.api.warehouse import open_warehouse
-from oneuser.config import make_config
+from oneuser.config import LeaseRules, make_config
 from oneuser.contracts.changes import CHANGES
 from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import ConfigError, OneUserError
@@ -216,7 +216,7 @@ def test_earlier_publications_cannot_be_read(family: Family) -> None:
     warehouse = Warehouse(family.spark, str(family.root))
 
     with pytest.raises(ConfigError, match="ask-1"):
-        roll_back(warehouse, to_run=2, reason=None, ttl=timedelta(minutes=1))
+        roll_back(warehouse, to_run=2, reason=None, rules=LeaseRules())
     with pytest.raises(ConfigError, match="ask-1"):
         open_warehouse(str(family.root), spark=family.spark).as_of(run=1)
 
@@ -358,7 +358,7 @@ def is_killed_and_ends_alike(spark: SparkSession, calm: tuple[Family, Path, list
         ended, undisturbed = (contents(one, name, without=("attempt",)) for one in (root, made.root))
         assert ended == undisturbed, f"{name}, {point}"
     with pytest.raises(ConfigError, match="ask-bob"):
-        roll_back(Warehouse(spark, str(root)), to_run=1, reason=None, ttl=timedelta(minutes=1))
+        roll_back(Warehouse(spark, str(root)), to_run=1, reason=None, rules=LeaseRules())
 
 
 @pytest.mark.parametrize("draw", [0, *[pytest.param(n, marks=pytest.mark.soak) for n in range(1, 12)]])

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from py4j.protocol import Py4JNetworkError
 from pyspark.sql import SparkSession
 
 from oneuser.cli.main import main
+from oneuser.config import LeaseRules
 from oneuser.core.errors import EnvironmentProblem, LockedError, OneUserError
 from oneuser.runs.claim_rows import load_claims
 from oneuser.runs.lease import Lease
@@ -103,7 +103,7 @@ def test_of_two_racers_for_the_lease_one_gets_it(
                 waits.pop()()
 
         try:
-            got.append(Lease.acquire(Warehouse(spark, str(where), on_commit=start_together), ttl=timedelta(minutes=1)))
+            got.append(Lease.acquire(Warehouse(spark, str(where), on_commit=start_together), LeaseRules(ttl_minutes=1)))
         except LockedError as problem:
             got.append(problem)
 

@@ -6,13 +6,13 @@ The job plans as for large data, with compiled code and shuffles; other tests of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from itertools import zip_longest
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
+from oneuser.config import LeaseRules
 from oneuser.runs.rollback import roll_back
 from oneuser.simulation.line_statements import Rollback, Statement
 from oneuser.simulation.play import play
@@ -39,7 +39,7 @@ def compare(spark: SparkSession, root: Path, runs: Sequence[Sequence[Statement]]
     for statements, played in zip(runs, play(runs, Rulebook(load_rules(None), file=None), file=None), strict=True):
         if isinstance(played, Rollback):
             warehouse = Warehouse(spark, str(job.warehouse))
-            roll_back(warehouse, to_run=played.run, reason=None, ttl=timedelta(minutes=1))
+            roll_back(warehouse, to_run=played.run, reason=None, rules=LeaseRules())
             assert published_facts(job.warehouse, played.run) == history[played.run - 1]
         else:
             history.append(simulated_facts(played))

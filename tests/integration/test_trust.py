@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 import oneuser
 from oneuser.api import OpenWarehouse
 from oneuser.cli.main import main
-from oneuser.config import make_config
+from oneuser.config import LeaseRules, make_config
 from oneuser.contracts.identity import EVENTS_RESOLVED, IDENTIFIER_MAP
 from oneuser.contracts.table import TableContract
 from oneuser.core.errors import ConfigError, OneUserError
@@ -274,7 +274,7 @@ def test_a_corruption_is_found_and_shown(story: Story, tmp_path: Path, capsys: p
 
 def _publish(opened: OpenWarehouse, run_seq: int, rows: dict[TableContract, DataFrame]) -> None:
     """Publish a run once more, with other rows in some of its tables."""
-    lease = Lease.acquire(opened.warehouse, ttl=timedelta(minutes=5))
+    lease = Lease.acquire(opened.warehouse, LeaseRules())
     tables = dict(opened.published.publication.tables)
     for contract, changed in rows.items():
         tables[contract.name], _ = opened.warehouse.replace(contract, changed, CommitTag(run_seq, 1, lease.fence))

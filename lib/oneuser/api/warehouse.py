@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from oneuser.api.jobs import read_config
 from oneuser.api.questions import in_utc, open_tables
 from oneuser.api.tables import OpenTables
-from oneuser.config import Config
+from oneuser.config import Config, LeaseRules
 from oneuser.contracts import identity
 from oneuser.core.errors import ConfigError
 from oneuser.core.log import ensure_logging
@@ -177,9 +177,9 @@ class OpenWarehouse(OpenTables):
 
     def rollback(self, to_run: int, *, reason: str | None = None) -> Publication:
         """Show an earlier publication again. Changes what readers see and nothing else."""
-        minutes = self.config.lease.ttl_minutes if self.config else 10
+        rules = self.config.lease if self.config else LeaseRules()
         with working_in(own_session(self.spark, settings_of(self.config))) as own:
             warehouse = self.warehouse.in_session(own)
-            shown = roll_back(warehouse, to_run=to_run, reason=reason, ttl=timedelta(minutes=minutes))
+            shown = roll_back(warehouse, to_run=to_run, reason=reason, rules=rules)
         self.refresh()
         return shown

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
+from oneuser.config.input_paths import names_s3a
 from oneuser.spark import jars
 from oneuser.spark.class_archive import find_archive
 from oneuser.spark.java import OLDEST_JAVA, find_java
@@ -45,6 +46,8 @@ def examine(config: Config | None) -> list[Finding]:
     """All findings. Without a configuration, what it would say is left out."""
     folder = config.spark.jars if config else None
     findings = [_python(), _worker_python(), _java(), _spark(), *_jars(folder), _memory(config)]
+    if config is not None and names_s3a(config):
+        findings.append(_s3a(config))
     if config is None:
         meaning = "`oneuser init` writes one; warehouse and key were not looked at"
         return [*findings, Finding("Configuration", "note", "none here", meaning)]
@@ -124,6 +127,21 @@ def _graphframes(found: list[Path], without: str) -> Finding:
     )
 
 
+def _s3a(config: Config) -> Finding:
+    """The JARs for paths of `s3a://`."""
+    name, found = "S3A", jars.look_for_s3a_jars(config.spark.jars)
+    if found:
+        return Finding(name, "ok", f"{len(found)} JARs ({found[0].parent})")
+    if found is not None:
+        return Finding(name, "ok", "in Spark's own folder of JARs")
+    own = sorted({"spark.jars", "spark.jars.packages"} & config.spark.conf.keys())
+    if own:
+        meaning = "`oneuser doctor --online` looks whether S3A is among them"
+        return Finding(name, "note", f"left to {' and '.join(own)} of `spark.conf`", meaning)
+    meaning = "`python -m oneuser.spark.jars FOLDER --with s3` fetches them; FOLDER is `spark.jars` or ONEUSER_JARS"
+    return Finding(name, "problem", "no JARs for paths of s3a://", meaning)
+
+
 def _class_archive(found: list[Path]) -> Finding:
     archive = find_archive(found)
     if archive is None:
@@ -145,7 +163,7 @@ def _memory(config: Config | None) -> Finding:
 def _warehouse(root: str) -> Finding:
     name = "Warehouse"
     if "://" in root and not root.startswith("file://"):
-        return Finding(name, "note", root, "not a local folder: whether it can be written shows at the first run")
+        return Finding(name, "note", root, "not a local folder: `oneuser doctor --online` tries to write there")
     folder = Path(root.removeprefix("file://"))
     place = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     try:

@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
         examples=["oneuser init shop.csv 'events/*.jsonl'", "oneuser init --to conf/acme.yaml"],
     )(init)
     verb(app, "validate", examples=["oneuser validate", "oneuser validate --config conf/acme.yaml --json"])(validate)
-    verb(app, "doctor", examples=["oneuser doctor", "oneuser doctor --json"])(doctor)
+    verb(app, "doctor", examples=["oneuser doctor", "oneuser doctor --online", "oneuser doctor --json"])(doctor)
     verb(config_app, "show", examples=["oneuser config show", "oneuser config show --set graph.engine=one_task"])(
         show_configuration
     )
@@ -106,10 +106,19 @@ def _count_in_words(count: int | None) -> str:
     return "1 file" if count == 1 else f"{count:,} files"
 
 
-def doctor(call: Call) -> None:
+def doctor(
+    call: Call,
+    online: Annotated[  # noqa: FBT002 - an option
+        bool, typer.Option("--online", help="Start Spark, and try to put, list and delete files below the warehouse.")
+    ] = False,
+) -> None:
     """Say what is here: Java, Spark, Delta, GraphFrames, memory, a writable warehouse, the worker's Python, the key."""
     config = _config_if_there(call)
     findings = examine(config)
+    if online and config is not None:
+        from oneuser.cli.storage_trial import try_storage
+
+        findings.append(try_storage(config))
     bad = [finding for finding in findings if finding.state == "problem"]
     call.output.document({"healthy": not bad, "findings": findings})
     width = max(len(finding.name) for finding in findings)

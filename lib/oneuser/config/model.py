@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
@@ -20,6 +20,7 @@ from oneuser.config.analytics import (
 from oneuser.config.base import (
     Day,
     FilePath,
+    Flag,
     Name,
     NonNegative,
     Place,
@@ -135,9 +136,19 @@ class Gates(Section):
 
 
 class LeaseRules(Section):
-    """After how many silent minutes another host may take a run over."""
+    """After how many silent minutes another host may take a run over.
+
+    `single_driver` is somebody's word that no two runs of the deployment are ever started at once: a store of `s3a://`
+    that cannot put a file on condition is used then, where it is refused otherwise.
+    """
 
     ttl_minutes: Positive = 10
+    single_driver: Flag = False
+
+    @property
+    def ttl(self) -> timedelta:
+        """How long a lease lasts that is not renewed."""
+        return timedelta(minutes=self.ttl_minutes)
 
 
 class IncrementalRules(Section):

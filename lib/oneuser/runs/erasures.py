@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from oneuser.storage.request_files import RequestFiles
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from oneuser.config import LeaseRules
     from oneuser.runs.records import RunRecord
     from oneuser.storage.table_reader import Row
     from oneuser.storage.warehouse import Warehouse
@@ -66,7 +67,7 @@ def claims_after_erasure(warehouse: Warehouse, lease: Lease) -> list[Row]:
     return load_claims(warehouse) if withdraw_earlier(lease, completed) else lease.claims
 
 
-def follow_up(warehouse: Warehouse, completed: RunRecord, *, ttl: timedelta) -> None:
+def follow_up(warehouse: Warehouse, completed: RunRecord, rules: LeaseRules) -> None:
     """Do what can be done as soon as a run is published that took requests in; nothing after any other.
 
     Earlier publications are withdrawn, and it is said how far requests are.
@@ -76,7 +77,7 @@ def follow_up(warehouse: Warehouse, completed: RunRecord, *, ttl: timedelta) -> 
         return
     lease = None
     try:
-        lease = Lease.acquire(warehouse, ttl=ttl)
+        lease = Lease.acquire(warehouse, rules)
         withdraw_earlier(lease, completed)
     except LockedError:
         # whoever was faster withdraws them, and so does every run after it

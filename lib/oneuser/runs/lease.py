@@ -2,7 +2,7 @@
 
 A claim inserts a row with the next fencing number; that row is the lease. Publishing turns the same row into the run's
 publication, and only while nobody has taken the lease over. Both are single conditional merges, so of two racers one
-wins and the other sees who did.
+wins and the other sees who did. Where a store cannot make them so, a file of the fencing number is claimed before.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JError, Py4JJavaError
@@ -19,12 +19,14 @@ from pyspark.errors import PySparkException
 from oneuser.contracts.control import PUBLICATIONS
 from oneuser.core.errors import LockedError
 from oneuser.runs.claim_rows import load_claims, published
+from oneuser.runs.fencing import FencedClaim, FenceFiles
 from oneuser.runs.holder import holder_name, is_gone
 from oneuser.storage.warehouse import CommitTag
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from oneuser.config import LeaseRules
     from oneuser.storage.table_reader import Row
     from oneuser.storage.warehouse import Warehouse
 
@@ -42,6 +44,12 @@ _RENEW = "stored.state = 'leased' AND incoming.state = 'leased' AND stored.holde
 _WITHDRAW = f"({_RENEW}) OR (stored.state = 'published' AND incoming.state = 'withdrawn')"
 
 
+def _is_alive(warehouse: Warehouse, fence: int, holder: str, expires_at: datetime) -> bool:
+    """Whether who made a claim may still go by it."""
+    is_lost = holder == holder_name() and (warehouse.root, fence) not in _HELD_HERE
+    return expires_at.astimezone(UTC) > datetime.now(UTC) and not is_lost and not is_gone(holder)
+
+
 class Lease:
     """The right to write the warehouse, held by one process for one run.
 
@@ -49,34 +57,43 @@ class Lease:
     can still read; none can have been added since they were read, or it had failed.
     """
 
-    def __init__(self, warehouse: Warehouse, claims: list[Row], *, fence: int, holder: str, ttl: timedelta) -> None:
+    def __init__(
+        self, warehouse: Warehouse, claims: list[Row], fences: FenceFiles | None, *, fence: int, rules: LeaseRules
+    ) -> None:
         self._warehouse = warehouse
+        self._fences = fences
         self.claims = claims
         self.earlier = published(claims)
-        self._holder = holder
-        self._ttl = ttl
+        self._holder = holder_name()
+        self._ttl = rules.ttl
         self.fence = fence
         self._stopped = threading.Event()
         self._merging = threading.Lock()
         self._beat = threading.Thread(target=self._keep_alive, name="oneuser-lease", daemon=True)
 
     @classmethod
-    def acquire(cls, warehouse: Warehouse, *, ttl: timedelta) -> Lease:
+    def acquire(cls, warehouse: Warehouse, rules: LeaseRules) -> Lease:
         """Claim the warehouse.
 
         Raises:
             LockedError: naming the holder, where a live one has it or another process was faster.
+            EnvironmentProblem: where the store cannot keep two processes apart, and nobody has said that it need not.
         """
-        now = datetime.now(UTC)
-        holder = holder_name()
+        is_fenced = not warehouse.has_exclusive_commits(PUBLICATIONS.zone) and not rules.single_driver
+        fences = FenceFiles(warehouse) if is_fenced else None
+        newest = fences.newest() if fences else None
         claims = load_claims(warehouse)
         held = [row for row in claims if row["state"] == "leased"]
         for row in held:
-            is_lost = row["holder"] == holder and (warehouse.root, row["fence"]) not in _HELD_HERE
-            if row["expires_at"].astimezone(UTC) > now and not is_lost and not is_gone(row["holder"]):
+            if _is_alive(warehouse, row["fence"], row["holder"], row["expires_at"]):
                 raise LockedError(holder=row["holder"], run_seq=row["run_seq"], expires_at=row["expires_at"])
         fence = 1 + max((row["fence"] for row in claims), default=0)
-        lease = cls(warehouse, claims, fence=fence, holder=holder, ttl=ttl)
+        if newest is not None and newest.fence >= fence:
+            # somebody is between its file and its row, or has ended there
+            if _is_alive(warehouse, newest.fence, newest.holder, newest.expires_at):
+                raise LockedError(holder=newest.holder, expires_at=newest.expires_at)
+            fence = newest.fence + 1
+        lease = cls(warehouse, claims, fences, fence=fence, rules=rules)
         taken_over = [lease._row(row["fence"], state="abandoned") for row in held]
         lease._claim([*taken_over, lease._row(fence, state="leased")])
         lease._beat.start()
@@ -84,6 +101,8 @@ class Lease:
 
     def _claim(self, rows: list[dict[str, object]]) -> None:
         here = (self._warehouse.root, self.fence)
+        if self._fences:
+            self._fences.put(FencedClaim(self.fence, self._holder, datetime.now(UTC) + self._ttl))
         _HELD_HERE.add(here)
         try:
             n_changed = self._merge(rows, update_if=_TAKE_OVER, values={"state": "incoming.state"})
@@ -163,6 +182,8 @@ class Lease:
         incoming = PUBLICATIONS.frame(self._warehouse.spark, rows)
         try:
             with self._merging:
+                if self._fences:
+                    self._fences.require_newest(self.fence)
                 if self._warehouse.head(PUBLICATIONS) is None:
                     return self._warehouse.append(PUBLICATIONS, incoming, tag)[1]
                 return self._warehouse.merge(PUBLICATIONS, incoming, update_if=update_if, values=values, tag=tag)

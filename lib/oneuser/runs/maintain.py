@@ -13,7 +13,6 @@ In this order, so that whatever a kept run shows can be read at any time, and th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -88,7 +87,7 @@ def maintain_warehouse(
     with own_errors(warehouse.root):
         if is_dry_run:
             return _tell(Inventory(warehouse, config, load_claims(warehouse)))
-        lease = Lease.acquire(warehouse, ttl=timedelta(minutes=config.lease.ttl_minutes))
+        lease = Lease.acquire(warehouse, config.lease)
         try:
             done = _maintain(Inventory(warehouse, config, claims_after_erasure(warehouse, lease)), lease)
         finally:

@@ -11,12 +11,11 @@ from oneuser.runs.publication import write_published
 from oneuser.runs.readable import require_readable
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
+    from oneuser.config import LeaseRules
     from oneuser.storage.warehouse import Warehouse
 
 
-def roll_back(warehouse: Warehouse, *, to_run: int, reason: str | None, ttl: timedelta) -> Publication:
+def roll_back(warehouse: Warehouse, *, to_run: int, reason: str | None, rules: LeaseRules) -> Publication:
     """Show an earlier publication again. Changes what readers see and nothing else: later runs go on where they were.
 
     Raises:
@@ -24,7 +23,7 @@ def roll_back(warehouse: Warehouse, *, to_run: int, reason: str | None, ttl: tim
         LockedError: while a run is under way.
     """
     require_readable(load_claims(warehouse), to_run, key="--to")
-    lease = Lease.acquire(warehouse, ttl=ttl)
+    lease = Lease.acquire(warehouse, rules)
     try:
         # maintenance may have come in between, or an erasure that was cut short
         target = require_readable(claims_after_erasure(warehouse, lease), to_run, key="--to")

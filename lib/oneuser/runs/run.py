@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from oneuser.core.errors import ConfigError, GateError, LockedError, OneUserError
+from oneuser.core.errors import ConfigError, EnvironmentProblem, GateError, LockedError, OneUserError
 from oneuser.runs.boundary import own_errors
 from oneuser.runs.claim_rows import newest, newest_completed
 from oneuser.runs.compactions import Compactions
@@ -19,7 +19,7 @@ from oneuser.runs.erasures import follow_up, withdraw_earlier
 from oneuser.runs.gates import GateCheck, check_gates, require_gates
 from oneuser.runs.lease import Lease
 from oneuser.runs.one_stage import StageRunner
-from oneuser.runs.publication import mend_published_file, write_published
+from oneuser.runs.publication import check_own_commits, mend_published_file, write_published
 from oneuser.runs.records import SECONDS_AT_RISK, UNCHANGED, RunLog, RunRecord, StageRecord, load_runs
 from oneuser.runs.result import RunResult
 from oneuser.runs.resume import restore_tables, resume_or_begin
@@ -44,6 +44,10 @@ class Listener(Protocol):
 
     def stage_ends(self, record: StageRecord) -> None:
         """A stage is done."""
+
+
+class _OverwrittenError(EnvironmentProblem):
+    """A commit of a stage that is done is another's now: nothing goes on from what the run leaves."""
 
 
 class _Silent:
@@ -109,7 +113,7 @@ def run_pipeline(spark: SparkSession, config: Config, options: RunOptions | None
 
 def _attempt(warehouse: Warehouse, config: Config, options: RunOptions, wanted: list[Stage]) -> RunResult:
     """Do these stages of the run that is open, or of a new one; all stages of one that is to be finished first."""
-    lease = Lease.acquire(warehouse, ttl=timedelta(minutes=config.lease.ttl_minutes))
+    lease = Lease.acquire(warehouse, config.lease)
     try:
         attempt = _Attempt(warehouse, config, options, lease)
         return attempt.do(list(STAGES) if options.come_after(attempt.run) else wanted)
@@ -164,7 +168,7 @@ class _Attempt:
                     self._publish()
                 elif is_nothing_new:
                     self._ended(UNCHANGED, 0, None)
-        except GateError as refusal:
+        except (GateError, _OverwrittenError) as refusal:
             self._ended("refused", refusal.exit_code, refusal)
             raise
         except OneUserError as problem:
@@ -248,10 +252,19 @@ class _Attempt:
         return is_kept and shown is not None and shown.tables == self.tables
 
     def _publish(self) -> None:
+        if not all(self.warehouse.has_exclusive_commits(zone) for zone in self.warehouse.layout.zones):
+            self._require_commits_left_alone()
         self.lease.publish(self.run.run_seq, self.tables)
         write_published(self.warehouse, self.run.run_seq, self.tables)
         self._ended("published", 0, None)
-        follow_up(self.warehouse, self.run, ttl=timedelta(minutes=self.config.lease.ttl_minutes))
+        follow_up(self.warehouse, self.run, self.config.lease)
+
+    def _require_commits_left_alone(self) -> None:
+        """A process that has lost its lease may have put a commit of its own over one of ours since a stage ended."""
+        try:
+            check_own_commits(self.warehouse, self.tables, self.start_heads, self.tag.fence)
+        except EnvironmentProblem as problem:
+            raise _OverwrittenError(**vars(problem)) from problem
 
     def _ended(self, state: str, exit_code: int, problem: Exception | None) -> None:
         message = str(problem) if problem else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import uuid
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,15 @@ from py4j.protocol import Py4JJavaError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+# a file that is created here is there from its close on, whole; before, there is the old one, or none. Not so abfss://,
+# which renames in one step as a disk does.
+_CREATES_WHOLE = frozenset({"s3a", "gs"})
+# `If-None-Match: *`, in the words of Hadoop
+_ONLY_IF_NEW = "fs.option.create.conditional.overwrite"
+# what stores answer that do not know it
+_UNKNOWN_TO_STORE = ("NotImplemented", "Status Code: 501")
+_THERE_ALREADY = ("RemoteFileChangedException", "FileAlreadyExistsException")
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,10 @@ class Files:
     def _open(self, path: str) -> tuple[Any, Any]:
         hadoop_path = self._path(path)
         return hadoop_path.getFileSystem(self._hadoop_conf), hadoop_path
+
+    def scheme(self, path: str) -> str:
+        """Which file system of Hadoop's a path leads to, such as `file` or `s3a`."""
+        return str(self._open(path)[0].getScheme())
 
     def exists(self, path: str) -> bool:
         """Whether a file or folder is there."""
@@ -81,22 +95,58 @@ class Files:
             stream.close()
 
     def write_text(self, path: str, text: str) -> None:
-        """Replace a small file; a reader sees the old text or the new one, never half.
+        """Replace a small file, unless its text is the same; a reader sees the old text or the new one, never half.
 
-        Object stores put a file in one step; elsewhere a rename over the old file does.
+        Object stores put a file in one step, and would delete the old one before a rename over it; elsewhere that
+        rename is the one step.
         """
         file_system, target = self._open(path)
+        if self._says(path, text):
+            return
+        if self.scheme(path) in _CREATES_WHOLE:
+            _fill(file_system.create(target, True), text)
+            return
         scratch = self._path(f"{path}.part")
-        stream = file_system.create(scratch, True)
-        try:
-            stream.write(bytearray(text.encode()))
-        finally:
-            stream.close()
+        _fill(file_system.create(scratch, True), text)
         options = self._jvm.org.apache.hadoop.fs.Options.Rename
         renames = self._jvm.java.lang.reflect.Array.newInstance(options.OVERWRITE.getClass(), 1)
         renames[0] = options.OVERWRITE
         context = self._jvm.org.apache.hadoop.fs.FileContext.getFileContext(scratch.toUri(), self._hadoop_conf)
         context.rename(scratch, target, renames)
+
+    def _says(self, path: str, text: str) -> bool:
+        """Whether a file has this text; not where it cannot be read, as one that was changed beside its checksum."""
+        try:
+            return self.read_text(path) == text
+        except Py4JJavaError:
+            return False
+
+    def create_text(self, path: str, text: str) -> bool:
+        """Put a small file of `s3a://` where none is; false where there is one, which stays as it is.
+
+        Of several callers at once, one is told that the file is its own, on a store that puts on condition.
+        """
+        file_system, target = self._open(path)
+        builder = file_system.createFile(target).create().overwrite(False).must(_ONLY_IF_NEW, True)
+        try:
+            _fill(builder.build(), text)
+        except Py4JJavaError as problem:
+            if any(sign in str(problem) for sign in _THERE_ALREADY):
+                return False
+            raise
+        return True
+
+    def puts_on_condition(self, folder: str) -> bool:
+        """Whether the store of a folder of `s3a://` can put a file on condition: tried with one that goes again."""
+        probe = f"{folder}/probe-{uuid.uuid4().hex}"
+        try:
+            return self.create_text(probe, "") and not self.create_text(probe, "")
+        except Py4JJavaError as problem:
+            if any(sign in str(problem) for sign in _UNKNOWN_TO_STORE):
+                return False
+            raise
+        finally:
+            self.remove(probe)
 
     def make_folder(self, path: str) -> None:
         """Make a folder and those above it."""
@@ -115,3 +165,8 @@ class Files:
             # a folder that is filled at this very moment stays
             with suppress(Py4JJavaError):
                 file_system.delete(hadoop_path, False)
+
+
+def _fill(stream: Any, text: str) -> None:
+    with closing(stream):
+        stream.write(bytearray(text.encode()))

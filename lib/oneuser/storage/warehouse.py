@@ -35,6 +35,7 @@ from oneuser.storage.listing import (
     read_listing,
     read_n_bytes,
 )
+from oneuser.storage.log_store import has_exclusive_commits
 from oneuser.storage.reader_paths import glob_safe
 from oneuser.storage.transaction import Transaction
 
@@ -121,6 +122,10 @@ class Warehouse:
     def text(self, name: str) -> str:
         """A small file in the root."""
         return self.files.read_text(f"{self.root}/{name}")
+
+    def has_exclusive_commits(self, zone: str) -> bool:
+        """Whether of two commits of the same version to a table of this zone only one lands."""
+        return has_exclusive_commits(self.files.scheme(self.layout.zones[zone]), self.spark.sparkContext.getConf().get)
 
     def create(self, deployment: str) -> None:
         """Make the root a warehouse of a deployment; a root that is one already must be of the same.

@@ -1,0 +1,45 @@
+"""What `doctor` says of paths on S3, without Spark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oneuser.cli.doctor import Finding, examine
+from oneuser.config import make_config
+from oneuser.spark import jars
+
+
+def s3a_findings(warehouse: str, conf: dict[str, str]) -> list[Finding]:
+    settings: dict[str, Any] = {
+        "deployment": "shop",
+        "warehouse": warehouse,
+        "keys": {"identifiers": "env:KEY"},
+        "sources": {"web": {"path": "/data/web.jsonl", "format": "jsonl", "preset": "segment"}},
+        "spark": {"conf": conf},
+    }
+    return [one for one in examine(make_config(settings)) if one.name == "S3A"]
+
+
+def test_the_classes_for_s3_are_looked_for_where_a_path_needs_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(jars.FOLDER_VARIABLE, str(tmp_path))
+    bucket = "s3a://people/warehouse"
+
+    # without the JARs
+    assert s3a_findings("/data/warehouse", {}) == []
+    (missing,) = s3a_findings(bucket, {})
+    assert missing.state == "problem"
+    assert "--with s3" in missing.meaning
+    (left,) = s3a_findings(bucket, {"spark.jars.packages": "org.apache.hadoop:hadoop-aws:3.5.0"})
+    assert (left.state, "spark.jars.packages" in left.found) == ("note", True)
+
+    # with them
+    (tmp_path / "s3").mkdir()
+    for coordinate in jars.S3A.coordinates:
+        _, artifact, version = coordinate.split(":")
+        (tmp_path / "s3" / f"{artifact}-{version}.jar").touch()
+    assert s3a_findings(bucket, {}) == [Finding("S3A", "ok", f"7 JARs ({tmp_path}/s3)")]
