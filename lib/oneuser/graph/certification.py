@@ -71,7 +71,9 @@ def gather_evidence(
             for kind, rows, one, other in kinds
         ]
         together = reduce(DataFrame.unionByName, parts).repartition(1)
-        return together.mapInArrow(_check_all, f"{FINDINGS_DDL}, {_VERTICES_DDL}")
+        found = together.mapInArrow(_check_all, f"{FINDINGS_DDL}, {_VERTICES_DDL}")
+        # Spark starts no task for what it sees to be empty: then there is no row, and all counts are 0
+        return found.agg(*[F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in found.columns])
     labels = components.select("identifier_id", "component_id")
     members = labels.select(
         "component_id", F.col("identifier_id").alias("src"), F.lit(None).cast("bigint").alias("dst")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import EVENT_IDENTIFIERS
 from oneuser.core.event_order import event_order
 from oneuser.graph.blocked import BLOCKED_KEYS_DDL, find_blocked_patterns, find_blocked_values
-from oneuser.graph.certification import gather_evidence, judge
+from oneuser.graph.certification import Certificate, gather_evidence, judge
 from oneuser.graph.components import EngineChoice, connect, connect_in_one_task
 from oneuser.graph.edges import build_edges, find_pairs
 from oneuser.graph.linking_messages import eligible_identifiers, linking_messages
@@ -142,6 +143,20 @@ def test_corrupted_components_are_found_on_the_cluster(
     assert evidence is not None
     found = "; ".join(judge(evidence).problems)
     assert (problem in found) if problem else not found
+
+
+@pytest.mark.parametrize("in_one_task", [False, True], ids=["by label", "in one task"])
+def test_where_there_is_nothing_there_is_nothing_to_find(spark: SparkSession, *, in_one_task: bool) -> None:
+    # given that nobody but Spark, halfway, can know how few they are
+    none = spark.range(3).where("id > 3").localCheckpoint()
+    edges = spark.createDataFrame([(1, 2)], "src bigint, dst bigint")
+    touched = edges.join(F.broadcast(none), on=F.col("src") == F.col("id"), how="left_semi")
+    labels = touched.selectExpr("src AS identifier_id", "src AS component_id")
+
+    evidence = gather_evidence(labels, touched, labels, in_one_task=in_one_task).first()
+
+    assert evidence is not None
+    assert judge(evidence) == Certificate(0, 0, ())
 
 
 @pytest.mark.graphframes
