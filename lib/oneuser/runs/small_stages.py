@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from oneuser.storage.warehouse import Warehouse
 
 _MEGABYTE = 1024 * 1024
-# event logs take an eighth of their room when they are compressed, columns of tables a quarter
+# event logs take an eighth of their room when they are compressed, columns of tables and of Parquet a quarter
 _COMPRESSED = (".gz", ".bz2", ".zst", ".zstd", ".deflate", ".lz4", ".snappy", ".xz")
 _DECOMPRESSED_TIMES = 8
 _COLUMNS_TIMES = 4
@@ -51,5 +51,7 @@ def is_small(
 
 
 def _bytes_of_lines(file: InputFile) -> int:
-    """Bytes of a file's lines, at a guess where it is compressed."""
+    """Bytes of a file's lines or rows, at a guess where it is compressed."""
+    if file.path.endswith(".parquet"):
+        return _COLUMNS_TIMES * file.n_bytes
     return file.n_bytes * (_DECOMPRESSED_TIMES if file.path.endswith(_COMPRESSED) else 1)

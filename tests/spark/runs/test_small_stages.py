@@ -38,6 +38,9 @@ def file(path: str, n_bytes: int) -> InputFile:
         ([file("a.jsonl", MEGABYTE), file("b.jsonl", MEGABYTE)], False),
         # it holds some eight times as many bytes of lines
         ([file("a.jsonl.gz", MEGABYTE // 2)], False),
+        # and columns four times
+        ([file("a.snappy.parquet", MEGABYTE // 2 - 1)], True),
+        ([file("a.snappy.parquet", MEGABYTE // 2)], False),
     ],
 )
 def test_new_input_counts_by_the_bytes_of_its_lines(
