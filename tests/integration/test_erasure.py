@@ -235,6 +235,8 @@ def test_values_wait_in_the_raw_zone_for_the_receipt_and_then_nothing_holds_them
     assert (state.state, receipt["outcome"], receipt["scan"]["is_done"]) == ("completed", "done", True)
     assert receipt["erased"]["user_ids"] == 1
     assert receipt["erased"]["lines"] == 1
+    assert receipt["rows_erased_by_run"]["events"] == receipt["erased"]["messages"]
+    assert receipt["rows_erased_by_run"]["events_resolved"] == receipt["erased"]["messages"]
     assert receipt["identifiers_kept"]["n"] >= 1
     assert not files_with(family.root, *ANNS)
 

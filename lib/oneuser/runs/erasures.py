@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("oneuser.privacy")
 _MOST_SHOWN = 5
+_ROWS, _REQUESTS = "rows_erased|", "requests|"
 
 
 def withdraw_earlier(lease: Lease, completed: RunRecord | None) -> bool:
@@ -108,6 +109,7 @@ def settle(warehouse: Warehouse, *, is_purged: bool) -> list[str]:
     taken = {name: Request.from_text(text) for name, text in texts.items() if name in counted}
     erasing = {name: files.sealed(name).values for name, request in taken.items() if request.action == "erase"}
     scanned = search_files(warehouse, readable, erasing) if is_purged and erasing else None
+    runs = {run.run_seq: run for run in load_runs(warehouse)}
     done: list[str] = []
     for request_id, request in taken.items():
         found = counted[request_id]
@@ -119,7 +121,7 @@ def settle(warehouse: Warehouse, *, is_purged: bool) -> list[str]:
             if request_id in scanned.left:
                 continue
             facts |= {"scan": scanned.facts(request_id)}
-        files.write_receipt(request_id, _receipt(files, request, found, shown, facts))
+        files.write_receipt(request_id, _receipt(files, request, found, shown, facts | _of_run(runs[found.run_seq])))
         tell(files, request, "completed", **facts)
         files.unseal(request_id)
         done.append(request_id)
@@ -241,6 +243,13 @@ def _receipt(
         "completed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         **facts,
     }
+
+
+def _of_run(run: RunRecord) -> dict[str, Any]:
+    """What the run erased by table, for all its requests together."""
+    rows = {name.removeprefix(_ROWS): int(n) for name, n in sorted(run.metrics.items()) if name.startswith(_ROWS)}
+    n_requests = sum(int(n) for name, n in run.metrics.items() if name.startswith(_REQUESTS))
+    return {"rows_erased_by_run": rows, "n_requests_of_run": n_requests}
 
 
 _ERASED = {"messages": kinds.MESSAGE, "identifiers": kinds.IDENTIFIER, "user_ids": kinds.USER, "lines": kinds.LINE}

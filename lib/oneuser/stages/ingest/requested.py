@@ -39,7 +39,7 @@ from oneuser.privacy.erasure import (
 )
 from oneuser.privacy.requests import Request
 from oneuser.privacy.text_search import find_texts
-from oneuser.stages.forgetting import forget_erased
+from oneuser.stages.forgetting import count_erased, forget_erased
 from oneuser.storage.request_files import RequestFiles, Sealed
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def take_requests(ctx: RunContext, contracts: Sequence[TableContract]) -> DataFr
     _seal(files, requests, values, found)
     lines = find_lines(ctx, contracts, values)
     _write(ctx, requests, spellings, found, lines)
+    count_erased(ctx)
     forget_erased(ctx, [*contracts, CHANGES])
     for action, n in Counter(request.action for request in requests).items():
         ctx.metric("requests", n, action)
