@@ -130,6 +130,12 @@ def test_a_name_with_a_line_end_in_it_ends_no_comment(tmp_path: Path) -> None:
     assert r'# there are: "a\nb: 1", "c\u2028d", "Größe in cm", timestamp' in text
 
 
+def test_a_name_that_begins_with_a_sign_is_one(tmp_path: Path) -> None:
+    (source,) = written(put(tmp_path, "a.csv", "@timestamp,user_id\n2026-03-01T10:00:00Z,1\n")).values()
+
+    assert source["mapping"]["event_time"] == "@timestamp"
+
+
 @pytest.mark.parametrize("first", ["ann@example.com,10420815,12.50", "10420815,2026-03-01T10:00:00Z,12.50"])
 def test_a_row_in_the_place_of_a_header_is_not_told(tmp_path: Path, first: str) -> None:
     file = put(tmp_path, "a.csv", f"{first}\nbob@example.com,7,1\n")
