@@ -1,0 +1,131 @@
+"""The whole job with its sources and its warehouse on `s3a://`, as the command line does it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+from oneuser.spark.jars import look_for_s3a_jars
+from tests.environments.separate import skip_or_fail
+from tests.integration.emulated_s3 import ACCESS, EmulatedS3, emulated_s3
+
+pytestmark = pytest.mark.soak
+SECRET = "ONEUSER_TEST_KEY_ON_S3"
+
+
+def lines_of(day: int, *, n_people: int) -> str:
+    """Three events of each person on a day: a visit, a login and an order."""
+    lines = []
+    for person in range(n_people):
+        for number, kind in enumerate(("page", "identify", "track")):
+            at = f"2026-03-{day:02}T{9 + number:02}:{person:02}:00Z"
+            message = {
+                "messageId": f"{day}-{person}-{number}",
+                "type": kind,
+                "anonymousId": f"browser-{person}-{day}",
+                "timestamp": at,
+                "receivedAt": at,
+            }
+            if kind == "identify":
+                message["userId"] = f"person-{person}"
+            if kind == "track":
+                message |= {"event": "Order Completed", "properties": {"revenue": 10 + person}}
+            lines.append(json.dumps(message))
+    return "\n".join(lines) + "\n"
+
+
+class Deployment:
+    """A bucket with events, and the configuration of a job on it."""
+
+    def __init__(self, store: EmulatedS3, folder: Path) -> None:
+        self.store = store
+        self.bucket = "whole-job"
+        self.root = f"s3a://{self.bucket}/warehouse"
+        self.config = folder / "oneuser.json"
+        store.make_bucket(self.bucket)
+        self.put_day(2, n_people=30)
+        conf = {
+            "spark.hadoop.fs.s3a.endpoint": store.endpoint,
+            "spark.hadoop.fs.s3a.endpoint.region": ACCESS["AWS_REGION"],
+            "spark.hadoop.fs.s3a.path.style.access": "true",
+        }
+        settings = {
+            "deployment": "shop",
+            "warehouse": self.root,
+            "keys": {"identifiers": f"env:{SECRET}"},
+            "sources": {"web": {"path": f"s3a://{self.bucket}/events/*.jsonl", "format": "jsonl", "preset": "segment"}},
+            "spark": {"master": "local[2]", "driver_memory": "1g", "shuffle_partitions": 2, "conf": conf},
+        }
+        self.config.write_text(json.dumps(settings))
+
+    def put_day(self, day: int, *, n_people: int) -> None:
+        """Events of one more day."""
+        self.store.put(f"{self.bucket}/events/day-{day:02}.jsonl", lines_of(day, n_people=n_people))
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """A verb in a process of its own, with credentials from the environment."""
+        environment = os.environ | ACCESS | {SECRET: "k1 " + "5e" * 32}
+        line = [sys.executable, "-m", "oneuser.cli.main", *command, "--config", str(self.config)]
+        return subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def do(self, *command: str) -> str:
+        """What a verb answers, which ends well."""
+        process = self.start(*command)
+        answer, said = process.communicate(timeout=600)
+        assert process.returncode == 0, said[-4000:]
+        return answer
+
+    def published(self) -> dict[str, object]:
+        """What `published.json` says."""
+        listing: dict[str, object] = json.loads(self.store.read(f"{self.bucket}/warehouse/published.json"))
+        return listing
+
+    def n_rows(self, table: str) -> int:
+        """Rows of a published table, as delta-rs reads it by the path and version that `published.json` has."""
+        entry = self.published()["tables"][table]  # type: ignore[index]
+        options = ACCESS | {"AWS_ENDPOINT_URL": self.store.endpoint, "AWS_ALLOW_HTTP": "true"}
+        return int(
+            DeltaTable(entry["path"], version=entry["version"], storage_options=options).to_pyarrow_table().num_rows
+        )
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A deployment whose first run is published."""
+    if look_for_s3a_jars() is None:
+        skip_or_fail("the JARs for s3a:// are missing: `make environments` fetches them, which needs the network once")
+    folder = tmp_path_factory.mktemp("s3")
+    with emulated_s3(folder) as store:
+        deployment = Deployment(store, folder)
+        started = time.monotonic()
+        assert json.loads(deployment.do("run", "--json"))["published"] is True
+        print(f"first run: {time.monotonic() - started:.0f} s, {len(store.requests())} requests")
+        yield deployment
+
+
+def test_the_job_publishes_and_readers_without_spark_follow(deployment: Deployment) -> None:
+    assert deployment.published()["run"] == 1
+    assert deployment.n_rows("events") == 90
+    assert deployment.n_rows("dim_user") == 30
+    asked = deployment.store.requests()
+    assert not [line for line in asked if line.startswith("DELETE") and "published.json" in line]
+    assert len([line for line in asked if line.startswith("PUT") and "published.json" in line]) == 1
+
+
+def test_a_run_that_finds_nothing_new_leaves_what_readers_follow_alone(deployment: Deployment) -> None:
+    before = len(deployment.store.requests())
+
+    answer = json.loads(deployment.do("run", "--json"))
+
+    assert answer["published"] is False
+    asked = deployment.store.requests()[before:]
+    assert asked
+    assert not [line for line in asked if not line.startswith(("GET", "HEAD")) and "published.json" in line]
