@@ -92,6 +92,9 @@ class OneUserOperator(BaseOperator):
         # the run that had to be finished first may be the one that had something to publish
         runs = [run for run in (answer, answer["finished"]) if run]
         published = next((run for run in runs if run["published"]), None)
+        if published is None and answer["nothing_new"] and context["ti"].try_number > 1:
+            # a try before this one may have finished an open run and failed after: a task that fails tells nobody
+            published = answer
         if published is not None:
             asset = Asset(f"x-oneuser://{answer['deployment']}/published")
             context["outlet_events"][PUBLISHED].add(asset, extra=_facts(published, "run", "as_of", "tables"))

@@ -58,6 +58,7 @@ SCENARIOS = {
     "nothing new": Scenario([NOT_YET]),
     "the open one": Scenario([answer(2, published=False, finished=ONE)]),
     "locked, then free": Scenario([4, 4, 5, ONE]),
+    "failed, then nothing new": Scenario([5, NOT_YET]),
     "locked for good": Scenario([4, 5, 4, 4]),
     "failed": Scenario([1]),
     "misconfigured": Scenario([2]),
@@ -198,7 +199,14 @@ def test_the_first_stage_of_a_chain_finishes_what_is_open_and_no_other(
 
 @pytest.mark.parametrize(
     ("scenario", "task"),
-    [("published", "run"), ("locked, then free", "run"), ("the open one", "run"), ("stages", NAMES[-1])],
+    [
+        ("published", "run"),
+        ("locked, then free", "run"),
+        # the first try may have published before it failed
+        ("failed, then nothing new", "run"),
+        ("the open one", "run"),
+        ("stages", NAMES[-1]),
+    ],
 )
 def test_a_publication_is_one_event_that_others_follow(
     runs: dict[str, dict[str, Any]], scenario: str, task: str

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _LEFT_OUT = b"WARNING: Using incubator modules: jdk.incubator.vector\n"
 _STDERR = 2
+_LAST_WORDS_SECONDS = 5
 
 
 def start_gateway(conf: Mapping[str, str]) -> None:
@@ -30,12 +31,17 @@ def start_gateway(conf: Mapping[str, str]) -> None:
         return
     reading, writing = os.pipe()
     # ends when Java does; until then Java says what it says to whoever was listening when it started
-    Thread(target=pass_on, args=(reading, os.dup(_STDERR)), name="oneuser-java-stderr", daemon=True).start()
+    passing_on = Thread(target=pass_on, args=(reading, os.dup(_STDERR)), name="oneuser-java-stderr", daemon=True)
+    passing_on.start()
+    gateway = None
     try:
         said = SparkConf(loadDefaults=False).setAll(list(conf.items()))
         gateway = launch_gateway(said, {"stderr": writing})  # type: ignore[no-untyped-call] # it has no types
     finally:
         os.close(writing)
+        if gateway is None:
+            # what Java said at last is why it ended
+            passing_on.join(_LAST_WORDS_SECONDS)
     SparkContext._ensure_initialized(gateway=gateway)  # noqa: SLF001 - as the constructor of a context does
 
 

@@ -40,7 +40,7 @@ _FEW_WHOLE_ROWS = 100_000
 # a table of so many bytes is written whole sooner than Delta finds the files that hold some of its rows
 _QUICKLY_REWRITTEN = 32 * 1024 * 1024
 # and one task writes so much of it
-_REWRITTEN_FILE = 8 * 1024 * 1024
+_PART_OF_WHOLE_TABLE = 8 * 1024 * 1024
 
 
 @dataclass
@@ -252,7 +252,7 @@ class RunContext:
             self.append(contract, changed.select("after.*"))
         elif n_bytes is not None and n_bytes <= _QUICKLY_REWRITTEN:
             # as many files as its bytes need: left alone, each run would add one to those that there were
-            n_files = 1 + n_bytes // _REWRITTEN_FILE
+            n_files = 1 + n_bytes // _PART_OF_WHOLE_TABLE
             self.replace(contract, contract.changed(stored, few).coalesce(n_files))
         else:
             self._check_declared(contract)
@@ -374,7 +374,8 @@ class RunContext:
     def checkpoint_counted(self, rows: DataFrame, **counts: Column) -> tuple[DataFrame, dict[str, int]]:
         """The same, with what is counted on the way, which saves a look at the rows.
 
-        A task that has to be done twice counts twice: good to tell none from some, and few from many.
+        A task that has to be done twice may count twice: good to tell none from some, few from many, and for the
+        record of a run; nothing is decided by the number itself.
 
         Args:
             rows: Any rows.
