@@ -1,4 +1,4 @@
-"""What people ask about their data, for schedulers: requests are erased, suppressed or looked up.
+"""What people ask about their data, for schedulers: requests are erased, suppressed, packaged or looked up.
 
 spark-submit --py-files oneuser.zip jobs/privacy.py erase requests/ --yes --config conf/cluster.yaml
 """

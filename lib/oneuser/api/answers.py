@@ -1,4 +1,4 @@
-"""What people ask about their data, from Python: erase, suppress, un-suppress, and what became of it.
+"""What people ask about their data, from Python: erase, suppress, un-suppress, package, and what became of it.
 
 A request is a file as OpenDSR 2.0 shapes it, a file of many, or a folder of files; see `privacy/requests.py`.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,14 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from oneuser.api.jobs import begin_run, read_config, session_for
 from oneuser.config import Config
-from oneuser.core.errors import ConfigError, OneUserError
+from oneuser.config.base import local_path
+from oneuser.core.errors import ConfigError, ConfigProblem, OneUserError
 from oneuser.core.log import ensure_logging
 from oneuser.events.normalise import make_normaliser
 from oneuser.events.spec import id_type_specs
+from oneuser.exports.packages import PackageFormat, new_package, read_manifest
 from oneuser.inspection.erasure_preview import Preview, preview_erasure
+from oneuser.inspection.person_data import Outcome, person_data
 from oneuser.inspection.published_rows import read_published_rows, require_warehouse
 from oneuser.inspection.reading import in_frames
-from oneuser.privacy.requests import Action, Request, Scope, read_requests
+from oneuser.privacy.requests import Action, Asked, Request, Scope, read_requests
 from oneuser.runs.boundary import own_errors
 from oneuser.runs.claim_rows import load_claims, published
 from oneuser.runs.erasures import search_files, settle, tell
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from oneuser.events.spec import IdTypeSpec
+    from oneuser.inspection.person_data import Named
     from oneuser.runs.run import Listener
 
 _ENDINGS = (".json", ".jsonl", ".ndjson")
@@ -66,6 +71,20 @@ class Proof:
     n_files_of_others: int
     n_files: int
     n_bytes: int
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """What became of a request for one's data.
+
+    `outcome` is `found`; `unknown` where nothing that it names was ever seen; `ambiguous` where that belongs to several
+    people. Only what is found has a folder, and rows by table.
+    """
+
+    request_id: str
+    outcome: Outcome
+    folder: str | None
+    rows: dict[str, int]
 
 
 def answer_requests(
@@ -183,6 +202,105 @@ def _forms(request: Request, rules: Mapping[str, IdTypeSpec]) -> set[str]:
     return {one.value for one in request.identities} | {form for form in normal if form is not None}
 
 
+def package(
+    config: Config | Mapping[str, Any] | str | Path,
+    requests: Sequence[str | Path],
+    *,
+    to: str | Path,
+    format: PackageFormat = "jsonl",  # noqa: A002 - the word for it
+    spark: SparkSession | None = None,
+) -> list[Packaged]:
+    """Write what is published about each person who asks for it to a folder of its own, named by the request.
+
+    Nothing of anybody else is in it: in texts of messages, values that are not this person's alone are masked. Reads
+    what is published, and writes nothing to the warehouse. A request whose folder is there already is not answered
+    again. Passes over each table once, whatever the number of requests.
+
+    Args:
+        config: A configuration, or where it is.
+        requests: Files, or folders of files, of type portability or access.
+        to: Where the folders go; not in the warehouse, where an erasure would find them.
+        format: `jsonl`, or `csv` for CSV beside JSON Lines.
+        spark: The session to use, or to work beside where it was not made here.
+
+    Raises:
+        ConfigError: with every mistake in the requests, and every folder that holds something else; nothing is written.
+    """
+    ensure_logging()
+    loaded = read_config(config)
+    asked = load_requests(loaded, requests, action="package", scope=None)
+    with own_errors(loaded.warehouse), working_in(session_for(spark, loaded)) as session:
+        warehouse = Warehouse(session, loaded.warehouse, raw_root=loaded.raw_root)
+        deployment = require_warehouse(warehouse)
+        folder = _outside(Path(to), warehouse)
+        published_now = in_frames(warehouse, read_published_rows(warehouse))
+        shown = published_now.publication
+        with person_data(published_now, loaded) as data:
+            named = data.find(asked)
+            manifests = _manifests(folder, named)
+            news = {one.request_id: one.user_id for one in named if one.user_id and one.request_id not in manifests}
+            if news:
+                with ExitStack() as stack:
+                    packages = {name: stack.enter_context(new_package(folder / name, format)) for name in news}
+                    for request_id, contract, rows in data.rows(news):
+                        packages[request_id].write(contract, rows)
+                    for name, user_id in news.items():
+                        packages[name].finish(
+                            request_id=name,
+                            user_id=user_id,
+                            deployment=deployment,
+                            identity_run=shown.run_seq,
+                            published_at=shown.published_at.isoformat(timespec="seconds"),
+                        )
+                manifests = _manifests(folder, named)
+        return [_packaged(one, folder, manifests.get(one.request_id)) for one in named]
+
+
+def _outside(folder: Path, warehouse: Warehouse) -> Path:
+    """The absolute path of a folder.
+
+    Raises:
+        ConfigError: where it is in the warehouse.
+    """
+    found = folder.expanduser().resolve()
+    for root in (warehouse.root, *warehouse.layout.zones.values()):
+        local = local_path(root)
+        if local is not None and found.is_relative_to(Path(local).resolve()):
+            raise ConfigError.single("--to", "the folder is in the warehouse: expected one elsewhere")
+    return found
+
+
+def _manifests(folder: Path, named: Sequence[Named]) -> dict[str, dict[str, Any]]:
+    """Manifests of the packages that are there, by request.
+
+    Raises:
+        ConfigError: naming every folder that holds something else.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    problems: list[ConfigProblem] = []
+    for one in named:
+        place = folder / one.request_id
+        try:
+            manifest = read_manifest(place) if one.user_id else None
+        except (ValueError, TypeError):
+            manifest = {}
+        if manifest is None:
+            continue
+        found[one.request_id] = manifest
+        if (manifest.get("request_id"), manifest.get("user_id")) != (one.request_id, one.user_id):
+            problems.append(ConfigProblem("--to", f"{place} holds something else than the package of this request"))
+    if problems:
+        raise ConfigError(problems, next_step="remove it, or name another folder: nothing was written")
+    return found
+
+
+def _packaged(one: Named, folder: Path, manifest: Mapping[str, Any] | None) -> Packaged:
+    if manifest is None:
+        return Packaged(one.request_id, one.outcome, None, {})
+    rows = {name: table["rows"] for name, table in manifest["tables"].items()}
+    return Packaged(one.request_id, one.outcome, str(folder / one.request_id), rows)
+
+
 def request_states(
     config: Config | Mapping[str, Any] | str | Path,
     request_id: str | None = None,
@@ -206,9 +324,7 @@ def request_states(
         return [state for one in wanted if (state := _state_of(files, one)) is not None]
 
 
-def load_requests(
-    config: Config, places: Sequence[str | Path], *, action: Action, scope: Scope | None
-) -> list[Request]:
+def load_requests(config: Config, places: Sequence[str | Path], *, action: Asked, scope: Scope | None) -> list[Request]:
     """The requests in some files and folders.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Verbs about what people ask of their data: privacy erase, suppress, unsuppress, prove, status."""
+"""Verbs about what people ask of their data: privacy erase, suppress, unsuppress, package, prove, status."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from oneuser.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from oneuser.api.answers import RequestState
+    from oneuser.exports.packages import PackageFormat
     from oneuser.inspection.erasure_preview import Preview
     from oneuser.privacy.requests import Action, Scope
 
@@ -38,6 +39,11 @@ def register(app: typer.Typer) -> None:
     verb(privacy_app, "erase", examples=examples)(erase)
     verb(privacy_app, "suppress", examples=["oneuser privacy suppress request.json --yes"])(suppress)
     verb(privacy_app, "unsuppress", examples=["oneuser privacy unsuppress request.json --yes"])(unsuppress)
+    examples = [
+        "oneuser privacy package request.json --to packages",
+        "oneuser privacy package requests/ --to packages --format csv",
+    ]
+    verb(privacy_app, "package", examples=examples)(package)
     verb(privacy_app, "prove", examples=["oneuser privacy prove request.json"])(prove)
     verb(privacy_app, "status", examples=["oneuser privacy status", "oneuser privacy status 4711 --json"])(status)
     app.add_typer(privacy_app, name="privacy")
@@ -103,6 +109,30 @@ def prove(call: Call, requests: _REQUESTS) -> None:
     for path in sorted({path for one in proofs for path in one.left}):
         call.output.text(path, style="yellow")
     if any(one.left for one in proofs):
+        raise typer.Exit(1)
+
+
+def package(
+    call: Call,
+    requests: _REQUESTS,
+    to: Annotated[Path, typer.Option(help="Where the folders go, one for each request; not in the warehouse.")],
+    format: Annotated[str, typer.Option(help="jsonl, or csv for CSV beside it.")] = "jsonl",  # noqa: A002 - an option
+) -> None:
+    """Write what is published about a person to a folder, for themselves: of type portability or access.
+
+    Values that are not theirs alone are masked in the texts of messages. Keep the folder safe: it holds personal data.
+    Exit code 1 where a request names nobody, or several people; the others have their folders.
+    """
+    if format not in ("jsonl", "csv"):
+        raise ConfigError.single("--format", "expected jsonl or csv")
+    require_folder(call.config.warehouse)
+    from oneuser.api.answers import package as write_packages
+
+    found = write_packages(call.config, requests, to=to, format=cast("PackageFormat", format))
+    call.output.document([asdict(one) for one in found])
+    columns = ["request", "outcome", "rows", "folder"]
+    call.output.table(columns, [[one.request_id, one.outcome, sum(one.rows.values()), one.folder] for one in found])
+    if any(one.folder is None for one in found):
         raise typer.Exit(1)
 
 

@@ -16,11 +16,17 @@ from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.core.identifier_text import NamedIdentifier
 
 Action = Literal["erase", "suppress", "unsuppress"]
+# an action is taken in by a run; who asks for a package is answered at once
+Asked = Literal[Action, "package"]
 Scope = Literal["connected", "exact"]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # what OpenDSR calls identities that the default types of identifiers call otherwise
 _OPENDSR_TYPES = {"controller_customer_id": "user_id"}
+# how far a request goes that does not say it; an erasure has to
+_SCOPES: dict[Asked, Scope] = {"suppress": "exact", "unsuppress": "exact", "package": "connected"}
+# what a request may be called, where it says so
+_ERASURE, _PORTABILITY = ("erasure",), ("portability", "access")
 _MOST_IDENTITIES = 1_000
 _LONGEST_VALUE = 2_000
 
@@ -30,7 +36,7 @@ class Request:
     """One request. `scope` counts for an erasure: the whole person, or the messages that carry what is named."""
 
     request_id: str
-    action: Action
+    action: Asked
     scope: Scope
     identities: tuple[NamedIdentifier, ...]
 
@@ -49,7 +55,7 @@ class Request:
 
 
 def read_requests(
-    texts: Mapping[str, str], *, action: Action, scope: Scope | None, id_types: Collection[str]
+    texts: Mapping[str, str], *, action: Asked, scope: Scope | None, id_types: Collection[str]
 ) -> list[Request]:
     """Requests from the texts of files: one JSON object each, an array of them, or JSON Lines.
 
@@ -99,7 +105,7 @@ def _objects(name: str, text: str, problems: list[ConfigProblem]) -> Iterator[tu
 
 
 def _read_one(
-    fact: Any, action: Action, scope: Scope | None, id_types: Collection[str], refuse: Callable[[str], None]
+    fact: Any, action: Asked, scope: Scope | None, id_types: Collection[str], refuse: Callable[[str], None]
 ) -> Request | None:
     """A request from its object; null where something is wrong with it, which `refuse` is told."""
     if not isinstance(fact, dict):
@@ -109,11 +115,11 @@ def _read_one(
     if not isinstance(request_id, str) or not _REQUEST_ID.fullmatch(request_id):
         refuse("subject_request_id: expected up to 100 letters, digits, dots, dashes and underscores")
         return None
-    asked = fact.get("subject_request_type", "erasure")
-    if asked != "erasure":
-        refuse("subject_request_type: expected erasure; access and portability are not answered yet")
+    kinds = _PORTABILITY if action == "package" else _ERASURE
+    if fact.get("subject_request_type", kinds[0]) not in kinds:
+        refuse(f"subject_request_type: expected {' or '.join(kinds)}")
         return None
-    wanted = fact.get("scope", scope or ("exact" if action != "erase" else None))
+    wanted = fact.get("scope", scope or _SCOPES.get(action))
     if wanted not in get_args(Scope):
         refuse("scope: expected connected (the person) or exact (what is named), in the request or by --scope")
         return None

@@ -68,3 +68,18 @@ def test_states_and_receipts_are_shown(monkeypatch: pytest.MonkeyPatch, capsys: 
 
     assert main(["privacy", "status"]) == 0
     assert "4711 erase connected completed 5 done 7 2 1" in " ".join(capsys.readouterr().out.split())
+
+
+def test_who_gets_no_package_is_shown_and_is_no_success(
+    request_file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [answers.Packaged("4711", "found", "/packages/4711", {"events": 7, "sessions": 2})]
+    monkeypatch.setattr(answers, "package", lambda *_arguments, **_options: found)
+
+    assert main(["privacy", "package", request_file, "--to", "packages"]) == 0
+    assert "4711 found 9 /packages/4711" in " ".join(capsys.readouterr().out.split())
+
+    found.append(answers.Packaged("4712", "unknown", None, {}))
+    assert main(["privacy", "package", request_file, "--to", "packages", "--json"]) == 1
+    assert [one["outcome"] for one in json.loads(capsys.readouterr().out)] == ["found", "unknown"]
+    assert main(["privacy", "package", request_file, "--to", "packages", "--format", "xml"]) == 2

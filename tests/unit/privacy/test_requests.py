@@ -87,6 +87,17 @@ def test_an_erasure_says_how_far_it_goes() -> None:
         read_requests({"one.json": json.dumps(asked("a"))}, action="erase", scope=None, id_types=TYPES)
 
 
+def test_a_package_answers_portability_and_access_for_the_whole_person() -> None:
+    texts = {"both.json": json.dumps([asked(kind, subject_request_type=kind) for kind in ("portability", "access")])}
+
+    found = read_requests(texts, action="package", scope=None, id_types=TYPES)
+
+    assert [(one.request_id, one.scope) for one in found] == [("portability", "connected"), ("access", "connected")]
+    erasure = {"one.json": json.dumps(asked("a", subject_request_type="erasure"))}
+    with pytest.raises(ConfigError, match="portability or access"):
+        read_requests(erasure, action="package", scope=None, id_types=TYPES)
+
+
 def test_nesting_without_end_is_a_mistake_like_others() -> None:
     with pytest.raises(ConfigError):
         read("[" * 100_000)

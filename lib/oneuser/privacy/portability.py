@@ -1,0 +1,98 @@
+"""What belongs to a person who asks for their data, and to nobody else.
+
+Reads   identifiers that requests name; published tables
+Yields  what belongs to whom, and the rows of a table that are theirs
+
+Everything is found by joins with numbers, keyed hashes and User IDs: no value stands in a plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from oneuser.contracts.table import TableContract
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """What belongs to the people of some requests, each once, with the `request_id` before it.
+
+    Attributes:
+        users: `user_id`, live and retired.
+        messages: `message_key` of the messages that are theirs.
+        identifiers: `identifier_id` of what is theirs alone.
+        keys: `id_type`, `id_key` of the same.
+    """
+
+    users: DataFrame
+    messages: DataFrame
+    identifiers: DataFrame
+    keys: DataFrame
+
+
+def find_uncontested(identifier_map: DataFrame, shared_values: DataFrame) -> DataFrame:
+    """`identifier_id`, `user_id`: identifiers that belong to one person alone, known or anonymous.
+
+    Args:
+        identifier_map: Rows of `identifier_map`.
+        shared_values: Rows of `shared_values`.
+    """
+    over_shared = shared_values.where(F.col("n_persons") > F.col("bound")).select("identifier_id")
+    uncontested = identifier_map.where(~F.col("is_contested")).select("identifier_id", "user_id")
+    return uncontested.join(over_shared, on="identifier_id", how="left_anti")
+
+
+def find_beside(belongings: Belongings, carried: DataFrame, identifier_map: DataFrame) -> DataFrame:
+    """`request_id`, `identifier_id`: what is not theirs alone, and their messages carry or is mapped to them.
+
+    Args:
+        belongings: What belongs to whom.
+        carried: Rows of `event_identifiers`.
+        identifier_map: Rows of `identifier_map`.
+    """
+    of_messages = carried.select("message_key", "identifier_id").join(
+        belongings.messages, on="message_key", how="inner"
+    )
+    mapped = identifier_map.select("identifier_id", "user_id").join(belongings.users, on="user_id", how="inner")
+    both = of_messages.select("request_id", "identifier_id").unionByName(mapped.select("request_id", "identifier_id"))
+    return both.distinct().join(belongings.identifiers, on=["request_id", "identifier_id"], how="left_anti")
+
+
+def rows_of_people(contract: TableContract, rows: DataFrame, belongings: Belongings) -> DataFrame | None:
+    """`request_id` and the columns of a table: the rows that are somebody's; null where none can be.
+
+    A row is theirs by the first of its subjects: a User ID, else a message, else an identifier. Where it also names
+    what is not theirs, that is emptied, or the row is left out where the column cannot be empty. Texts that nothing
+    could read have no subject, and are nobody's.
+    """
+    subject = contract.subject
+    named = [
+        *(([name], belongings.users) for name in subject.users),
+        *(([name], belongings.messages) for name in subject.messages),
+        *(([name], belongings.identifiers) for name in subject.identifiers),
+        *([(["id_type", "id_key"], belongings.keys)] if subject.is_keyed else []),
+    ]
+    if not named:
+        return None
+    may_be_null = {field.name for field in contract.fields if field.nullable}
+    (first, theirs), *rest = named
+    found = rows.join(theirs.toDF("request_id", *first), on=first, how="inner")
+    for names, those in rest:
+        if may_be_null.issuperset(names):
+            found = _emptied(found, names[0], those)
+        else:
+            found = found.join(those.toDF("request_id", *names), on=["request_id", *names], how="left_semi")
+    return found.select("request_id", *contract.columns)
+
+
+def _emptied(rows: DataFrame, name: str, theirs: DataFrame) -> DataFrame:
+    """The rows with a column null where its value is not among theirs (`request_id`, the value)."""
+    kept = theirs.toDF("request_id", "named").withColumn("kept", F.col("named"))
+    marked = rows.withColumnRenamed(name, "named").join(kept, on=["request_id", "named"], how="left")
+    return marked.drop("named").withColumnRenamed("kept", name)
