@@ -47,7 +47,7 @@ ANNS = [
         event="Signed Up",
         userId="customer-1",
         anonymousId="phone-of-ann",
-        properties={"note": f"told {FAMILY} on {BROWSER}"},
+        properties={"note": f"told {FAMILY} on {BROWSER}", "friend": "Bob@Example.net", "as": f"by {BOBS[1]}."},
         context={"consent": {"categoryPreferences": {"advertising": True}}, "campaign": {"source": "mill"}},
     ),
     # hers before she says who she is
@@ -156,7 +156,9 @@ def test_a_message_is_as_it_was_received_but_for_what_is_not_theirs(family: Fami
         assert json.loads(events[untouched]["raw"]) == received[untouched]
     assert json.loads(events["message 1"]["raw"]) == {**received["message 1"], "anonymousId": HIDDEN}
     assert json.loads(events["message 3"]["raw"])["context"]["traits"] == {"email": HIDDEN}
-    assert json.loads(events["message 5"]["properties"])["note"] == f"told {HIDDEN} on {HIDDEN}"
+    # also what nothing has read from the message, but is known to be somebody else's
+    masked = {"note": f"told {HIDDEN} on {HIDDEN}", "friend": HIDDEN, "as": f"by {HIDDEN}."}
+    assert json.loads(events["message 5"]["properties"]) == masked
     (alone,) = (json.loads(one["raw"]) for one in family.rows("bob-1", "events") if one["message_id"] == "message 8")
     assert alone == {**BOBS_MESSAGES[-1], "anonymousId": HIDDEN}
     carried = {one["id_type"]: one for one in events["message 1"]["identifiers"]}

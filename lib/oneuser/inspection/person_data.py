@@ -25,6 +25,7 @@ from oneuser.events.spec import id_type_specs
 from oneuser.inspection.read_only import reading_context
 from oneuser.privacy.erasure import find_ended
 from oneuser.privacy.masked_text import TextMask
+from oneuser.privacy.named_in_texts import find_named_in
 from oneuser.privacy.portability import Belongings, find_beside, find_uncontested, rows_of_people
 from oneuser.spark.arrow_batches import stream_batches
 from oneuser.stages.ingest.requested import spell_out
@@ -124,7 +125,18 @@ class PersonData:
     def _masks(self, belongings: Belongings, people: Mapping[str, str]) -> dict[str, TextMask]:
         """What is put out of sight in the texts of each request."""
         ctx = self._ctx
-        beside = find_beside(belongings, ctx.read(EVENT_IDENTIFIERS), ctx.read(IDENTIFIER_MAP))
+        rules = id_type_specs(ctx.config.identity.id_types)
+        normalisers = {name: make_normaliser(spec) for name, spec in rules.items()}
+        messages = ctx.read(EVENTS).select("message_key", F.col("raw").alias("text"))
+        texts = messages.join(belongings.messages, on="message_key", how="inner")
+        written = find_named_in(texts, keys=ctx.keys, normalisers=normalisers).distinct()
+        known = written.join(ctx.read(IDENTIFIERS), on=["id_type", "id_key"], how="inner")
+        beside = find_beside(
+            belongings,
+            ctx.read(EVENT_IDENTIFIERS),
+            ctx.read(IDENTIFIER_MAP),
+            known.select("request_id", "identifier_id"),
+        )
         sides = belongings.identifiers.withColumn("is_own", F.lit(True)).unionByName(
             beside.withColumn("is_own", F.lit(False))
         )
@@ -133,8 +145,6 @@ class PersonData:
         for row in values.select("request_id", "is_own", "id_type", "id_value").collect():
             own, others = found[row["request_id"]]
             (own if row["is_own"] else others).add(NamedIdentifier(row["id_type"], row["id_value"]))
-        rules = id_type_specs(ctx.config.identity.id_types)
-        normalisers = {name: make_normaliser(spec) for name, spec in rules.items()}
         return {
             name: TextMask(own=own, others=others, normalisers=normalisers) for name, (own, others) in found.items()
         }

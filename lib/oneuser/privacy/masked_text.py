@@ -16,7 +16,7 @@ from oneuser.core.masking import HIDDEN
 from oneuser.core.whole_words import is_telling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
 # strings and numbers of a JSON text; a number never begins within a string, which is read whole
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?', re.DOTALL)
@@ -68,7 +68,7 @@ class TextMask:
 
     def _token(self, found: re.Match[str]) -> str:
         token = found[0]
-        plain = json.loads(token) if token.startswith('"') else token
+        plain = _plain_of(token)
         masked = self._plain(plain)
         return token if masked == plain else json.dumps(masked)
 
@@ -83,6 +83,17 @@ class TextMask:
 
     def _word(self, found: re.Match[str]) -> str:
         return found[0] if found[0].lower() in self._kept else HIDDEN
+
+
+def values_in(text: str) -> Iterator[str]:
+    """Strings and numbers of a JSON text; any other text is one value."""
+    if not _is_json(text):
+        return iter([text])
+    return (_plain_of(found[0]) for found in _TOKENS.finditer(text))
+
+
+def _plain_of(token: str) -> str:
+    return str(json.loads(token)) if token.startswith('"') else token
 
 
 def _written(value: str) -> set[str]:

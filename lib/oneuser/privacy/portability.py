@@ -48,20 +48,23 @@ def find_uncontested(identifier_map: DataFrame, shared_values: DataFrame) -> Dat
     return uncontested.join(over_shared, on="identifier_id", how="left_anti")
 
 
-def find_beside(belongings: Belongings, carried: DataFrame, identifier_map: DataFrame) -> DataFrame:
-    """`request_id`, `identifier_id`: what is not theirs alone, and their messages carry or is mapped to them.
+def find_beside(belongings: Belongings, carried: DataFrame, identifier_map: DataFrame, written: DataFrame) -> DataFrame:
+    """`request_id`, `identifier_id`: what is not theirs alone, and their messages carry or name, or is mapped to them.
 
     Args:
         belongings: What belongs to whom.
         carried: Rows of `event_identifiers`.
         identifier_map: Rows of `identifier_map`.
+        written: `request_id`, `identifier_id` of what stands in texts of their messages.
     """
     of_messages = carried.select("message_key", "identifier_id").join(
         belongings.messages, on="message_key", how="inner"
     )
     mapped = identifier_map.select("identifier_id", "user_id").join(belongings.users, on="user_id", how="inner")
-    both = of_messages.select("request_id", "identifier_id").unionByName(mapped.select("request_id", "identifier_id"))
-    return both.distinct().join(belongings.identifiers, on=["request_id", "identifier_id"], how="left_anti")
+    found = written.unionByName(of_messages.select("request_id", "identifier_id")).unionByName(
+        mapped.select("request_id", "identifier_id")
+    )
+    return found.distinct().join(belongings.identifiers, on=["request_id", "identifier_id"], how="left_anti")
 
 
 def rows_of_people(contract: TableContract, rows: DataFrame, belongings: Belongings) -> DataFrame | None:

@@ -97,5 +97,6 @@ def test_what_is_contested_or_over_shared_is_nobodys_alone_and_stands_beside(
 
     alone = find_uncontested(owners, shared)
     assert_rows(alone, "identifier_id bigint, user_id string", (1, "usr_ann"), (4, "usr_ann"))
-    beside = find_beside(belongings, carried, owners.where("identifier_id < 4"))
-    assert_rows(beside, "request_id string, identifier_id bigint", ("a", 2), ("a", 3), ("a", 9))
+    written = spark.createDataFrame([("a", 1), ("a", 7)], schema="request_id string, identifier_id bigint")
+    beside = find_beside(belongings, carried, owners.where("identifier_id < 4"), written)
+    assert_rows(beside, "request_id string, identifier_id bigint", ("a", 2), ("a", 3), ("a", 7), ("a", 9))

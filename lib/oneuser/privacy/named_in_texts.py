@@ -1,0 +1,79 @@
+"""Identifiers that stand in texts, whatever they were read from. Python, on executors.
+
+Reads   texts of messages
+Yields  keyed hashes of whatever in them could be an identifier, to be looked up among those that are known
+
+The key travels inside the pickled function alone, and no value leaves the executors.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from oneuser.core.keyed import identifier_hasher
+from oneuser.core.whole_words import is_telling
+from oneuser.privacy.masked_text import values_in
+from oneuser.spark.row_shapes import RowShape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
+
+    from oneuser.core.keyed import Keys
+
+FOUND_KEYS = RowShape({"request_id": "string", "id_type": "string", "id_key": "binary"})
+_WORDS = re.compile(r"[^\s\"'<>()\[\]{},;:=&?|\\]+")
+_ENDS = ".!/"
+_LONGEST_VALUE = 2_000
+
+
+def find_named_in(texts: DataFrame, *, keys: Keys, normalisers: Mapping[str, Callable[[str], str | None]]) -> DataFrame:
+    """`request_id`, `id_type`, `id_key` of values and words that could be identifiers, each once or more often.
+
+    Values so short that they may mean anything are none.
+
+    Args:
+        texts: `request_id`, `text`, without nulls.
+        keys: The keys of the deployment.
+        normalisers: By type.
+    """
+    return texts.select("request_id", "text").mapInArrow(_reader(keys, dict(normalisers)), FOUND_KEYS.ddl)
+
+
+def _reader(
+    keys: Keys, normalisers: dict[str, Callable[[str], str | None]]
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        hashers = {name: identifier_hasher(keys, name) for name in normalisers}
+        for batch in batches:
+            texts: list[Any] = batch["text"].to_pylist()
+            requests = batch["request_id"].to_pylist()
+            candidates = {
+                (request, candidate)
+                for request, text in zip(requests, texts, strict=True)
+                for candidate in _candidates(text)
+            }
+            found = [
+                (request, name, hashers[name](form))
+                for request, candidate in sorted(candidates)
+                for name, normalise in normalisers.items()
+                if (form := normalise(candidate)) and is_telling(form)
+            ]
+            columns = map(list, zip(*found, strict=True)) if found else ([], [], [])
+            yield FOUND_KEYS.batch(len(found), dict(zip(FOUND_KEYS.columns, columns, strict=True)))
+
+    return read
+
+
+def _candidates(text: str) -> Iterator[str]:
+    """Values of a text, and the words of these."""
+    for value in values_in(text):
+        if len(value) <= _LONGEST_VALUE:
+            yield value
+        for word in _WORDS.findall(value):
+            if len(word) <= _LONGEST_VALUE:
+                yield unquote(word).strip(_ENDS)
