@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.core.masking import HIDDEN
@@ -20,15 +21,19 @@ if TYPE_CHECKING:
 
 # strings and numbers of a JSON text; a number never begins within a string, which is read whole
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?', re.DOTALL)
+# what stands between white space and marks that no identifier begins or ends with, and the marks that end a sentence
+_SPELLED = re.compile(r"[^\s\"'<>()\[\]{},;:=&?|\\]+")
+_ENDS = ".!/"
 _WORD = r"[0-9A-Za-z\u0080-\U0010ffff]"
 _LONGEST_VALUE = 2_000
+_MOST_WORDS = 1_000
 
 
 class TextMask:
     """Masks the values of others, and leaves those of the person.
 
     A string or number of a JSON text is masked if its normal form, by the rules of a type, is that of an identifier of
-    others. Within a longer string a value is masked as a word, in whatever case, also percent-encoded; there values as
+    others. Within a longer string a value is masked as a word, in any spelling, also percent-encoded; there values as
     short as `42` stand, since they are found everywhere.
     """
 
@@ -44,6 +49,8 @@ class TextMask:
         self._others = frozenset(others)
         types = {one.id_type for one in (*own, *others)}
         self._normalisers = {id_type: normalisers.get(id_type, str) for id_type in sorted(types)}
+        # most words of a person's messages come again and again
+        self._meant = lru_cache(maxsize=_MOST_WORDS)(self._read)
         self._kept = {form for one in own for form in _written(one.value)}
         masked = {form for one in others if is_telling(one.value) for form in _written(one.value)}
         # the longest first, those of the person too: a part of their own value is not masked
@@ -73,13 +80,25 @@ class TextMask:
         return token if masked == plain else json.dumps(masked)
 
     def _plain(self, text: str) -> str:
-        if len(text) <= _LONGEST_VALUE:
-            meant = {NamedIdentifier(name, form) for name, read in self._normalisers.items() if (form := read(text))}
-            if meant & self._own:
-                return text
-            if meant & self._others:
-                return HIDDEN
-        return self._words.sub(self._word, text) if self._words else text
+        meant = self._meant(text)
+        if meant & self._own:
+            return text
+        if meant & self._others:
+            return HIDDEN
+        return self._words.sub(self._word, _SPELLED.sub(self._spelled, text)) if self._words else text
+
+    def _read(self, text: str) -> frozenset[NamedIdentifier]:
+        """What a text could be, by each type."""
+        if len(text) > _LONGEST_VALUE:
+            return frozenset()
+        forms = ((name, normalise(text)) for name, normalise in self._normalisers.items())
+        return frozenset(NamedIdentifier(name, form) for name, form in forms if form)
+
+    def _spelled(self, found: re.Match[str]) -> str:
+        word = _bare(found[0])
+        meant = {one for one in self._meant(unquote(word)) if is_telling(one.value)}
+        is_of_others = bool(meant & self._others) and not meant & self._own
+        return found[0].replace(word, HIDDEN) if is_of_others else found[0]
 
     def _word(self, found: re.Match[str]) -> str:
         return found[0] if found[0].lower() in self._kept else HIDDEN
@@ -90,6 +109,15 @@ def values_in(text: str) -> Iterator[str]:
     if not _is_json(text):
         return iter([text])
     return (_plain_of(found[0]) for found in _TOKENS.finditer(text))
+
+
+def words_in(value: str) -> Iterator[str]:
+    """The words of a value, percent-decoded, each of which could be an identifier."""
+    return (unquote(_bare(found[0])) for found in _SPELLED.finditer(value))
+
+
+def _bare(word: str) -> str:
+    return word.strip(_ENDS)
 
 
 def _plain_of(token: str) -> str:

@@ -8,13 +8,11 @@ The key travels inside the pickled function alone, and no value leaves the execu
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from oneuser.core.keyed import identifier_hasher
 from oneuser.core.whole_words import is_telling
-from oneuser.privacy.masked_text import values_in
+from oneuser.privacy.masked_text import values_in, words_in
 from oneuser.spark.row_shapes import RowShape
 
 if TYPE_CHECKING:
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
     from oneuser.core.keyed import Keys
 
 FOUND_KEYS = RowShape({"request_id": "string", "id_type": "string", "id_key": "binary"})
-_WORDS = re.compile(r"[^\s\"'<>()\[\]{},;:=&?|\\]+")
-_ENDS = ".!/"
 _LONGEST_VALUE = 2_000
 
 
@@ -72,8 +68,4 @@ def _reader(
 def _candidates(text: str) -> Iterator[str]:
     """Values of a text, and the words of these."""
     for value in values_in(text):
-        if len(value) <= _LONGEST_VALUE:
-            yield value
-        for word in _WORDS.findall(value):
-            if len(word) <= _LONGEST_VALUE:
-                yield unquote(word).strip(_ENDS)
+        yield from (one for one in (value, *words_in(value)) if len(one) <= _LONGEST_VALUE)

@@ -13,7 +13,7 @@ from oneuser.events.spec import IdTypeSpec
 from oneuser.privacy.masked_text import TextMask
 
 NORMALISERS = {
-    "email": make_normaliser(IdTypeSpec("email", normaliser="email")),
+    "email": make_normaliser(IdTypeSpec("email", normaliser="email", gmail=True)),
     "phone": make_normaliser(IdTypeSpec("phone", normaliser="phone", default_region="DE")),
     "user_id": make_normaliser(IdTypeSpec("user_id", normaliser="trim")),
 }
@@ -23,6 +23,7 @@ OTHERS = {
     NamedIdentifier("phone", "+4930123456"),
     NamedIdentifier("user_id", "42"),
     NamedIdentifier("user_id", "smith"),
+    NamedIdentifier("email", "bob@gmail.com"),
 }
 MASK = TextMask(own=OWN, others=OTHERS, normalisers=NORMALISERS)
 
@@ -39,6 +40,7 @@ MASK = TextMask(own=OWN, others=OTHERS, normalisers=NORMALISERS)
         # words of longer texts
         ('{"note": "ask Smiths@example.com!"}', '{"note": "ask ***!"}'),
         ('{"url": "https://x.test/?e=smiths%40example.com&n=42"}', '{"url": "https://x.test/?e=***&n=42"}'),
+        ('{"note": "b.o.b+x@googlemail.com, or 030123456."}', '{"note": "***, or ***."}'),
         ('{"payload": "{\\"email\\": \\"smiths@example.com\\"}"}', '{"payload": "{\\"email\\": \\"***\\"}"}'),
         # what is theirs stays, also where a part of it is somebody else's
         ('{"a": "Ann-Smith@example.com", "b": "to ann-smith@example.com"}',) * 2,
