@@ -59,6 +59,13 @@ class EmulatedS3:
         """An object by its bucket and key."""
         assert self.ask("PUT", path, text.encode()).status == 200
 
+    def put_folder(self, path: str, folder: Path) -> None:
+        """All files below a folder, each by its name there."""
+        for file in folder.rglob("*"):
+            if file.is_file():
+                name = file.relative_to(folder).as_posix()
+                assert self.ask("PUT", f"{path}/{name}", file.read_bytes()).status == 200
+
     def read(self, path: str) -> str:
         """The text of an object."""
         answer = self.ask("GET", path)

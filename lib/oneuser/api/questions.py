@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from oneuser.config.input_paths import is_on_s3a
 from oneuser.contracts.registry import find_contract
 from oneuser.core.errors import ConfigError
 from oneuser.core.identifier_text import NamedIdentifier
@@ -26,6 +27,7 @@ from oneuser.spark.default_storage import is_this_disk
 from oneuser.storage.layout import Layout
 from oneuser.storage.local_tables import LocalTables
 from oneuser.storage.quick_tables import QuickTables
+from oneuser.storage.s3_tables import S3Tables
 from oneuser.storage.uncertain import UncertainError
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from oneuser.core.keyed import Keys
     from oneuser.inspection.explanation import Explanation
     from oneuser.runs.records import RunRecord
+    from oneuser.storage.delta_rs_tables import DeltaRsTables
     from oneuser.storage.table_reader import TableReader
     from oneuser.storage.warehouse import Warehouse
 
@@ -171,7 +174,7 @@ def open_tables(
 ) -> tuple[TableReader, Callable[[], Warehouse]]:
     """What reads the tables of a warehouse, and what gives the warehouse for frames, starting a session if need be.
 
-    Without a session at hand, tables on this machine's disk are read without one.
+    Without a session at hand, tables on this machine's disk or on `s3a://` are read without one.
     """
     raw_root = config.raw_root if config else None
 
@@ -190,10 +193,16 @@ def open_tables(
 
     if spark is None and _running_session() is None and is_this_disk(config):
         try:
-            return QuickTables(LocalTables(Layout.of(root, raw_root), most_bytes=MOST_BYTES), start_own), start
+            return QuickTables(_without_spark(Layout.of(root, raw_root), config), start_own), start
         except UncertainError:
             pass
     return start(), start
+
+
+def _without_spark(layout: Layout, config: Config | None) -> DeltaRsTables:
+    if is_on_s3a(layout.root):
+        return S3Tables(layout, config.spark.conf if config else {}, most_bytes=MOST_BYTES)
+    return LocalTables(layout, most_bytes=MOST_BYTES)
 
 
 def in_utc(moment: datetime | None) -> datetime | None:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from oneuser.contracts.table import TableContract
-    from oneuser.storage.local_tables import LocalTables
     from oneuser.storage.table_reader import TableReader
 
 _log = structlog.get_logger("oneuser.tables")
@@ -24,9 +23,9 @@ _Answer = TypeVar("_Answer")
 class QuickTables:
     """A `TableReader` that reads without Spark until something cannot be read so, and from then on through Spark."""
 
-    def __init__(self, tables: LocalTables, start: Callable[[], TableReader]) -> None:
+    def __init__(self, tables: TableReader, start: Callable[[], TableReader]) -> None:
         self.root = tables.root
-        self._tables: TableReader = tables
+        self._tables = tables
         self._start = start
         self._is_quick = True
 

@@ -1,6 +1,6 @@
 """What a question needs of a warehouse: its small files, and rows of tables brought into this process.
 
-Two readers do it alike: `Warehouse` by Spark, wherever the tables lie, and `LocalTables` without, on this disk.
+Two readers do it alike: `Warehouse` by Spark, wherever the tables lie, and `DeltaRsTables` without, on this disk or S3.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -24,17 +25,36 @@ from oneuser.privacy.keys import load_keys
 from oneuser.storage.layout import MARKER, Layout, marker_text
 from oneuser.storage.local_tables import LocalTables
 from tests.integration import small_warehouse as small
+from tests.integration.emulated_s3 import ACCESS, emulated_s3
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 VALUE = "ann@example.com"
 # what a question must not load; each takes a good part of a second
 HEAVY = {"pyspark", "py4j", "delta", "pandas", "altair", "vl_convert", "scipy"}
+# questions, and what the answer says
+ASKED = [
+    (["status"], '"run_seq": 1'),
+    (["runs", "list"], '"is_readable": true'),
+    (["runs", "show"], '"published"'),
+    (["lookup", f"email: {VALUE}"], small.ANN),
+    (["explain", f"email:{VALUE}"], "is live with 3 identifiers"),
+    (["explain", small.ANN, small.CARLA], "different people"),
+    (["export", "table", "dim_user", "--to", "users.jsonl"], '"rows": 3'),
+]
 SCRIPT = f"""
 import sys
 from oneuser.cli.main import main
 code = main(sys.argv[1:])
 print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)
 sys.exit(code)
+"""
+# the same for several questions, one after the other
+SCRIPT_OF_ALL = f"""
+import json, sys
+from oneuser.cli.main import main
+for asked in json.loads(sys.argv[1]):
+    assert main([*asked, "--config", "oneuser.json", "--json"]) == 0
+print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)
 """
 
 
@@ -79,15 +99,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("asked", "said"),
-    [
-        (["status"], '"run_seq": 1'),
-        (["runs", "list"], '"is_readable": true'),
-        (["runs", "show"], '"published"'),
-        (["lookup", f"email: {VALUE}"], small.ANN),
-        (["explain", f"email:{VALUE}"], "is live with 3 identifiers"),
-        (["explain", small.ANN, small.CARLA], "different people"),
-        (["export", "table", "dim_user", "--to", "users.jsonl"], '"rows": 3'),
-    ],
+    ASKED,
     ids=lambda value: " ".join(value[:2]).partition(":")[0] if isinstance(value, list) else "",
 )
 def test_a_question_loads_no_spark(root: Path, tmp_path: Path, asked: list[str], said: str) -> None:
@@ -98,6 +110,42 @@ def test_a_question_loads_no_spark(root: Path, tmp_path: Path, asked: list[str],
     assert done.stderr.splitlines()[-1] == "[]"
     # not even what is logged at most has the value that was asked for
     assert VALUE not in done.stderr
+
+
+def test_on_s3_answers_are_those_of_the_disk_and_load_no_spark(root: Path, tmp_path: Path) -> None:
+    # given a copy of the warehouse in a bucket, without its key, and a configuration of either
+    with emulated_s3(tmp_path) as store:
+        store.make_bucket("people")
+        store.put_folder("people/shop/warehouse", root)
+        n_before = len(store.requests())
+        places = {"disk": str(root), "s3": "s3a://people/shop/warehouse"}
+        conf = {"spark.hadoop.fs.s3a.endpoint": store.endpoint, "spark.hadoop.fs.s3a.path.style.access": True}
+
+        # when the same things are asked
+        answers, exports = {}, {}
+        for name, warehouse in places.items():
+            folder = tmp_path / name
+            folder.mkdir()
+            settings = {
+                "deployment": "test",
+                "warehouse": warehouse,
+                "keys": {"identifiers": f"file:{root}/.secrets/identifiers"},
+                "sources": {"web": {"path": "/in/*.jsonl", "format": "jsonl", "preset": "segment"}},
+                "spark": {"conf": conf},
+            }
+            (folder / "oneuser.json").write_text(json.dumps(settings))
+            command = [sys.executable, "-c", SCRIPT_OF_ALL, json.dumps([asked for asked, _ in ASKED])]
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=True, cwd=folder, env=os.environ | ACCESS
+            )
+            assert done.stderr.splitlines()[-1] == "[]"
+            answers[name] = done.stdout.replace(warehouse, "WAREHOUSE")
+            exports[name] = (folder / "users.jsonl").read_text()
+
+        # then the answers are the same, and nothing was put
+        assert answers["s3"] == answers["disk"]
+        assert exports["s3"] == exports["disk"] != ""
+        assert {line.partition(" ")[0] for line in store.requests()[n_before:]} == {"GET", "HEAD"}
 
 
 def test_from_python_a_question_starts_no_session(root: Path) -> None:
