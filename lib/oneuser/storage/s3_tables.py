@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 # no name that one of the two clients would write otherwise
 _PLAIN = re.compile(r"s3a://[a-z0-9][a-z0-9.-]+(/[\w=-][\w.=-]*)*", re.ASCII)
+# delta-rs breaks down over an address or a key that no request can have, instead of telling
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(?::([0-9]{1,5}))?/?")
+_N_PORTS = 1 << 16
+_SENDABLE = re.compile(r"[!-~]+")
 _S3A = "spark.hadoop.fs.s3a."
 # settings of S3A that say where the store is; whether the bucket is in the path or the host is the same to readers
 _PLACE = {f"{_S3A}{name}" for name in ("endpoint", "endpoint.region", "path.style.access", "connection.ssl.enabled")}
@@ -101,7 +105,7 @@ def _store_options(conf: Mapping[str, str]) -> dict[str, str]:
         raise UncertainError("the region of the store is not said")
     endpoint = _endpoint(conf) or f"https://s3.{region}.amazonaws.com"
     token = os.environ.get("AWS_SESSION_TOKEN")
-    return {
+    options = {
         "aws_access_key_id": key,
         "aws_secret_access_key": secret,
         **({"aws_session_token": token} if token else {}),
@@ -111,6 +115,14 @@ def _store_options(conf: Mapping[str, str]) -> dict[str, str]:
         "aws_virtual_hosted_style_request": "false",
         **_GIVEN_UP,
     }
+    if not _is_address(endpoint) or not all(map(_SENDABLE.fullmatch, options.values())):
+        raise UncertainError("what is said of the store can be in no request")
+    return options
+
+
+def _is_address(text: str) -> bool:
+    found = _ADDRESS.fullmatch(text)
+    return found is not None and int(found[1] or 0) < _N_PORTS
 
 
 def _endpoint(conf: Mapping[str, str]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -19,9 +20,10 @@ ROOT = "s3a://people/warehouse"
 
 @pytest.fixture(autouse=True)
 def access(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the environment of the tests says of a store, and nothing else."""
-    for name in ("SPARK_HOME", "AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
-        monkeypatch.delenv(name, raising=False)
+    """What the environment says of a store: this, and nothing else."""
+    for name in list(os.environ):
+        if name.startswith("AWS_") or name == "SPARK_HOME":
+            monkeypatch.delenv(name)
     for name, value in ACCESS.items():
         monkeypatch.setenv(name, value)
 
@@ -73,6 +75,11 @@ def test_settings_that_are_not_known_are_left_to_spark(conf: dict[str, str]) -> 
         ("AWS_REGION", None, "region"),
         ("AWS_PROFILE", "work", "elsewhere"),
         ("SPARK_HOME", "/opt/spark", "elsewhere"),
+        ("AWS_ACCESS_KEY_ID", "two\nlines", "no request"),
+        ("AWS_SESSION_TOKEN", "two\nlines", "no request"),
+        ("AWS_ENDPOINT_URL", "https://", "no request"),
+        ("AWS_ENDPOINT_URL", "https://s3.example.com:99999", "no request"),
+        ("AWS_ENDPOINT_URL", "https://not a host", "no request"),
     ],
 )
 def test_an_environment_that_does_not_say_all_is_left_to_spark(
