@@ -12,10 +12,15 @@ from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
+from pyspark.sql import SparkSession
 
+from oneuser import open_warehouse
+from oneuser.config import load_config
+from oneuser.core.errors import EnvironmentProblem
+from oneuser.runs.run import RunOptions, open_for_writing, run_pipeline
 from oneuser.spark.jars import look_for_s3a_jars
 from tests.environments.separate import skip_or_fail
-from tests.integration.emulated_s3 import ACCESS, EmulatedS3, emulated_s3
+from tests.integration.emulated_s3 import ACCESS, EmulatedS3, emulated_s3, require_s3a, use_bucket
 
 pytestmark = pytest.mark.soak
 SECRET = "ONEUSER_TEST_KEY_ON_S3"
@@ -129,3 +134,63 @@ def test_a_run_that_finds_nothing_new_leaves_what_readers_follow_alone(deploymen
     asked = deployment.store.requests()[before:]
     assert asked
     assert not [line for line in asked if not line.startswith(("GET", "HEAD")) and "published.json" in line]
+
+
+def test_of_two_drivers_at_once_one_publishes_and_the_other_is_told_to_come_later(deployment: Deployment) -> None:
+    run_before = deployment.published()["run"]
+    deployment.put_day(3, n_people=40)
+
+    both = [deployment.start("run", "--json") for _ in range(2)]
+    said = [one.communicate(timeout=900)[0] for one in both]
+
+    assert sorted(one.returncode for one in both) == [0, 4], said
+    loser = next(json.loads(text) for one, text in zip(both, said, strict=True) if one.returncode == 4)
+    assert loser["exit_code"] == 4
+    assert deployment.published()["run"] != run_before
+    assert deployment.n_rows("events") == 90 + 120
+    assert deployment.n_rows("dim_user") == 40
+
+
+def test_a_rollback_shows_an_earlier_run_again(deployment: Deployment) -> None:
+    deployment.do("rollback", "--to", "1", "--yes", "--json")
+
+    assert deployment.published()["run"] == 1
+    assert deployment.n_rows("events") == 90
+
+
+def test_a_commit_that_was_put_over_one_of_ours_after_its_stage_is_never_shown(
+    spark: SparkSession, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a driver that has lost its lease, and whose late commit takes the place of ours, as S3 lets it
+    require_s3a(spark)
+    use_bucket(spark, deployment.store.options(deployment.bucket))
+    monkeypatch.setenv(SECRET, "k1 " + "5e" * 32)
+    config = load_config(deployment.config)
+    deployment.put_day(4, n_people=5)
+    before = deployment.published()
+
+    class StaleDriver:
+        def stage_begins(self, stage: str, number: int, n_stages: int) -> None:
+            pass
+
+        def stage_ends(self, record: object) -> None:
+            if getattr(record, "stage", None) == "retention":
+                overwrite_commit()
+
+    def overwrite_commit() -> None:
+        log = f"{deployment.bucket}/warehouse/tables/event_identifiers/_delta_log"
+        names = open_for_writing(spark, config).files.names(f"s3a://{log}")
+        newest = max(name for name in names if name.endswith(".json"))
+        text = deployment.store.read(f"{log}/{newest}")
+        assert '\\"fence\\": ' in text
+        deployment.store.put(f"{log}/{newest}", text.replace('\\"fence\\": ', '\\"fence\\": 9'))
+
+    # then the run ends without publishing
+    with pytest.raises(EnvironmentProblem, match="was not written by this run"):
+        run_pipeline(spark, config, RunOptions(listener=StaleDriver()))
+    assert deployment.published() == before
+
+    # and what it left is not gone on from
+    result = run_pipeline(spark, config)
+    assert (result.is_published, result.attempt) == (True, 1)
+    assert open_warehouse(config=config, spark=spark).table("events").count() == 90 + 120 + 15
