@@ -17,9 +17,11 @@ from pyspark.sql import functions as F
 from oneuser.contracts.graph import FILES
 from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.marts import ACTIVITY, RETENTION
+from oneuser.marts.calendar import Calendar
 from oneuser.marts.provenance import Provenance
-from oneuser.marts.retention.activity import Calendar, build_activity
-from oneuser.marts.retention.cohorts import build_retention, find_watermark, wilson_interval
+from oneuser.marts.retention.activity import build_activity
+from oneuser.marts.retention.cohorts import build_retention, find_watermark
+from oneuser.marts.wilson import wilson_interval
 from tests.frames import assert_rows
 
 MADE = Provenance(params_id="p", identity_run=3)

@@ -6,38 +6,20 @@ Yields  activity          one row per person with a start event
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import ACTIVITY
-from oneuser.marts.retention.calendar import Unit, WeekStart, first_day_of, interval_of
 from oneuser.spark.event_order import event_order
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+    from oneuser.marts.calendar import Calendar
     from oneuser.marts.provenance import Provenance
 
 ANY = "any"
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """Intervals of a calendar: unit, time zone, first day of the week."""
-
-    unit: Unit
-    zone: str
-    week_start: WeekStart
-
-    def interval_of(self, time: Column) -> Column:
-        """Number of the interval that holds a time."""
-        return interval_of(time, unit=self.unit, zone=self.zone, week_start=self.week_start)
-
-    def first_day_of(self, interval: Column) -> Column:
-        """First day of an interval."""
-        return first_day_of(interval, unit=self.unit, week_start=self.week_start)
 
 
 def build_activity(

@@ -13,17 +13,16 @@ from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import RETENTION
-from oneuser.marts.retention.calendar import start_of
+from oneuser.marts.calendar import start_of
+from oneuser.marts.wilson import wilson_interval
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+    from oneuser.marts.calendar import Calendar
     from oneuser.marts.provenance import Provenance
-    from oneuser.marts.retention.activity import Calendar
 
 Mode = Literal["on", "on_or_after"]
-# of the normal distribution, for 95 %
-_Z = 1.959963984540054
 
 
 def find_watermark(files: DataFrame) -> DataFrame:
@@ -123,20 +122,3 @@ def _with_rates(
         F.lit("person").alias("entity_level"),
         *provenance.columns(),
     )
-
-
-def wilson_interval(successes: Column, trials: Column) -> tuple[Column, Column]:
-    """Ends of the Wilson score interval at 95 %. Null where there are no trials.
-
-    Wilson, E. B. (1927): Probable inference, the law of succession, and statistical inference. JASA 22.
-    """
-    n = F.nullif(trials, F.lit(0)).cast("double")
-    share = successes.cast("double") / n
-    square = F.lit(_Z * _Z)
-    spread = F.lit(_Z) * F.sqrt(share * (F.lit(1.0) - share) / n + square / (F.lit(4.0) * n * n))
-    scale = F.lit(1.0) + square / n
-    middle = share + square / (F.lit(2.0) * n)
-    # exact at 0 and 1, where rounding would leave the interval just outside its own rate
-    low = F.when((successes == F.lit(0)) & n.isNotNull(), F.lit(0.0)).otherwise((middle - spread) / scale)
-    high = F.when((successes == trials) & n.isNotNull(), F.lit(1.0)).otherwise((middle + spread) / scale)
-    return low, high

@@ -6,16 +6,15 @@ Yields  conversions               one row per conversion of a declared kind
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import CONVERSIONS
 from oneuser.core.money import exponent_of
+from oneuser.marts.properties import is_value, property_text
 from oneuser.marts.provenance import stable_id
 from oneuser.marts.sessions.minor_units import currency_code, minor_units, minor_units_of
-from oneuser.marts.sessions.properties import property_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
     from oneuser.config import Conversion, PropertyFilter
     from oneuser.marts.provenance import Provenance
-
-_NUMBER = "decimal(38,18)"
 
 
 def build_conversions(
@@ -129,14 +126,5 @@ def _passes(text: Column, test: PropertyFilter) -> Column:
     wanted = [test.equals] if test.equals is not None else list(test.one_of or ())
     passes = F.lit(False)
     for value in wanted:
-        passes = passes | F.coalesce(_equals(text, value), F.lit(False))
+        passes = passes | F.coalesce(is_value(text, value), F.lit(False))
     return passes
-
-
-def _equals(text: Column, value: str | bool | float) -> Column:  # noqa: FBT001 - a value of a property, no switch
-    """Whether a property is a value. Tables have no types, so 5, 5.0 and "5" are one number."""
-    if isinstance(value, bool):
-        return F.lower(text) == F.lit(str(value).lower())
-    if isinstance(value, int | float):
-        return text.try_cast(_NUMBER) == F.lit(Decimal(str(value))).cast(_NUMBER)
-    return text == F.lit(value)

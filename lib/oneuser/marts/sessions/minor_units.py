@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.core.money import EXPONENTS, USUAL_EXPONENT
-from oneuser.marts.sessions.properties import property_decimal
+from oneuser.marts.properties import property_decimal
 
 if TYPE_CHECKING:
     from pyspark.sql import Column

@@ -11,7 +11,8 @@ from oneuser.contracts.changes import OWNED_MESSAGES
 from oneuser.contracts.graph import FILES
 from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.marts import ACTIVITY, RETENTION
-from oneuser.marts.retention.activity import Calendar, build_activity
+from oneuser.marts.calendar import Calendar
+from oneuser.marts.retention.activity import build_activity
 from oneuser.marts.retention.cohorts import build_retention, find_watermark
 from oneuser.stages.declaration import Stage
 from oneuser.stages.found_rows import only

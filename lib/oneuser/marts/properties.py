@@ -1,10 +1,11 @@
-"""Properties of an event, read out of their JSON by a path from the configuration.
+"""Properties of an event, read out of their JSON by a path from the configuration, and compared with values.
 
 The JSON is read with a schema made of the path, so that no name in it can be mistaken for syntax.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -12,6 +13,8 @@ from pyspark.sql import types as T
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
+
+_NUMBER = "decimal(38,18)"
 
 
 def property_text(path: str) -> Column:
@@ -31,6 +34,18 @@ def property_decimal(path: str, text: Column, *, precision: int, scale: int) -> 
     # the reader of JSON takes a comma for one between thousands, but to half of the world it is the point
     has_comma = F.contains(text, F.lit(","))
     return F.when(~has_comma, F.coalesce(written, F.trim(text).try_cast(f"decimal({precision},{scale})")))
+
+
+def is_value(text: Column, value: str | bool | float) -> Column:  # noqa: FBT001 - a value of a property, no switch
+    """Whether a property is a value; null where it is absent, or no number where one is asked for.
+
+    Tables have no types, so 5, 5.0 and "5" are one number.
+    """
+    if isinstance(value, bool):
+        return F.lower(text) == F.lit(str(value).lower())
+    if isinstance(value, int | float):
+        return text.try_cast(_NUMBER) == F.lit(Decimal(str(value))).cast(_NUMBER)
+    return text == F.lit(value)
 
 
 def _read(path: str, leaf: T.DataType) -> Column:
