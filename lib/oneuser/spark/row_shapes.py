@@ -23,6 +23,7 @@ _TYPES: dict[str, pa.DataType] = {
     "bigint": pa.int64(),
     "binary": pa.binary(),
     "boolean": pa.bool_(),
+    "double": pa.float64(),
     "int": pa.int32(),
     "string": pa.string(),
     "timestamp": pa.timestamp("us", tz="UTC"),
@@ -34,8 +35,8 @@ class RowShape:
     """Columns of rows on their way into Python on executors, or out of it.
 
     Attributes:
-        types: Spark's type, as DDL writes it, by column and in order: bigint, binary, boolean, int, string, timestamp,
-            and arrays and structs of these.
+        types: Spark's type, as DDL writes it, by column and in order: bigint, binary, boolean, double, int, string,
+            timestamp, and arrays and structs of these.
     """
 
     types: Mapping[str, str]
