@@ -97,14 +97,11 @@ def test_touches_have_the_shares_that_they_should(table: oracle.Paths, paths: Da
         (model, *of_touch): share for model in OF_PATHS for of_touch, share in oracle.path_shares(table, model).items()
     }
 
-    found = together({model: fitted.path_shares(paths, model) for model in OF_PATHS})
+    shares = together({model: fitted.path_share_arrays(paths, model) for model in OF_PATHS})
 
+    found = {(*key, place): share for key, of_path in shares.items() for place, share in enumerate(of_path, start=1)}
     assert found == pytest.approx(expected, rel=1e-9)
-    for model in OF_PATHS:
-        shares = {path: 0.0 for path in table if path}
-        for (one, path, _), share in found.items():
-            shares[path] += share if one == model else 0.0
-        assert shares == pytest.approx(dict.fromkeys(shares, 1.0), abs=1e-12)
+    assert [sum(of_path) for of_path in shares.values()] == pytest.approx([1.0] * len(shares), abs=1e-12)
 
 
 def test_nothing_depends_on_how_rows_lie(spark: SparkSession) -> None:
@@ -112,19 +109,18 @@ def test_nothing_depends_on_how_rows_lie(spark: SparkSession) -> None:
     shuffled = dict(Random(13).sample(list(table.items()), len(table)))
 
     def everything(paths: DataFrame) -> DataFrame:
-        by_touch = [fitted.path_shares(paths, model) for model in OF_PATHS]
-        by_channel = [
-            fitted.channel_shares(paths, "markov_global", order=2),
-            fitted.channel_shares(paths, "rate_shapley", samples=30),
-        ]
-        frames = [
-            *[
-                one.select(F.lit(n), F.col("path").cast("string"), "position", "share")
-                for n, one in enumerate(by_touch)
+        by_touch = [fitted.path_share_arrays(paths, model) for model in ("markov_path", "counterfactual")]
+        by_channel = fitted.channel_shares(paths, "rate_shapley", samples=30)
+        return reduce(
+            DataFrame.unionAll,
+            [
+                one.select(F.concat_ws(",", "path"), F.concat_ws(",", F.col("shares").cast("array<string>")))
+                for one in by_touch
             ],
-            *[one.select(F.lit(-n), "channel", F.lit(0), "value") for n, one in enumerate(by_channel, start=1)],
-        ]
-        return reduce(DataFrame.unionAll, frames)
+            by_channel.select(
+                "channel", F.concat_ws(",", F.col("share").cast("string"), F.col("value").cast("string"))
+            ),
+        )
 
     assert_same_rows(everything(frame(spark, shuffled).repartition(5)), everything(frame(spark, table).coalesce(1)))
 
@@ -161,9 +157,9 @@ def test_a_channel_that_was_not_fitted_has_no_effect(spark: SparkSession) -> Non
 
     assert_rows(
         shares,
-        SHARES,
-        *[(["a", "new", "b", "b"], place, share) for place, share in enumerate([0.5, 0.0, 0.25, 0.25], start=1)],
-        *[(["new", "new"], place, 0.5) for place in (1, 2)],
+        "path array<string>, shares array<double>",
+        (["a", "new", "b", "b"], [0.5, 0.0, 0.25, 0.25]),
+        (["new", "new"], [0.5, 0.5]),
     )
 
 

@@ -1,7 +1,7 @@
 """Models that compare a path, or its channels as a set, with journeys that lack some of them.
 
 Reads   paths (see `fit`)
-Yields  shares by position, or Shapley values by channel
+Yields  shares by touch, or Shapley values by channel
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.core.errors import ConfigError
-from oneuser.marts.attribution.fitted.positions import spread_over_positions, with_touches
+from oneuser.marts.attribution.fitted.positions import with_touches
 from oneuser.spark.row_shapes import RowShape
 
 if TYPE_CHECKING:
@@ -37,14 +37,14 @@ def share_by_set(paths: DataFrame) -> DataFrame:
         paths: Rows with `path`.
 
     Returns:
-        One row per path and position, as `fit.path_shares` gives them.
+        One row per path, as `fit.path_share_arrays` gives them.
     """
     counted = with_touches(paths).select("path", F.array_distinct("path").alias("channels"))
-    # the map is made once per path, outside of the function that is called for each touch
     n_touches = F.map_from_arrays("channels", F.transform("channels", _times_in_path))
-    counted = counted.select("path", F.size("channels").alias("n_channels"), n_touches.alias("n_touches"))
-    shares = F.transform("path", lambda channel: F.lit(1.0) / F.col("n_channels") / F.col("n_touches")[channel])
-    return spread_over_positions(counted, shares)
+    of_path = F.struct(F.size("channels").alias("n_channels"), n_touches.alias("n_touches"))
+    # a function around the other, or Spark would count again for each touch
+    shares = F.transform(F.array(of_path), _divide_equally)
+    return counted.select("path", shares[0].alias("shares"))
 
 
 def share_by_gain(paths: DataFrame) -> DataFrame:
@@ -61,7 +61,7 @@ def share_by_gain(paths: DataFrame) -> DataFrame:
         paths: Distinct paths with their conversions and journeys.
 
     Returns:
-        One row per path and position, as `fit.path_shares` gives them.
+        One row per path, as `fit.path_share_arrays` gives them.
     """
     rated = with_touches(paths).select("path", (F.col("n_conversions") / F.col("n_journeys")).alias("rate"))
     gains = _gains(rated).withColumn("total", F.aggregate("gains", F.lit(0.0), lambda total, one: total + one["gain"]))
@@ -74,7 +74,7 @@ def share_by_gain(paths: DataFrame) -> DataFrame:
     by_gain = F.transform("path", lambda channel: F.col("of_touch")[channel])
     shares = F.when(F.col("of_touch").isNull(), to_last).otherwise(by_gain)
     never = rated.where(F.col("rate") == 0)
-    return spread_over_positions(converting, shares).unionByName(spread_over_positions(never, to_last))
+    return converting.select("path", shares.alias("shares")).unionByName(never.select("path", to_last.alias("shares")))
 
 
 def _gains(rated: DataFrame) -> DataFrame:
@@ -141,6 +141,10 @@ def _solve(batches: Iterable[pa.RecordBatch], *, exact_up_to: int, samples: int,
 
 def _times_in_path(channel: Column) -> Column:
     return F.size(F.filter("path", lambda touch: touch == channel))
+
+
+def _divide_equally(of_path: Column) -> Column:
+    return F.transform("path", lambda channel: F.lit(1.0) / of_path["n_channels"] / of_path["n_touches"][channel])
 
 
 def _all_to_last(_: Column, place: Column) -> Column:

@@ -2,7 +2,7 @@
 
 Reads   paths   one row per distinct path: `path array<string>`, the channels in order of touch, repeats kept;
                 `n_conversions bigint`; `n_journeys bigint`, journeys of exactly that path, converted or not
-Yields  shares of the positions of each path, or of the channels
+Yields  shares of the touches of each path, or of the channels
 
 A path without touches is no journey: it counts nowhere. No channel is null, and no number of conversions larger than
 that of journeys. Conversions and journeys are added up as integers and solved in one order, so that nothing depends on
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from oneuser.core.errors import ConfigError
 from oneuser.marts.attribution.fitted.coalitions import build_shapley_values, share_by_gain, share_by_set
 from oneuser.marts.attribution.fitted.markov import removal_effects, share_by_effect, share_globally
+from oneuser.marts.attribution.fitted.positions import spread_over_positions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,12 +34,18 @@ def path_shares(paths: DataFrame, model: str, **parameters: int) -> DataFrame:
 
     Returns:
         One row per path and position: `path`, `position int` from 1, `share double`. The shares of a path are at least
-        0 and add up to 1, of every path, whether it converts or not.
+        0 and add up to 1, of every path, whether it converts or not. Each row has the whole path: of a path of a
+        thousand touches these are a million names. `path_share_arrays` has them once.
 
     Raises:
         ConfigError: for a model that does not exist, and for an order below 1.
         TypeError: for a parameter that the model does not have.
     """
+    return spread_over_positions(path_share_arrays(paths, model, **parameters))
+
+
+def path_share_arrays(paths: DataFrame, model: str, **parameters: int) -> DataFrame:
+    """The same as `path_shares` in one row per path: `path`, `shares array<double>`, a share for each touch."""
     return _model_of(_OF_PATHS, model)(paths, **parameters)
 
 

@@ -1,7 +1,7 @@
 """Markov models on Spark: transitions between the last channels of a path, removal effects, and shares by them.
 
 Reads   paths (see `fit`)
-Yields  transition probabilities, removal effects by channel, shares by position or by channel
+Yields  transition probabilities, removal effects by channel, shares by touch or by channel
 
 Transitions are counted in Spark. Their counts, at most channels ^ (order + 1) and no more than there are in the paths,
 come together in one task on an executor, where `chain.py` solves the equations.
@@ -16,7 +16,7 @@ from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
 from oneuser.core.errors import ConfigError
-from oneuser.marts.attribution.fitted.positions import spread_over_positions, with_touches
+from oneuser.marts.attribution.fitted.positions import with_touches
 from oneuser.spark.row_shapes import RowShape
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ def share_by_effect(paths: DataFrame, effects: DataFrame) -> DataFrame:
         effects: Rows of `removal_effects`. A channel that is not there has none.
 
     Returns:
-        One row per path and position, as `fit.path_shares` gives them. Where all effects of a path are 0, which is so
-        of no path that converts, its touches share equally.
+        One row per path, as `fit.path_share_arrays` gives them. Where all effects of a path are 0, which is so of no
+        path that converts, its touches share equally.
     """
     by_channel = _gathered(effects).select(F.map_from_entries("effects").alias("by_channel"))
     fitted = with_touches(paths).crossJoin(F.broadcast(by_channel))
@@ -103,7 +103,7 @@ def share_by_effect(paths: DataFrame, effects: DataFrame) -> DataFrame:
         "of_touches",
         lambda one: F.when(F.col("total") > 0, one / F.col("total")).otherwise(F.lit(1.0) / F.size("path")),
     )
-    return spread_over_positions(summed, shares)
+    return summed.select("path", shares.alias("shares"))
 
 
 def share_globally(effects: DataFrame) -> DataFrame:

@@ -1,4 +1,4 @@
-"""Rows of the positions of a path, from its shares as one array."""
+"""Paths that have touches, and one row per position of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
 
 def with_touches(paths: DataFrame) -> DataFrame:
@@ -15,15 +15,11 @@ def with_touches(paths: DataFrame) -> DataFrame:
     return paths.where(F.size("path") > 0)
 
 
-def spread_over_positions(paths: DataFrame, shares: Column) -> DataFrame:
-    """One row per path and position.
+def spread_over_positions(shared: DataFrame) -> DataFrame:
+    """One row per path and position: `path`, `position int` from 1, `share double`.
 
     Args:
-        paths: Rows with `path`.
-        shares: An array as long as the path.
-
-    Returns:
-        `path`, `position int` from 1, `share double`.
+        shared: `path` and `shares`, one per touch.
     """
-    placed = paths.select("path", F.posexplode(shares).alias("place", "share"))
+    placed = shared.select("path", F.posexplode("shares").alias("place", "share"))
     return placed.select("path", (F.col("place") + F.lit(1)).alias("position"), "share")
