@@ -1,1 +1,6 @@
 """Retention: who came back, and when."""
+
+from oneuser.marts.retention.cells import pool
+from oneuser.marts.retention.retain import retain
+
+__all__ = ["pool", "retain"]
