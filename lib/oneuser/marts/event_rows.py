@@ -1,0 +1,77 @@
+"""Anybody's rows: which columns they need, and which of them count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from oneuser.core.errors import ConfigError
+from oneuser.core.suggestions import did_you_mean
+from oneuser.marts.calendar import DAY_US, instant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from pyspark.sql import Column, DataFrame
+
+
+def known_events(events: DataFrame, *, watermark: datetime, needs: tuple[str, ...] = ()) -> DataFrame:
+    """The events that count: somebody's, with a time, at or before the watermark.
+
+    Args:
+        events: Rows with `entity_id`, of whatever type, and `event_time`, a timestamp.
+        watermark: Last instant up to which everything is there.
+        needs: Further columns.
+
+    Raises:
+        ConfigError: where a column is missing or of another type.
+    """
+    check_columns("events", events, {"entity_id": None, "event_time": "timestamp", **dict.fromkeys(needs)})
+    return events.where(F.col("entity_id").isNotNull() & (F.col("event_time") <= instant(watermark)))
+
+
+def check_columns(argument: str, rows: DataFrame, needs: Mapping[str, str | None]) -> None:
+    """Refuse rows without these columns, each of the type that is named, or of any.
+
+    Raises:
+        ConfigError: with the column that may have been meant.
+    """
+    types = {field.name: field.dataType.simpleString() for field in rows.schema}
+    for name, expected in needs.items():
+        if name not in types:
+            hint = did_you_mean(name, types) or f"; there are {', '.join(types) or 'none'}"
+            raise ConfigError.single(argument, f"column {name} is missing{hint}")
+        if expected is not None and types[name] != expected:
+            hint = ": without a zone it is another instant on every machine" if types[name] == "timestamp_ntz" else ""
+            raise ConfigError.single(argument, f"column {name} is {types[name]}, expected {expected}{hint}")
+
+
+def times_counted(events: DataFrame) -> Column:
+    """How many events a row stands for: `n_events` where rows are sums of several, else 1."""
+    if "n_events" in events.columns:
+        return F.coalesce(F.col("n_events").cast("bigint"), F.lit(0).cast("bigint"))
+    return F.lit(1).cast("bigint")
+
+
+def check_at_least(least: int, **values: object) -> None:
+    """Refuse what is no whole number, or is smaller than it may be.
+
+    Raises:
+        ConfigError: with the first of them.
+    """
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ConfigError.single(name, f"expected a whole number of at least {least}, found {value!r}")
+
+
+def micros_of_days(name: str, days: object) -> int:
+    """A length in days of 24 hours in microseconds.
+
+    Raises:
+        ConfigError: where it is no number above 0.
+    """
+    if isinstance(days, bool) or not isinstance(days, int | float) or not days > 0:
+        raise ConfigError.single(name, f"expected a number of days above 0, found {days!r}")
+    return round(days * DAY_US)

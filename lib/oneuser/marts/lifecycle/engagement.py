@@ -1,0 +1,231 @@
+"""How often the active are active: stickiness, DAU/MAU, the power curve, power users.
+
+Reads   anybody's events, reduced to a row per entity and interval before anything else
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Literal, get_args
+
+from pyspark.sql import Window as W
+from pyspark.sql import functions as F
+
+from oneuser.core.errors import ConfigError
+from oneuser.marts.calendar import Calendar, checked_calendar, checked_watermark, instant, known_word
+from oneuser.marts.event_rows import check_at_least, check_columns, known_events
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+PowerRule = Literal["min_days", "top_decile"]
+_DECILE = 10
+
+
+def stickiness(
+    events: DataFrame,
+    *,
+    unit: str,
+    zone: str = "UTC",
+    week_start: str = "monday",
+    since: datetime | date,
+    until: datetime | date,
+) -> DataFrame:
+    """Count entities by the number of intervals in which they were active. A row of the result is such a number.
+
+    Args:
+        events: Rows with `entity_id` and `event_time`. Events of nobody and without a time are left out.
+        unit: hour, day, week, month or quarter.
+        zone: Time zone of the calendar.
+        week_start: monday or sunday.
+        since: Where the range begins: an instant with a zone, or a day, from its start in `zone`.
+        until: Where it ends, itself no part of it, in the same way. An interval that the range cuts counts by what of
+            it is inside.
+
+    Returns:
+        `n_intervals` from 1 on and `n_entities`; a number that nobody has is no row. `unit`, `zone`, `week_start`,
+        `since`, `until`.
+
+    Raises:
+        ConfigError: where an argument is not what it has to be.
+    """
+    calendar = checked_calendar(unit, zone, week_start)
+    start, end = _bound("since", since, zone), _bound("until", until, zone)
+    check_columns("events", events, {"entity_id": None, "event_time": "timestamp"})
+    is_inside = (F.col("event_time") >= start) & (F.col("event_time") < end)
+    known = events.where(F.col("entity_id").isNotNull() & is_inside)
+    counted = _count_intervals(known, calendar).groupBy("n").agg(F.count(F.lit(1)).alias("n_entities"))
+    return counted.select(
+        F.col("n").alias("n_intervals"),
+        "n_entities",
+        F.lit(unit).alias("unit"),
+        F.lit(zone).alias("zone"),
+        F.lit(week_start).alias("week_start"),
+        start.alias("since"),
+        end.alias("until"),
+    )
+
+
+def dau_mau(events: DataFrame, *, zone: str = "UTC", watermark: datetime, days: int = 28) -> DataFrame:
+    """Mean number of daily actives, divided by the different actives of the same days.
+
+    The days are the last full ones at the watermark; the day that holds it is left out, as it is not over.
+
+    Args:
+        events: Rows with `entity_id` and `event_time`. Events of nobody and without a time are left out.
+        zone: Time zone whose days count.
+        watermark: Last instant up to which all events are there, with a zone. Events after it count nowhere.
+        days: How many days.
+
+    Returns:
+        One row: `dau_mau`, null where nobody was active; `mean_daily_actives`, `n_actives`, `first_day`, `last_day`,
+        `zone`, `watermark`.
+
+    Raises:
+        ConfigError: where an argument is not what it has to be.
+    """
+    check_at_least(1, days=days)
+    counted = days_active(events, zone=zone, watermark=watermark, days=days).agg(
+        F.coalesce(F.sum("n_days"), F.lit(0)).alias("n_entity_days"), F.count(F.lit(1)).alias("n_actives")
+    )
+    last = Calendar("day", zone).interval_of(instant(checked_watermark(watermark))) - F.lit(1)
+    return counted.select(
+        (F.col("n_entity_days") / F.nullif(F.col("n_actives") * F.lit(days), F.lit(0))).alias("dau_mau"),
+        (F.col("n_entity_days") / F.lit(days)).alias("mean_daily_actives"),
+        "n_actives",
+        F.date_from_unix_date(last - F.lit(days - 1)).alias("first_day"),
+        F.date_from_unix_date(last).alias("last_day"),
+        F.lit(zone).alias("zone"),
+        instant(checked_watermark(watermark)).alias("watermark"),
+    )
+
+
+def power_curve(events: DataFrame, *, zone: str = "UTC", watermark: datetime, days: int = 28) -> DataFrame:
+    """Share of the active by the number of days on which they were, of the last full days at the watermark.
+
+    Args:
+        events: As `dau_mau` takes them.
+        zone: Time zone whose days count.
+        watermark: As in `dau_mau`.
+        days: How many days: 28 make the curve that is known as L28.
+
+    Returns:
+        A row for each `n_days` from 1 to `days`: `n_entities`, 0 where nobody has that number; `share` of all who were
+        active, null where nobody was; `zone`, `watermark`.
+
+    Raises:
+        ConfigError: where an argument is not what it has to be.
+    """
+    check_at_least(1, days=days)
+    counted = days_active(events, zone=zone, watermark=watermark, days=days).agg(
+        F.count(F.lit(1)).alias("n_actives"),
+        *(F.count_if(F.col("n_days") == F.lit(n)).alias(f"n_{n}") for n in range(1, days + 1)),
+    )
+    each = F.array(
+        *(F.struct(F.lit(n).alias("n_days"), F.col(f"n_{n}").alias("n_entities")) for n in range(1, days + 1))
+    )
+    return counted.select("n_actives", F.explode(each).alias("one")).select(
+        "one.n_days",
+        "one.n_entities",
+        (F.col("one.n_entities") / F.nullif("n_actives", F.lit(0))).alias("share"),
+        F.lit(zone).alias("zone"),
+        instant(checked_watermark(watermark)).alias("watermark"),
+    )
+
+
+def power_users(
+    events: DataFrame,
+    *,
+    zone: str = "UTC",
+    watermark: datetime,
+    rule: PowerRule = "min_days",
+    min_days: int = 20,
+    days: int = 28,
+) -> DataFrame:
+    """Find those who are active most, of the last full days at the watermark. A row of the result is one of them.
+
+    Args:
+        events: As `dau_mau` takes them.
+        zone: Time zone whose days count.
+        watermark: As in `dau_mau`.
+        rule: `min_days`, active on at least so many days; or `top_decile`: one of those with as many days or more, who
+            are at most a tenth of the active. Of those with the same number all belong to them, or none.
+        min_days: For the rule of that name.
+        days: How many days.
+
+    Returns:
+        `entity_id`, `n_days`, `rule`, `min_days` (what the rule comes to; for `top_decile` read off the data), `zone`,
+        `watermark`.
+
+    Raises:
+        ConfigError: where an argument is not what it has to be.
+    """
+    known_word("rule", rule, get_args(PowerRule))
+    check_at_least(1, days=days, min_days=min_days)
+    active = days_active(events, zone=zone, watermark=watermark, days=days)
+    if rule == "min_days":
+        found = active.where(F.col("n_days") >= F.lit(min_days)).withColumn("min_days", F.lit(min_days))
+    else:
+        found = active.join(F.broadcast(_top_decile(active)), on="n_days", how="inner")
+    return found.select(
+        "entity_id",
+        "n_days",
+        F.lit(rule).alias("rule"),
+        "min_days",
+        F.lit(zone).alias("zone"),
+        instant(checked_watermark(watermark)).alias("watermark"),
+    )
+
+
+def days_active(events: DataFrame, *, zone: str = "UTC", watermark: datetime, days: int = 28) -> DataFrame:
+    """Count on how many full days each entity was active. A row of the result is an entity that was, on any.
+
+    Args:
+        events: As `dau_mau` takes them.
+        zone: Time zone whose days count.
+        watermark: As in `dau_mau`.
+        days: How many days, the last of them the last full one at the watermark.
+
+    Returns:
+        `entity_id`, `n_days`.
+
+    Raises:
+        ConfigError: where an argument is not what it has to be.
+    """
+    calendar = checked_calendar("day", zone)
+    ends = checked_watermark(watermark)
+    last = calendar.interval_of(instant(ends)) - F.lit(1)
+    known = known_events(events, watermark=ends)
+    # instants, so that whoever stores events by time reads no others
+    is_inside = (F.col("event_time") >= calendar.start_of(last - F.lit(days - 1))) & (
+        F.col("event_time") < calendar.end_of(last)
+    )
+    return _count_intervals(known.where(is_inside), calendar).withColumnRenamed("n", "n_days")
+
+
+def _count_intervals(known: DataFrame, calendar: Calendar) -> DataFrame:
+    at = calendar.interval_of(F.col("event_time"))
+    active = known.select("entity_id", at.alias("at")).distinct()
+    return active.groupBy("entity_id").agg(F.count(F.lit(1)).alias("n"))
+
+
+def _top_decile(active: DataFrame) -> DataFrame:
+    """Numbers of days of the top decile, each with the smallest of them: at most as many rows as there are days."""
+    by_days = active.groupBy("n_days").agg(F.count(F.lit(1)).alias("n"))
+    # a row per number of days: few, so one task does
+    all_of_them = W.partitionBy(F.lit(0))
+    as_many_or_more = all_of_them.orderBy(F.desc("n_days")).rowsBetween(W.unboundedPreceding, W.currentRow)
+    ranked = by_days.select(
+        "n_days", F.sum("n").over(as_many_or_more).alias("n_ahead"), F.sum("n").over(all_of_them).alias("n_actives")
+    )
+    top = ranked.where(F.col("n_ahead") * F.lit(_DECILE) <= F.col("n_actives"))
+    return top.select("n_days", F.min("n_days").over(all_of_them).cast("int").alias("min_days"))
+
+
+def _bound(name: str, moment: object, zone: str) -> Column:
+    if isinstance(moment, date) and not isinstance(moment, datetime):
+        number = (moment - date(1970, 1, 1)).days
+        return Calendar("day", zone).start_of(F.lit(number))
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        raise ConfigError.single(name, f"expected a day, or a time with its zone, found {moment!r}")
+    return instant(moment.astimezone(UTC))
