@@ -1,0 +1,71 @@
+"""Rows with money of somebody, by calendar interval: by an instant, or by a day where only that is known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from oneuser.core.errors import ConfigError
+from oneuser.marts.calendar import Calendar, instant
+from oneuser.marts.event_rows import check_columns
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pyspark.sql import Column, DataFrame
+
+_WHOLE = ("tinyint", "smallint", "int", "bigint")
+
+
+def valued_rows(
+    rows: DataFrame, calendar: Calendar, ends: datetime, *, value: str = "value_minor", day: str = "day"
+) -> DataFrame:
+    """Somebody's rows up to the watermark, with the interval of each.
+
+    Args:
+        rows: Rows with `entity_id`, a value in whole minor units, and `event_time`, or else a day. Those of nobody and
+            without a time are left out. A day counts where it begins before the watermark.
+        calendar: The intervals.
+        ends: The watermark.
+        value: Column of the value.
+        day: Column of the day.
+
+    Returns:
+        `entity_id`, `at`, the number of the interval, and `value_minor`, null where that is not known.
+
+    Raises:
+        ConfigError: where a column is missing or of another type.
+    """
+    check_columns("rows", rows, {"entity_id": None, value: None})
+    found = rows.schema[value].dataType.simpleString()
+    if found not in _WHOLE:
+        raise ConfigError.single(
+            "rows", f"column {value} is {found}, expected bigint: whole minor units, such as cents"
+        )
+    at, is_known = interval_column(rows, calendar, ends, day=day)
+    known = rows.where(F.col("entity_id").isNotNull() & is_known)
+    return known.select("entity_id", at.alias("at"), F.col(value).cast("bigint").alias("value_minor"))
+
+
+def interval_column(
+    rows: DataFrame,
+    calendar: Calendar,
+    ends: datetime,
+    *,
+    argument: str = "rows",
+    time: str = "event_time",
+    day: str = "day",
+) -> tuple[Column, Column]:
+    """The interval of each row, and whether the row has a time and counts at the watermark.
+
+    Raises:
+        ConfigError: where there is neither a time nor a day, or it is of another type.
+    """
+    if time in rows.columns or day not in rows.columns:
+        check_columns(argument, rows, {time: "timestamp"})
+        return calendar.interval_of(F.col(time)), F.coalesce(F.col(time) <= instant(ends), F.lit(False))
+    check_columns(argument, rows, {day: "date"})
+    # a day begins in the interval that holds it
+    begins_at = Calendar("day", calendar.zone).start_of(F.unix_date(day))
+    return calendar.interval_of(begins_at), F.coalesce(begins_at < instant(ends), F.lit(False))
