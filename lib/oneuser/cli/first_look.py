@@ -51,7 +51,7 @@ _PEOPLE = {
 }
 _WITH_COMMA = re.compile(r"-?\d+,\d+")
 _ADDRESS = re.compile(r"\w@\w")
-_LOOKS_LIKE_A_TIME = re.compile(r"\d{4}-\d{2}-\d{2}([T ]|$)|\d{10}(\d{3})?$")
+_LOOKS_LIKE_A_TIME = re.compile(r"\d{4}-\d{2}-\d{2}([T ]|\Z)|\d{10}(\d{3})?\Z")
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ _MAY_BE_QUOTED = frozenset(f"={QUOTES}")
 # words for an extension that phone numbers in other languages have; phonenumbers knows ext, x, # and ;ext=
 _EXTENSION = re.compile(
     r"[\s,;(-]*\b(?:durchwahl|dw|apparat|app|nst|nebenstelle|klappe|klp|poste|interno|ramal|anexo|extensi[o\u00f3]n|toestel|tst)"
-    r"[\s.:]*([0-9]{1,7})\s*\)?\s*$",
+    r"[\s.:]*([0-9]{1,7})\s*\)?\s*\Z",
     re.IGNORECASE,
 )
 _EMAIL = re.compile(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MARKER = "oneuser.warehouse"
 # what readers without Spark follow
 PUBLISHED_FILE = "published.json"
-_LOG_FILE = re.compile(r"^(\d{20})\.json$")
+_LOG_FILE = re.compile(r"(\d{20})\.json")
 _ZONE_FOLDERS = {"raw": "raw", "pseudonymous": "tables", "control": "control"}
 
 
@@ -74,4 +74,4 @@ def marked_deployment(text: str, *, where: str) -> str:
 
 def versions_in(names: Iterable[str]) -> set[int]:
     """Versions whose commits are among the names in a table's log."""
-    return {int(match[1]) for name in names if (match := _LOG_FILE.match(name))}
+    return {int(match[1]) for name in names if (match := _LOG_FILE.fullmatch(name))}

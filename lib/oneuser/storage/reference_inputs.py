@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from oneuser.storage.inputs import RefusedFile
 
 _NO_VALUE = ("", "NULL", "null", "\\N")
-_OUTER_SPACE = r"^[\s\u00a0\ufeff]+|[\s\u00a0\ufeff]+$"
+_OUTER_SPACE = r"^[\s\u00a0\ufeff]+|[\s\u00a0\ufeff]+\z"
 # U+FFFD, control, zero-width and bidirectional characters
 _HIDDEN = r"[\ufffd\p{Cc}\p{Cf}]"
 
@@ -207,7 +207,7 @@ def _as_text(value: Column, type_name: str, *, is_list: bool) -> Column:
         is_whole = (value == F.floor(value)) & (F.abs(value) < F.lit(float(2**53)))
         return F.when(is_whole, value.cast("bigint").cast("string")).otherwise(value.cast("string"))
     if type_name == "decimal":
-        return F.regexp_replace(value.cast("string"), r"\.0+$", "")
+        return F.regexp_replace(value.cast("string"), r"\.0+\z", "")
     text = value.cast("string")
     # written out in the zone of the session, which is UTC; a time without a zone stays one
     return F.concat(text, F.lit("Z")) if type_name == "timestamp" else text

@@ -151,6 +151,8 @@ MONEY: list[tuple[str | None, tuple[int | None, str | None, bool], tuple[int | N
     ('{"plan": 5.0, "total": {"amount": "1.2345", "currency": "KWD"}}', (None, "GBP", False), (1235, "KWD", False)),
     ('{"plan": true, "total": {"amount": 7, "currency": "euro"}}', (None, "GBP", False), (None, None, True)),
     ('{"plan": "5", "total": {"amount": 7}}', (None, "GBP", False), (None, None, True)),
+    # no code, and so no money: yen have no hundredths, and hundred of them are no ten thousand
+    (r'{"plan": "pro", "total": {"amount": "100", "currency": "JPY\n"}}', (None, "GBP", False), (None, None, True)),
     ('{"plan": "pro", "total": {"currency": "EUR"}}', (None, "GBP", False), (None, "EUR", False)),
 ]
 

@@ -105,7 +105,7 @@ def site_pattern(names: Sequence[str], hosts: Sequence[str]) -> str:
         re.escape(host.removesuffix(".*")) + (rf"\.{_COUNTRY}" if host.endswith(".*") else "") for host in hosts
     )
     alternatives = [rf"(?:.+\.)?(?:{written})", *(re.escape(name) for name in names)]
-    return rf"^(?:{'|'.join(alternatives)})$"
+    return rf"^(?:{'|'.join(alternatives)})\Z"
 
 
 def _folded(text: object) -> str:

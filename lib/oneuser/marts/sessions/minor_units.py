@@ -19,7 +19,7 @@ _DIGITS = 16
 def currency_code(text: Column) -> Column:
     """Three capital letters, or null where the text is no currency code."""
     code = F.upper(F.trim(text))
-    return F.when(code.rlike("^[A-Z]{3}$"), code)
+    return F.when(code.rlike(r"\A[A-Z]{3}\z"), code)
 
 
 def minor_units(path: str, text: Column, *, exponent: int) -> Column:
