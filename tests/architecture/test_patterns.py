@@ -1,7 +1,7 @@
-"""Regular expressions end where they say.
+r"""Regular expressions end where they say.
 
 In Python and in Java a dollar at the end also matches before a last line break, so that `JPY` and a line break pass for
-three letters. `fullmatch`, or the end of the text alone: `\\Z` for Python, `\\z` for Spark and Arrow.
+three letters. `fullmatch`, or the end of the text alone: `\Z` for Python, `\z` for Spark and Arrow.
 """
 
 from __future__ import annotations

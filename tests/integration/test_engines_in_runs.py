@@ -97,7 +97,7 @@ def test_every_engine_carries_the_same_ids_over(
     said = said_of_engines(warehouse)
     assert {said[key] for key in ("engine", "alias_engine", "carry_over_engine")} == {engine}, said
     assert [name for name in OF_PEOPLE if contents(warehouse, name) != contents(by_default, name)] == []
-    assert not (warehouse / ".checkpoints").exists()
+    assert not (warehouse / "raw" / ".checkpoints").exists()
 
 
 def test_more_than_one_task_takes_is_not_connected_in_one_task(second_run: SecondRun, by_default: Path) -> None:

@@ -83,7 +83,7 @@ def engine_of(warehouse: Path) -> tuple[str, str]:
 def ends_well(warehouse: Path, by_one_task: Path, engine: str, reason: str) -> None:
     assert engine_of(warehouse) == (engine, reason)
     assert partition(people(warehouse)) == partition(people(by_one_task))
-    assert not (warehouse / ".checkpoints").exists()
+    assert not (warehouse / "raw" / ".checkpoints").exists()
 
 
 def test_one_task_needs_no_executor_that_is_gone(by_one_task: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oneuser.api.jobs import begin_run, read_config, session_for
+from oneuser.api.questions import open_tables
 from oneuser.config import Config
 from oneuser.config.base import local_path
 from oneuser.core.errors import ConfigError, ConfigProblem, OneUserError
@@ -31,7 +32,10 @@ from oneuser.runs.claim_rows import load_claims, published
 from oneuser.runs.erasures import search_files, settle, tell
 from oneuser.runs.maintain import maintain_warehouse
 from oneuser.spark.session import working_in
-from oneuser.storage.request_files import RequestFiles
+from oneuser.storage.layout import Layout
+from oneuser.storage.local_files import LocalFiles
+from oneuser.storage.quick_tables import QuickTables
+from oneuser.storage.request_files import RequestFiles, RequestStates
 from oneuser.storage.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -307,16 +311,18 @@ def request_states(
     *,
     spark: SparkSession | None = None,
 ) -> list[RequestState]:
-    """What became of one request, or of all.
+    """What became of one request, or of all. Starts no Spark where the warehouse is on this machine's disk.
 
     Raises:
         ConfigError: where there never was such a request.
     """
     loaded = read_config(config)
-    with own_errors(loaded.warehouse), working_in(session_for(spark, loaded)) as session:
-        warehouse = Warehouse(session, loaded.warehouse, raw_root=loaded.raw_root)
-        require_warehouse(warehouse)
-        files = RequestFiles(warehouse.files, warehouse.layout)
+    with own_errors(loaded.warehouse):
+        tables, start = open_tables(loaded.warehouse, config=loaded, spark=spark)
+        require_warehouse(tables)
+        is_here = isinstance(tables, QuickTables) and local_path(loaded.warehouse) is not None
+        layout = Layout.of(loaded.warehouse, loaded.raw_root)
+        files = RequestStates(LocalFiles() if is_here else start().files, layout)
         known = files.known()
         if request_id is not None and request_id not in known:
             raise ConfigError.single("ID", f"there is no request {request_id!r}; {len(known)} are known")
@@ -364,16 +370,16 @@ def submit(files: RequestFiles, request: Request) -> None:
         tell(files, request, "pending", submitted_at=datetime.now(UTC).isoformat(timespec="seconds"))
 
 
-def _is_open(files: RequestFiles, request: Request) -> bool:
+def _is_open(files: RequestStates, request: Request) -> bool:
     status = files.status(request.request_id)
     return status is None or status["state"] not in _DONE
 
 
-def _is_pending(files: RequestFiles, request: Request) -> bool:
+def _is_pending(files: RequestStates, request: Request) -> bool:
     status = files.status(request.request_id)
     return status is not None and status["state"] == "pending"
 
 
-def _state_of(files: RequestFiles, request_id: str) -> RequestState | None:
+def _state_of(files: RequestStates, request_id: str) -> RequestState | None:
     facts = files.status(request_id)
     return None if facts is None else RequestState(request_id, facts["state"], facts, files.receipt(request_id))

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
+from oneuser.config.base import local_path
 from oneuser.config.input_paths import names_s3a
 from oneuser.spark import jars
 from oneuser.spark.class_archive import find_archive
 from oneuser.spark.java import OLDEST_JAVA, find_java
 from oneuser.spark.memory import default_driver_memory
+from oneuser.storage.layout import Layout
+from oneuser.storage.owner import open_to_others
 
 if TYPE_CHECKING:
     from oneuser.config import Config
@@ -51,7 +54,7 @@ def examine(config: Config | None) -> list[Finding]:
     if config is None:
         meaning = "`oneuser init` writes one; warehouse and key were not looked at"
         return [*findings, Finding("Configuration", "note", "none here", meaning)]
-    return [*findings, _warehouse(config.warehouse), _key(config)]
+    return [*findings, _warehouse(config.warehouse), _raw_zone(config), _key(config)]
 
 
 def _python() -> Finding:
@@ -176,6 +179,22 @@ def _warehouse(root: str) -> Finding:
     return Finding(name, "ok", f"{folder} can be written, {_size(free)} free{made}")
 
 
+def _raw_zone(config: Config) -> Finding:
+    """The folder of tables with personal data as received, and whether others than its owner get in."""
+    name = "Raw zone"
+    folder = Layout.of(config.warehouse, config.raw_root).zones["raw"]
+    local = local_path(folder)
+    if local is None:
+        return Finding(name, "note", folder, "not a local folder: who may read it is for the storage to say")
+    if not Path(local).is_dir():
+        return Finding(name, "ok", f"{local} is made at the first run, for its owner only")
+    mode = open_to_others(folder)
+    if mode is not None:
+        meaning = f"it holds personal data as received: chmod 700 {local}, unless a group is meant to read it"
+        return Finding(name, "note", f"{local} can be entered by others (mode {mode})", meaning)
+    return Finding(name, "ok", f"{local}, for its owner only")
+
+
 def _key(config: Config) -> Finding:
     kind, _, place = config.keys.identifiers.partition(":")
     name = "Key"
@@ -189,7 +208,7 @@ def _key(config: Config) -> Finding:
             meaning = "put it back: without it no stored identifier can be recognised"
             return Finding(name, "problem", f"no key file {path}", meaning)
         return Finding(name, "ok", f"{path} is generated at the first run")
-    if path.stat().st_mode & 0o077:
+    if open_to_others(place) is not None:
         return Finding(name, "note", f"{path} can be read by others", f"chmod 600 {path}")
     return Finding(name, "ok", f"{path}, for its owner only")
 

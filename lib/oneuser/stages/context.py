@@ -433,7 +433,7 @@ class RunContext:
         return n_rows <= _FEW
 
     def scratch(self, name: str) -> str:
-        """A folder below the warehouse for what need not outlive the stage; the end of the stage removes it.
+        """A folder of the raw zone for what need not outlive the stage; the end of the stage removes it.
 
         Whoever asks by a name of its own has the folder to itself.
         """
@@ -446,7 +446,8 @@ class RunContext:
 
     @property
     def _checkpoints(self) -> str:
-        return f"{self.warehouse.root}/.checkpoints"
+        # rows as they were received may be among them
+        return f"{self.warehouse.layout.zones['raw']}/.checkpoints"
 
     def release(self) -> None:
         """Release what the stage persisted."""

@@ -7,12 +7,12 @@ and the values that are looked for when all is done. What became of a request li
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from oneuser.config.base import local_path
+from oneuser.storage.owner import only_for_owner
 
 if TYPE_CHECKING:
     from oneuser.storage.files import Files
@@ -34,13 +34,51 @@ class Sealed:
     n_kept: int
 
 
-class RequestFiles:
+class ReadableFiles(Protocol):
+    """Small files, whoever reads them."""
+
+    def exists(self, path: str) -> bool:
+        """Whether a file or folder is there."""
+
+    def names(self, folder: str) -> list[str]:
+        """Names in a folder, sorted; none where the folder is not there."""
+
+    def read_text(self, path: str) -> str:
+        """A small UTF-8 file as text."""
+
+
+class RequestStates:
+    """What became of the requests of one warehouse, for whoever may only read."""
+
+    def __init__(self, files: ReadableFiles, layout: Layout) -> None:
+        self._readable = files
+        self._told = f"{layout.zones['control']}/{FOLDER}"
+
+    def status(self, request_id: str) -> dict[str, Any] | None:
+        """What became of a request; null where it was never made."""
+        return self._told_of(f"{request_id}{_STATUS}")
+
+    def receipt(self, request_id: str) -> dict[str, Any] | None:
+        """What a completed request has erased; null before it is completed."""
+        return self._told_of(f"{request_id}{_RECEIPT}")
+
+    def known(self) -> list[str]:
+        """Ids of all requests that were ever made."""
+        names = [name for name in self._readable.names(self._told) if name.endswith(_STATUS)]
+        return [name.removesuffix(_STATUS) for name in names if not name.endswith(_RECEIPT)]
+
+    def _told_of(self, name: str) -> dict[str, Any] | None:
+        path = f"{self._told}/{name}"
+        return dict(json.loads(self._readable.read_text(path))) if self._readable.exists(path) else None
+
+
+class RequestFiles(RequestStates):
     """The files of requests of one warehouse."""
 
     def __init__(self, files: Files, layout: Layout) -> None:
+        super().__init__(files, layout)
         self._files = files
         self.folder = f"{layout.zones['raw']}/{FOLDER}"
-        self._told = f"{layout.zones['control']}/{FOLDER}"
 
     # what holds values ----------------------------------------------------------------------------------------------
 
@@ -70,9 +108,9 @@ class RequestFiles:
 
     def _seal(self, name: str, text: str) -> None:
         self._files.make_folder(self.folder)
-        _only_for_owner(self.folder, 0o700)
+        only_for_owner(self.folder, 0o700)
         self._files.write_text(f"{self.folder}/{name}", text)
-        _only_for_owner(f"{self.folder}/{name}", 0o600)
+        only_for_owner(f"{self.folder}/{name}", 0o600)
 
     # what is told of it ---------------------------------------------------------------------------------------------
 
@@ -84,26 +122,9 @@ class RequestFiles:
         """Say what a completed request has erased."""
         self._tell(f"{request_id}{_RECEIPT}", receipt)
 
-    def status(self, request_id: str) -> dict[str, Any] | None:
-        """What became of a request; null where it was never made."""
-        return self._told_of(f"{request_id}{_STATUS}")
-
-    def receipt(self, request_id: str) -> dict[str, Any] | None:
-        """What a completed request has erased; null before it is completed."""
-        return self._told_of(f"{request_id}{_RECEIPT}")
-
-    def known(self) -> list[str]:
-        """Ids of all requests that were ever made."""
-        names = [name for name in self._files.names(self._told) if name.endswith(_STATUS)]
-        return [name.removesuffix(_STATUS) for name in names if not name.endswith(_RECEIPT)]
-
     def _tell(self, name: str, facts: dict[str, Any]) -> None:
         self._files.make_folder(self._told)
         self._files.write_text(f"{self._told}/{name}", json.dumps(facts, indent=2, sort_keys=True) + "\n")
-
-    def _told_of(self, name: str) -> dict[str, Any] | None:
-        path = f"{self._told}/{name}"
-        return dict(json.loads(self._files.read_text(path))) if self._files.exists(path) else None
 
 
 def open_on_disk(layout: Layout) -> set[str]:
@@ -111,11 +132,3 @@ def open_on_disk(layout: Layout) -> set[str]:
     folder = local_path(f"{layout.zones['raw']}/{FOLDER}")
     found = Path(folder).glob(f"*{_REQUEST}") if folder is not None else ()
     return {path.name.removesuffix(_REQUEST) for path in found if not path.name.startswith(".")}
-
-
-def _only_for_owner(path: str, mode: int) -> None:
-    """Take a file on this machine's disk from the others; other storages have rules of their own."""
-    local = local_path(path)
-    if local is not None:
-        with suppress(FileNotFoundError):
-            Path(local).chmod(mode)

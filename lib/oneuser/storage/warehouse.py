@@ -36,6 +36,7 @@ from oneuser.storage.listing import (
     read_n_bytes,
 )
 from oneuser.storage.log_store import has_exclusive_commits
+from oneuser.storage.owner import only_for_owner
 from oneuser.storage.reader_paths import glob_safe
 from oneuser.storage.transaction import Transaction
 
@@ -130,12 +131,15 @@ class Warehouse:
     def create(self, deployment: str) -> None:
         """Make the root a warehouse of a deployment; a root that is one already must be of the same.
 
+        On this machine's disk, the new folder of the raw zone is for its owner alone.
+
         Raises:
             EnvironmentProblem: where the root belongs to another deployment, or does not say to which.
         """
         marker = f"{self.root}/{MARKER}"
         if not self.files.exists(marker):
             self.files.make_folder(self.root)
+            self._seal_raw_zone()
             self.files.write_text(marker, marker_text(deployment))
             return
         found = marked_deployment(self.files.read_text(marker), where=self.root)
@@ -146,6 +150,13 @@ class Warehouse:
                 where=self.root,
                 next_step="set `deployment` back, or use another `warehouse` folder",
             )
+
+    def _seal_raw_zone(self) -> None:
+        """Make the folder of the raw zone, for its owner alone; one that is there keeps the permissions it was given."""
+        folder = self.layout.zones["raw"]
+        if not self.files.exists(folder):
+            self.files.make_folder(folder)
+            only_for_owner(folder, 0o700)
 
     def head(self, contract: TableContract) -> int | None:
         """Newest version of a table, null where it does not exist. Lists the log, runs no job."""

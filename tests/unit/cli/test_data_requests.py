@@ -83,3 +83,30 @@ def test_who_gets_no_package_is_shown_and_is_no_success(
     assert main(["privacy", "package", request_file, "--to", "packages", "--json"]) == 1
     assert [one["outcome"] for one in json.loads(capsys.readouterr().out)] == ["found", "unknown"]
     assert main(["privacy", "package", request_file, "--to", "packages", "--format", "xml"]) == 2
+
+
+@pytest.mark.usefixtures("request_file")
+def test_what_became_of_requests_is_told_without_spark(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def start(*_arguments: object, **_options: object) -> None:
+        raise AssertionError("Spark was started")
+
+    monkeypatch.setattr("oneuser.spark.session.build_session", start)
+    assert main(["privacy", "status"]) == 5
+    assert "no warehouse" in capsys.readouterr().err
+
+    (tmp_path / "warehouse" / "oneuser.warehouse").write_text('{"deployment": "acme", "layout": 1}\n')
+    assert main(["privacy", "status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+    facts = {"request_id": "4711", "action": "erase", "scope": "exact", "state": "completed", "run": 5}
+    receipt = {"outcome": "done", "erased": {"messages": 7}}
+    told = tmp_path / "warehouse" / "control" / "requests"
+    told.mkdir(parents=True)
+    (told / "4711.json").write_text(json.dumps(facts))
+    (told / "4711.receipt.json").write_text(json.dumps(receipt))
+    assert main(["privacy", "status", "4711", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{**facts, "receipt": receipt}]
+    assert main(["privacy", "status", "4712"]) == 2
+    assert "no request '4712'" in capsys.readouterr().err

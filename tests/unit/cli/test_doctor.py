@@ -43,3 +43,25 @@ def test_the_classes_for_s3_are_looked_for_where_a_path_needs_them(
         _, artifact, version = coordinate.split(":")
         (tmp_path / "s3" / f"{artifact}-{version}.jar").touch()
     assert s3a_findings(bucket, {}) == [Finding("S3A", "ok", f"7 JARs ({tmp_path}/s3)")]
+
+
+def test_a_raw_zone_that_others_can_enter_is_told(tmp_path: Path) -> None:
+    def told() -> Finding:
+        settings: dict[str, Any] = {
+            "deployment": "shop",
+            "warehouse": str(tmp_path / "warehouse"),
+            "keys": {"identifiers": "env:KEY"},
+            "sources": {"web": {"path": "/data/web.jsonl", "format": "jsonl", "preset": "segment"}},
+        }
+        return next(one for one in examine(make_config(settings)) if one.name == "Raw zone")
+
+    raw = tmp_path / "warehouse" / "raw"
+    assert (told().state, "made at the first run" in told().found) == ("ok", True)
+
+    raw.mkdir(parents=True)
+    raw.chmod(0o750)
+    assert (told().state, "mode 750" in told().found) == ("note", True)
+    assert f"chmod 700 {raw}" in told().meaning
+
+    raw.chmod(0o700)
+    assert told() == Finding("Raw zone", "ok", f"{raw}, for its owner only")
