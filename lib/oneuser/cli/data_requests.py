@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
-from oneuser.cli.local_paths import require_folder, require_local_paths
+from oneuser.cli.local_paths import folder_to_make, require_folder, require_local_paths, say_made
 from oneuser.cli.progress import StageProgress
 from oneuser.cli.verbs import Call, verb
 from oneuser.core.errors import ConfigError
@@ -128,9 +128,12 @@ def package(
     require_folder(call.config.warehouse)
     from oneuser.api.answers import package as write_packages
 
+    made = folder_to_make(to / "package")
     found = write_packages(call.config, requests, to=to, format=cast("PackageFormat", format))
     call.output.document([asdict(one) for one in found])
     columns = ["request", "outcome", "rows", "folder"]
+    if to.is_dir():
+        say_made(call.output, made)
     call.output.table(columns, [[one.request_id, one.outcome, sum(one.rows.values()), one.folder] for one in found])
     if any(one.folder is None for one in found):
         raise typer.Exit(1)

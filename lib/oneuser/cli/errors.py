@@ -26,26 +26,31 @@ def error_document(error: OneUserError) -> dict[str, Any]:
     return {"exit_code": error.exit_code, "error": facts}
 
 
-def error_lines(error: OneUserError) -> list[str]:
-    """An error as lines of text."""
+def error_lines(error: OneUserError, *, verb: str = "") -> list[str]:
+    """An error as lines of text; `verb` is what was called."""
     first, *rest = error.found.splitlines() or [type(error).__name__]
-    parts = {"expected": error.expected, "where": error.where, "next": error.next_step or _next_step(error)}
+    parts = {"expected": error.expected, "where": error.where, "next": error.next_step or _next_step(error, verb)}
     return [f"error: {first}", *(f"  {line}" for line in rest), *(f"  {k}: {v}" for k, v in parts.items() if v)]
 
 
-def show_error(error: OneUserError, output: Output) -> None:
-    """Print an error where the caller looks for it: the JSON document for programs, standard error for people."""
+def show_error(error: OneUserError, output: Output, *, verb: str = "") -> None:
+    """Print an error where the caller looks for it: the JSON document for programs, standard error for people.
+
+    `verb` is what was called, such as `export table`: whose help is meant where the call itself is wrong.
+    """
     if output.as_json:
         output.document(error_document(error))
         return
-    first, *rest = error_lines(error)
+    first, *rest = error_lines(error, verb=verb)
     output.err.print(first, style="bold red", markup=False, soft_wrap=True)
     for line in rest:
         output.err.print(line, markup=False, soft_wrap=True)
 
 
-def _next_step(error: OneUserError) -> str:
+def _next_step(error: OneUserError, verb: str) -> str:
     if isinstance(error, ConfigError):
         is_in_a_file = any(problem.file for problem in error.problems)
-        return "mend it, then `oneuser validate`" if is_in_a_file else "`oneuser --help`"
+        return (
+            "mend it, then `oneuser validate`" if is_in_a_file else f"`{' '.join(['oneuser', *verb.split()])} --help`"
+        )
     return "`oneuser status` shows how things stand; `oneuser doctor` looks at the surroundings"

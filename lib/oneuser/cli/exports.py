@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from oneuser.cli.local_paths import folder_to_make, say_made
 from oneuser.cli.verbs import Call, verb
 
 export_app = typer.Typer(help="Write published tables for other programs.", no_args_is_help=True)
@@ -37,10 +38,11 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of the published run: one HTML page, for a browser without network."""
-    opened = call.open()
+    opened, made = call.open(), folder_to_make(to or Path(REPORT))
     written = (opened if run is None else opened.as_of(run=run)).report(to or REPORT)
     call.output.document({"report": written})
     call.output.text(f"report: {written}")
+    say_made(call.output, made)
 
 
 def export_table(
@@ -50,16 +52,20 @@ def export_table(
     raw: Raw = False,  # noqa: FBT002 - an option
 ) -> None:
     """Write a published table to one file, in the order of its key."""
+    made = folder_to_make(to)
     n_rows = call.ask().export(name, to, raw=raw)
     call.output.document({"table": name, "file": to, "rows": n_rows})
     call.output.text(f"{n_rows:,} rows of {name} in {to}")
+    say_made(call.output, made)
 
 
 def export_identities(call: Call, to: ToFile) -> None:
     """Write every identifier with its User ID: id_type, id_value, user_id. The file holds personal data."""
+    made = folder_to_make(to)
     n_rows = call.open().export_identities(to)
     call.output.document({"file": to, "rows": n_rows})
     call.output.text(f"{n_rows:,} identities in {to}")
+    say_made(call.output, made)
     call.output.note("this file holds raw identifiers: keep it where personal data may be")
 
 
@@ -75,6 +81,8 @@ def export_sql(
     if to is None:
         call.output.text(sql.rstrip("\n"))
         return
+    made = folder_to_make(to)
     to.parent.mkdir(parents=True, exist_ok=True)
     to.write_text(sql, encoding="utf-8")
+    say_made(call.output, made)
     call.output.text(f"views in {to}; write them again after every run and rollback")

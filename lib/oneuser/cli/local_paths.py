@@ -15,6 +15,7 @@ from oneuser.spark.default_storage import is_this_disk
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from oneuser.cli.output import Output
     from oneuser.config import Config
     from oneuser.config.input_paths import Input
 
@@ -81,6 +82,18 @@ def require_folder(warehouse: str) -> None:
             where=warehouse,
             next_step="move the file away, or set `warehouse` to another folder",
         )
+
+
+def folder_to_make(file: Path) -> Path | None:
+    """The folder that writing a file would make, the topmost of several; null where its folder is there."""
+    missing = [folder for folder in file.absolute().parents if not folder.exists()]
+    return missing[-1] if missing else None
+
+
+def say_made(output: Output, folder: Path | None) -> None:
+    """Say that a folder was made on the way to a file: its name may be a slip of the pen."""
+    if folder is not None:
+        output.note(f"made the folder {folder}")
 
 
 def find_inputs(path: str) -> list[str] | None:

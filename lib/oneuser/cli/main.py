@@ -82,7 +82,24 @@ def _show(error: OneUserError, arguments: list[str]) -> None:
     from oneuser.cli.errors import show_error
     from oneuser.cli.output import Output
 
-    show_error(error, Output(as_json="--json" in arguments, color="--no-color" not in arguments))
+    output = Output(as_json="--json" in arguments, color="--no-color" not in arguments)
+    show_error(error, output, verb=_verb_of(arguments))
+
+
+def _verb_of(arguments: list[str]) -> str:
+    """The verb that a command line calls, such as `export table`; nothing where it calls none."""
+    from typer.main import get_command
+
+    from oneuser.cli.app import build_app
+
+    group: Any = get_command(build_app())
+    words = []
+    for word in arguments:
+        group = getattr(group, "commands", {}).get(word)
+        if group is None:
+            break
+        words.append(word)
+    return " ".join(words)
 
 
 def _own(problem: Exception) -> OneUserError:

@@ -11,7 +11,14 @@ import typer
 
 from oneuser.cli.doctor import examine
 from oneuser.cli.first_look import configuration_for, look_at
-from oneuser.cli.local_paths import INPUTS, NEXT_STEP, inputs_without_files, local_inputs
+from oneuser.cli.local_paths import (
+    INPUTS,
+    NEXT_STEP,
+    folder_to_make,
+    inputs_without_files,
+    local_inputs,
+    say_made,
+)
 from oneuser.cli.verbs import STARTER, Call, verb
 from oneuser.core.errors import ConfigError, EnvironmentProblem
 
@@ -52,6 +59,7 @@ def init(
     """
     sights = look_at(files or [])
     text = configuration_for(sights, deployment=_here()) if sights else _starter()
+    made = folder_to_make(to)
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         with to.open("x", encoding="utf-8") as file:
@@ -62,6 +70,7 @@ def init(
         ) from None
     call.output.document({"config": to})
     call.output.text(f"wrote {to}")
+    say_made(call.output, made)
     doing = "read it" if sights else "edit `sources` in it"
     call.output.note(f"next: {doing}, then `oneuser validate --config {to}` and `oneuser run --config {to}`")
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from oneuser.contracts.changes import CHANGES
+from oneuser.core.errors import OneUserError
 from oneuser.privacy.keys import load_keys
 from oneuser.stages.context import RunContext
 from oneuser.storage.warehouse import CommitTag
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from oneuser.config import Config
     from oneuser.contracts.table import TableContract
     from oneuser.inspection.reading import Published
-    from oneuser.stages.context import Mode
 
 
 class ReadOnlyContext(RunContext):
@@ -29,16 +30,34 @@ class ReadOnlyContext(RunContext):
     def _scratch_root(self) -> str:
         return f"{self._checkpoints}/{self.stage}-{os.getpid()}"
 
-    def _write(self, contract: TableContract, rows: DataFrame, mode: Mode) -> int:
-        raise NotImplementedError
+    def _check_declared(self, contract: TableContract) -> None:
+        raise self._refusal(contract.name)
 
-    def delete(self, contract: TableContract, keys: DataFrame, on: list[str]) -> None:
-        """Refused."""
-        raise NotImplementedError
+    def _bring_back(self, contract: TableContract) -> None:
+        raise self._refusal(contract.name)
 
-    def delete_rows(self, contract: TableContract, rows: DataFrame) -> int:
-        """Refused."""
-        raise NotImplementedError
+    def delete_rows(self, contract: TableContract, rows: DataFrame) -> int:  # noqa: ARG002 - never looked at
+        """Refused, as every write is.
+
+        Raises:
+            OneUserError: always.
+        """
+        raise self._refusal(contract.name)
+
+    def tell(self, change_set: str, rows: DataFrame) -> int:  # noqa: ARG002 - never looked at
+        """Refused, as every write is.
+
+        Raises:
+            OneUserError: always.
+        """
+        raise self._refusal(CHANGES.name)
+
+    def _refusal(self, table: str) -> OneUserError:
+        return OneUserError(
+            found=f"{self.stage} was about to write table {table}",
+            expected="a question, which writes nothing",
+            next_step="nothing was written; report this",
+        )
 
 
 def reading_context(

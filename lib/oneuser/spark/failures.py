@@ -156,11 +156,12 @@ _KINDS = (
     ),
     _kind(
         r"FileNotFoundException|FAILED_READ_FILE\.FILE_NOT_EXIST|PATH_NOT_FOUND",
-        "a file that was there a moment ago is gone",
-        "files that stay as they are while a run reads them",
-        "bring it back, or let no other program move files during a run, then run the same command again",
+        "a file that is read is gone",
+        "files that stay as they are while they are read",
+        "bring it back, or let no other program move files meanwhile, then run the same command again",
     ),
 )
+_GONE = _KINDS[-1]
 
 
 def as_surroundings(text: str, *, where: str) -> EnvironmentProblem | None:
@@ -174,11 +175,32 @@ def as_surroundings(text: str, *, where: str) -> EnvironmentProblem | None:
     for kind in _KINDS:
         match = kind.sign.search(text)
         if match:
+            lost = _lost_file(text, where) if kind is _GONE else None
+            if lost is not None:
+                return lost
             found = kind.found.format(*match.groups())
             bucket = _bucket_named(text, match)
             where = where if bucket is None or where.startswith(bucket) else bucket
             return EnvironmentProblem(found=found, expected=kind.expected, where=where, next_step=kind.next_step)
     return None
+
+
+def _lost_file(text: str, where: str) -> EnvironmentProblem | None:
+    """What is said of a file of a table that is not there; null where the message names none below `where`.
+
+    Its path is shown: it is made of the names of tables and of numbers.
+    """
+    root = where.removeprefix("file://").rstrip("/")
+    named = re.search(re.escape(root) + r"/((?:raw|tables|control)/[a-z_]{1,40}/[\w.=/-]{1,200})", text)
+    if not root or named is None:
+        return None
+    return EnvironmentProblem(
+        found=f"a file of the warehouse is gone: {named[1].rstrip('.')}",
+        expected="every file that the logs of its tables list",
+        where=where,
+        next_step="put it back from a copy; only `oneuser maintain` may remove files there. Until then, "
+        "`oneuser rollback` shows an earlier run whose files are there",
+    )
 
 
 def _bucket_named(text: str, match: re.Match[str]) -> str | None:

@@ -152,7 +152,7 @@ class Warehouse:
             )
 
     def _seal_raw_zone(self) -> None:
-        """Make the folder of the raw zone, for its owner alone; one that is there keeps the permissions it was given."""
+        """Make the folder of the raw zone, for its owner alone; one that is there keeps the permissions it has."""
         folder = self.layout.zones["raw"]
         if not self.files.exists(folder):
             self.files.make_folder(folder)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from oneuser import api
-from oneuser.cli.local_paths import find_inputs
+from oneuser.cli.local_paths import find_inputs, folder_to_make
 from oneuser.cli.main import main
 
 CONFIGURATION = """\
@@ -87,3 +87,15 @@ def test_only_what_hadoop_would_find_alike_is_looked_for(path: str, found: list[
     (home / "web" / "day.jsonl").touch()
 
     assert find_inputs(path.format(home=home)) == (found and [one.format(home=home) for one in found])
+
+
+def test_a_folder_that_writing_makes_is_the_topmost(tmp_path: Path) -> None:
+    assert folder_to_make(tmp_path / "people.csv") is None
+    assert folder_to_make(tmp_path / "new" / "people.csv") == tmp_path / "new"
+    assert folder_to_make(tmp_path / "new" / "deep" / "people.csv") == tmp_path / "new"
+
+
+def test_init_says_that_it_has_made_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for expected in (True, False):
+        assert main(["init", "--to", str(tmp_path / "conf" / f"{expected}.yaml")]) == 0
+        assert (f"made the folder {tmp_path / 'conf'}" in capsys.readouterr().err) == expected

@@ -404,3 +404,28 @@ def test_a_call_into_java_that_was_cut_short_prints_no_stack_trace(capfd: pytest
         logging.getLogger().removeHandler(handler)
 
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "help_of"),
+    [
+        (["simulate"], "simulate"),
+        (["privacy", "package", "ask.json", "--to", "x", "--format", "xml"], "privacy package"),
+        (["run", "--as-of", "yesterday"], "run"),
+    ],
+)
+def test_a_call_that_is_wrong_is_told_of_the_help_of_its_verb(
+    arguments: list[str],
+    help_of: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = "sources: {web: {path: day.jsonl, format: jsonl, preset: segment}}\n"
+    (tmp_path / "oneuser.yaml").write_text(f"deployment: acme\nwarehouse: ./warehouse\n{source}", encoding="utf-8")
+
+    assert main(arguments) == 2
+
+    said = capsys.readouterr().err
+    assert f"`oneuser {help_of} --help`" in said

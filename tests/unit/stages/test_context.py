@@ -8,6 +8,8 @@ import pytest
 
 from oneuser.contracts.graph import COMPONENTS, EDGES
 from oneuser.contracts.raw import EVENTS
+from oneuser.core.errors import OneUserError
+from oneuser.inspection.read_only import ReadOnlyContext
 from oneuser.stages.context import RunContext
 
 
@@ -31,3 +33,20 @@ def test_a_table_that_is_not_declared_cannot_be_written(touch: str) -> None:
 
     with pytest.raises(ValueError, match=r"stage graph writes table events.* among the `writes`.* not published"):
         getattr(ctx, touch)(EVENTS, None, **more)
+
+
+def test_a_question_cannot_write_and_says_so() -> None:
+    names = ("spark", "config", "warehouse", "keys", "tag", "as_of", "inputs", "log")
+    ctx = ReadOnlyContext(**dict.fromkeys(names), tables={EVENTS.name: 0}, stage="verify")  # type: ignore[arg-type]
+    nothing: Any = None
+
+    for write in (
+        lambda: ctx.append(EVENTS, nothing),
+        lambda: ctx.replace(EVENTS, nothing),
+        lambda: ctx.delete(EVENTS, nothing, ["message_key"]),
+        lambda: ctx.delete_rows(EVENTS, nothing),
+        lambda: ctx.replace_within(EDGES, nothing, None),
+        lambda: ctx.tell("touched", nothing),
+    ):
+        with pytest.raises(OneUserError, match=r"verify was about to write table (events|edges|changes)\b"):
+            write()
