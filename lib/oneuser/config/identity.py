@@ -66,8 +66,12 @@ class IdType(Section):
         problems: list[tuple[Place, str]] = []
         for number, entry in enumerate(entries):
             if entry.startswith(_PATTERN_PREFIX):
+                # loaded here: most configurations have no expressions
+                from oneuser.core.linear_patterns import check_linear
+
                 try:
                     compile_pattern(entry.removeprefix(_PATTERN_PREFIX))
+                    check_linear(entry.removeprefix(_PATTERN_PREFIX))
                 except ValueError as problem:
                     problems.append(((number,), str(problem)))
         misplaced(problems)

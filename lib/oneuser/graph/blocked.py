@@ -9,11 +9,13 @@ Yields  one row per blocked identifier
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import functions as F
+
+from oneuser.core.linear_patterns import found_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,7 +44,8 @@ def find_blocked_patterns(values: DataFrame, patterns: Mapping[str, Sequence[str
     """The identifiers whose value a blocked expression is found in.
 
     Looks at every value ever stored of the types that have expressions: it grows with them, and no index could spare
-    that. The expressions travel inside the pickled function: none, which may be an address, stands in a plan.
+    that; with each value, with its length alone. The expressions travel inside the pickled function: none, which may be
+    an address, stands in a plan.
 
     Args:
         values: Rows of `identifier_values`.
@@ -59,14 +62,12 @@ def _matcher(
     patterns: dict[str, tuple[str, ...]],
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def match(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        searches = {id_type: [re.compile(text).search for text in texts] for id_type, texts in patterns.items()}
         for batch in batches:
-            columns: list[list[Any]] = [column.to_pylist() for column in batch.columns]
-            found = [
-                number
-                for number, id_type, value in zip(*columns, strict=True)
-                if any(search(value) for search in searches[id_type])
-            ]
-            yield pa.RecordBatch.from_arrays([pa.array(found, pa.int64())], names=["identifier_id"])
+            columns: list[Any] = batch.columns
+            numbers, id_types, values = columns
+            for id_type, texts in patterns.items():
+                is_of_type: Any = pc.equal(id_types, pa.scalar(id_type))
+                own, own_values = numbers.filter(is_of_type), values.filter(is_of_type)
+                yield pa.RecordBatch.from_arrays([own.filter(found_in(own_values, texts))], names=["identifier_id"])
 
     return match

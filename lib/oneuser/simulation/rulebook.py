@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 from ruamel.yaml import YAML
 
 from oneuser.config.base import Section
@@ -19,6 +20,7 @@ from oneuser.config.load import checked, read_file, read_values
 from oneuser.config.rules import RuleSections
 from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.core.identifier_text import no_such_type
+from oneuser.core.linear_patterns import found_in
 from oneuser.core.reasons import Reason
 from oneuser.events.identifiers import Identifier, IdentifierReader
 from oneuser.events.normalise import make_normaliser
@@ -154,12 +156,12 @@ class Rulebook:
         """Those whose value is blocked."""
         id_types = self.sections.identity.id_types
         exact = blocked_values(id_types)
-        patterns = {name: list(map(re.compile, texts)) for name, texts in blocked_patterns(id_types).items()}
+        patterns = blocked_patterns(id_types)
         return frozenset(
             found
             for found in identifiers
             if found.value in exact.get(found.id_type, ())
-            or any(pattern.search(found.value) for pattern in patterns.get(found.id_type, ()))
+            or found_in(pa.array([found.value]), patterns.get(found.id_type, ()))[0].as_py()
         )
 
     def _put(self, place: Place, value: Any, line: int) -> None:

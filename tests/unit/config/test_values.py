@@ -135,6 +135,7 @@ BAD = [
         "only the normaliser email",
     ),
     (EMAIL, {"priority": 2, "known": True, "blocked": ["re:("]}, "identity.id_types.email.blocked[0]", "not a regular"),
+    (EMAIL, {"priority": 2, "known": True, "blocked": ["re:(?=a)"]}, "identity.id_types.email.blocked[0]", "RE2"),
     (
         EMAIL,
         {"priority": 2, "known": True, "blocked": ["re:" + "a" * 501]},
