@@ -236,7 +236,7 @@ def package(
     with own_errors(loaded.warehouse), working_in(session_for(spark, loaded)) as session:
         warehouse = Warehouse(session, loaded.warehouse, raw_root=loaded.raw_root)
         deployment = require_warehouse(warehouse)
-        folder = _outside(Path(to), warehouse)
+        folder = warehouse.layout.outside(Path(to))
         published_now = in_frames(warehouse, read_published_rows(warehouse))
         shown = published_now.publication
         with person_data(published_now, loaded) as data:
@@ -258,20 +258,6 @@ def package(
                         )
                 manifests = _manifests(folder, named)
         return [_packaged(one, folder, manifests.get(one.request_id)) for one in named]
-
-
-def _outside(folder: Path, warehouse: Warehouse) -> Path:
-    """The absolute path of a folder.
-
-    Raises:
-        ConfigError: where it is in the warehouse.
-    """
-    found = folder.expanduser().resolve()
-    for root in (warehouse.root, *warehouse.layout.zones.values()):
-        local = local_path(root)
-        if local is not None and found.is_relative_to(Path(local).resolve()):
-            raise ConfigError.single("--to", "the folder is in the warehouse: expected one elsewhere")
-    return found
 
 
 def _manifests(folder: Path, named: Sequence[Named]) -> dict[str, dict[str, Any]]:

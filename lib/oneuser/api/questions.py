@@ -144,7 +144,15 @@ class Questions:
         contract = find_contract(name)
         if contract.zone == "raw" and not raw:
             raise ConfigError.single("--raw", f"{name} holds raw identifiers; say --raw (raw=True) if you want them")
-        return write_file(self._ordered(contract), contract.arrow_schema, Path(to))
+        return write_file(self._ordered(contract), contract.arrow_schema, self.outside(to))
+
+    def outside(self, to: str | Path) -> Path:
+        """The absolute path of a file for others.
+
+        Raises:
+            ConfigError: where it is in the warehouse.
+        """
+        return Layout.of(self.tables.root, self.config.raw_root if self.config else None).outside(Path(to))
 
     def _ordered(self, contract: TableContract) -> Iterator[pa.RecordBatch]:
         """Rows of a table as they are exported."""

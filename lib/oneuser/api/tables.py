@@ -156,10 +156,11 @@ class OpenTables(Questions):
 
     def export_identities(self, to: str | Path) -> int:
         """Write `identities` to one file: normalised raw values, so keep the file safe. Returns the number of rows."""
+        file = self.outside(to)
         with self._in_own_session() as own:
             rows = own.identities().orderBy("id_type", "id_value")
             columns = pa.schema([(name, pa.string()) for name in rows.columns])
-            return write_file(stream_batches(rows), columns, Path(to))
+            return write_file(stream_batches(rows), columns, file)
 
     def identities(self) -> DataFrame:
         """One row per identifier in the graph: `id_type`, normalised raw `id_value`, `user_id` of its owner."""

@@ -173,7 +173,7 @@ class OpenWarehouse(OpenTables):
         # what draws takes its time to load
         from oneuser.report.build import build_report
 
-        return build_report(self, Path(to), min_people=min_people)
+        return build_report(self, self.outside(to), min_people=min_people)
 
     def rollback(self, to_run: int, *, reason: str | None = None) -> Publication:
         """Show an earlier publication again. Changes what readers see and nothing else."""

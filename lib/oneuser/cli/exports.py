@@ -76,13 +76,15 @@ def export_sql(
     raw: Raw = False,  # noqa: FBT002 - an option
 ) -> None:
     """Write SQL that shows the published tables, at their published versions, as views of another engine."""
-    sql = call.open().views(engine, raw=raw)
+    warehouse = call.open()
+    file = None if to is None else warehouse.outside(to)
+    sql = warehouse.views(engine, raw=raw)
     call.output.document({"engine": engine, "file": to, "sql": None if to else sql})
-    if to is None:
+    if to is None or file is None:
         call.output.text(sql.rstrip("\n"))
         return
     made = folder_to_make(to)
-    to.parent.mkdir(parents=True, exist_ok=True)
-    to.write_text(sql, encoding="utf-8")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(sql, encoding="utf-8")
     say_made(call.output, made)
     call.output.text(f"views in {to}; write them again after every run and rollback")

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from oneuser.cli.local_paths import find_inputs
 from oneuser.config.dialects import Dialect
+from oneuser.core.column_names import is_value
 from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.storage.delimited_header import header_of
 
@@ -50,7 +51,6 @@ _PEOPLE = {
     "network_id": ("networkuserid", "networkid"),
 }
 _WITH_COMMA = re.compile(r"-?\d+,\d+")
-_ADDRESS = re.compile(r"\w@\w")
 _LOOKS_LIKE_A_TIME = re.compile(r"\d{4}-\d{2}-\d{2}([T ]|\Z)|\d{10}(\d{3})?\Z")
 
 
@@ -183,7 +183,7 @@ def _delimited(file: Path, usual: str) -> tuple[tuple[str, ...], list[dict[str, 
     has_tabs = usual == "\t" and usual in first
     separator = usual if has_tabs else max(_SEPARATORS, key=lambda sign: (first.count(sign), sign == usual))
     columns = header_of(head, Dialect(separator=separator, encoding=encoding))
-    if any(_ADDRESS.search(column) or _LOOKS_LIKE_A_TIME.match(column) for column in columns):
+    if any(map(is_value, columns)):
         # a row, since there is no header: what it says is for no configuration
         columns = ()
     lines = text.splitlines(keepends=True)

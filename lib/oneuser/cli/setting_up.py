@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from oneuser.config import Config
 
 config_app = typer.Typer(help="The configuration: with all defaults, and its schema.", no_args_is_help=True)
+_ADDRESS = re.compile(r"\w(?:@|%40)\w")
 _MARKS = {"ok": "ok  ", "note": "note", "problem": "FAIL"}
 
 
@@ -107,6 +108,12 @@ def validate(call: Call) -> None:
     call.output.text(f"{call.find_config()} is valid")
     for (section, name), count in counts.items():
         call.output.text(f"  {INPUTS[section]} {name}: {_count_in_words(count)}")
+    named = sum(_ADDRESS.search(file) is not None for files in inputs.values() for file in files or ())
+    if named:
+        call.output.warning(
+            f"paths with an address in them: {named:,}. They stay in the tables `files` and `runs`, also when the "
+            "person is erased: rename the files before a run reads them"
+        )
 
 
 def _count_in_words(count: int | None) -> str:

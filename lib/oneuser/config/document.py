@@ -93,6 +93,10 @@ def read_document(text: str, *, file: str) -> Document:
     except YAMLError as problem:
         document.problems.append(_syntax(problem, file))
         return document
+    except RecursionError:
+        message = f"nested deeper than {_MAX_DEPTH}"
+        document.problems.append(ConfigProblem("", message, file=file, code="config.yaml"))
+        return document
     if node is None:
         document.problems.append(ConfigProblem("", "the file is empty", file=file, code="config.yaml"))
         return document

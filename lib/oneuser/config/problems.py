@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from oneuser.config.base import MISPLACED, Place
 from oneuser.config.document import Document, child_of, key_of
 from oneuser.config.not_yet import refused_words
+from oneuser.core.column_names import is_value
 from oneuser.core.errors import ConfigProblem
 
 _SHOWN_VALUE = 40
@@ -153,7 +154,8 @@ def _meant_section(place: Place, document: Document) -> str:
 def _no_such_word(value: Any, expected: str, place: Place) -> str:
     words = [word.strip().strip("'") for word in expected.replace(" or ", ", ").split(",")]
     words = [word for word in words if word not in refused_words(place)]
-    may_show = isinstance(value, str) and len(value) <= _SHOWN_VALUE and not {"keys", "blocked"} & set(place)
+    is_short = isinstance(value, str) and len(value) <= _SHOWN_VALUE
+    may_show = is_short and not is_value(value) and not {"keys", "blocked"} & set(place)
     found = f", found {value!r}" if may_show else ""
     close = get_close_matches(value, words, n=1, cutoff=0.6) if isinstance(value, str) else []
     hint = f"; did you mean {close[0]}?" if close else ""

@@ -68,6 +68,9 @@ class Reason(StrEnum):
     FILE_EMPTY = "file.empty", "empty file", True
     FILE_ENCODING = "file.encoding", "file in another encoding", True
     FILE_TRUNCATED = "file.truncated", "file cut short", True
+    FILE_LINE = "file.line", "a line without end", True
+    FILE_LINK = "file.link", "a link out of the folder of its source", True
+    FILE_HEADER = "file.header", "first row of values, not of names", True
     FILE_SCHEMA = "file.schema", "a column that the mapping reads is of a type that cannot be read", True
 
     # identifiers

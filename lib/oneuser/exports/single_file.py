@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 FORMATS = ("csv", "jsonl", "parquet")
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+# the wide forms are what some spreadsheets take the narrow ones for
+_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 class _Sink(Protocol):

@@ -27,6 +27,8 @@ _BYTES = "ISO-8859-1"
 _UTF8 = "utf-8"
 _NO_CHARACTER = "\ufffd"
 _HEAD_BYTES = 64 * 1024
+# beyond these a file cannot be read: one quote that is never closed would bring all that follows into memory
+_MOST_FIELDS, _LONGEST_FIELD = 100_000, 64 * 1024 * 1024
 # Spark makes pieces of up to this size: smaller files are one task's work, and are not looked through
 SPLIT_FROM_BYTES = 128 * 1024 * 1024
 
@@ -58,6 +60,8 @@ def read_delimited(
 
     Columns: the header's; `FILE`; `CORRUPT`, the text of a row that does not fit the header; `UNDECODED`, whether
     a row is not in the encoding: its text then has a character for each byte. Empty lines are no rows.
+
+    A file with a row of more than 100,000 fields, or a field of more than 64 Mi characters, cannot be read to its end.
     """
     content = InputBytes(spark)
     starts = of_each(spark, files, lambda file: _start(content, file, dialect, split_from))
@@ -136,6 +140,7 @@ def _read_alike(spark: SparkSession, files: Sequence[InputFile], way: _Way, dial
         rows = (
             reader.schema(schema)
             .options(sep=dialect.separator, header=True, multiLine=not way.is_split, quote=quote, escape=quote)
+            .options(maxColumns=_MOST_FIELDS, maxCharsPerColumn=_LONGEST_FIELD)
             # said, or it is guessed from the first line for all others
             .options(encoding=_BYTES, lineSep=way.line_end)
             .options(mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT, enforceSchema=True)

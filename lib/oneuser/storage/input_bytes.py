@@ -38,6 +38,7 @@ class InputBytes:
         jvm: Any = spark._jvm  # noqa: SLF001 - Hadoop is reached through the JVM
         # found once: a name that leads through packages is looked for in every JAR, part by part
         self._path, self._uri = jvm.org.apache.hadoop.fs.Path, jvm.java.net.URI
+        self._lines, self._text = jvm.org.apache.hadoop.util.LineReader, jvm.org.apache.hadoop.io.Text
         self._conf: Any = spark._jsc.hadoopConfiguration()  # noqa: SLF001
         self._plain_conf = conf_without_checksums(spark)
         self._codecs = jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(self._conf)
@@ -53,6 +54,19 @@ class InputBytes:
         try:
             plain = codec.createInputStream(stream) if codec is not None else stream
             return bytes(plain.readNBytes(n_bytes))
+        finally:
+            stream.close()
+
+    def first_line(self, file: InputFile, n_bytes: int) -> int:
+        """How many bytes the first line of a file has, decompressed by its ending; `n_bytes` where it has more.
+
+        Nothing of it comes to this process, and no more than a buffer into Java's memory.
+        """
+        codec = self._codecs.getCodec(self.path(file.path))
+        stream = self._open(file)
+        try:
+            lines = self._lines(codec.createInputStream(stream) if codec is not None else stream)
+            return min(int(lines.readLine(self._text(), 1, n_bytes)), n_bytes)
         finally:
             stream.close()
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +88,25 @@ def _matches(file_system: FileSystem, pattern: str) -> list[Status]:
         # what was found in a folder's listing is known; what was only named is looked for
         found |= {one.uri: one for one in (statuses if is_listed else file_system.there(places))}
     return list(found.values())
+
+
+def leads_out(uri: str, pattern: str) -> bool:
+    """Whether a file of this machine's disk is, or lies behind, a link out of the folder that a path or pattern names.
+
+    That folder is as far as the pattern has no wildcard; it may be a link itself, and so may a file that is named
+    alone: whoever has written the path has chosen them. Files of other storages have no links.
+    """
+    scheme, host, place = split_pattern(pattern)
+    if scheme not in {None, "file"} or host:
+        return False
+    file = unquote(urlsplit(uri).path)
+    named = []
+    for part in place.split("/"):
+        if _WILDCARD.search(part):
+            break
+        named.append(re.sub(r"\\(.)", r"\1", part))
+    folder = os.path.realpath("/".join(named) or "/")
+    return os.path.commonpath([folder, os.path.realpath(file)]) != folder
 
 
 def is_hidden(name: str, *, is_file: bool) -> bool:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from oneuser.core.column_names import is_value
 from oneuser.core.errors import OneUserError
 from oneuser.core.reasons import Reason
 from oneuser.spark.failures import JAVA_PROBLEMS, raise_if_surroundings
 from oneuser.spark.row_shapes import FILE
 from oneuser.spark.session import in_session
+from oneuser.storage.delimited import read_delimited
 from oneuser.storage.delimited_header import header_of
 from oneuser.storage.input_bytes import InputBytes, of_each
+from oneuser.storage.input_tree import leads_out
 from oneuser.storage.reader_paths import read_files
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 
@@ -28,6 +32,10 @@ if TYPE_CHECKING:
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _HEAD_BYTES = 4096
+# as much as is read of a file to find its header
+_LONGEST_HEADER = 64 * 1024
+# no line that is taken in is longer
+_LONGEST_LINE = 64 * 1024 * 1024
 # Times of the calendar that came before the present one are read as they are written, instead of ending the job.
 _OLD_TIMES = {"datetimeRebaseMode": "CORRECTED", "int96RebaseMode": "CORRECTED"}
 
@@ -92,6 +100,7 @@ def find_unreadable(
     spark: SparkSession,
     files: Sequence[InputFile],
     *,
+    pattern: str,
     file_format: str,
     dialect: Dialect,
     schemas: ParquetSchemas,
@@ -99,35 +108,45 @@ def find_unreadable(
 ) -> list[RefusedFile]:
     """Files that cannot be an input, found by what is cheap: their size, their first bytes, a footer.
 
-    Of JSON Lines the size says enough. Other files are opened, each that is new to the run once, several at a time.
+    Of JSON Lines the size says enough, unless they are compressed or large. Other files are opened, each that is new to
+    the run once, several at a time.
 
     Args:
         spark: The session.
         files: The files of one source.
+        pattern: The path that names them. What lies outside of it, and is reached by a link, is not read.
         file_format: What they should be.
         dialect: How csv and tsv files are written.
         schemas: Of Parquet files.
-        needed: Columns without which a Parquet file is of no use. Other columns may be of any type.
+        needed: Columns without which a file is of no use. In Parquet, other columns may be of any type.
 
     Raises:
         EnvironmentProblem: where a file cannot be opened for no fault of its own.
     """
     content = InputBytes(spark)
-    opened = [file for file in files if file.n_bytes]
+    outside = [file for file in files if leads_out(file.path, pattern)]
+    opened = [file for file in files if file.n_bytes and file not in outside]
     problems: list[tuple[Reason, str] | None] = [None] * len(opened)
     if file_format == "parquet":
         found = schemas.of(opened)
         problems = [_problem_of_schema(found[file], needed) for file in opened]
     elif file_format in {"csv", "tsv"}:
-        problems = of_each(spark, opened, lambda file: _problem_of_head(content, file, dialect=dialect))
-    refused = [_refused(content, file, Reason.FILE_EMPTY, "0 bytes") for file in files if file.n_bytes == 0]
+        folded = {name.lower() for name in needed}
+        problems = of_each(spark, opened, lambda file: _problem_of_head(content, file, dialect=dialect, needed=folded))
+    if file_format != "parquet":
+        sound = [n for n, problem in enumerate(problems) if problem is None and _may_be_one_line(content, opened[n])]
+        found_in_sound = of_each(spark, [opened[n] for n in sound], lambda file: _problem_of_length(content, file))
+        problems = [dict(zip(sound, found_in_sound, strict=True)).get(n, problem) for n, problem in enumerate(problems)]
+    refused = [_refused_link(file) for file in outside]
+    empty = [file for file in files if file.n_bytes == 0 and file not in outside]
+    refused += [_refused(content, file, Reason.FILE_EMPTY, "0 bytes") for file in empty]
     refused += [_refused(content, file, *problem) for file, problem in zip(opened, problems, strict=True) if problem]
     order = {file: index for index, file in enumerate(files)}
     return sorted(refused, key=lambda one: order[one.file])
 
 
 def find_broken(
-    spark: SparkSession, files: Sequence[InputFile], *, file_format: str, schemas: ParquetSchemas
+    spark: SparkSession, files: Sequence[InputFile], *, file_format: str, dialect: Dialect, schemas: ParquetSchemas
 ) -> list[RefusedFile]:
     """Files that cannot be read to the end. Reads each on its own: for when reading them together has failed.
 
@@ -135,10 +154,16 @@ def find_broken(
         EnvironmentProblem: where a file cannot be read for no fault of its own.
     """
     content = InputBytes(spark)
+
+    def read(file: InputFile) -> list[DataFrame]:
+        if file_format == "parquet":
+            return read_parquet(spark, [file], schemas)
+        return [read_lines(spark, [file])] if file_format == "jsonl" else read_delimited(spark, [file], dialect=dialect)
+
     return [
         _refused(content, file, Reason.FILE_TRUNCATED, "cannot be read to its end")
         for file in files
-        if not _is_readable(spark, file, None if file_format != "parquet" else schemas)
+        if not _is_readable(file, read)
     ]
 
 
@@ -147,12 +172,19 @@ def refuse_encoding(spark: SparkSession, file: InputFile) -> RefusedFile:
     return _refused(InputBytes(spark), file, Reason.FILE_ENCODING, "not UTF-8")
 
 
-def _problem_of_head(content: InputBytes, file: InputFile, *, dialect: Dialect) -> tuple[Reason, str] | None:
+def _problem_of_head(
+    content: InputBytes, file: InputFile, *, dialect: Dialect, needed: Collection[str]
+) -> tuple[Reason, str] | None:
+    """What is wrong with a delimited text, by its beginning; `needed` are names in lower case."""
     try:
         head = content.head(file, _HEAD_BYTES)
     except JAVA_PROBLEMS as problem:
         raise_if_surroundings(problem, where=file.path)
         return Reason.FILE_TRUNCATED, "cannot be read"
+    if len(head) == _HEAD_BYTES and not _has_line_end(head):
+        head = content.head(file, _LONGEST_HEADER)
+        if len(head) == _LONGEST_HEADER and not _has_line_end(head):
+            return Reason.FILE_HEADER, f"the first row has no end within {_LONGEST_HEADER // 1024} KB"
     if head[:2] in _UTF16_MARKS or b"\0" in head[:4]:
         return Reason.FILE_ENCODING, "UTF-16: save it as UTF-8"
     if not head.strip():
@@ -161,8 +193,34 @@ def _problem_of_head(content: InputBytes, file: InputFile, *, dialect: Dialect) 
         header = header_of(head, dialect)
     except UnicodeDecodeError:
         return Reason.FILE_ENCODING, f"the header is not {dialect.encoding}: declare `encoding`, such as windows-1252"
-    # a mark of UTF-8 and nothing behind it
-    return None if header else (Reason.FILE_EMPTY, "no header")
+    if not header:
+        # a mark of UTF-8 and nothing behind it
+        return Reason.FILE_EMPTY, "no header"
+    # what stands there would be a name in every plan
+    if any(map(is_value, header)) and not any(name.lower() in needed for name in header):
+        return Reason.FILE_HEADER, "the first row has values and no names: put a row of names above it"
+    return None
+
+
+def _has_line_end(head: bytes) -> bool:
+    text = head.lstrip(b"\r\n")
+    return b"\n" in text or b"\r" in text
+
+
+def _may_be_one_line(content: InputBytes, file: InputFile) -> bool:
+    return file.n_bytes > _LONGEST_LINE or content.is_compressed(file)
+
+
+def _problem_of_length(content: InputBytes, file: InputFile) -> tuple[Reason, str] | None:
+    """Of a text whose first line is too long to be brought into memory: what a few bytes may have been blown up to."""
+    try:
+        if content.first_line(file, _LONGEST_LINE + 1) <= _LONGEST_LINE:
+            return None
+    except JAVA_PROBLEMS as problem:
+        raise_if_surroundings(problem, where=file.path)
+        # read to where it breaks, it will say so
+        return None
+    return Reason.FILE_LINE, f"no line ends within the first {_LONGEST_LINE // 1024 // 1024} MB of its text"
 
 
 def _problem_of_schema(schema: ParquetSchema | None, needed: Collection[str]) -> tuple[Reason, str] | None:
@@ -174,10 +232,9 @@ def _problem_of_schema(schema: ParquetSchema | None, needed: Collection[str]) ->
     return None if problem is None else (Reason.FILE_SCHEMA, problem)
 
 
-def _is_readable(spark: SparkSession, file: InputFile, schemas: ParquetSchemas | None) -> bool:
-    frames = [read_lines(spark, [file])] if schemas is None else read_parquet(spark, [file], schemas)
+def _is_readable(file: InputFile, read: Callable[[InputFile], list[DataFrame]]) -> bool:
     try:
-        for rows in frames:
+        for rows in read(file):
             places = rows.toDF(*(f"c{index}" for index in range(len(rows.columns))))
             # a map has no hash
             values = [F.to_json(F.struct(c.name)) if _is_nested(c.dataType) else F.col(c.name) for c in places.schema]
@@ -194,3 +251,9 @@ def _is_nested(kind: T.DataType) -> bool:
 
 def _refused(content: InputBytes, file: InputFile, code: Reason, detail: str) -> RefusedFile:
     return RefusedFile(file, code, detail, content.sha256(file))
+
+
+def _refused_link(file: InputFile) -> RefusedFile:
+    """The refusal of a link that leads elsewhere. What it leads to is not read: the digest is that of its path."""
+    detail = "a link that leads out of the folder of its source: put the file there, or name its own folder as a path"
+    return RefusedFile(file, Reason.FILE_LINK, detail, sha256(file.path.encode()).hexdigest())

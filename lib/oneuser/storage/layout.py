@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oneuser.config.base import absolute_path
-from oneuser.core.errors import EnvironmentProblem
+from oneuser.config.base import absolute_path, local_path
+from oneuser.core.errors import ConfigError, EnvironmentProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,6 +41,20 @@ class Layout:
     def path(self, contract: TableContract) -> str:
         """Folder of a table."""
         return f"{self.zones[contract.zone]}/{contract.name}"
+
+    def outside(self, path: Path) -> Path:
+        """The absolute path of a file or folder that is written for others, links on its way followed.
+
+        Raises:
+            ConfigError: where it is in the warehouse: maintenance removes what it does not know, and what stands there
+                already is what readers follow.
+        """
+        found = path.expanduser().resolve()
+        for root in (self.root, *self.zones.values()):
+            local = local_path(root)
+            if local is not None and found.is_relative_to(Path(local).resolve()):
+                raise ConfigError.single("--to", "that is in the warehouse: expected a place elsewhere")
+        return found
 
     def log(self, contract: TableContract) -> str:
         """Folder of a table's log."""

@@ -19,6 +19,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.config.dialects import Dialect
+from oneuser.core.column_names import shown_names
 from oneuser.core.errors import ConfigError, GateError
 from oneuser.core.reasons import Reason
 from oneuser.spark.failures import raise_if_surroundings
@@ -94,6 +95,7 @@ def read_reference(spark: SparkSession, reference: Reference, files: Sequence[In
     unreadable = find_unreadable(
         spark,
         files,
+        pattern=reference.path,
         file_format=reference.format,
         dialect=reference.dialect,
         schemas=schemas,
@@ -131,7 +133,14 @@ def count_records(spark: SparkSession, reference: Reference, files: Sequence[Inp
         return totals.collect()[0]
     except (Py4JJavaError, PySparkException) as problem:
         raise_if_surroundings(problem, where=reference.path)
-        _refuse(reference, find_broken(spark, files, file_format=reference.format, schemas=ParquetSchemas(spark)))
+        broken = find_broken(
+            spark,
+            files,
+            file_format=reference.format,
+            dialect=reference.dialect,
+            schemas=ParquetSchemas(spark),
+        )
+        _refuse(reference, broken)
         raise
 
 
@@ -168,7 +177,7 @@ def _from_columns(reference: Reference, rows: DataFrame) -> DataFrame:
     if absent:
         raise ConfigError.single(
             f"{reference.name}.columns",
-            f"the files have no column {', '.join(absent)}; they have {', '.join(header)}",
+            f"the files have no column {', '.join(absent)}; they have {', '.join(shown_names(header))}",
             next_step="say under `columns` what each column is called in the files",
         )
     indexed = rows.toDF(*(f"_{index}" for index in range(len(names))))

@@ -81,7 +81,13 @@ def test_a_file_of_a_mark_alone_is_empty(spark: SparkSession, tmp_path: Path) ->
     files = list_files(spark, "shop", str(tmp_path))
 
     (refused,) = find_unreadable(
-        spark, files, file_format="csv", dialect=Dialect(), schemas=ParquetSchemas(spark), needed=()
+        spark,
+        files,
+        pattern=str(tmp_path),
+        file_format="csv",
+        dialect=Dialect(),
+        schemas=ParquetSchemas(spark),
+        needed=(),
     )
 
     assert (refused.code, refused.detail) == ("file.empty", "no header")

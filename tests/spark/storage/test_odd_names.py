@@ -165,7 +165,7 @@ def test_a_setting_of_the_session_lets_no_damaged_file_pass(spark: SparkSession,
 
     spark.conf.set("spark.sql.files.ignoreCorruptFiles", "true")
     try:
-        broken = find_broken(spark, files, file_format="jsonl", schemas=ParquetSchemas(spark))
+        broken = find_broken(spark, files, file_format="jsonl", dialect=Dialect(), schemas=ParquetSchemas(spark))
     finally:
         spark.conf.unset("spark.sql.files.ignoreCorruptFiles")
 

@@ -71,7 +71,13 @@ def unreadable(spark: SparkSession, folder: Path, needed: Collection[str]) -> li
     files = list_files(spark, "shop", str(folder))
     schemas = ParquetSchemas(spark)
     return find_unreadable(
-        spark, files, file_format="parquet", dialect=Dialect(), schemas=schemas, needed=frozenset(needed)
+        spark,
+        files,
+        pattern=str(folder),
+        file_format="parquet",
+        dialect=Dialect(),
+        schemas=schemas,
+        needed=frozenset(needed),
     )
 
 

@@ -99,3 +99,18 @@ def test_init_says_that_it_has_made_a_folder(tmp_path: Path, capsys: pytest.Capt
     for expected in (True, False):
         assert main(["init", "--to", str(tmp_path / "conf" / f"{expected}.yaml")]) == 0
         assert (f"made the folder {tmp_path / 'conf'}" in capsys.readouterr().err) == expected
+
+
+def test_an_address_in_the_name_of_a_file_is_told_and_not_shown(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("ann@example.com.jsonl", "1.jsonl"):
+        (home / "web").mkdir(exist_ok=True)
+        (home / "web" / name).touch()
+    (home / "app").mkdir()
+    (home / "app" / "1.jsonl").touch()
+    (home / "oneuser.yaml").write_text(CONFIGURATION.format(warehouse="./warehouse"))
+
+    assert main(["validate"]) == 0
+
+    said = capsys.readouterr().err
+    assert "paths with an address in them: 1." in said
+    assert "ann" not in said

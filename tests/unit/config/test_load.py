@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -320,3 +321,23 @@ def test_the_first_credible_day_is_a_day_with_or_without_quotes(file: Path) -> N
 
         assert config.ingest.earliest_time == date(1995, 6, 7)
         assert load_config(written(file, show_config(config))) == config
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: " + "[" * 5_000, "a: " + "{b: " * 5_000, "- " * 20_000, "\n".join(" " * n + "a:" for n in range(2_000))],
+)
+def test_a_file_that_is_nested_without_end_is_refused_in_words(text: str, tmp_path: Path) -> None:
+    (tmp_path / "deep.yaml").write_text(text)
+
+    with pytest.raises(ConfigError, match="nested deeper than 50"):
+        load_config(tmp_path / "deep.yaml")
+
+
+def test_aliases_that_stand_for_each_other_are_not_written_out(tmp_path: Path) -> None:
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]" for before, name in pairwise("abcdefghijklm")]
+    (tmp_path / "laughs.yaml").write_text("\n".join(lines))
+
+    with pytest.raises(ConfigError, match="anchors and aliases are not supported"):
+        load_config(tmp_path / "laughs.yaml")

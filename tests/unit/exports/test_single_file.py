@@ -9,7 +9,7 @@ import pytest
 from oneuser.exports.single_file import csv_cell, defuse, json_value
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-cmd", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-cmd", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＠SUM(A1)"])
 def test_text_that_starts_like_a_formula_is_defused(text: str) -> None:
     assert defuse(text) == f"'{text}"
 

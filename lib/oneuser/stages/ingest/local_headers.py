@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from oneuser.stages.ingest.mapped_columns import check_columns
 from oneuser.stages.ingest.source_spec import source_spec
 from oneuser.storage.delimited_header import header_of
+from oneuser.storage.input_tree import leads_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ def check_local_columns(config: Config, name: str, files: Sequence[str]) -> None
     """
     source = config.sources[name]
     headers = []
-    for file in files[:_MOST_FILES]:
+    for file in [one for one in files[:_MOST_FILES] if not leads_out(Path(one).absolute().as_uri(), source.path)]:
         # what cannot be read is the run's to refuse
         with suppress(OSError, EOFError, ValueError):
             headers.append(_header(source, Path(file)))

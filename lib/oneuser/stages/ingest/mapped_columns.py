@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from oneuser.core.column_names import is_value
 from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.core.suggestions import did_you_mean
 from oneuser.events.parse import paths_of
@@ -35,8 +36,9 @@ def check_columns(
     Raises:
         ConfigError: naming every column that is in no file, the nearest one that is, and what the files have.
     """
-    header = list(dict.fromkeys(name for one in headers for name in one))
-    if not spec.is_table or not header:
+    names = list(dict.fromkeys(name for one in headers for name in one))
+    header = [name for name in names if not is_value(name)]
+    if not spec.is_table or not names:
         return
     absent = {
         place: wanted
@@ -45,7 +47,9 @@ def check_columns(
     }
     if not absent:
         return
-    hint = _hint_of_separator(header, separator, where)
+    hint = _hint_of_separator(names, separator, where)
+    if hint is None and len(header) < len(names):
+        hint = f"the first row of {where}, or of a file beside it, has values and no names: put a row of names above it"
     problems = [
         ConfigProblem(
             f"sources.{spec.name}.mapping.{place}",

@@ -128,7 +128,13 @@ def _refuse_unreadable(ctx: RunContext, intake: Intake) -> None:
         dialect = source.dialect_of(source.format)
         needed = mapped_columns(source_spec(ctx.config, name))
         refused = find_unreadable(
-            ctx.spark, files, file_format=source.format, dialect=dialect, schemas=intake.schemas, needed=needed
+            ctx.spark,
+            files,
+            pattern=source.path,
+            file_format=source.format,
+            dialect=dialect,
+            schemas=intake.schemas,
+            needed=needed,
         )
         intake.leave_out(refused)
 
@@ -164,7 +170,8 @@ def _broken(ctx: RunContext, intake: Intake) -> list[RefusedFile]:
     found: list[RefusedFile] = []
     for name, source in ctx.config.sources.items():
         files = intake.of(name)
-        found += find_broken(ctx.spark, files, file_format=source.format, schemas=intake.schemas)
+        dialect = source.dialect_of(source.format)
+        found += find_broken(ctx.spark, files, file_format=source.format, dialect=dialect, schemas=intake.schemas)
     return found
 
 

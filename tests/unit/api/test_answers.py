@@ -1,0 +1,68 @@
+"""Files of requests are somebody else's: none is read that is no regular file of bounded size."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from oneuser.api.answers import load_requests
+from oneuser.config import make_config
+from oneuser.core.errors import ConfigError
+
+CONFIG = make_config(
+    {
+        "deployment": "shop",
+        "warehouse": "/nowhere",
+        "keys": {"identifiers": "env:KEY"},
+        "sources": {"web": {"path": "/data/web.jsonl", "format": "jsonl", "preset": "segment"}},
+    }
+)
+ASK = {
+    "subject_request_id": "1",
+    "subject_identities": [{"identity_type": "email", "identity_value": "ann@example.com"}],
+}
+
+
+def load(place: Path) -> int:
+    return len(load_requests(CONFIG, [place], action="erase", scope="exact"))
+
+
+def test_a_folder_of_requests_is_read_by_the_endings_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(ASK))
+    (tmp_path / "b.jsonl").write_text(
+        "".join(json.dumps(ASK | {"subject_request_id": f"b{n}"}) + "\n" for n in range(5_000))
+    )
+    (tmp_path / "notes.txt").write_text("no request")
+
+    assert load(tmp_path) == 5_001
+
+
+def test_what_is_no_file_of_bounded_size_is_not_read(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(json.dumps(ASK))
+    (tmp_path / "link.json").symlink_to(secret)
+    # a gigabyte, of which no block is on the disk
+    with (tmp_path / "huge.json").open("wb") as file:
+        file.truncate(1 << 30)
+    # whoever opened it would wait for a writer
+    os.mkfifo(tmp_path / "pipe.json")
+
+    for name in ("link.json", "huge.json", "pipe.json"):
+        with pytest.raises(ConfigError, match="at most 64 MB, no link"):
+            load(tmp_path / name)
+
+
+def test_a_request_of_a_million_identities_and_an_id_that_is_a_path_are_refused(tmp_path: Path) -> None:
+    identity = json.dumps(ASK["subject_identities"][0])  # type: ignore[index]
+    many = f'{{"subject_request_id": "1", "subject_identities": [{", ".join([identity] * 500_000)}]}}'
+    (tmp_path / "many.json").write_text(many)
+    with pytest.raises(ConfigError, match="a list of 1 to 1000 identities"):
+        load(tmp_path / "many.json")
+
+    for name in ("../../etc/passwd", "a/b", "..", ".hidden", "a\n", "", "a" * 101, "C:\\x"):
+        (tmp_path / "ask.json").write_text(json.dumps(ASK | {"subject_request_id": name}))
+        with pytest.raises(ConfigError, match="subject_request_id"):
+            load(tmp_path / "ask.json")
