@@ -11,7 +11,6 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from ruamel.yaml import YAML
 
 from oneuser.config.base import Section
@@ -20,7 +19,6 @@ from oneuser.config.load import checked, read_file, read_values
 from oneuser.config.rules import RuleSections
 from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.core.identifier_text import no_such_type
-from oneuser.core.linear_patterns import found_in
 from oneuser.core.reasons import Reason
 from oneuser.events.identifiers import Identifier, IdentifierReader
 from oneuser.events.normalise import make_normaliser
@@ -161,7 +159,7 @@ class Rulebook:
             found
             for found in identifiers
             if found.value in exact.get(found.id_type, ())
-            or found_in(pa.array([found.value]), patterns.get(found.id_type, ()))[0].as_py()
+            or (found.id_type in patterns and _is_found(found.value, patterns[found.id_type]))
         )
 
     def _put(self, place: Place, value: Any, line: int) -> None:
@@ -208,3 +206,13 @@ def _readers(sections: RuleSections) -> dict[str, IdentifierReader]:
         name: IdentifierReader(spec, KEYS, is_table=False)
         for name, spec in id_type_specs(sections.identity.id_types).items()
     }
+
+
+def _is_found(value: str, patterns: Sequence[str]) -> bool:
+    """Whether one of some expressions is found in a value."""
+    # Arrow takes its time to load, and most rules have no expressions
+    import pyarrow as pa
+
+    from oneuser.core.linear_patterns import found_in
+
+    return bool(found_in(pa.array([value]), patterns)[0].as_py())

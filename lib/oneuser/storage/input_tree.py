@@ -100,6 +100,9 @@ def leads_out(uri: str, pattern: str) -> bool:
     if scheme not in {None, "file"} or host:
         return False
     file = unquote(urlsplit(uri).path)
+    if os.path.realpath(file) == os.path.normpath(file):
+        # no link on the way
+        return False
     named = []
     for part in place.split("/"):
         if _WILDCARD.search(part):

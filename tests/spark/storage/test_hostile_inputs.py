@@ -69,10 +69,10 @@ def test_texts_without_end_nesting_and_links_are_refused_beside_what_is_sound(
     (folder / "sound.jsonl.gz").write_bytes(gzip.compress(json.dumps(LINE).encode()))
     # packed a thousand times, and more, into one line
     with gzip.open(folder / "bomb.jsonl.gz", "wb", compresslevel=9) as file:
-        zeros(300 * MB, file)
-    with bz2.open(folder / "bomb.jsonl.bz2", "wb") as file:
         zeros(100 * MB, file)
-    (folder / "bomb.jsonl.zst").write_bytes(pa.compress(b"0" * 100 * MB, codec="zstd", asbytes=True))
+    with bz2.open(folder / "bomb.jsonl.bz2", "wb") as file:
+        zeros(80 * MB, file)
+    (folder / "bomb.jsonl.zst").write_bytes(pa.compress(b"0" * 20 * MB, codec="zstd", asbytes=True))
     deep = json.dumps(LINE)[:-1] + ', "properties": ' + '{"a":' * 5_000 + "1" + "}" * 5_001
     (folder / "deep.jsonl").write_text(deep + "\n" + "[" * 20_000 + "\n")
     (tmp_path / "secret.jsonl").write_text(json.dumps(LINE | {"messageId": "9", "userId": "secret"}) + "\n")
@@ -84,7 +84,8 @@ def test_texts_without_end_nesting_and_links_are_refused_beside_what_is_sound(
     assert refused == {
         "bomb.jsonl.gz": "file.line",
         "bomb.jsonl.bz2": "file.line",
-        "bomb.jsonl.zst": "file.line",
+        # Spark alone unpacks these
+        "bomb.jsonl.zst": "limit.line",
         "deep.jsonl": "limit.depth",
         "link.jsonl": "file.link",
     }
@@ -107,10 +108,9 @@ def test_tables_without_a_header_of_a_hundred_thousand_columns_or_a_giant_field_
 
     ids, refused = ingested(spark, settings(tmp_path, "tables", format="csv", mapping=mapping))
 
-    assert ids == ["u1", "u3"]
+    assert ids == ["u1", "u2", "u3"]
     assert refused == {
         "headless.csv": "file.header",
-        "long.csv": "limit.line",
         "giant.csv": "file.truncated",
         "commas.csv": "file.truncated",
         "wide.csv": "file.header",
