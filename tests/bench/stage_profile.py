@@ -1,10 +1,11 @@
 """Where the time of one run goes, stage by stage, from Spark's own event log.
 
-    python -m tests.bench.stage_profile [--events N] [--config FILE] [--json FILE] [-- --full]
+    python -m tests.bench.stage_profile [--events N] [--config FILE] [--json FILE] [--looks N] [-- --full]
 
 A row is a stage of the run: its seconds; the time in which no task ran (planning, compiling, committing, waiting for
 Python); Spark's jobs and stages; seconds of tasks, their processor time in the JVM, its garbage collection; bytes that
 went through shuffles. Seconds of tasks run side by side: on two cores they add up to twice the seconds at most.
+With `--looks`, every scan of a table that gave so many rows is listed too.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from oneuser.demo.generate import end_of
 from oneuser.demo.settings import demo_config
 from tests.bench import table
 from tests.bench.first_runs import demo_log
+from tests.bench.looks import describe_looks, find_looks
 from tests.bench.oneuser_runs import SPARK
 from tests.bench.processes import ROOT, SCRATCH, measure_script, say
 from tests.bench.results import machine
@@ -53,10 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--events", type=int, default=1_000_000, help="lines of the log")
     parser.add_argument("--config", type=Path, help="profile the next run of this one, instead of a first run")
     parser.add_argument("--json", type=Path, default=SCRATCH / "profile.json", help="where the metrics go")
+    parser.add_argument("--looks", type=int, help="list scans of tables that gave so many rows or more")
     parser.add_argument("more", nargs="*", help="arguments of jobs/run.py, after --")
     options = parser.parse_args(arguments)
     profiles, wall = measure_profile(options.events, options.config, options.more)
     print(describe(profiles, wall))
+    if options.looks is not None:
+        events = read_events(SCRATCH / str(options.events) / "event-log")
+        print(f"\n{describe_looks(find_looks(events), least_rows=options.looks)}")
     rows = [{name: value for name, value in asdict(one).items() if name != "intervals"} for one in profiles]
     document = {"machine": machine(), "spark": SPARK, "total_seconds": wall, "profile": rows}
     options.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
@@ -69,7 +75,13 @@ def measure_profile(events: int, config: Path | None, more: Sequence[str]) -> tu
     log = folder / "event-log"
     shutil.rmtree(log, ignore_errors=True)
     log.mkdir(parents=True)
-    conf = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": log.as_uri(), "spark.eventLog.compress": "false"}
+    conf = {
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.dir": log.as_uri(),
+        "spark.eventLog.compress": "false",
+        # whole paths of tables in descriptions of scans
+        "spark.sql.maxMetadataStringLength": "1000",
+    }
     arguments = list(more)
     if config is None:
         warehouse = folder / "profiled"
