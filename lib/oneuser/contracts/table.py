@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from oneuser.contracts.subject import Subject
 
 Zone = Literal["raw", "pseudonymous", "control"]
+# column of stored rows that say which of the table's files they lie in
+DATA_FILE = "data_file"
 
 
 @dataclass(frozen=True)
@@ -134,31 +136,28 @@ class TableContract:
         """What turns some rows of the table into others: one row per key that is not the same in both, but for stamps.
 
         Args:
-            before: Rows of the table.
+            before: Rows of the table, with or without `data_file`.
             after: Rows of the table, which take their place.
 
         Returns:
             `change` (inserted, updated or deleted), and the whole rows `before` and `after` as structs, null where
-            there is none.
+            there is none; `data_file` of the former where they say it.
         """
         from pyspark.sql import functions as F
 
-        sides = [
-            self.conform(rows).select(
-                F.struct(*self.columns).alias(name), *[F.col(k).alias(f"{name}_{k}") for k in self.key]
-            )
-            for name, rows in (("before", before), ("after", after))
-        ]
-        is_one_key = reduce(
-            lambda one, other: one & other, [F.col(f"before_{k}").eqNullSafe(F.col(f"after_{k}")) for k in self.key]
-        )
+        located = [DATA_FILE] if DATA_FILE in before.columns else []
+        sides = []
+        for name, rows, more in (("before", before, located), ("after", after, [])):
+            self._check(rows)
+            key = [F.col(k).alias(f"{name}_{k}") for k in self.key]
+            sides.append(rows.select(F.struct(*self.columns).alias(name), *key, *more))
         was, now = F.col("before").isNotNull(), F.col("after").isNotNull()
         change = F.when(~was, "inserted").when(~now, "deleted").otherwise("updated")
-        both = sides[0].join(sides[1], on=is_one_key, how="full")
+        both = sides[0].join(sides[1], on=self.has_same_key("before_", "after_"), how="full")
         is_same = reduce(
             lambda one, other: one & other, [self._is_same(f) for f in self.fields if f.name not in self.stamps]
         )
-        return both.where(~(was & now & is_same)).select(change.alias("change"), "before", "after")
+        return both.where(~(was & now & is_same)).select(change.alias("change"), "before", "after", *located)
 
     def changed(self, stored: DataFrame, differences: DataFrame) -> DataFrame:
         """Rows of the table after `differences`, which were found among those that are `stored`."""
@@ -167,11 +166,21 @@ class TableContract:
         gone = differences.where(F.col("before").isNotNull()).select(
             *[F.col("before")[name].alias(f"gone_{name}") for name in self.key]
         )
-        is_gone = reduce(
-            lambda one, other: one & other, [F.col(name).eqNullSafe(F.col(f"gone_{name}")) for name in self.key]
-        )
         come = differences.where(F.col("after").isNotNull()).select("after.*")
-        return stored.join(gone, on=is_gone, how="left_anti").unionByName(come)
+        return stored.join(gone, on=self.has_same_key("", "gone_"), how="left_anti").unionByName(come)
+
+    def has_same_key(self, one: str, other: str) -> Column:
+        """Whether two rows are of one key; `one` and `other` stand before the names of their columns.
+
+        Nulls are compared where the key may have any: Spark finds rows sooner by what is never null.
+        """
+        from pyspark.sql import functions as F
+
+        def is_same(name: str) -> Column:
+            left, right = F.col(f"{one}{name}"), F.col(f"{other}{name}")
+            return left == right if name in self.required else left.eqNullSafe(right)
+
+        return reduce(lambda first, second: first & second, map(is_same, self.key))
 
     @staticmethod
     def _is_same(one: Field) -> Column:

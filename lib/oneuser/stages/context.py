@@ -110,6 +110,12 @@ class RunContext:
                 "add it there, or the run neither waits for the stage that writes it nor notices that it has changed"
             )
 
+    def read_located(self, contract: TableContract) -> DataFrame:
+        """The same with `data_file`: where the rows lie, so that they can be changed there without being looked for."""
+        self._check_read(contract)
+        rows = self.warehouse.read_located(contract, self.tables.get(contract.name))
+        return rows.coalesce(1) if self.is_small else rows
+
     def read_before(self, contract: TableContract) -> DataFrame:
         """Rows that the last completed run left of a table that this stage may read; empty where there were none."""
         self._check_read(contract)
@@ -190,6 +196,20 @@ class RunContext:
         changed = self._replace_within(contract, self._comparable(contract, within), rows, within)
         return self._all_inserted(contract) if changed is None else changed
 
+    def replace_rows(self, contract: TableContract, before: DataFrame, rows: DataFrame) -> DataFrame:
+        """Put rows in the place of others, which are at hand: what `replace_within` does where it would look for them.
+
+        Args:
+            contract: The table; it is there.
+            before: Rows of the table, whole, as `read_located` gives them: what is taken away, unless it is among
+                `rows` again.
+            rows: What is to be there instead.
+
+        Returns:
+            What has changed: rows of `TableContract.differences`, kept until the stage ends.
+        """
+        return self._replace(contract, self.read(contract), before, rows)
+
     def replace_together(
         self, writes: Sequence[tuple[TableContract, DataFrame, DataFrame | None]]
     ) -> dict[str, DataFrame]:
@@ -213,7 +233,7 @@ class RunContext:
         if contract.name not in self.tables:
             return None
         try:
-            return self.read(contract)
+            return self.read_located(contract)
         except ContractError:
             if within is not None:
                 raise
@@ -232,6 +252,10 @@ class RunContext:
             self.replace(contract, rows)
             return None
         touched = stored if within is None else stored.join(within, on=within.columns, how="left_semi")
+        return self._replace(contract, stored, touched, rows)
+
+    def _replace(self, contract: TableContract, stored: DataFrame, touched: DataFrame, rows: DataFrame) -> DataFrame:
+        """What has changed, once it is written: `rows` in the place of `touched`, some of those that are stored."""
         is_missing = F.col("after").isNotNull() & contract.is_incomplete("after")
         changed, counts = self.checkpoint_counted(
             contract.differences(touched, rows),
@@ -253,7 +277,7 @@ class RunContext:
         elif n_bytes is not None and n_bytes <= _QUICKLY_REWRITTEN:
             # as many files as its bytes need: left alone, each run would add one to those that there were
             n_files = 1 + n_bytes // _PART_OF_WHOLE_TABLE
-            self.replace(contract, contract.changed(stored, few).coalesce(n_files))
+            self.replace(contract, contract.changed(contract.conform(stored), few).coalesce(n_files))
         else:
             self._check_declared(contract)
             self._bring_back(contract)
@@ -405,12 +429,24 @@ class RunContext:
             sources: The tables that the answer depends on.
             find: Finds the rows; numbers alone.
         """
-        return self.once(what, lambda: self._few_rows((what, *(self.tables.get(one.name) for one in sources)), find))
+        return self._found(what, sources, find, most=_FEW)
 
-    def _few_rows(self, key: tuple[object, ...], find: Callable[[], DataFrame]) -> tuple[DataFrame, int]:
+    def few_whole_rows(
+        self, what: str, sources: Sequence[TableContract], find: Callable[[], DataFrame]
+    ) -> tuple[DataFrame, int]:
+        """The same of rows with all columns of a table: fewer of them come to this process, 10 MB at most."""
+        return self._found(what, sources, find, most=_FEW_WHOLE_ROWS)
+
+    def _found(
+        self, what: str, sources: Sequence[TableContract], find: Callable[[], DataFrame], *, most: int
+    ) -> tuple[DataFrame, int]:
+        key = (what, *(self.tables.get(one.name) for one in sources))
+        return self.once(what, lambda: self._find_rows(key, find, most))
+
+    def _find_rows(self, key: tuple[object, ...], find: Callable[[], DataFrame], most: int) -> tuple[DataFrame, int]:
         if key not in self.found:
             rows, counted = self.checkpoint_counted(find(), n_rows=F.count(F.lit(1)))
-            if not self.is_few(counted["n_rows"]):
+            if counted["n_rows"] > most:
                 return rows, counted["n_rows"]
             self.found[key] = rows.toArrow()
         few = self.found[key]

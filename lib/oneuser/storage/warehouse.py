@@ -20,6 +20,7 @@ from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
 from oneuser.contracts.registry import TABLES
+from oneuser.contracts.table import DATA_FILE
 from oneuser.core.errors import ContractError, EnvironmentProblem
 from oneuser.spark.arrow_batches import stream_batches
 from oneuser.spark.session import READS_PINNED_VERSIONS, lent_conf, session_beside
@@ -195,6 +196,14 @@ class Warehouse:
         reader = self.spark.read.format("delta").option("versionAsOf", version)
         with lent_conf(self.spark, READS_PINNED_VERSIONS):
             return contract.conform(reader.load(self.path(contract)))
+
+    def read_located(self, contract: TableContract, version: int | None) -> DataFrame:
+        """The same rows with `data_file`, the file that each lies in; null where Delta must be asked for the files."""
+        listing = None if version is None else self._listing(contract, version)
+        if listing is None or not listing.files:
+            return self.read(contract, version).withColumn(DATA_FILE, F.lit(None).cast("string"))
+        rows = contract.conform(self._parquet(contract, listing, listing.files))
+        return rows.select("*", F.col("_metadata.file_name").alias(DATA_FILE))
 
     def batches(
         self,
@@ -377,7 +386,8 @@ class Warehouse:
     def change_rows(self, contract: TableContract, changed: DataFrame, tag: CommitTag) -> int:
         """Insert, update and delete rows in one commit; returns the version. Files without a changed row stand.
 
-        Grows with the keys of the table, which are looked at once, and with the files that hold a changed row.
+        Grows with the files that hold a changed row, and with the keys of the table, which are looked at once unless
+        the changes say where the rows lie.
 
         Args:
             contract: The table.
@@ -407,16 +417,20 @@ class Warehouse:
         """Names of the files that hold a row which is not there any longer, or another now."""
         if not listing.files:
             return []
+        if DATA_FILE in changed.columns:
+            found = changed.where(F.col("before").isNotNull()).select(DATA_FILE).distinct().collect()
+            told = {row[DATA_FILE] and unquote(row[DATA_FILE]) for row in found}
+            # files of another version would be others
+            if told <= set(listing.files):
+                return sorted(told)
         gone = changed.where(F.col("before").isNotNull()).select(*[f"before.{name}" for name in contract.key])
         keys = self._parquet(contract, listing, listing.files).select(
-            *contract.key, F.col("_metadata.file_name").alias("data_file")
+            *contract.key, F.col("_metadata.file_name").alias(DATA_FILE)
         )
-        is_gone = [F.col(f"stored.{name}").eqNullSafe(F.col(f"gone.{name}")) for name in contract.key]
-        files = (
-            keys.alias("stored").join(gone.alias("gone"), on=is_gone, how="left_semi").select("data_file").distinct()
-        )
+        is_gone = contract.has_same_key("stored.", "gone.")
+        files = keys.alias("stored").join(gone.alias("gone"), on=is_gone, how="left_semi").select(DATA_FILE).distinct()
         # no more than the listing names
-        return sorted(unquote(row["data_file"]) for row in files.collect())
+        return sorted(unquote(row[DATA_FILE]) for row in files.collect())
 
     def restore(self, contract: TableContract, version: int | None, tag: CommitTag) -> None:
         """Bring a table back to an earlier version, or to not existing where `version` is null."""

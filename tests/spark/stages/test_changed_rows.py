@@ -88,6 +88,23 @@ def test_nothing_is_committed_where_nothing_differs_and_a_map_is_compared_too(
 
 
 @pytest.mark.parametrize("most_bytes", [0, 1 << 30], ids=["by rows", "whole"])
+def test_rows_take_the_place_of_rows_at_hand(
+    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch, most_bytes: int
+) -> None:
+    monkeypatch.setattr(context, "_QUICKLY_REWRITTEN", most_bytes)
+    ctx = run(spark, warehouse_path)
+    ctx.append(ACCOUNT_MEMBERSHIPS, memberships(spark, ("a", "x", None, True), ("b", "x", None, True)))
+    ctx.append(ACCOUNT_MEMBERSHIPS, memberships(spark, ("c", "x", None, True)))
+    before = ctx.read_located(ACCOUNT_MEMBERSHIPS).where(F.col("user_id").isin("a", "b"))
+
+    wanted = memberships(spark, ("b", "x", None, False), ("d", "x", None, True))
+    changed = ctx.replace_rows(ACCOUNT_MEMBERSHIPS, before, wanted)
+
+    assert sorted(row["change"] for row in changed.collect()) == ["deleted", "inserted", "updated"]
+    assert found(ctx, ACCOUNT_MEMBERSHIPS) == [("b", "x", False, True), ("c", "x", True, True), ("d", "x", True, True)]
+
+
+@pytest.mark.parametrize("most_bytes", [0, 1 << 30], ids=["by rows", "whole"])
 def test_a_row_that_differs_in_its_stamp_alone_stands_with_the_one_it_has(
     spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch, most_bytes: int
 ) -> None:

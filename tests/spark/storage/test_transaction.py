@@ -13,6 +13,7 @@ from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from oneuser.contracts.control import PUBLICATIONS
 from oneuser.contracts.identity import IDENTIFIER_MAP
@@ -70,7 +71,11 @@ def test_random_changes_leave_what_a_plain_dictionary_has(
     assert [commit.tag for commit in warehouse.commits(IDENTIFIER_MAP, after=-1, up_to=head)] == [TAG] * (head + 1)
 
 
-def test_files_without_a_changed_row_stand(spark: SparkSession, warehouse_path: Path) -> None:
+@pytest.mark.parametrize("told", ["where", "elsewhere", None])
+def test_files_without_a_changed_row_stand(
+    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch, told: str | None
+) -> None:
+    """Whether the changes say where the rows lie, say it of another version, or leave them to be looked for."""
     warehouse = Warehouse(spark, str(warehouse_path))
     for numbers in (range(5), range(5, 10), range(10, 15)):
         warehouse.append(IDENTIFIER_MAP, frame(spark, dict.fromkeys(numbers, "a")).coalesce(1), TAG)
@@ -79,10 +84,18 @@ def test_files_without_a_changed_row_stand(spark: SparkSession, warehouse_path: 
     assert begun is not None
     before = set(begun.sizes)
     was = dict.fromkeys(range(15), "a")
-    differences = IDENTIFIER_MAP.differences(frame(spark, was), frame(spark, was | {7: "b"})).localCheckpoint()
+    rows = frame(spark, was)
+    if told:
+        rows = warehouse.read_located(IDENTIFIER_MAP, warehouse.head(IDENTIFIER_MAP))
+        rows = rows if told == "where" else rows.withColumn("data_file", F.lit("no-such.parquet"))
+    differences = IDENTIFIER_MAP.differences(rows, frame(spark, was | {7: "b"})).localCheckpoint()
+    looks: list[int] = []
+    look = Warehouse._parquet
+    monkeypatch.setattr(Warehouse, "_parquet", lambda *said: looks.append(len(said[-1])) or look(*said))
 
     warehouse.change_rows(IDENTIFIER_MAP, differences, TAG)
 
+    assert looks == ([1] if told == "where" else [3, 1])
     begun = Transaction.begin(spark, folder)
     assert begun is not None
     assert (len(before), len(before & set(begun.sizes)), len(begun.sizes)) == (3, 2, 3)
