@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyspark.sql import functions as F
 
-from oneuser.contracts.changes import JOURNEYS, OWNED_MESSAGES
+from oneuser.contracts.changes import GONE, JOURNEYS, OWNED_MESSAGES
 from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.marts import CONVERSIONS, SESSIONS, TOUCHES
 from oneuser.contracts.raw import EVENTS
@@ -26,24 +26,36 @@ if TYPE_CHECKING:
     from oneuser.stages.context import RunContext
 
 
+class _Touched(NamedTuple):
+    """Messages that are new, gone, moved or read otherwise: `message_key`, each once; their rows of `events_resolved`.
+
+    Those that are gone have no row.
+    """
+
+    messages: DataFrame
+    rows: DataFrame
+
+
 def sessions(ctx: RunContext) -> None:
     """Write sessions and conversions together, then the touches, which are read off the sessions.
 
     Where it is incremental: sessions and touches of people of whose messages one was touched, from a gap before the
     first of these on, and conversions of touched messages. Shuffles and writes grow with these; what grows with all
-    events is a pass over the few columns by which theirs are found.
+    events are three passes: for touched messages, for messages within open ends, and for what touches came from.
     """
     event_sources, gap_minutes = touch_sources(ctx.config), ctx.config.sessions.gap_minutes
-    messages = _touched_messages(ctx)
-    open_ends = None if messages is None else _open_ends(ctx, messages)
+    touched = _find_touched(ctx)
+    open_ends = None if touched is None else _open_ends(ctx, touched)
     resolved = since_then(ctx.read(EVENTS_RESOLVED), open_ends, time="event_time")
+    if open_ends is not None:
+        resolved = ctx.checkpoint(resolved)
     found = build_sessions(
         resolved, gap_minutes=gap_minutes, touch_sources=event_sources, provenance=sessions_provenance(ctx)
     )
     changed = ctx.replace_together(
         [
             _replacement(ctx, SESSIONS, found, open_ends, time="started_at"),
-            (CONVERSIONS, _conversions(ctx, messages), messages),
+            (CONVERSIONS, _conversions(ctx, touched), None if touched is None else touched.messages),
         ]
     )
     touches = _replacement(ctx, TOUCHES, _touches(ctx, resolved, open_ends), open_ends, time="touched_at")
@@ -76,34 +88,46 @@ def _touches(ctx: RunContext, resolved: DataFrame, open_ends: DataFrame | None) 
     return build_touches(moments, events, rules=rules, provenance=touches_provenance(ctx))
 
 
-def _touched_messages(ctx: RunContext) -> DataFrame | None:
-    """Messages that are new, gone, moved or read otherwise, each once; null where the stage is done for all."""
+def _find_touched(ctx: RunContext) -> _Touched | None:
+    """What the run has touched; null where the stage is done for all. Goes over all messages once."""
     if not ctx.is_incremental:
         return None
-    return find(ctx, ctx.changes(OWNED_MESSAGES).select("message_key")).rows
+    messages = find(ctx, ctx.changes(OWNED_MESSAGES).select("message_key")).rows
+    return _Touched(messages, ctx.checkpoint(only(ctx.read(EVENTS_RESOLVED), messages)))
 
 
-def _open_ends(ctx: RunContext, messages: DataFrame) -> DataFrame:
-    """Since when sessions of people of touched messages are cut again. Goes over all messages, before and now."""
-    sides = (ctx.read(EVENTS_RESOLVED), ctx.read_before(EVENTS_RESOLVED))
-    now, before = (
-        only(resolved, messages).where(F.col("user_id").isNotNull()).select("user_id", "event_time")
-        for resolved in sides
-    )
-    first_changed = find(ctx, first_changes(now.union(before))).rows
+def _open_ends(ctx: RunContext, touched: _Touched) -> DataFrame:
+    """Since when sessions of people of touched messages are cut again.
+
+    What was before is looked up among all messages of the last run for those alone that may have had another time: the
+    others had the one that they have.
+    """
+    told = ctx.changes(OWNED_MESSAGES).where(F.col("user_id_before").isNotNull())
+    were = told.select("message_key", F.col("user_id_before").alias("owner"))
+    now = touched.rows.select("user_id", "event_time")
+    moved = touched.rows.join(were, on="message_key", how="inner")
+    before = moved.select(F.col("owner").alias("user_id"), "event_time")
+    taken_in = ctx.read(EVENTS).where(F.col("run_seq") == ctx.run_seq).select("message_key")
+    replaced = told.join(taken_in, on="message_key", how="left_semi").select("message_key")
+    others = find(ctx, told.where(F.col("reason") == GONE).select("message_key").unionByName(replaced).distinct())
+    changed = now.union(before)
+    if others.n_rows:
+        changed = changed.union(only(ctx.read_before(EVENTS_RESOLVED), others.rows).select("user_id", "event_time"))
+    first_changed = find(ctx, first_changes(changed.where(F.col("user_id").isNotNull()))).rows
     return find(
         ctx, find_open_ends(first_changed, ctx.read(SESSIONS), gap_minutes=ctx.config.sessions.gap_minutes)
     ).rows
 
 
-def _conversions(ctx: RunContext, messages: DataFrame | None) -> DataFrame:
+def _conversions(ctx: RunContext, touched: _Touched | None) -> DataFrame:
     """Conversions of touched messages. What properties say is read of those that this run has taken in alone."""
     kinds, provenance = ctx.config.conversions, conversions_provenance(ctx)
     if not kinds:
         return CONVERSIONS.empty(ctx.spark)
-    resolved, events = only(ctx.read(EVENTS_RESOLVED), messages), ctx.read(EVENTS)
-    if messages is None:
-        return build_conversions(resolved, events, kinds=kinds, provenance=provenance)
+    events = ctx.read(EVENTS)
+    if touched is None:
+        return build_conversions(ctx.read(EVENTS_RESOLVED), events, kinds=kinds, provenance=provenance)
+    messages, resolved = touched
     # of Parquet's own statistics, the run rules out what was written before
     taken_in = only(events.where(F.col("run_seq") == ctx.run_seq), messages)
     found = build_conversions(resolved, taken_in, kinds=kinds, provenance=provenance)
