@@ -132,7 +132,7 @@ credited = (
     warehouse.attribution()
     .where("conversion = 'order' AND currency = 'GBP'")
     .select(F.replace("model", F.lit("_"), F.lit(" ")).alias("model"), "channel", "credit_minor")
-    .withColumn("credit", F.col("credit_minor") / 100)
+    .withColumn("credit", F.col("credit_minor").cast("double") / 100)
     .toArrow()
 )
 n_orders = orders.count()

@@ -116,8 +116,24 @@ class OpenTables(Questions):
         return _of_model(self.published.read(marts.ATTRIBUTION_SUMMARY), model)
 
     def credits(self, model: str | None = None) -> DataFrame:
-        """One row per conversion, model and credited touch."""
-        return _of_model(self.published.read(marts.ATTRIBUTION_CREDITS), model)
+        """One row per conversion, model and credited touch.
+
+        Credits of a model that is fitted on all paths are kept nowhere: where the configuration has one of that name,
+        they are computed from the published fit, with the columns of `oneuser.marts.attribution.attribute`. That goes
+        through the conversions and the touches of people who converted.
+        """
+        from oneuser.marts.attribution.credit_rules import CreditRules
+        from oneuser.marts.attribution.fitted_tables import build_fitted_credits, find_journeys
+
+        rules = None if self.config is None else CreditRules.of(self.config.attribution, self.config.conversions)
+        fitted = [spec for spec in rules.fitted if spec.label == model] if rules else []
+        if rules is None or not fitted:
+            return _of_model(self.published.read(marts.ATTRIBUTION_CREDITS), model)
+        touches, conversions, paths = (
+            self.published.read(contract) for contract in (marts.TOUCHES, marts.CONVERSIONS, marts.ATTRIBUTION_PATHS)
+        )
+        journeys = find_journeys(touches, conversions, rules=rules, with_unconverted=False)
+        return build_fitted_credits(journeys, paths, specs=fitted)
 
     def retention(self) -> DataFrame:
         """One row per cohort and offset."""

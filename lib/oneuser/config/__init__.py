@@ -2,15 +2,22 @@
 
 from oneuser.config.accounts import AccountRules, DomainRules
 from oneuser.config.analytics import (
-    AttributionRules,
     ChannelRule,
     Condition,
     ConstCurrency,
     Conversion,
-    PositionWeights,
     PropertyFilter,
     RetentionRules,
     SessionRules,
+)
+from oneuser.config.attribution import DEFAULT_CHANNELS, AttributionRules, PositionWeights
+from oneuser.config.attribution_models import (
+    MODEL_NAMES,
+    ModelSpec,
+    TransformSpec,
+    parse_model,
+    parse_models,
+    parse_transforms,
 )
 from oneuser.config.fingerprint import config_hash, config_json_schema, section_hash, show_config
 from oneuser.config.identity import AliasRules, IdentityRules, IdType
@@ -44,6 +51,8 @@ from oneuser.config.sources import (
 )
 
 __all__ = [
+    "DEFAULT_CHANNELS",
+    "MODEL_NAMES",
     "NOT_YET",
     "AccountRules",
     "AliasRules",
@@ -70,6 +79,7 @@ __all__ = [
     "KeyReferences",
     "LeaseRules",
     "LinkTable",
+    "ModelSpec",
     "PositionWeights",
     "Product",
     "PropertyFilter",
@@ -81,11 +91,15 @@ __all__ = [
     "Source",
     "SourceMapping",
     "SparkRules",
+    "TransformSpec",
     "UrlParam",
     "config_hash",
     "config_json_schema",
     "load_config",
     "make_config",
+    "parse_model",
+    "parse_models",
+    "parse_transforms",
     "section_hash",
     "show_config",
 ]

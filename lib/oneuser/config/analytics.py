@@ -1,17 +1,16 @@
-"""Sessions, channels, conversions, attribution and retention: the parameters of their definitions."""
+"""Sessions, channels, conversions and retention: the parameters of their definitions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from oneuser.config.base import Flag, Number, Pattern, Place, Positive, Scalar, Section, Text, Zone, misplaced
+from oneuser.config.base import Flag, Pattern, Positive, Scalar, Section, Text, Zone, misplaced
 
-Model = Literal["first", "last", "linear", "position", "time_decay"]
 ChannelField = Literal["utm_source", "utm_medium", "utm_campaign", "click_id", "referrer_host", "landing_host"]
-_ONE = 1e-9
+Milestone = Literal["lead", "opportunity", "close"]
 
 
 def _property_path(text: str) -> str:
@@ -85,12 +84,16 @@ Currency = Annotated[
 
 
 class Conversion(Section):
-    """An event that counts as a conversion. `value` is in whole units of the currency, such as pounds."""
+    """An event that counts as a conversion. `value` is in whole units of the currency, such as pounds.
+
+    `milestone` says which stage of a sale it is, for attribution models that look at these.
+    """
 
     event: Text
     where: Mapping[PropertyPath, PropertyFilter] = {}
     value: PropertyPath | None = None
     currency: Currency | None = None
+    milestone: Milestone | None = None
 
     @model_validator(mode="after")
     def _money_has_a_currency(self) -> Conversion:
@@ -99,41 +102,6 @@ class Conversion(Section):
         if self.value is None and self.currency is not None:
             misplaced([(("currency",), "there is no `value` that could have a currency")])
         return self
-
-
-class PositionWeights(Section):
-    """Shares of the first touch, of all those between, and of the last; they add up to 1."""
-
-    first: Annotated[Number, Field(ge=0, le=1)] = 0.4
-    middle: Annotated[Number, Field(ge=0, le=1)] = 0.2
-    last: Annotated[Number, Field(ge=0, le=1)] = 0.4
-
-    @model_validator(mode="after")
-    def _are_shares(self) -> PositionWeights:
-        total = self.first + self.middle + self.last
-        if abs(total - 1) > _ONE:
-            misplaced([((), f"first + middle + last must be 1, found {total:g}")])
-        if self.first + self.last == 0:
-            misplaced([((), "a path of two touches needs first + last above 0")])
-        return self
-
-
-class AttributionRules(Section):
-    """Which touches a conversion is credited to, and how. Windows are in days of 24 hours, closed on both sides."""
-
-    lookback_days: Positive = 30
-    models: Annotated[tuple[Model, ...], Field(min_length=1)] = ("first", "last", "linear", "position", "time_decay")
-    position: PositionWeights = PositionWeights()
-    half_life_days: Annotated[Number, Field(gt=0)] = 7.0
-    exclude_channels: tuple[Text, ...] = ()
-
-    @field_validator("models")
-    @classmethod
-    def _models_differ(cls, models: tuple[Model, ...]) -> tuple[Model, ...]:
-        twice = [((n,), f"{model} is there twice") for n, model in enumerate(models) if model in models[:n]]
-        problems: list[tuple[Place, str]] = [*twice]
-        misplaced(problems)
-        return models
 
 
 class RetentionRules(Section):

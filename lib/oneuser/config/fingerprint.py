@@ -71,6 +71,8 @@ def _facts(config: Config) -> dict[str, Any]:
         # order and repetition of blocked values mean nothing
         written["blocked"] = sorted(rules.blocked_values)
         written["blocked_patterns"] = sorted(set(rules.blocked_patterns))
+    # what is told of changes no row
+    del facts["attribution"]["report_paths_above"]
     if config.keys.identifiers == own_key_file(config.warehouse):
         # it goes where the warehouse goes
         del facts["keys"]

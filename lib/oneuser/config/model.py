@@ -10,13 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from oneuser.config.accounts import AccountRules, account_problems
-from oneuser.config.analytics import (
-    AttributionRules,
-    ChannelRule,
-    Conversion,
-    RetentionRules,
-    SessionRules,
-)
+from oneuser.config.analytics import ChannelRule, Conversion, RetentionRules, SessionRules
+from oneuser.config.attribution import AttributionRules, attribution_problems
 from oneuser.config.base import (
     Day,
     FilePath,
@@ -278,4 +273,5 @@ class Config(Section):
         id_types = self.identity.id_types
         problems = [*capture_problems(self.sources, id_types), *link_problems(self.links, id_types)]
         misplaced([*problems, *account_problems(self.accounts, id_types)])
+        misplaced(attribution_problems(self.attribution, self.channels, self.conversions))
         return self

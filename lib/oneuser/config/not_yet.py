@@ -47,17 +47,6 @@ NOT_YET = (
         ),
     ),
     NotYet("sessions.cut_at_campaign", "cutting sessions at a campaign is not implemented in this version"),
-    NotYet("conversions.*.milestone", "milestones are not implemented in this version"),
-    NotYet(
-        "attribution.models.*",
-        "this model is not implemented in this version; there are first, last, linear, position, time_decay",
-        refused=(
-            "last_non_x", "first_non_x", "w_shaped", "full_path", "custom", "participation", "markov_global",
-            "markov_path", "counterfactual", "set_shapley", "rate_shapley",
-        ),
-    ),
-    NotYet("attribution.first_per_entity", "not implemented in this version", allowed=(False,)),
-    NotYet("attribution.reset_at_conversion", "not implemented in this version", allowed=(False,)),
     NotYet(
         "retention.interval",
         "this interval is not implemented in this version; there are day, week, month",

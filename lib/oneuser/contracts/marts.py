@@ -102,11 +102,20 @@ ATTRIBUTION_CREDITS = TableContract(
         Field("account_id", "string", "account of the conversion", nullable=True),
         Field("touched_at", "timestamp", "when the touch was", nullable=True),
         Field("converted_at", "timestamp", "when the conversion was"),
-        Field("weight", "decimal(20,12)", "share of the conversion; shares of one conversion and model add up to 1"),
         Field(
-            "credit_minor", "bigint", "credited value in minor units; adds up to the conversion's value", nullable=True
+            "weight",
+            "decimal(20,12)",
+            "share of the conversion; those of one conversion and model add up to 1 where is_additive",
+        ),
+        Field(
+            "credit_minor",
+            "bigint",
+            "credited value in minor units; adds up to the conversion's value where is_additive",
+            nullable=True,
         ),
         Field("currency", "string", "ISO 4217 code", nullable=True),
+        Field("is_additive", "boolean", "whether weights of a conversion add up to 1; not those of participation"),
+        Field("transforms", "string", "transforms of the path before it was weighted, in their order; may be empty"),
         Field("entity_level", "string", "person"),
         Field("lookback_days", "int", "closed look-back window in days"),
         *_MADE,
@@ -126,7 +135,7 @@ ATTRIBUTION_SUMMARY = TableContract(
         Field("channel", "string", "channel, or (unattributed)"),
         Field("currency", "string", "ISO 4217 code", nullable=True),
         Field("conversions", "decimal(30,12)", "credited conversions: sum of weights"),
-        Field("credit_minor", "bigint", "credited value in minor units", nullable=True),
+        Field("credit_minor", "decimal(38,0)", "credited value in minor units", nullable=True),
         Field("n_touches", "bigint", "touches with credit, once for each conversion that credits them"),
         Field("entity_level", "string", "person"),
         Field("lookback_days", "int", "closed look-back window in days"),
@@ -160,6 +169,53 @@ ATTRIBUTION_CHANGES = TableContract(
         Field("currency_before", "string", "ISO 4217 code before", nullable=True),
         Field("currency", "string", "ISO 4217 code now", nullable=True),
     ),
+)
+
+ATTRIBUTION_PATHS = TableContract(
+    name="attribution_paths",
+    zone="pseudonymous",
+    grain="one row per path that somebody took, where models are fitted on all paths",
+    key=("path_id",),
+    subject=NOBODY,
+    fields=(
+        Field("path_id", "binary", "hash of the path"),
+        Field("path", "array<string>", "channels in order of touch, after the transforms"),
+        Field("n_conversions", "bigint", "conversions with exactly this path"),
+        Field("n_journeys", "bigint", "journeys of exactly this path, of conversions and of people without one"),
+        *_MADE,
+    ),
+    stamps=_STAMPS,
+)
+
+ATTRIBUTION_TRANSITIONS = TableContract(
+    name="attribution_transitions",
+    zone="pseudonymous",
+    grain="one row per order of a configured Markov model and transition that occurs",
+    key=("markov_order", "from_state", "to_state"),
+    subject=NOBODY,
+    fields=(
+        Field("markov_order", "int", "channels in a state"),
+        Field("from_state", "string", "where from"),
+        Field("to_state", "string", "where to"),
+        Field("probability", "double", "share of the journeys that leave the state this way"),
+        *_MADE,
+    ),
+    stamps=_STAMPS,
+)
+
+ATTRIBUTION_REMOVAL_EFFECTS = TableContract(
+    name="attribution_removal_effects",
+    zone="pseudonymous",
+    grain="one row per order of a configured Markov model and channel",
+    key=("markov_order", "channel"),
+    subject=NOBODY,
+    fields=(
+        Field("markov_order", "int", "channels in a state"),
+        Field("channel", "string", "channel"),
+        Field("removal_effect", "double", "share of conversions that would be lost without it"),
+        *_MADE,
+    ),
+    stamps=_STAMPS,
 )
 
 ACTIVITY = TableContract(

@@ -31,7 +31,7 @@ def headline(published: Published) -> dict[str, Any]:
     Money is in whole units of its currency.
     """
     counts = _counts(published)
-    summary = [row.asDict() for row in published.read(ATTRIBUTION_SUMMARY).collect()]
+    summary = [row.asDict() for row in published.read(ATTRIBUTION_SUMMARY).where("is_additive").collect()]
     models = sorted({row["model"] for row in summary})
     model = _MODEL if _MODEL in models else next(iter(models), None)
     of_model = [row for row in summary if row["model"] == model]

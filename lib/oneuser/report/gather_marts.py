@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -18,6 +19,8 @@ _MAX_GROUPS = 4
 _TOP_ACCOUNTS = 10
 # models in the order in which people compare them; any other follows by name
 _MODELS = ("first", "last", "linear", "position", "time_decay")
+# behind the name of a model whose credits are no parts of one total
+_DOES_NOT_ADD_UP = " (does not add up)"
 
 
 def gather_attribution(credited: DataFrame, min_people: int) -> tuple[Attribution, ...]:
@@ -26,12 +29,14 @@ def gather_attribution(credited: DataFrame, min_people: int) -> tuple[Attributio
     A cell is hidden where too few people are behind it; a conversion that nobody owns counts as a person of its own.
     """
     person = F.coalesce("user_id", F.hex("conversion_id"))
+    named = F.when(F.col("is_additive"), F.col("model")).otherwise(F.concat("model", F.lit(_DOES_NOT_ADD_UP)))
     rows = (
         credited.where(F.col("entity_level") == "person")
+        .withColumn("model", named)
         .groupBy("conversion", "currency", "model", "channel")
         .agg(
             F.sum("weight").cast("double").alias("conversions"),
-            F.sum("credit_minor").alias("credit_minor"),
+            F.sum(F.col("credit_minor").cast("decimal(38,0)")).alias("credit_minor"),
             F.countDistinct(person).alias("people"),
             F.max("lookback_days").alias("lookback_days"),
         )
@@ -53,17 +58,17 @@ def _describe_group(conversion: str, currency: str | None, cells: list[Row], min
     for row in cells:
         people[row["model"]][row["channel"]] = row["people"]
     hidden = {model: hidden_cells(column, min_people) for model, column in people.items()}
-    order = sorted(people, key=lambda model: (_MODELS.index(model) if model in _MODELS else len(_MODELS), model))
+    order = sorted(people, key=_place_of)
     credits_shown = [
         Credit(row["model"], row["channel"], None, None)
         if row["channel"] in hidden[row["model"]]
-        else Credit(row["model"], row["channel"], row["conversions"], row["credit_minor"])
+        else Credit(row["model"], row["channel"], row["conversions"], _whole(row["credit_minor"]))
         for row in sorted(cells, key=lambda row: (order.index(row["model"]), row["channel"]))
     ]
     # what is hidden is hidden well enough for the total to be known, unless all of it is
     known = (
         [row for row in cells if row["model"] == order[0]]
-        if any(c.conversions is not None for c in credits_shown)
+        if any(c.conversions is not None for c in credits_shown) and not order[0].endswith(_DOES_NOT_ADD_UP)
         else []
     )
     return Attribution(
@@ -71,9 +76,18 @@ def _describe_group(conversion: str, currency: str | None, cells: list[Row], min
         currency,
         cells[0]["lookback_days"],
         total_conversions=sum(row["conversions"] for row in known) if known else None,
-        total_minor=sum(row["credit_minor"] or 0 for row in known) if known and currency else None,
+        total_minor=sum(_whole(row["credit_minor"]) or 0 for row in known) if known and currency else None,
         credits=tuple(credits_shown),
     )
+
+
+def _place_of(model: str) -> tuple[bool, int, str]:
+    """Models that do not add up come last."""
+    return (model.endswith(_DOES_NOT_ADD_UP), _MODELS.index(model) if model in _MODELS else len(_MODELS), model)
+
+
+def _whole(minor: Decimal | None) -> int | None:
+    return None if minor is None else int(minor)
 
 
 def gather_accounts(accounts: DataFrame, users: DataFrame, conversions: DataFrame, min_people: int) -> Accounts | None:

@@ -23,6 +23,7 @@ def credit(conversion: str, touch: str | None, share: str, *, user: str | None, 
         "touch_id": touch and touch.encode(), "channel": "Email" if touch else "(unattributed)", "user_id": user,
         "touched_at": NOON, "converted_at": NOON, "weight": Decimal(share), "credit_minor": int(Decimal(share) * 100),
         "currency": "EUR", "entity_level": "person", "lookback_days": 30, "params_id": "p", "identity_run": 1,
+        "is_additive": True, "transforms": "",
     } | facts  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from oneuser.contracts.marts import (
     ACTIVITY,
     ATTRIBUTION_CHANGES,
     ATTRIBUTION_CREDITS,
+    ATTRIBUTION_PATHS,
     ATTRIBUTION_SUMMARY,
     CONVERSIONS,
     RETENTION,
@@ -42,7 +43,8 @@ from oneuser.storage.warehouse import CommitTag, Warehouse
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 MARTS = [stage for stage in STAGES if stage.name in {"sessions", "attribution", "retention"}]
 WRITTEN = [
-    SESSIONS, TOUCHES, CONVERSIONS, ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY, ATTRIBUTION_CHANGES, ACTIVITY, RETENTION,
+    SESSIONS, TOUCHES, CONVERSIONS, ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY, ATTRIBUTION_CHANGES, ATTRIBUTION_PATHS,
+    ACTIVITY, RETENTION,
 ]  # fmt: skip
 NAMES = ["Page Viewed", "Order Completed", "Signed Up"]
 PEOPLE = [f"usr_{letter * 26}" for letter in "abcdefgh"]
@@ -119,9 +121,20 @@ def config(root: Path, **sections: Any) -> Config:
             ],
             "conversions": {
                 "order": {"event": "Order Completed", "value": "properties.revenue", "currency": {"const": "EUR"}},
-                "signup": {"event": "Signed Up"},
+                "signup": {"event": "Signed Up", "milestone": "lead"},
             },
-            "attribution": {"lookback_days": 2},
+            "attribution": {
+                "lookback_days": 2,
+                "models": [
+                    "first",
+                    "linear",
+                    "position",
+                    "time_decay",
+                    "lead_u",
+                    "participation",
+                    "set_shapley",
+                ],
+            },
             "retention": {"interval": "day", "return": "Page Viewed"},
         }
         | sections

@@ -75,6 +75,7 @@ def credited(channel: str, n: int, model: str, minor: int) -> list[dict[str, Any
         {
             "conversion_id": f"{channel}{i}".encode(), "conversion": "order", "model": model, "channel": channel,
             "user_id": f"u{i}", "credit_minor": minor, "currency": "EUR", "entity_level": "person", "lookback_days": 30,
+            "is_additive": model != "participation",
         }
         for i in range(n)
     ]  # fmt: skip
@@ -109,6 +110,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "attribution_credits": [
         *credited("email", 9, "first", 250), *credited("search", 6, "first", 100),
         *credited("(unattributed)", 2, "first", 50), *credited("search", 17, "last", 100),
+        *credited("email", 17, "participation", 100),
     ],
     "retention": [
         cell(1, 0, 20, 20), cell(1, 1, 20, 0), cell(1, 2, 20, 9), cell(2, 0, 10, 10), cell(2, 1, 10, 4),
@@ -188,12 +190,13 @@ def test_attribution_is_hidden_by_people_and_keeps_its_total(data: ReportData) -
     (order,) = data.attribution
     cells = {(c.model, c.channel): (c.conversions, c.credit_minor) for c in order.credits}
 
-    assert order.models == ("first", "last")
+    assert order.models == ("first", "last", "participation (does not add up)")
     assert cells == {
         ("first", "email"): (9.0, 2250),
         ("first", "search"): (None, None),
         ("first", "(unattributed)"): (None, None),
         ("last", "search"): (17.0, 1700),
+        ("participation (does not add up)", "email"): (17.0, 1700),
     }
     assert (order.total_conversions, order.total_minor) == (17.0, 2950)
     assert order.channels[-1] == "(unattributed)"

@@ -6,96 +6,107 @@ Yields  attribution_credits, attribution_summary, and the metrics of the conserv
 
 from __future__ import annotations
 
-from decimal import Decimal
-from functools import partial
+from functools import partial, reduce
 from typing import TYPE_CHECKING
 
+from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY
-from oneuser.marts.attribution.paths import CREDITS, STEPS, credit_conversions
-from oneuser.spark.clustering import cluster
+from oneuser.marts.attribution.entity_steps import (
+    conversion_steps,
+    in_order,
+    milestone_steps,
+    of_converting,
+    touch_steps,
+)
+from oneuser.marts.attribution.walk import credit_conversions, credit_shape
+from oneuser.marts.attribution.weights import weight_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
-    from oneuser.marts.attribution.models import ModelRules
+    from oneuser.marts.attribution.credit_rules import CreditRules
     from oneuser.marts.provenance import Provenance
 
-_MICROSECONDS_PER_DAY = 86_400_000_000
-_WEIGHT_UNIT = Decimal("0.000000000001")
+_FACTS = ("conversion", "user_id", "account_id", "value_minor", "currency")
+_SUM = "decimal(38,0)"
 
 
 def build_credits(
-    touches: DataFrame,
-    conversions: DataFrame,
-    *,
-    rules: ModelRules,
-    lookback_days: int,
-    exclude_channels: Collection[str] = (),
-    provenance: Provenance,
+    touches: DataFrame, conversions: DataFrame, *, rules: CreditRules, provenance: Provenance
 ) -> DataFrame:
-    """Credit each conversion to the touches of its person in the closed window before it.
+    """Credit each conversion to the touches of its person in the window before it, by models of one path.
 
     One shuffle and one sort by person, of the conversions and of the touches of people who converted; all models come
-    from one pass over them (see `paths`).
+    from one pass over them (see `walk`).
 
     Args:
         touches: Rows of `touches`.
-        conversions: Rows of `conversions`. Those of nobody are `(unattributed)`.
-        rules: The models.
-        lookback_days: Length of the window in days of 24 hours.
-        exclude_channels: Channels that get no credit; their touches are left out before anything is weighted.
+        conversions: Rows of `conversions`, all of a person or none. Those of nobody are `(unattributed)`.
+        rules: The models, and how paths are made.
         provenance: How the rows are made.
 
     Returns:
         Rows of `attribution_credits`.
     """
-    steps = _touches_of_converting(touches, conversions, exclude_channels).unionByName(_conversion_steps(conversions))
-    credit = partial(credit_conversions, rules=rules, lookback=lookback_days * _MICROSECONDS_PER_DAY)
-    credits_in_units = cluster(steps, "entity", "entity", "at", "is_conversion", "id").mapInArrow(credit, CREDITS.ddl)
+    of_person = F.col("user_id").alias("entity")
+    converted = conversion_steps(
+        conversions.select("*", of_person, F.col("converted_at").alias("time")), window=rules.window, facts=_FACTS
+    )
+    touched = touch_steps(
+        touches.select(of_person, F.col("touched_at").alias("time"), "touch_id", "channel"),
+        window=rules.window,
+        exclude_channels=rules.exclude_channels,
+    )
+    steps = in_order(
+        converted,
+        of_converting(touched, converted),
+        *[milestone_steps(reached, window=rules.window) for reached in _milestones(conversions, rules)],
+    )
+    credit = partial(credit_conversions, rules=rules.walk, models=rules.models, facts=_FACTS)
+    credits_in_units = steps.mapInArrow(credit, credit_shape(steps.schema, _FACTS))
     return ATTRIBUTION_CREDITS.conform(
         credits_in_units.select(
             "*",
-            (F.col("weight_units").cast("decimal(20,0)") * F.lit(_WEIGHT_UNIT)).cast("decimal(20,12)").alias("weight"),
+            weight_of(F.col("weight_units")).alias("weight"),
             F.timestamp_micros("touched_us").alias("touched_at"),
             F.timestamp_micros("converted_us").alias("converted_at"),
+            F.col("model").isin(*rules.additive).alias("is_additive"),
+            F.lit(rules.transforms).alias("transforms"),
             F.lit("person").alias("entity_level"),
-            F.lit(lookback_days).alias("lookback_days"),
+            F.lit(rules.window.days).cast("int").alias("lookback_days"),
             *provenance.columns(),
         )
     )
 
 
-def _conversion_steps(conversions: DataFrame) -> DataFrame:
-    # each conversion of nobody is an entity of its own: together they would be one huge one
-    alone = F.concat(F.lit("conversion "), F.hex("conversion_id"))
-    steps = conversions.withColumns(
-        {
-            "entity": F.coalesce("user_id", alone),
-            "at": F.unix_micros("converted_at"),
-            "is_conversion": F.lit(True),
-            "id": F.col("conversion_id"),
-        }
+def _milestones(conversions: DataFrame, rules: CreditRules) -> list[DataFrame]:
+    """Conversions that are milestones, where a model looks at these."""
+    if not rules.roles:
+        return []
+    role = F.coalesce(*[F.when(F.col("conversion") == F.lit(name), F.lit(role)) for name, role in rules.roles])
+    reached = conversions.select(
+        F.col("user_id").alias("entity"), F.col("converted_at").alias("time"), role.alias("milestone")
     )
-    return STEPS.select(steps)
+    return [reached.where(F.col("milestone").isNotNull())]
 
 
-def _touches_of_converting(touches: DataFrame, conversions: DataFrame, exclude_channels: Collection[str]) -> DataFrame:
-    kept = touches.select("user_id", "touched_at", "touch_id", "channel")
-    if exclude_channels:
-        kept = kept.where(~F.col("channel").isin(*sorted(exclude_channels)))
-    converting = conversions.where(F.col("user_id").isNotNull()).select("user_id")
-    steps = kept.join(converting, on="user_id", how="left_semi").select(
-        F.col("user_id").alias("entity"),
-        F.unix_micros("touched_at").alias("at"),
-        F.lit(False).alias("is_conversion"),
-        F.col("touch_id").alias("id"),
-        "channel",
-    )
-    return STEPS.select(steps)
+def only_counted(conversions: DataFrame, *, rules: CreditRules) -> DataFrame:
+    """The conversions that are credited: all, or the first of each person and kind. Those of nobody count each.
+
+    Args:
+        conversions: Rows of `conversions`, all of a person or none.
+        rules: How paths are made.
+    """
+    if not rules.walk.first_per_entity:
+        return conversions
+    in_time = W.partitionBy("user_id", "conversion").orderBy("converted_at", "conversion_id")
+    is_first = F.row_number().over(in_time.rowsBetween(W.unboundedPreceding, W.currentRow)) == F.lit(1)
+    ranked = conversions.select("*", (F.col("user_id").isNull() | is_first).alias("is_counted"))
+    return ranked.where("is_counted").drop("is_counted")
 
 
 def build_summary(credits: DataFrame, *, provenance: Provenance) -> DataFrame:  # noqa: A002 - the field's word
@@ -108,9 +119,10 @@ def build_summary(credits: DataFrame, *, provenance: Provenance) -> DataFrame:  
     Returns:
         Rows of `attribution_summary`. `credit_minor` is null where no conversion has a value.
     """
-    summed = credits.groupBy("model", "conversion", "channel", "currency", "entity_level", "lookback_days").agg(
+    made = ("is_additive", "transforms", "entity_level", "lookback_days")
+    summed = credits.groupBy("model", "conversion", "channel", "currency", *made).agg(
         F.sum("weight").cast("decimal(30,12)").alias("conversions"),
-        F.sum("credit_minor").alias("credit_minor"),
+        F.sum(F.col("credit_minor").cast(_SUM)).alias("credit_minor"),
         F.count("touch_id").alias("n_touches"),
     )
     return ATTRIBUTION_SUMMARY.conform(summed.select("*", *provenance.columns()))
@@ -119,52 +131,65 @@ def build_summary(credits: DataFrame, *, provenance: Provenance) -> DataFrame:  
 def count_broken(credits: DataFrame, conversions: DataFrame, *, models: Sequence[str]) -> DataFrame:  # noqa: A002
     """Compare conversion by conversion what was credited with what there was to credit. Grows with both.
 
+    Args:
+        credits: Rows of `attribution_credits`.
+        conversions: Rows of `conversions`: those that are credited.
+        models: What the models are called that add up.
+
     Returns:
         One row with `n_broken`: conversions and models whose weights are not 1 in all or whose credits are not the
         value, credits without a conversion included.
     """
     sums = [
         column
-        for model in models
+        for n, model in enumerate(models)
         for column in (
-            F.sum(F.when(F.col("model") == F.lit(model), F.col("weight"))).alias(f"weight_{model}"),
-            F.sum(F.when(F.col("model") == F.lit(model), F.col("credit_minor"))).alias(f"credit_{model}"),
+            F.sum(_of(model, F.col("weight"))).alias(f"weight_{n}"),
+            F.sum(_of(model, F.col("credit_minor").cast(_SUM))).alias(f"credit_{n}"),
         )
     ]
-    credited = credits.groupBy("conversion_id").agg(*sums)
-    expected = conversions.select("conversion_id", "value_minor", F.lit(True).alias("is_conversion"))
+    credited = credits.where(F.col("model").isin(*models)).groupBy("conversion_id").agg(*sums)
+    value = F.col("value_minor").cast(_SUM).alias("value_minor")
+    expected = conversions.select("conversion_id", value, F.lit(True).alias("is_conversion"))
     compared = expected.join(credited, on="conversion_id", how="full")
     broken = [
         F.count_if(
             F.col("is_conversion").isNull()
-            | ~F.col(f"weight_{model}").eqNullSafe(F.lit(1))
-            | ~F.col(f"credit_{model}").eqNullSafe(F.col("value_minor"))
+            | ~F.col(f"weight_{n}").eqNullSafe(F.lit(1))
+            | ~F.col(f"credit_{n}").eqNullSafe(F.col("value_minor"))
         )
-        for model in models
+        for n in range(len(models))
     ]
-    n_broken = broken[0]
-    for n in broken[1:]:
-        n_broken = n_broken + n
-    return compared.agg(n_broken.alias("n_broken"))
+    return compared.agg(reduce(lambda one, other: one + other, broken, F.lit(0)).alias("n_broken"))
 
 
 def measure_totals(credits: DataFrame, conversions: DataFrame, *, models: Sequence[str]) -> DataFrame:  # noqa: A002
-    """Add up what was credited, and what there was to credit. One pass over narrow columns of each, without a shuffle.
+    """Add up what was credited, and what there was to credit. One pass over narrow columns of each.
+
+    Args:
+        credits: Rows of `attribution_credits`.
+        conversions: Rows of `conversions`: those that are credited.
+        models: What the models are called that add up.
 
     Returns:
-        One row: `n_conversions` and `value`, the sum of all values; `n_credits`, `longest_path` and `credit_<model>`.
+        One row: `n_conversions` and `value`, the sum of all values; `n_credits`, `longest_path`, and `credit_<n>` of
+        the model at that place.
     """
     there_was = conversions.agg(
-        F.count(F.lit(1)).alias("n_conversions"), F.sum(F.col("value_minor").cast("decimal(38,0)")).alias("value")
+        F.count(F.lit(1)).alias("n_conversions"), F.sum(F.col("value_minor").cast(_SUM)).alias("value")
     )
     was_credited = credits.agg(
         F.count(F.lit(1)).alias("n_credits"),
         F.max("path_length").alias("longest_path"),
-        *[
-            F.sum(F.when(F.col("model") == F.lit(model), F.col("credit_minor")).cast("decimal(38,0)")).alias(
-                f"credit_{model}"
-            )
-            for model in models
-        ],
+        *[F.sum(_of(model, F.col("credit_minor").cast(_SUM))).alias(f"credit_{n}") for n, model in enumerate(models)],
     )
     return there_was.crossJoin(was_credited)
+
+
+def count_people_with_long_paths(credits: DataFrame, *, above: int) -> DataFrame:  # noqa: A002
+    """How many people have a path of more than so many touches. One row with `n_people`."""
+    return credits.where(F.col("path_length") > F.lit(above)).agg(F.countDistinct("user_id").alias("n_people"))
+
+
+def _of(model: str, value: Column) -> Column:
+    return F.when(F.col("model") == F.lit(model), value)

@@ -25,7 +25,7 @@ class ChangeReason(StrEnum):
 
     # channels, look-back, models or what a conversion is are declared otherwise
     CONFIGURATION = "configuration"
-    # the conversion is none any more: its message is gone
+    # the conversion is none any more: its message is gone, or only first ones count and another is the first
     GONE = "gone"
     # the User ID of its owner, before or now, took part in such a change of this run
     MERGED = "merged"
@@ -106,7 +106,8 @@ def _of_conversion(params_id: str) -> list[Column]:
         return ~of("before", name).eqNullSafe(of("after", name))
 
     is_there = F.max(F.col("after").isNotNull()).over(whole)
-    values = [F.sum(F.col(side)["credit_minor"]).over(whole) for side in ("before", "after")]
+    # of a model that does not add up, 64 bits do not hold it
+    values = [F.sum(F.col(side)["credit_minor"].cast("decimal(38,0)")).over(whole) for side in ("before", "after")]
     is_itself_other = is_other("converted_at") | is_other("account_id") | is_other("currency")
     place = F.least(
         F.when(of("before", "params_id") != F.lit(params_id), _place(ChangeReason.CONFIGURATION)),

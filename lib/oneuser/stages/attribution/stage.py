@@ -15,14 +15,17 @@ from oneuser.contracts.marts import (
     CONVERSIONS,
     TOUCHES,
 )
+from oneuser.marts.attribution.credit_rules import CreditRules
 from oneuser.marts.attribution.credits import (
     build_credits,
     build_summary,
     count_broken,
+    count_people_with_long_paths,
     measure_totals,
+    only_counted,
 )
-from oneuser.marts.attribution.models import ModelRules
 from oneuser.marts.attribution.restatement import explain_restated, find_moved_people, find_restated
+from oneuser.stages.attribution.fitting import FIT, fit_models
 from oneuser.stages.declaration import Stage
 from oneuser.stages.found_rows import find, only
 from oneuser.stages.parameters import credits_provenance
@@ -38,29 +41,28 @@ def attribution(ctx: RunContext) -> None:
 
     Where it is incremental: the credits of conversions of people whose touches or conversions changed, and of changed
     conversions of nobody. Shuffles and writes grow with these; what grows with all of them is one pass over touches and
-    conversions by which theirs are found, and one over all credits that adds them up.
+    conversions by which theirs are found, and one over all credits that adds them up. Models that are fitted on all
+    paths have no credits here (see `fitting`).
 
     Raises:
         CheckError: where what was credited is not what there was to credit; nothing is published then.
     """
-    rules = ctx.config.attribution
+    rules = CreditRules.of(ctx.config.attribution, ctx.config.conversions)
     provenance = credits_provenance(ctx)
     people, conversion_ids = _touched(ctx)
     found = build_credits(
         only(ctx.read(TOUCHES), people),
         only(ctx.read(CONVERSIONS), conversion_ids),
-        rules=ModelRules.of(rules),
-        lookback_days=rules.lookback_days,
-        exclude_channels=rules.exclude_channels,
+        rules=rules,
         provenance=provenance,
     )
     changed = ctx.replace_within(ATTRIBUTION_CREDITS, found, conversion_ids)
-    _check_conservation(ctx, conversion_ids)
-    ctx.replace_within(
-        ATTRIBUTION_SUMMARY, build_summary(ctx.read(ATTRIBUTION_CREDITS), provenance=provenance), within=None
-    )
+    _check_conservation(ctx, rules, conversion_ids)
+    summary = build_summary(ctx.read(ATTRIBUTION_CREDITS), provenance=provenance)
+    fitted = fit_models(ctx, rules, provenance)
+    ctx.replace_within(ATTRIBUTION_SUMMARY, summary if fitted is None else summary.unionByName(fitted), within=None)
     if ATTRIBUTION_CREDITS.name in ctx.base:
-        restated = find_restated(changed, models=rules.models, params_id=provenance.params_id)
+        restated = find_restated(changed, models=rules.labels, params_id=provenance.params_id)
         _tell_restated(ctx, ctx.checkpoint(restated), people)
 
 
@@ -96,15 +98,18 @@ def _tell_restated(ctx: RunContext, restated: DataFrame, people: DataFrame | Non
     ctx.metric("attribution_changes", n_restated)
 
 
-def _check_conservation(ctx: RunContext, conversion_ids: DataFrame | None) -> None:
-    """By what was written, not by what was meant to be: conversion by conversion where credited again, and in all."""
-    models = ctx.config.attribution.models
-    credits_now, conversions = ctx.read(ATTRIBUTION_CREDITS), ctx.read(CONVERSIONS)
+def _check_conservation(ctx: RunContext, rules: CreditRules, conversion_ids: DataFrame | None) -> None:
+    """By what was written, not by what was meant to be: conversion by conversion where credited again, and in all.
+
+    Models that do not add up are left out.
+    """
+    models = rules.additive
+    credits_now, conversions = ctx.read(ATTRIBUTION_CREDITS), only_counted(ctx.read(CONVERSIONS), rules=rules)
     broken = count_broken(only(credits_now, conversion_ids), only(conversions, conversion_ids), models=models)
     n_broken = int(broken.collect()[0]["n_broken"])
     measured = measure_totals(credits_now, conversions, models=models).collect()[0]
     value = measured["value"]
-    totals = {model: measured[f"credit_{model}"] for model in models}
+    totals = {model: measured[f"credit_{n}"] for n, model in enumerate(models)}
     unequal = {model: total for model, total in totals.items() if total != value}
     ctx.check(
         "attribution_conservation",
@@ -115,14 +120,27 @@ def _check_conservation(ctx: RunContext, conversion_ids: DataFrame | None) -> No
     )
     ctx.metric("longest_path", measured["longest_path"] or 0)
     ctx.metric("attribution_credits", measured["n_credits"])
+    _tell_long_paths(ctx, measured["longest_path"] or 0)
+
+
+def _tell_long_paths(ctx: RunContext, longest: int) -> None:
+    """How many people have paths longer than is configured: all of their touches were used, and cost what they cost."""
+    limit = ctx.config.attribution.report_paths_above
+    n_people = 0
+    if longest > limit:
+        counted = count_people_with_long_paths(ctx.read(ATTRIBUTION_CREDITS), above=limit).collect()
+        n_people = int(counted[0]["n_people"])
+        ctx.log.warning("long paths were used whole", people=n_people, longest=longest, report_paths_above=limit)
+    ctx.metric("people_with_long_paths", n_people)
 
 
 ATTRIBUTION_STAGE = Stage(
     "attribution",
     attribution,
     reads=(TOUCHES, CONVERSIONS, LINEAGE),
-    writes=(ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY, ATTRIBUTION_CHANGES),
-    sections=("attribution",),
+    writes=(ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY, ATTRIBUTION_CHANGES, *FIT),
+    # which kinds of conversions are milestones is said with them
+    sections=("attribution", "conversions"),
     # whoever is in the run's lineage and has touches or conversions is told of too
     takes={JOURNEYS: (TOUCHES, CONVERSIONS, LINEAGE)},
 )

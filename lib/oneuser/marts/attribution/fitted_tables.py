@@ -1,0 +1,171 @@
+"""Models that are fitted on all paths, in the job: what is kept is the fit, and what channels get of it.
+
+Reads   touches, conversions
+Yields  attribution_paths, attribution_transitions, attribution_removal_effects, and rows of attribution_summary;
+        credits of conversions are computed from these when they are read
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from oneuser.contracts.marts import (
+    ATTRIBUTION_PATHS,
+    ATTRIBUTION_REMOVAL_EFFECTS,
+    ATTRIBUTION_SUMMARY,
+    ATTRIBUTION_TRANSITIONS,
+)
+from oneuser.marts.attribution.fitted import removal_effects, transitions
+from oneuser.marts.attribution.fitted_credits import credit_channels, credit_touches
+from oneuser.marts.attribution.frames import Frames
+from oneuser.marts.attribution.journeys import build_journeys, count_journeys
+from oneuser.marts.attribution.path_rules import PathRules
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql import DataFrame
+
+    from oneuser.config import ModelSpec
+    from oneuser.marts.attribution.credit_rules import CreditRules
+    from oneuser.marts.provenance import Provenance
+
+_FACTS = ("conversion", "value_minor", "currency")
+_SUM = "decimal(38,0)"
+
+
+def find_journeys(
+    touches: DataFrame, conversions: DataFrame, *, rules: CreditRules, with_unconverted: bool = True
+) -> DataFrame:
+    """The journeys of everybody: see `build_journeys`. One pass over all touches and conversions.
+
+    Args:
+        touches: Rows of `touches`.
+        conversions: Rows of `conversions`.
+        rules: How paths are made.
+        with_unconverted: Whether people without a conversion are looked at too.
+    """
+    of_person = F.col("user_id").alias("entity")
+    frames = Frames(
+        touches.select(of_person, F.col("touched_at").alias("time"), "touch_id", "channel"),
+        conversions.select(of_person, F.col("converted_at").alias("time"), "conversion_id", *_FACTS),
+        None,
+        _FACTS,
+    )
+    how = PathRules(rules.window, rules.walk, rules.exclude_channels, None, None, None)
+    return build_journeys(frames, how, with_unconverted=with_unconverted)
+
+
+def build_paths(journeys: DataFrame, *, provenance: Provenance) -> DataFrame:
+    """Rows of `attribution_paths`."""
+    # with their lengths, so that no two paths are written alike
+    written = F.array_join(
+        F.transform("path", lambda channel: F.concat(F.length(channel).cast("string"), F.lit(":"), channel)), ""
+    )
+    path_id = F.unhex(F.substring(F.sha2(written.cast("binary"), 256), 1, 32))
+    return ATTRIBUTION_PATHS.conform(
+        count_journeys(journeys).select(path_id.alias("path_id"), "*", *provenance.columns())
+    )
+
+
+def markov_orders(specs: Sequence[ModelSpec]) -> list[int]:
+    """The orders of the configured Markov chains."""
+    return sorted({spec.parameters["order"] for spec in specs if "order" in spec.parameters})
+
+
+def build_transitions(paths: DataFrame, *, orders: Sequence[int], provenance: Provenance) -> DataFrame:
+    """Rows of `attribution_transitions`, one chain per order; at least one order."""
+    chains = [transitions(paths, order=order).withColumn("markov_order", F.lit(order)) for order in orders]
+    return ATTRIBUTION_TRANSITIONS.conform(
+        reduce(lambda one, other: one.unionByName(other), chains).select("*", *provenance.columns())
+    )
+
+
+def build_removal_effects(paths: DataFrame, *, orders: Sequence[int], provenance: Provenance) -> DataFrame:
+    """Rows of `attribution_removal_effects`, one chain per order; at least one order."""
+    effects = [removal_effects(paths, order=order).withColumn("markov_order", F.lit(order)) for order in orders]
+    return ATTRIBUTION_REMOVAL_EFFECTS.conform(
+        reduce(lambda one, other: one.unionByName(other), effects).select("*", *provenance.columns())
+    )
+
+
+def build_fitted_credits(journeys: DataFrame, paths: DataFrame, *, specs: Sequence[ModelSpec]) -> DataFrame:
+    """Credits by fitted models, at least one.
+
+    Args:
+        journeys: What `find_journeys` answers.
+        paths: Rows of `attribution_paths`, which the models are fitted on.
+        specs: The models.
+
+    Returns:
+        The columns of `attribute`, with `conversion`: rows of touches by models that share out each path, rows of
+        channels by the others.
+    """
+    by_path, by_channel = ([spec for spec in specs if spec.kind == kind] for kind in ("path", "channel"))
+    parts = [
+        *credit_touches(journeys, paths, by_path, facts=_FACTS),
+        *credit_channels(journeys, paths, by_channel, facts=_FACTS),
+    ]
+    columns = (
+        "conversion_id", "conversion", "model", "touch_id", "position", "channel", "weight", "credit_minor", "currency",
+    )  # fmt: skip
+    return reduce(lambda one, other: one.unionByName(other), [part.select(*columns) for part in parts])
+
+
+def build_fitted_summary(
+    journeys: DataFrame, paths: DataFrame, *, rules: CreditRules, provenance: Provenance
+) -> DataFrame:
+    """Rows of `attribution_summary` of the fitted models. A channel without credit has 0 conversions and null money."""
+    credited = build_fitted_credits(journeys, paths, specs=rules.fitted)
+    summed = credited.groupBy("model", "conversion", "channel", "currency").agg(
+        F.coalesce(F.sum("weight"), F.lit(0)).cast("decimal(30,12)").alias("conversions"),
+        F.sum(F.col("credit_minor").cast(_SUM)).alias("credit_minor"),
+        F.count("touch_id").alias("n_touches"),
+    )
+    return ATTRIBUTION_SUMMARY.conform(
+        summed.select(
+            "*",
+            F.lit(True).alias("is_additive"),
+            F.lit(rules.transforms).alias("transforms"),
+            F.lit("person").alias("entity_level"),
+            F.lit(rules.window.days).cast("int").alias("lookback_days"),
+            *provenance.columns(),
+        )
+    )
+
+
+def find_unequal(summary: DataFrame, conversions: DataFrame) -> DataFrame:
+    """Fitted models that do not credit what there was to credit, by kind and currency.
+
+    Args:
+        summary: Rows of `attribution_summary` of fitted models.
+        conversions: Rows of `conversions` that are credited.
+
+    Returns:
+        `model`, `conversion`, `currency`, `credited` and `there_was`, numbers of conversions: a row for each that
+        differ, in number or in value. A model that gives no credit to anybody's channel, as `rate_shapley` where its
+        values are not above 0 in all, is none of them.
+    """
+    keys = ["conversion", "currency"]
+    there_was = conversions.groupBy(*keys).agg(
+        F.count(F.lit(1)).alias("there_was"), F.sum(F.col("value_minor").cast(_SUM)).alias("value")
+    )
+    is_channel = F.col("channel") != F.lit("(unattributed)")
+    was_credited = summary.groupBy("model", *keys).agg(
+        F.sum("conversions").alias("credited"),
+        F.sum("credit_minor").alias("credit"),
+        (F.count_if(is_channel) > F.count_if(is_channel & (F.col("conversions") != F.lit(0)))).alias("has_none"),
+        F.coalesce(F.sum(F.when(is_channel, F.col("conversions"))), F.lit(0)).alias("of_channels"),
+    )
+    is_same = F.lit(True)
+    for key in keys:
+        is_same = is_same & F.col(f"one.{key}").eqNullSafe(F.col(f"other.{key}"))
+    both = was_credited.alias("one").join(there_was.alias("other"), on=is_same, how="left")
+    is_without_credit = F.col("has_none") & (F.col("of_channels") == F.lit(0))
+    is_equal = (F.col("credited") == F.col("there_was")) & F.col("credit").eqNullSafe(F.col("value"))
+    return both.where(~is_without_credit & ~F.coalesce(is_equal, F.lit(False))).select(
+        "model", *[f"one.{key}" for key in keys], "credited", "there_was"
+    )

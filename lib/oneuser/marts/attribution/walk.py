@@ -1,0 +1,252 @@
+"""One pass over the steps of each entity, in order of time. Python on executors, over Arrow batches.
+
+The touches of an entity wait in lists with a place where the window begins: a touch enters once and is left behind
+once, and a model that looks at the ends of a path alone touches nothing between. So the work grows with the rows that
+come out, never with touches times conversions; transforms of paths look at every touch of every path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from pyspark.sql import types as T
+
+from oneuser.marts.attribution.dealing import WEIGHT_UNITS, deal_out
+from oneuser.marts.attribution.entity_steps import END, MILESTONE, NOBODY, TOUCH
+from oneuser.marts.attribution.models.path import Path
+from oneuser.marts.attribution.transforms import kept_places
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from oneuser.marts.attribution.models.path import RuleModel
+
+UNATTRIBUTED = "(unattributed)"
+_ROWS_PER_BATCH = 50_000
+# so many touches that were left behind are given back at once
+_LEFT_BEHIND = 10_000
+
+
+@dataclass(frozen=True)
+class WalkRules:
+    """How paths are made.
+
+    Attributes:
+        reach: How far back a touch counts, as `Window` says; null for however far.
+        transforms: Applied to the path of each conversion, in their order.
+        first_per_entity: Whether only the first conversion of an entity, of each kind where kinds are told, counts.
+        reset_at_conversion: Whether the touches up to a conversion count no more for later ones of its kind.
+    """
+
+    reach: int | None
+    transforms: tuple[Callable[[Sequence[str]], list[int]], ...] = ()
+    first_per_entity: bool = False
+    reset_at_conversion: bool = False
+
+
+@dataclass
+class _Entity:
+    """What came so far of one entity."""
+
+    name: str | None = None
+    times: list[int] = field(default_factory=list)
+    measures: list[int] = field(default_factory=list)
+    ids: list[Any] = field(default_factory=list)
+    channels: list[str] = field(default_factory=list)
+    milestones: dict[str, int] = field(default_factory=dict)
+    # where the window begins, and how many touches have gone from the lists
+    window: int = 0
+    n_gone: int = 0
+    # by kind of conversion: how many touches have been used up, the gone ones counted
+    used: dict[Any, int] = field(default_factory=dict)
+
+    def add_touch(self, at: int, measure: int, touch_id: Any, channel: str) -> None:
+        self.times.append(at)
+        self.measures.append(measure)
+        self.ids.append(touch_id)
+        self.channels.append(channel)
+
+    def leave_behind(self, before: int) -> None:
+        """Touches whose measure is smaller are in no window any more."""
+        while self.window < len(self.measures) and self.measures[self.window] < before:
+            self.window += 1
+        if self.window > _LEFT_BEHIND:
+            for values in (self.times, self.measures, self.ids, self.channels):
+                del values[: self.window]
+            self.n_gone += self.window
+            self.window = 0
+
+    def begin_after(self, used: int) -> int:
+        return max(self.window, used - self.n_gone)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A selected conversion, or the end of an entity without one, and its path.
+
+    `path` is null where no touch is eligible; `ids`, `times` and `channels` hold its touches from the place `begin` on.
+    """
+
+    row: tuple[Any, ...]
+    is_conversion: bool
+    path: Path | None
+    ids: Sequence[Any]
+    times: Sequence[int]
+    channels: Sequence[str]
+    begin: int
+
+
+def visits(batches: Iterable[pa.RecordBatch], *, rules: WalkRules, facts: Sequence[str]) -> Iterator[Visit]:
+    """Every selected conversion of one partition, which holds all steps of each of its entities, in order.
+
+    Args:
+        batches: Steps, as `entity_steps.in_order` has them.
+        rules: How paths are made.
+        facts: Columns of a conversion that `Visit.row` holds, after its id and its time in microseconds. Where one of
+            them is `conversion`, it is the kind.
+    """
+    entity = _Entity()
+    columns = ("entity", "at", "measure", "kind", "touch_id", "channel", "milestone", "is_selected", "conversion_id")
+    kind_place = facts.index("conversion") if "conversion" in facts else None
+    seen: set[Any] = set()
+    for batch in batches:
+        values = [batch.column(name).to_pylist() for name in (*columns, *facts)]
+        for whose, at, measure, kind, touch_id, channel, milestone, selected, conversion_id, *told in zip(
+            *values, strict=True
+        ):
+            if whose != entity.name:
+                entity, seen = _Entity(whose), set()
+            if measure is not None and rules.reach is not None:
+                entity.leave_behind(measure - rules.reach)
+            if kind == TOUCH:
+                entity.add_touch(at, measure, touch_id, channel)
+                continue
+            if kind == MILESTONE:
+                entity.milestones[milestone] = at
+                continue
+            what = None if kind_place is None else told[kind_place]
+            used = max(entity.used.values(), default=0) if kind == END else entity.used.get(what, 0)
+            is_somebody = not whose.startswith(NOBODY)
+            counts = not (rules.first_per_entity and is_somebody and what in seen)
+            seen.add(what)
+            if counts and (selected or kind == END):
+                row = (conversion_id, at, *told)
+                yield _visit(row, entity, entity.begin_after(used), rules, is_conversion=kind != END)
+            if rules.reset_at_conversion:
+                entity.used[what] = entity.n_gone + len(entity.times)
+
+
+def _visit(row: tuple[Any, ...], entity: _Entity, first: int, rules: WalkRules, *, is_conversion: bool) -> Visit:
+    at = row[1]
+    ids, times, channels = entity.ids, entity.times, entity.channels
+    if first >= len(times):
+        return Visit(row, is_conversion, None, (), (), (), 0)
+    if rules.transforms:
+        places = [first + place for place in kept_places(channels[first:], rules.transforms)]
+        ids, times = [ids[place] for place in places], [times[place] for place in places]
+        channels = [channels[place] for place in places]
+        first = 0
+    path = Path(times, channels, converted_at=at, milestones=entity.milestones, first=first)
+    return Visit(row, is_conversion, path, ids, times, channels, first)
+
+
+def credit_conversions(
+    batches: Iterable[pa.RecordBatch],
+    *,
+    rules: WalkRules,
+    models: Sequence[tuple[str, RuleModel]],
+    facts: Sequence[str],
+) -> Iterator[pa.RecordBatch]:
+    """Credit the conversions of one partition by every model.
+
+    Yields:
+        The columns of `credit_columns`. One `(unattributed)` row per model where no touch is eligible.
+    """
+    types: pa.Schema | None = None
+    rows: list[tuple[Any, ...]] = []
+
+    def shaped() -> pa.RecordBatch:
+        assert types is not None  # noqa: S101 - rows come from batches
+        columns = zip(*rows, strict=True)
+        return pa.RecordBatch.from_arrays(
+            [pa.array(column, one.type) for column, one in zip(columns, types, strict=True)], schema=types
+        )
+
+    def seen(batch: pa.RecordBatch) -> pa.RecordBatch:
+        nonlocal types
+        types = types or credit_types(batch.schema, facts)
+        return batch
+
+    value_place = 2 + facts.index("value_minor")
+    for visit in visits(map(seen, batches), rules=rules, facts=facts):
+        value = visit.row[value_place]
+        rows.extend(_credit(visit, None if value is None else int(value), models))
+        if len(rows) >= _ROWS_PER_BATCH:
+            yield shaped()
+            rows = []
+    if rows:
+        yield shaped()
+
+
+_MADE: Mapping[str, pa.DataType] = {
+    "converted_us": pa.int64(),
+    "model": pa.string(),
+    "position": pa.int32(),
+    "path_length": pa.int32(),
+    "touched_us": pa.int64(),
+    "weight_units": pa.int64(),
+}
+_OF_TOUCH = (
+    "model", "position", "path_length", "touch_id", "channel", "touched_us", "weight_units", "credit_minor",
+)  # fmt: skip
+
+
+def credit_types(steps: pa.Schema, facts: Sequence[str]) -> pa.Schema:
+    """Columns of credits; ids, facts and money have the types that they came with."""
+    names = credit_columns(facts)
+    came_as = {"credit_minor": steps.field("value_minor").type}
+    return pa.schema([(name, came_as.get(name) or _MADE.get(name) or steps.field(name).type) for name in names])
+
+
+def credit_columns(facts: Sequence[str]) -> list[str]:
+    """Names of the columns of credits, in order."""
+    return ["conversion_id", "converted_us", *facts, *_OF_TOUCH]
+
+
+def credit_shape(steps: T.StructType, facts: Sequence[str]) -> T.StructType:
+    """Columns of what `credit_conversions` yields from steps."""
+    made: dict[str, T.DataType] = {
+        "converted_us": T.LongType(),
+        "model": T.StringType(),
+        "position": T.IntegerType(),
+        "path_length": T.IntegerType(),
+        "touched_us": T.LongType(),
+        "weight_units": T.LongType(),
+        "credit_minor": steps["value_minor"].dataType,
+    }
+    return T.StructType([T.StructField(name, made.get(name) or steps[name].dataType) for name in credit_columns(facts)])
+
+
+def _credit(visit: Visit, value: int | None, models: Sequence[tuple[str, RuleModel]]) -> Iterator[tuple[Any, ...]]:
+    path = visit.path
+    if path is None:
+        for label, _ in models:
+            yield (*visit.row, label, 0, 0, None, UNATTRIBUTED, None, WEIGHT_UNITS, value)
+        return
+    for label, model in models:
+        shares = model.shares(path)
+        if model.adds_up:
+            by = [share for _, share in shares]
+            weights = deal_out(WEIGHT_UNITS, by)
+            credit: list[int | None] = [*deal_out(value, by)] if value is not None else [None] * len(by)
+        else:
+            weights, credit = [WEIGHT_UNITS] * len(shares), [value] * len(shares)
+        for (place, _), weight, part in zip(shares, weights, credit, strict=True):
+            if weight or part:
+                at = visit.begin + place
+                yield (
+                    *visit.row, label, place + 1, path.n, visit.ids[at], visit.channels[at], visit.times[at],
+                    weight, part,
+                )  # fmt: skip

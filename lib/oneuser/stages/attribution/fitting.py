@@ -1,0 +1,77 @@
+"""The part of the stage that fits models on all paths; without such a model, nothing of it is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oneuser.contracts.marts import (
+    ATTRIBUTION_PATHS,
+    ATTRIBUTION_REMOVAL_EFFECTS,
+    ATTRIBUTION_TRANSITIONS,
+    CONVERSIONS,
+    TOUCHES,
+)
+from oneuser.marts.attribution.credits import only_counted
+from oneuser.marts.attribution.fitted_tables import (
+    build_fitted_summary,
+    build_paths,
+    build_removal_effects,
+    build_transitions,
+    find_journeys,
+    find_unequal,
+    markov_orders,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from oneuser.marts.attribution.credit_rules import CreditRules
+    from oneuser.marts.provenance import Provenance
+    from oneuser.stages.context import RunContext
+
+FIT = (ATTRIBUTION_PATHS, ATTRIBUTION_TRANSITIONS, ATTRIBUTION_REMOVAL_EFFECTS)
+# models that are told of where they do not add up; there are few
+_MOST_SHOWN = 20
+
+
+def fit_models(ctx: RunContext, rules: CreditRules, provenance: Provenance) -> DataFrame | None:
+    """Write the fit; answers rows of `attribution_summary` of the fitted models, null where there is none.
+
+    Every path changes a little with every run: all touches and conversions are gone through, whatever the run touches.
+
+    Raises:
+        CheckError: where what they credit is not what there was to credit; nothing is published then.
+    """
+    if not rules.fitted:
+        for contract in FIT:
+            if contract.name in ctx.tables:
+                ctx.replace_within(contract, contract.empty(ctx.spark), within=None)
+        return None
+    journeys = ctx.checkpoint(find_journeys(ctx.read(TOUCHES), ctx.read(CONVERSIONS), rules=rules))
+    ctx.replace_within(ATTRIBUTION_PATHS, build_paths(journeys, provenance=provenance), within=None)
+    paths = ctx.read(ATTRIBUTION_PATHS)
+    orders = markov_orders(rules.fitted)
+    for contract, build in (
+        (ATTRIBUTION_TRANSITIONS, build_transitions),
+        (ATTRIBUTION_REMOVAL_EFFECTS, build_removal_effects),
+    ):
+        if orders:
+            ctx.replace_within(contract, build(paths, orders=orders, provenance=provenance), within=None)
+        elif contract.name in ctx.tables:
+            ctx.replace_within(contract, contract.empty(ctx.spark), within=None)
+    summary = ctx.checkpoint(build_fitted_summary(journeys, paths, rules=rules, provenance=provenance))
+    _check_sums(ctx, summary, rules)
+    return summary
+
+
+def _check_sums(ctx: RunContext, summary: DataFrame, rules: CreditRules) -> None:
+    unequal = find_unequal(summary, only_counted(ctx.read(CONVERSIONS), rules=rules)).limit(_MOST_SHOWN).collect()
+    ctx.check(
+        "attribution_fit_conservation",
+        ok=not unequal,
+        found="; ".join(
+            f"{row['model']} credits {row['credited']:f} of {row['there_was']} conversions {row['conversion']}"
+            for row in unequal
+        ),
+        expected="as many conversions and as much value by kind and currency as there are",
+    )
