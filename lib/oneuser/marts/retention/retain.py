@@ -50,7 +50,7 @@ def retain(
     one there; with `min_events`, the interval must hold so many besides the start itself.
 
     Args:
-        events: `entity_id` (a person, or an account), `event_time`, `event` where names are
+        events: `entity_id` (a person, or an account: see `account_events`), `event_time`, `event` where names are
             asked for, and `properties`, a map from text, where these are. Rows without an entity or a time are left
             out. Each row counts: take copies out before.
         watermark: The last instant up to which all sources are complete, with its zone. Returns after it count

@@ -1,0 +1,97 @@
+"""Events of members as events of their accounts: retention of accounts is that of these.
+
+Reads   events, memberships   anybody's frames
+Yields  events                `entity_id` is the account
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from oneuser.core.errors import ConfigError
+from oneuser.core.suggestions import did_you_mean
+from oneuser.marts.calendar import checked_calendar
+from oneuser.marts.retention.definition import checked_count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql import Column, DataFrame
+
+
+def account_events(
+    events: DataFrame,
+    memberships: DataFrame,
+    *,
+    min_members: int = 1,
+    unit: str = "day",
+    zone: str = "UTC",
+    week_start: str = "monday",
+) -> DataFrame:
+    """Events of accounts, made of their members' events while they are members.
+
+    An account is active in an interval once `min_members` different members are: from the first event of that member
+    on, all events of members in the interval are the account's, and none before. Whatever events are given make a
+    member active; leave out those that shall not.
+
+    Args:
+        events: `entity_id`, a member, and `event_time`; other columns are kept as they are.
+        memberships: `entity_id` and `account_id`, and where they end or begin, `valid_from` (inclusive) and `valid_to`
+            (exclusive), null where open. A member of several accounts counts in each.
+        min_members: How many members make their account active.
+        unit: The interval in which they are counted; that of the retention, as a rule.
+        zone: Time zone of the calendar.
+        week_start: monday or sunday.
+
+    Returns:
+        Rows of `events` with the account in `entity_id`. Events of entities without a membership are left out.
+
+    Raises:
+        ConfigError: for a column or a word that is missing or unknown.
+    """
+    calendar = checked_calendar(unit, zone, week_start)
+    _check_columns("events", events, ["entity_id", "event_time"])
+    _check_columns("memberships", memberships, ["entity_id", "account_id"])
+    checked_count("min_members", min_members)
+    # all stretches of a member at once: two that meet or overlap would give an event to an account twice
+    stretch = F.struct(*[_bound(memberships, name).alias(name) for name in ("valid_from", "valid_to")])
+    members = memberships.groupBy(F.col("entity_id").alias("_member"), F.col("account_id").alias("_account")).agg(
+        F.collect_list(stretch).alias("_stretches")
+    )
+    is_member = F.exists("_stretches", _holds)
+    owned = events.join(members, on=F.col("entity_id") == F.col("_member"), how="inner").where(is_member)
+    if min_members > 1:
+        owned = _from_enough_members(
+            owned.withColumn("_interval", calendar.interval_of(F.col("event_time"))), min_members
+        )
+    return owned.select(
+        *[F.col("_account").alias(name) if name == "entity_id" else F.col(name) for name in events.columns]
+    )
+
+
+def _bound(memberships: DataFrame, name: str) -> Column:
+    return F.col(name) if name in memberships.columns else F.lit(None).cast("timestamp")
+
+
+def _holds(stretch: Column) -> Column:
+    """Whether a stretch of membership holds the event's time."""
+    time = F.col("event_time")
+    begins, ends = stretch["valid_from"], stretch["valid_to"]
+    return (begins.isNull() | (begins <= time)) & (ends.isNull() | (time < ends))
+
+
+def _from_enough_members(owned: DataFrame, min_members: int) -> DataFrame:
+    """Events of an account from that event on by which enough of its members are active in the interval."""
+    account = ["_account", "_interval"]
+    firsts = owned.groupBy(*account, "_member").agg(F.min("event_time").alias("first_at"))
+    enough = F.get(F.array_sort(F.collect_list("first_at")), F.lit(min_members - 1))
+    active = firsts.groupBy(*account).agg(enough.alias("_active_at"))
+    return owned.join(active, on=account, how="inner").where(F.col("event_time") >= F.col("_active_at"))
+
+
+def _check_columns(key: str, rows: DataFrame, needed: Sequence[str]) -> None:
+    missing = [f"{name}{did_you_mean(name, rows.columns)}" for name in needed if name not in rows.columns]
+    if missing:
+        raise ConfigError.single(key, f"there is no column {', '.join(missing)}; found {', '.join(rows.columns)}")
