@@ -6,7 +6,7 @@ from collections.abc import Collection
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from tests.architecture.source import MODULES, PACKAGE, SCRIPTS, dotted_name, imports_of, name_of, offences
+from tests.architecture.source import MODULES, PACKAGE, SCRIPTS, dotted_name, imports_of, name_of, offences, room_of
 
 FLOW = ("events", "graph", "identity", "marts")
 
@@ -134,6 +134,24 @@ def test_wrapped_packages_are_imported_only_by_their_wrapper() -> None:
 def test_flow_packages_may_not_import_each_other_or_storage() -> None:
     for package in FLOW:
         assert MAY_IMPORT[package].isdisjoint({*FLOW, *_QUESTIONS, "storage", "stages", "runs", "privacy"})
+
+
+def rooms_of_marts_imported(path: Path) -> list[str]:
+    """Imports of a room of marts by another; what rooms share stands beside them."""
+    own = room_of(path)
+    rooms = {room_of(other) for other in MODULES} - {"marts", own}
+    return [
+        f"line {line}: {dotted}"
+        for line, dotted in imports_of(path)
+        if own.startswith("marts/") and "/".join(dotted.split(".")[1:3]) in rooms
+    ]
+
+
+def test_rooms_of_marts_do_not_import_each_other() -> None:
+    rooms = [path for path in MODULES if room_of(path).startswith("marts/")]
+
+    assert len({room_of(path) for path in rooms}) > 1
+    assert not offences(rooms, rooms_of_marts_imported)
 
 
 def test_every_exception_names_an_import_that_exists() -> None:

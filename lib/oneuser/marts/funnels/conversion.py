@@ -211,9 +211,10 @@ def _share(part: str, whole: str) -> Column:
 
 
 def _tests(steps: Sequence[Step]) -> list[EventFilter]:
-    if len(steps) > _MOST_STEPS:
-        raise ConfigError.single("steps", f"expected at most {_MOST_STEPS} steps, found {len(steps)}")
-    return checked_steps("steps", steps)
+    tests = checked_steps("steps", steps)
+    if len(tests) > _MOST_STEPS:
+        raise ConfigError.single("steps", f"expected at most {_MOST_STEPS} steps, found {len(tests)}")
+    return tests
 
 
 def _check_mode(mode: str, tests: Sequence[EventFilter]) -> None:
