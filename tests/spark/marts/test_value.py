@@ -94,7 +94,7 @@ def rfm_by_hand(watermark: datetime, zone: str) -> list[tuple[Any, ...]]:
 
 
 def test_rfm_is_that_of_the_definition(purchases: DataFrame) -> None:
-    cases = [(WATERMARK, BERLIN), (WATERMARK - MICROSECOND, BERLIN), (datetime(2026, 2, 20, 22, tzinfo=UTC), "UTC")]
+    cases = [(WATERMARK, BERLIN), (datetime(2026, 2, 20, 22, tzinfo=UTC) - MICROSECOND, "UTC")]
     day = F.date_from_unix_date(
         F.floor(F.unix_micros(F.from_utc_timestamp("event_time", BERLIN)) / F.lit(86_400_000_000)).cast("int")
     )
@@ -105,8 +105,8 @@ def test_rfm_is_that_of_the_definition(purchases: DataFrame) -> None:
 
     assert frames[0].columns[:5] == ["entity_id", "frequency", "recency", "T", "monetary_minor"]
     expected = [rfm_by_hand(*case) for case in cases]
-    assert [[row[:5] for row in rows] for rows in found[:3]] == expected
-    assert found[3] == found[0]
+    assert [[row[:5] for row in rows] for rows in found[:2]] == expected
+    assert found[2] == found[0]
     assert {row[4] is None for rows in expected for row in rows} == {True, False}
     assert {row[1] == 0 for rows in expected for row in rows} == {True, False}
 
@@ -140,8 +140,6 @@ def test_lifetime_value_is_that_of_those_who_are_old_enough(spark: SparkSession,
     cases: list[tuple[str, str, datetime, Any, Any]] = [
         ("month", BERLIN, WATERMARK, None, None),
         ("month", BERLIN, WATERMARK - MICROSECOND, joined, members),
-        ("week", "UTC", datetime(2026, 4, 3, tzinfo=UTC), joined, members),
-        ("day", BERLIN, datetime(2026, 2, 10, tzinfo=UTC), None, None),
     ]
 
     found = collect_cases([ltv(purchases, unit=u, zone=z, watermark=w, members=rows) for u, z, w, rows, _ in cases])
