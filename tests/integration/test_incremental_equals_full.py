@@ -15,7 +15,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from oneuser.config import Conversion, IncrementalRules, SparkRules
-from oneuser.config.analytics import RetentionRules
+from oneuser.config.retention import RetentionRules
 from oneuser.contracts.changes import CHANGES
 from oneuser.runs.fingerprints import IS_INCREMENTAL
 from oneuser.runs.records import IS_SMALL
@@ -34,7 +34,7 @@ LEFT_OUT = {CHANGES.name}
 SECTIONS = {
     "incremental": IncrementalRules(above_mb=0),
     "conversions": {"seen": Conversion(event="Seen")},
-    "retention": RetentionRules(interval="day"),
+    "retention": RetentionRules(unit="day"),
     "spark": SparkRules(small_mb=16),
 }
 

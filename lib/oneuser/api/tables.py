@@ -135,9 +135,10 @@ class OpenTables(Questions):
         journeys = find_journeys(touches, conversions, rules=rules, with_unconverted=False)
         return build_fitted_credits(journeys, paths, specs=fitted)
 
-    def retention(self) -> DataFrame:
-        """One row per cohort and offset."""
-        return self.published.read(marts.RETENTION)
+    def retention(self, name: str | None = None) -> DataFrame:
+        """One row per rule set, cohort and offset; of one where it is named: `default` where it has no name."""
+        cells = self.published.read(marts.RETENTION)
+        return cells if name is None else cells.where(F.col("name") == name)
 
     def accounts(self, *, rollup: bool = False) -> DataFrame:
         """One row per account; with `rollup`, one per account, account above it and period.

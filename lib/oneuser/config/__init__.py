@@ -7,7 +7,6 @@ from oneuser.config.analytics import (
     ConstCurrency,
     Conversion,
     PropertyFilter,
-    RetentionRules,
     SessionRules,
 )
 from oneuser.config.attribution import DEFAULT_CHANNELS, AttributionRules, PositionWeights
@@ -37,6 +36,7 @@ from oneuser.config.model import (
     SparkRules,
 )
 from oneuser.config.not_yet import NOT_YET
+from oneuser.config.retention import RetentionRules
 from oneuser.config.sources import (
     Campaign,
     Column,

@@ -1,4 +1,4 @@
-"""Sessions, channels, conversions and retention: the parameters of their definitions."""
+"""Sessions, channels and conversions: the parameters of their definitions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from oneuser.config.base import Flag, Pattern, Positive, Scalar, Section, Text, Zone, misplaced
+from oneuser.config.base import Flag, Pattern, Positive, Scalar, Section, Text, misplaced
 
 ChannelField = Literal["utm_source", "utm_medium", "utm_campaign", "click_id", "referrer_host", "landing_host"]
 Milestone = Literal["lead", "opportunity", "close"]
@@ -102,14 +102,3 @@ class Conversion(Section):
         if self.value is None and self.currency is not None:
             misplaced([(("currency",), "there is no `value` that could have a currency")])
         return self
-
-
-class RetentionRules(Section):
-    """Who counts as back, and when. `start` and `return` are event names, or `any`."""
-
-    start: Text = "any"
-    return_event: Text = Field(default="any", alias="return")
-    interval: Literal["day", "week", "month"] = "month"
-    mode: Literal["on", "on_or_after"] = "on"
-    zone: Zone = "UTC"
-    week_start: Literal["monday", "sunday"] = "monday"

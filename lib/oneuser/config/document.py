@@ -174,7 +174,7 @@ def apply_overrides(document: Document, overrides: Sequence[str]) -> None:
         key = key.strip()
         option = f"--set {key}"
         if not has_value or not key or not all(key.split(".")):
-            message = "expected KEY=VALUE, such as retention.interval=week"
+            message = "expected KEY=VALUE, such as retention.unit=week"
             document.problems.append(ConfigProblem("", message, file=option, code="config.usage"))
             continue
         value = read_document(f"value: {text}" if "\n" not in text else text, file=option)

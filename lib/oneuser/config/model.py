@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from oneuser.config.accounts import AccountRules, account_problems
-from oneuser.config.analytics import ChannelRule, Conversion, RetentionRules, SessionRules
+from oneuser.config.analytics import ChannelRule, Conversion, SessionRules
 from oneuser.config.attribution import AttributionRules, attribution_problems
 from oneuser.config.base import (
     Day,
@@ -31,6 +31,7 @@ from oneuser.config.base import (
 from oneuser.config.captures import capture_problems
 from oneuser.config.identity import IdentityRules
 from oneuser.config.links import LinkTable, link_problems
+from oneuser.config.retention import DEFAULT, RetentionRules, Retentions
 from oneuser.config.sources import Source
 
 # below a warehouse on this machine's disk
@@ -233,12 +234,17 @@ class Config(Section):
     channels: tuple[ChannelRule, ...] | None = None
     conversions: Mapping[Name, Conversion] = {}
     attribution: AttributionRules = AttributionRules()
-    retention: RetentionRules = RetentionRules()
+    retention: Retentions = RetentionRules()
     incremental: IncrementalRules = IncrementalRules()
     maintenance: MaintenanceRules = MaintenanceRules()
     lease: LeaseRules = LeaseRules()
     report: ReportRules = ReportRules()
     spark: SparkRules = SparkRules()
+
+    @property
+    def retentions(self) -> Mapping[str, RetentionRules]:
+        """Rule sets of retention by name; a single one without a name is called `default`."""
+        return {DEFAULT: self.retention} if isinstance(self.retention, RetentionRules) else self.retention
 
     @field_validator("sources", mode="before")
     @classmethod

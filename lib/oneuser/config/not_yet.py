@@ -47,17 +47,6 @@ NOT_YET = (
         ),
     ),
     NotYet("sessions.cut_at_campaign", "cutting sessions at a campaign is not implemented in this version"),
-    NotYet(
-        "retention.interval",
-        "this interval is not implemented in this version; there are day, week, month",
-        refused=("hour", "quarter"),
-    ),
-    NotYet(
-        "retention.mode",
-        "this mode is not implemented in this version; there are on, on_or_after",
-        refused=("on_or_before", "streak", "bracket", "before"),
-    ),
-    NotYet("retention.membership", "only first_ever is implemented in this version", allowed=("first_ever",)),
     NotYet("spend", "spend is not implemented in this version"),
     NotYet("fx_rates", "exchange rates are not implemented in this version"),
     NotYet("audiences", "audiences are not implemented in this version"),

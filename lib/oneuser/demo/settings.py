@@ -35,5 +35,5 @@ def demo_config(folder: Path, warehouse: Path) -> dict[str, Any]:
             "sign_up": {"event": "Signed Up"},
         },
         "attribution": {"lookback_days": 30},
-        "retention": {"interval": "month"},
+        "retention": {"unit": "month"},
     }

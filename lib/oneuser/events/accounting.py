@@ -33,6 +33,7 @@ class FileTally:
     n_foreign: int = 0
     digest: int = 0
     last_received_at: datetime | None = None
+    last_event_at: datetime | None = None
 
     @property
     def is_foreign(self) -> bool:
@@ -65,7 +66,7 @@ def count_lines(parsed: DataFrame) -> DataFrame:
     """One row per source, file and code (null for events).
 
     Columns: `n_lines`, `n_foreign` (not UTF-8 at all), `digest` (sum of the upper half of the line hashes, whatever
-    their order), `last_received_at` (latest receipt, or event time where there is none), `n_keyless`, `n_late`
+    their order), `last_received_at` and `last_event_at` (latest receipt and event time), `n_keyless`, `n_late`
     (received more than a day after it happened), `n_notes` (events of which `count_notes` has something to say).
     """
     delay = F.unix_seconds("received_at") - F.unix_seconds("event_time")
@@ -73,7 +74,8 @@ def count_lines(parsed: DataFrame) -> DataFrame:
         F.count(F.lit(1)).alias("n_lines"),
         F.count_if(F.col("detail") == FOREIGN).alias("n_foreign"),
         F.sum(F.shiftright("line_hash", _DIGEST_SHIFT)).alias("digest"),
-        F.max(F.coalesce("received_at", "event_time")).alias("last_received_at"),
+        F.max("received_at").alias("last_received_at"),
+        F.max("event_time").alias("last_event_at"),
         F.count_if("is_keyless").alias("n_keyless"),
         F.count_if(delay > _LATE_SECONDS).alias("n_late"),
         F.count_if(_has_notes()).alias("n_notes"),
@@ -92,9 +94,13 @@ def tally_files(counted: Iterable[Any]) -> dict[tuple[str, str], FileTally]:
         tally.n_lines += row["n_lines"]
         tally.n_foreign += row["n_foreign"]
         tally.digest += row["digest"]
-        moments = [m for m in (tally.last_received_at, row["last_received_at"]) if m is not None]
-        tally.last_received_at = max(moments, default=None)
+        tally.last_received_at = _later(tally.last_received_at, row["last_received_at"])
+        tally.last_event_at = _later(tally.last_event_at, row["last_event_at"])
     return tallies
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((moment for moment in (one, other) if moment is not None), default=None)
 
 
 def tally_sources(counted: Iterable[Any]) -> dict[str, SourceTally]:

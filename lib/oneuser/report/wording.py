@@ -23,8 +23,13 @@ _RULES = {
     "quarantined": "it carries nothing but contested identifiers, which are quarantined",
 }
 
-_UNITS = {"day": "days", "week": "weeks", "month": "months"}
-_MODES = {"on": "came back in that very interval", "on_or_after": "came back in that interval or later"}
+_UNITS = {"hour": "hours", "day": "days", "week": "weeks", "month": "months", "quarter": "quarters"}
+_MODES = {
+    "on": "came back in that very interval",
+    "on_or_after": "came back in that interval or later",
+    "on_or_before": "came back in that interval or earlier",
+    "streak": "came back in that interval and in every one before it",
+}
 
 
 def explain_rule(rule: str) -> str:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from oneuser.config import section_hash
 from oneuser.marts.provenance import Provenance
+from oneuser.marts.retention.definition import Definition, checked_definition
 from oneuser.marts.sessions.channel_rules import default_rules_text
 
 if TYPE_CHECKING:
-    from oneuser.config import Config
+    from collections.abc import Mapping
+
+    from oneuser.config import Config, PropertyFilter, RetentionRules
     from oneuser.stages.context import RunContext
 
 
@@ -40,9 +43,55 @@ def credits_provenance(ctx: RunContext) -> Provenance:
     return _provenance(ctx, ["sessions", "channels", "conversions", "attribution"], *_channel_facts(ctx.config))
 
 
-def retention_provenance(ctx: RunContext) -> Provenance:
-    """How activity and retention are made."""
-    return _provenance(ctx, ["retention"])
+def activity_properties(config: Config) -> tuple[str, ...]:
+    """Properties that some definition read off `activity` names, as paths within an event's properties."""
+    return tuple(sorted({name for one in retention_definitions(config).values() for name in one.properties}))
+
+
+def activity_provenance(ctx: RunContext) -> Provenance:
+    """How activity is made: by the declared properties alone."""
+    return Provenance(params_id=_hashed(["activity", *activity_properties(ctx.config)]), identity_run=ctx.run_seq)
+
+
+def retention_definitions(config: Config) -> dict[str, Definition]:
+    """Every declared retention by name, in alphabetical order."""
+    return {name: _definition(rules) for name, rules in sorted(config.retentions.items())}
+
+
+def retention_provenance(ctx: RunContext, name: str) -> Provenance:
+    """How retention of one name is made."""
+    rules = ctx.config.retentions[name].model_dump(mode="json", by_alias=True)
+    return Provenance(params_id=_hashed(["retention", rules]), identity_run=ctx.run_seq)
+
+
+def _definition(rules: RetentionRules) -> Definition:
+    return checked_definition(
+        unit=rules.unit,
+        zone=rules.zone,
+        week_start=rules.week_start,
+        mode=[{"from": one.first, "until": one.last} for one in rules.brackets] or rules.mode,
+        membership=rules.membership,
+        min_events=rules.min_events,
+        basis=rules.basis,
+        start=rules.starts.names,
+        start_where=_where(rules.starts.where),
+        return_event=rules.returns.names,
+        return_where=_where(rules.returns.where),
+        breakdown=None if rules.breakdown is None else _key(rules.breakdown),
+        breakdown_at=rules.breakdown_at,
+        max_offset=rules.max_offset,
+    )
+
+
+def _where(tests: Mapping[str, PropertyFilter]) -> dict[str, Any]:
+    return {
+        _key(path): [test.equals] if test.equals is not None else list(test.one_of or ())
+        for path, test in tests.items()
+    }
+
+
+def _key(path: str) -> str:
+    return path.removeprefix("properties.")
 
 
 def _channel_facts(config: Config) -> list[Any]:
@@ -50,5 +99,8 @@ def _channel_facts(config: Config) -> list[Any]:
 
 
 def _provenance(ctx: RunContext, sections: list[str], *facts: Any) -> Provenance:
-    text = json.dumps([section_hash(ctx.config, *sections), *facts], ensure_ascii=False)
-    return Provenance(params_id=hashlib.sha256(text.encode()).hexdigest(), identity_run=ctx.run_seq)
+    return Provenance(params_id=_hashed([section_hash(ctx.config, *sections), *facts]), identity_run=ctx.run_seq)
+
+
+def _hashed(facts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode()).hexdigest()

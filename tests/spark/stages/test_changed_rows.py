@@ -108,9 +108,9 @@ def test_rows_take_the_place_of_rows_at_hand(
 def test_a_row_that_differs_in_its_stamp_alone_stands_with_the_one_it_has(
     spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch, most_bytes: int
 ) -> None:
-    def activity(run_seq: int, **cohorts: datetime) -> DataFrame:
-        made = {"unit": "day", "started_at": MONDAY, "offsets": [], "params_id": "p", "identity_run": run_seq}
-        return ACTIVITY.frame(spark, [{"user_id": user, "cohort": day.date()} | made for user, day in cohorts.items()])
+    def activity(run_seq: int, **times: datetime) -> DataFrame:
+        made = {"quarter": MONDAY, "n_events": 1, "last_at": TUESDAY, "params_id": "p", "identity_run": run_seq}
+        return ACTIVITY.frame(spark, [{"user_id": user, "first_at": time} | made for user, time in times.items()])
 
     def runs(ctx: RunContext) -> dict[str, int]:
         return {row["user_id"]: row["identity_run"] for row in ctx.read(ACTIVITY).collect()}
@@ -138,7 +138,7 @@ def test_a_table_that_was_written_in_another_shape_is_written_anew(spark: SparkS
     path = ctx.warehouse.path(ACTIVITY)
     spark.createDataFrame([("a", 1)], "user_id string, n int").write.format("delta").save(path)
     ctx.tables[ACTIVITY.name] = 0
-    row = {"user_id": "a", "unit": "day", "started_at": MONDAY, "cohort": MONDAY.date(), "offsets": []}
+    row = {"user_id": "a", "quarter": MONDAY, "n_events": 1, "first_at": MONDAY, "last_at": MONDAY}
     rows = ACTIVITY.frame(spark, [row | {"params_id": "p", "identity_run": 1}])
 
     with pytest.raises(ContractError, match="missing"):

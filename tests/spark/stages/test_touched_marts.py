@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import structlog
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from oneuser.config import Config, make_config
 from oneuser.contracts.changes import OWNED_MESSAGES
@@ -34,11 +35,13 @@ from oneuser.contracts.marts import (
 )
 from oneuser.contracts.raw import EVENTS
 from oneuser.contracts.table import TableContract
+from oneuser.marts.retention import retain
 from oneuser.stages import context
 from oneuser.stages.context import RunContext
 from oneuser.stages.declaration import Stage
 from oneuser.stages.registry import STAGES
 from oneuser.storage.warehouse import CommitTag, Warehouse
+from tests.frames import assert_same_rows
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 MARTS = [stage for stage in STAGES if stage.name in {"sessions", "attribution", "retention"}]
@@ -47,6 +50,31 @@ WRITTEN = [
     ACTIVITY, RETENTION,
 ]  # fmt: skip
 NAMES = ["Page Viewed", "Order Completed", "Signed Up"]
+# as the configuration has them, and in the words of `retain`
+RETENTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "daily": ({"interval": "day", "return": "Page Viewed"}, {"unit": "day", "return_event": "Page Viewed"}),
+    "paid": (
+        {
+            "unit": "hour", "start": {"event": "any", "where": {"properties.revenue": {"in": [9.99, "1200"]}}},
+            "mode": "on_or_after", "membership": "recurring", "zone": "Asia/Kathmandu", "max_offset": 40,
+        },
+        {
+            "unit": "hour", "start_where": {"revenue": [9.99, "1200"]}, "mode": "on_or_after",
+            "membership": "recurring", "zone": "Asia/Kathmandu", "max_offset": 40,
+        },
+    ),
+    "rolling": (
+        {"unit": "day", "basis": "rolling", "breakdown": "properties.revenue", "breakdown_at": "start_and_return"},
+        {"unit": "day", "basis": "rolling", "breakdown": "revenue", "breakdown_at": "start_and_return"},
+    ),
+    "twice": (
+        {"unit": "day", "basis": "rolling", "min_events": 2, "mode": "bracket", "brackets": [{"from": 1, "until": 2}]},
+        {"unit": "day", "basis": "rolling", "min_events": 2, "mode": {"mode": "bracket", "from": 1, "until": 2}},
+    ),
+    "twice_a_week": (
+        {"unit": "week", "min_events": 2, "mode": "streak"}, {"unit": "week", "min_events": 2, "mode": "streak"},
+    ),
+}  # fmt: skip
 PEOPLE = [f"usr_{letter * 26}" for letter in "abcdefgh"]
 
 
@@ -135,7 +163,7 @@ def config(root: Path, **sections: Any) -> Config:
                     "set_shapley",
                 ],
             },
-            "retention": {"interval": "day", "return": "Page Viewed"},
+            "retention": {name: retention for name, (retention, _) in RETENTIONS.items()},
         }
         | sections
     )
@@ -219,10 +247,12 @@ def as_resolved(event: Event) -> dict[str, Any]:
 
 
 def as_file(source: str, world: World) -> dict[str, Any]:
-    last = max((event.received for event in world.events.values() if event.source == source), default=None)
+    # within a quarter of an hour: some of its events are complete, others are not
+    last = max((event.at for event in world.events.values() if event.source == source), default=None)
     return {
         "source": source, "file": source, "n_bytes": 1, "modified_at": MONDAY, "n_lines": 1, "digest": 1,
-        "last_received_at": last, "state": "ingested", "run_seq": 1,
+        "last_received_at": last and last - timedelta(minutes=7), "last_event_at": last, "state": "ingested",
+        "run_seq": 1,
     }  # fmt: skip
 
 
@@ -250,6 +280,7 @@ def check_days(spark: SparkSession, root: Path, seed: int, n_days: int) -> None:
             assert touched.rows(contract) == everybody.rows(contract), (seed, run, contract.name)
         assert touched.metrics == everybody.metrics, (seed, run)
     assert touched.rows(ATTRIBUTION_CHANGES)
+    check_retentions(touched, world)
     # and all of it as if everything had come at once
     at_once = Marts(spark, root / "at-once")
     at_once.run(world, settings, run_seq=n_days)
@@ -257,6 +288,24 @@ def check_days(spark: SparkSession, root: Path, seed: int, n_days: int) -> None:
         if contract.replaced:
             found, wanted = (marts.rows(contract, without=("identity_run",)) for marts in (touched, at_once))
             assert found == wanted, (seed, contract.name)
+
+
+def check_retentions(marts: Marts, world: World) -> None:
+    """The table says what `retain` says of the events themselves."""
+    rows = [
+        (event.user, event.at, event.name, {"revenue": event.revenue} if event.revenue else {})
+        for event in world.events.values()
+    ]
+    schema = "entity_id string, event_time timestamp, event string, properties map<string,string>"
+    events = marts.spark.createDataFrame(rows, schema)
+    table = marts.warehouse.read(RETENTION, marts.tables[RETENTION.name])
+    watermark = datetime.fromtimestamp(marts.metrics["watermark"], UTC)
+    for name, (_, words) in RETENTIONS.items():
+        wanted = retain(events, watermark=watermark, **words)
+        counts = [one for one in wanted.columns if one != "cohort"]
+        found = table.where(F.col("name") == name).select(F.col("cohort_starts_at").alias("cohort"), *counts)
+        moved = wanted.withColumn("cohort", F.col("cohort").cast("timestamp"))
+        assert_same_rows(found, moved)
 
 
 def test_days_of_whom_they_touch(spark: SparkSession, tmp_path: Path) -> None:

@@ -115,7 +115,9 @@ def test_the_parsers_words_come_with_what_they_mean_where_it_is_mended(
         ("max_share: 1\n", "max_share: unknown key; did you mean `quarantine.max_share`?"),
         ("sessions:\n", "sessions: expected keys and values, found nothing; leave the key out to take its defaults"),
         ("quarantine: {max_share: 5%}\n", "a text; a share is written as a number, such as 0.05"),
-        ("retention: {mode: streak}\n", "is not implemented in this version; there are on, on_or_after"),
+        ("retention: {mode: strek}\n", "found 'strek'; did you mean streak?"),
+        ("retention: {weekly: {unit: wek}}\n", "found 'wek'; did you mean week?"),
+        ("retention: {start: {evnt: A}}\n", "retention.start.evnt: unknown key; did you mean `event`?"),
     ],
 )
 def test_a_mistake_says_what_to_write_instead(file: Path, text: str, said: str) -> None:
@@ -175,7 +177,7 @@ def test_a_byte_order_mark_is_no_key(file: Path) -> None:
 
 @pytest.mark.parametrize("word", ["on", "on_or_after"])
 def test_on_is_a_text_without_quotes(file: Path, word: str) -> None:
-    assert load_config(written(file, SMALL + f"retention: {{mode: {word}}}\n")).retention.mode == word
+    assert load_config(written(file, SMALL + f"retention: {{mode: {word}}}\n")).retentions["default"].mode == word
 
 
 # --- overrides ---------------------------------------------------------------------------------------------------
@@ -195,7 +197,7 @@ def test_overrides_replace_values_and_make_sections(file: Path) -> None:
     config = load_config(written(file), overrides)
 
     assert config.warehouse == "/data/wh"
-    assert config.retention.interval == "week"
+    assert config.retentions["default"].unit == "week"
     assert config.attribution.models == ("first", "last")
     assert config.identity.id_types["user_id"].priority == 3
     assert config.spark.conf == {"spark.sql.shuffle.partitions": "8"}
@@ -223,11 +225,12 @@ def test_an_override_mends_what_is_missing(file: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "line"),
     [
-        ("retention.interval=wek", "--set retention.interval: expected one of day, week, month, found 'wek'"),
-        ("retention.intervall=week", "--set retention.intervall: unknown key; did you mean `interval`?"),
+        ("retention.interval=wek", "--set retention.interval: expected one of hour, day, week, month, quarter, found"),
+        ("retention.unitt=week", "--set retention.unitt: unknown key; did you mean `unit`?"),
+        ("retention.weekly.unit=wek", "--set retention.weekly.unit: expected one of hour, day, week, month, quarter"),
         ("sessions.gap_minutes=-1", "--set sessions.gap_minutes: must be greater than 0"),
         ("sessions={gap_minutes: -1}", "--set sessions: sessions.gap_minutes: must be greater than 0"),
-        ("retention.membership=recurring", "--set retention.membership: only first_ever is implemented"),
+        ("retention.membership=recuring", "--set retention.membership: expected one of first_ever"),
         ("deployment", "--set deployment: expected KEY=VALUE"),
         ("=x", "--set : expected KEY=VALUE"),
         ("a..b=x", "--set a..b: expected KEY=VALUE"),

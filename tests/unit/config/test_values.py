@@ -23,7 +23,7 @@ def test_a_small_configuration_gets_the_declared_defaults() -> None:
     assert config.ingest.max_line_bytes == 32 * 1024
     assert config.quarantine.max_share == 0.05
     assert config.graph.engine == "auto"
-    assert config.retention.return_event == "any"
+    assert config.retentions["default"].return_event == "any"
     assert config.raw_root is None
     assert config.channels is None
     assert config.sources["web"].touch == "session"

@@ -84,8 +84,8 @@ def credited(channel: str, n: int, model: str, minor: int) -> list[dict[str, Any
 def cell(month: int, offset: int, size: int, retained: int, *, observed: bool = True) -> dict[str, Any]:
     return {
         "cohort": date(2026, month, 1), "offset": offset, "cohort_size": size, "retained": retained,
-        "eligible": size if observed else 0, "is_observed": observed, "mode": "on", "unit": "month", "zone": "UTC",
-        "entity_level": "person",
+        "retained_eligible": retained if observed else 0, "eligible": size if observed else 0, "is_observed": observed,
+        "mode": "on", "unit": "month", "zone": "UTC", "entity_level": "person", "name": "monthly",
     }  # fmt: skip
 
 
@@ -115,6 +115,10 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "retention": [
         cell(1, 0, 20, 20), cell(1, 1, 20, 0), cell(1, 2, 20, 9), cell(2, 0, 10, 10), cell(2, 1, 10, 4),
         cell(2, 2, 10, 1, observed=False), cell(3, 0, 3, 3), cell(3, 1, 3, 3, observed=False),
+        # no triangles: a breakdown, and intervals before the start
+        cell(1, 0, 99, 99) | {"name": "by plan", "breakdown": "pro"}, cell(1, 0, 98, 98) | {"name": "by plan"},
+        cell(1, -1, 97, 9) | {"name": "earlier", "mode": "before"},
+        cell(1, 1, 96, 9) | {"name": "weekly"},
     ],
     "dim_account": [
         {"account_id": "big", "n_users": 9, "n_current_users": 8},

@@ -1,7 +1,7 @@
-"""Activity: for each person the cohort and the intervals in which the person came back. Retention is read off it.
+"""Activity: what each person did in each quarter of an hour. Retention and whatever counts by days is read off it.
 
-Reads   events_resolved   one row per accepted message
-Yields  activity          one row per person with a start event
+Reads   events_resolved, events   whose an event is and when; properties where some are declared
+Yields  activity                  one row per person, event name and quarter of an hour in UTC
 """
 
 from __future__ import annotations
@@ -11,81 +11,102 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import ACTIVITY
-from oneuser.spark.event_order import event_order
+from oneuser.marts.calendar import quarter_of
+from oneuser.marts.properties import property_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyspark.sql import Column, DataFrame
 
-    from oneuser.marts.calendar import Calendar
     from oneuser.marts.provenance import Provenance
 
-ANY = "any"
+_MAP = "map<string,string>"
 
 
-def build_activity(
-    events_resolved: DataFrame, *, calendar: Calendar, start: str = ANY, return_event: str = ANY, provenance: Provenance
-) -> DataFrame:
-    """Find each person's first start event, and the intervals with a return event after it.
+def with_properties(events_resolved: DataFrame, events: DataFrame, *, properties: Sequence[str]) -> DataFrame:
+    """Events of people with the declared properties that they have.
 
     Args:
         events_resolved: Rows of `events_resolved`. Events of nobody are left out.
-        calendar: The intervals.
-        start: Name of the start event, or `any`.
-        return_event: Name of the return event, or `any`.
+        events: Rows of `events`; read only where properties are declared.
+        properties: Declared properties, as paths within an event's properties, such as `plan` or `cart.size`.
+
+    Returns:
+        `entity_id`, `event_time`, `event`, and `properties`, a map from those names to text, where any are declared.
+    """
+    owned = events_resolved.where(F.col("user_id").isNotNull())
+    whose = (F.col("user_id").alias("entity_id"), "event_time", "event")
+    if not properties:
+        return owned.select(*whose)
+    said = events.select("message_key", _declared(properties).alias("properties"))
+    return owned.join(said, on="message_key", how="left").select(
+        *whose, F.coalesce("properties", F.create_map().cast(_MAP)).alias("properties")
+    )
+
+
+def _declared(properties: Sequence[str]) -> Column:
+    """A map of those that an event has, in alphabetical order."""
+    pairs = [part for name in sorted(properties) for part in (F.lit(name), property_text(name))]
+    return F.map_filter(F.create_map(*pairs), lambda _, text: text.isNotNull())
+
+
+def build_activity(events: DataFrame, *, provenance: Provenance) -> DataFrame:
+    """Count what each person did in each quarter of an hour.
+
+    Args:
+        events: What `with_properties` yields.
         provenance: How the rows are made.
 
     Returns:
-        Rows of `activity`. Whoever has no start event has no row. Offset 0 is there where a return event follows the
-        start event, in the order of events, in the cohort's own interval.
+        Rows of `activity`. Grows with the quarters of an hour in which somebody did something; shuffled by person once.
     """
-    is_start, is_return = _is_named(start), _is_named(return_event)
-    # the order of events as one comparable value
-    moment = F.struct("event_time", event_order().alias("event_order"))
-    by_interval = (
-        events_resolved.where(F.col("user_id").isNotNull() & (is_start | is_return))
-        .select(
-            "user_id",
-            calendar.interval_of(F.col("event_time")).alias("interval"),
-            F.when(is_start, moment).alias("started"),
-            F.when(is_return, moment).alias("returned"),
+    time, has_properties = F.col("event_time"), "properties" in events.columns
+    properties = F.to_json("properties") if has_properties else F.lit(None).cast("string")
+    by_variant = (
+        events.select(
+            F.col("entity_id").alias("user_id"), "event", quarter_of(time).alias("quarter"), time, properties.alias("p")
         )
-        # one shuffle and one sort serve both groupings; grouping each side of a shuffle would sort twice
+        # one shuffle serves both groupings
         .repartition("user_id")
-        .groupBy("user_id", "interval")
-        .agg(F.min("started").alias("started"), F.max("returned").alias("returned"))
+        .groupBy("user_id", "event", "quarter", F.col("p").alias("properties"))
+        .agg(F.count(F.lit(1)).alias("n_events"), F.min(time).alias("first_at"), F.max(time).alias("last_at"))
     )
-    back = F.when(F.col("returned").isNotNull(), F.struct("interval", "returned"))
-    people = (
-        by_interval.groupBy("user_id")
-        .agg(
-            F.min(F.when(F.col("started").isNotNull(), F.struct("started", "interval"))).alias("first"),
-            F.collect_list(back).alias("back"),
-        )
-        .where(F.col("first").isNotNull())
+    variant = F.struct("properties", "n_events", "first_at", "last_at")
+    variants = F.array_sort(F.collect_list(variant)) if has_properties else _no_variants()
+    by_name = by_variant.groupBy("user_id", "event", "quarter").agg(
+        F.sum("n_events").alias("n_events"),
+        F.min("first_at").alias("first_at"),
+        F.max("last_at").alias("last_at"),
+        *([variants.alias("variants")] if has_properties else []),
     )
-    return ACTIVITY.conform(
-        people.select(
-            "user_id",
-            F.lit(calendar.unit).alias("unit"),
-            F.col("first.started.event_time").alias("started_at"),
-            calendar.first_day_of(F.col("first.interval")).alias("cohort"),
-            _offsets().alias("offsets"),
-            *provenance.columns(),
-        )
+    whole = by_name if has_properties else by_name.withColumn("variants", variants)
+    return ACTIVITY.conform(whole.select("*", *provenance.columns()))
+
+
+def _no_variants() -> Column:
+    return F.lit(None).cast(next(one.dtype for one in ACTIVITY.fields if one.name == "variants"))
+
+
+def moments_of_activity(activity: DataFrame, *, properties: Sequence[str]) -> DataFrame:
+    """Rows of `activity` as moments, which count like single events.
+
+    Args:
+        activity: Rows of `activity`.
+        properties: Declared properties that are asked for; where there are any, each variant is a moment.
+
+    Returns:
+        `entity_id`, `event`, `properties` where asked for, `n_events`, `first_at` and `last_at`.
+    """
+    whose = (F.col("user_id").alias("entity_id"), F.col("event"))
+    if not properties:
+        return activity.select(*whose, "n_events", "first_at", "last_at")
+    each = activity.select(*whose, F.explode("variants").alias("one"))
+    return each.select(
+        "entity_id",
+        "event",
+        F.from_json("one.properties", _MAP).alias("properties"),
+        "one.n_events",
+        "one.first_at",
+        "one.last_at",
     )
-
-
-def _offsets() -> Column:
-    own = F.col("first.interval")
-
-    def counts(back: Column) -> Column:
-        is_after = back["returned"] > F.col("first.started")
-        return (back["interval"] > own) | ((back["interval"] == own) & is_after)
-
-    return F.array_sort(F.transform(F.filter("back", counts), lambda back: back["interval"] - own))
-
-
-def _is_named(event: str) -> Column:
-    if event == ANY:
-        return F.lit(True)
-    return F.coalesce(F.col("event") == F.lit(event), F.lit(False))

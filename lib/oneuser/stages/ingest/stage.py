@@ -333,15 +333,18 @@ def _file_rows(
     rows = []
     for file in intake.files:
         tally = tallies.get((file.source, file.path), FileTally())
-        found = (tally.n_lines, tally.digest, tally.last_received_at, "ingested", ctx.run_seq)
+        found = (
+            tally.n_lines, tally.digest, tally.last_received_at, tally.last_event_at, "ingested", ctx.run_seq,
+        )  # fmt: skip
         rows.append((file.source, file.path, file.n_bytes, file.modified_at, *found))
     for one in intake.refused:
         file = one.file
-        found = (0, _short(one.digest), None, "refused", ctx.run_seq)
+        found = (0, _short(one.digest), None, None, "refused", ctx.run_seq)
         rows.append((file.source, file.path, file.n_bytes, file.modified_at, *found))
     for file in touched:
         row = before[(file.source, file.path)]
-        found = (row["n_lines"], row["digest"], row["last_received_at"], row["state"], row["run_seq"])
+        kept = ("n_lines", "digest", "last_received_at", "last_event_at", "state", "run_seq")
+        found = tuple(row[name] for name in kept)
         rows.append((file.source, file.path, file.n_bytes, file.modified_at, *found))
     return FILES.frame(ctx.spark, [dict(zip(FILES.columns, row, strict=True)) for row in rows])
 

@@ -1,25 +1,36 @@
-"""Stage retention: activity once, and retention read off it."""
+"""Stage retention: activity once, and every declared retention read off it."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from typing import TYPE_CHECKING
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.changes import OWNED_MESSAGES
 from oneuser.contracts.graph import FILES
 from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.marts import ACTIVITY, RETENTION
-from oneuser.marts.calendar import Calendar
-from oneuser.marts.retention.activity import build_activity
-from oneuser.marts.retention.cohorts import build_retention, find_watermark
+from oneuser.contracts.raw import EVENTS
+from oneuser.marts.calendar import instant, quarter_of
+from oneuser.marts.retention.activity import build_activity, moments_of_activity, with_properties
+from oneuser.marts.retention.retain import moments_of, retain_moments
+from oneuser.marts.retention.retention_rows import build_retention
+from oneuser.marts.watermark import find_watermark
 from oneuser.stages.declaration import Stage
 from oneuser.stages.found_rows import only
-from oneuser.stages.parameters import retention_provenance
+from oneuser.stages.parameters import (
+    activity_properties,
+    activity_provenance,
+    retention_definitions,
+    retention_provenance,
+)
 from oneuser.stages.touched_people import touched_people
 
 if TYPE_CHECKING:
+    from oneuser.marts.retention.definition import Definition
     from oneuser.stages.context import RunContext
 
 
@@ -28,34 +39,58 @@ def retention(ctx: RunContext) -> None:
 
     Where it is incremental: activity of people of whose messages one was touched, from all their events. Shuffles and
     writes grow with these; what grows with all events is one pass over the few columns by which theirs are found.
-    Retention is counted anew from activity, a row per person.
+    Each retention is counted anew from activity; one that needs single events, from these.
     """
-    rules = ctx.config.retention
-    calendar = Calendar(rules.interval, rules.zone, rules.week_start)
-    provenance = retention_provenance(ctx)
     people = touched_people(ctx)
-    activity = build_activity(
-        only(ctx.read(EVENTS_RESOLVED), people),
-        calendar=calendar,
-        start=rules.start,
-        return_event=rules.return_event,
-        provenance=provenance,
-    )
-    ctx.replace_within(ACTIVITY, activity, people)
-    everybody = ctx.read(ACTIVITY)
-    watermark = _watermark(ctx)
+    properties = activity_properties(ctx.config)
+    events = with_properties(only(ctx.read(EVENTS_RESOLVED), people), ctx.read(EVENTS), properties=properties)
+    ctx.replace_within(ACTIVITY, build_activity(events, provenance=activity_provenance(ctx)), people)
+    watermark = last_complete_instant(ctx)
     if watermark is None:
         cells = RETENTION.empty(ctx.spark)
     else:
-        cells = build_retention(
-            everybody, calendar=calendar, mode=rules.mode, watermark=watermark, provenance=provenance
-        )
         ctx.metric("watermark", watermark.timestamp())
+        parts = [_cells(ctx, name, one, watermark) for name, one in retention_definitions(ctx.config).items()]
+        cells = reduce(DataFrame.unionByName, parts)
     ctx.replace_within(RETENTION, cells, within=None)
-    ctx.metric("people_in_cohorts", everybody.count())
+    ctx.metric("people_in_cohorts", _largest_number_of_members(ctx))
 
 
-def _watermark(ctx: RunContext) -> datetime | None:
+def _cells(ctx: RunContext, name: str, definition: Definition, watermark: datetime) -> DataFrame:
+    """Rows of `retention` of one name."""
+    cells = retain_moments(moments(ctx, definition, watermark), definition, watermark=watermark)
+    return build_retention(
+        cells, definition, name=name, watermark=watermark, provenance=retention_provenance(ctx, name)
+    )
+
+
+def moments(ctx: RunContext, definition: Definition, watermark: datetime) -> DataFrame:
+    """What a retention is counted from: activity, but for the quarter of an hour that holds the watermark.
+
+    Of that one, single events say which are complete and which are not: a pass over the times of events, of which
+    files without that quarter are left out.
+    """
+    resolved, events = ctx.read(EVENTS_RESOLVED), ctx.read(EVENTS)
+    properties = definition.properties
+    if definition.needs_events:
+        return moments_of(with_properties(resolved, events, properties=properties), definition)
+    last = instant(watermark)
+    begins = quarter_of(last)
+    is_last = (F.col("event_time") >= begins) & (F.col("event_time") < begins + F.expr("INTERVAL 15 MINUTES"))
+    single = with_properties(resolved.where(is_last), events, properties=properties)
+    counted = ctx.read(ACTIVITY).where(F.col("quarter") != begins)
+    return moments_of_activity(counted, properties=properties).unionByName(moments_of(single, definition))
+
+
+def _largest_number_of_members(ctx: RunContext) -> int:
+    """Members of all cohorts, of the retention that has most: as many people as have a start, each once."""
+    sizes = ctx.read(RETENTION).where(F.col("offset") == F.lit(0)).groupBy("name")
+    found = sizes.agg(F.sum("cohort_size").alias("n")).agg(F.max("n").alias("n")).first()
+    return int(found["n"] or 0) if found else 0
+
+
+def last_complete_instant(ctx: RunContext) -> datetime | None:
+    """The watermark of this run; null where no source has a time."""
     # as a number: a timestamp comes to Python in the zone of this machine
     found = find_watermark(ctx.read(FILES)).select(F.unix_micros("watermark").alias("us")).first()
     if found is None or found["us"] is None:
@@ -66,9 +101,9 @@ def _watermark(ctx: RunContext) -> datetime | None:
 RETENTION_STAGE = Stage(
     "retention",
     retention,
-    reads=(EVENTS_RESOLVED, FILES),
+    reads=(EVENTS_RESOLVED, EVENTS, FILES),
     writes=(ACTIVITY, RETENTION),
     sections=("retention",),
     # files are read for the watermark alone, which is asked for anew each time
-    takes={OWNED_MESSAGES: (EVENTS_RESOLVED, FILES)},
+    takes={OWNED_MESSAGES: (EVENTS_RESOLVED, EVENTS, FILES)},
 )
