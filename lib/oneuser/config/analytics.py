@@ -23,9 +23,14 @@ PropertyPath = Annotated[str, Field(max_length=1000), AfterValidator(_property_p
 
 
 class SessionRules(Section):
-    """A session is cut where its person is silent for `gap_minutes`."""
+    """A session is cut where its person is silent for `gap_minutes`.
+
+    With `cut_at_campaign` one begins too with an event whose campaign (source, medium, name, or a click id) is another
+    than that of the session so far.
+    """
 
     gap_minutes: Positive = 30
+    cut_at_campaign: Flag = False
 
 
 class Condition(Section):

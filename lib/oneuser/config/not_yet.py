@@ -46,7 +46,6 @@ NOT_YET = (
             "rudderstack", "snowplow", "ga4", "amplitude", "mixpanel", "posthog", "salesforce", "hubspot", "generic",
         ),
     ),
-    NotYet("sessions.cut_at_campaign", "cutting sessions at a campaign is not implemented in this version"),
     NotYet("spend", "spend is not implemented in this version"),
     NotYet("fx_rates", "exchange rates are not implemented in this version"),
     NotYet("audiences", "audiences are not implemented in this version"),

@@ -271,7 +271,7 @@ def moved_messages(before: World, now: World) -> list[tuple[bytes, str | None, s
 def check_days(spark: SparkSession, root: Path, seed: int, n_days: int) -> None:
     chance = random.Random(seed)
     touched, everybody = Marts(spark, root / "touched"), Marts(spark, root / "everybody")
-    world, settings = World(), config(root)
+    world, settings = World(), config(root, sessions={"gap_minutes": 30, "cut_at_campaign": seed % 2 == 1})
     for run in range(1, n_days + 1):
         world = happen(world, chance, run)
         touched.run(world, settings, is_incremental=run > 1)

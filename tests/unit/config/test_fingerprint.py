@@ -164,7 +164,7 @@ def test_values_that_look_like_others_survive_being_shown(tmp_path: Path) -> Non
 def test_what_is_shown_has_every_default_and_no_refused_key() -> None:
     shown = YAML(typ="safe", pure=True).load(show_config(make_config(small())))
 
-    assert shown["sessions"] == {"gap_minutes": 30}
+    assert shown["sessions"] == {"gap_minutes": 30, "cut_at_campaign": False}
     assert shown["retention"]["return"] == "any"
     assert shown["identity"]["conflict"] == "latest"
     assert shown["links"] == {}

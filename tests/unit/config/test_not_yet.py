@@ -13,7 +13,6 @@ REFUSED = [
     ("consent/required_for_attribution", ["ads"]),
     ("sources/shop/format", "delta"),
     ("sources/web/preset", "rudderstack"),
-    ("sessions/cut_at_campaign", True),
     ("spend", {}),
     ("fx_rates", {}),
     ("audiences", {"at_risk": {}}),

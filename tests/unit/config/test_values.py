@@ -51,6 +51,7 @@ def test_a_mapping_is_read_into_expressions() -> None:
 
 GOOD = [
     ("sessions/gap_minutes", 1),
+    ("sessions/cut_at_campaign", True),
     ("gates/max_largest_component", None),
     ("gates/max_merged_ids_share", 0),
     ("gates/max_merged_ids_share", 1),

@@ -1,4 +1,4 @@
-"""Sessions: the events of one person, cut where the person was silent.
+"""Sessions: the events of one person, cut where the person was silent, or came by another campaign.
 
 Reads   events_resolved   one row per accepted message
 Yields  sessions          one row per session of a person
@@ -26,7 +26,12 @@ _MICROSECONDS_PER_MINUTE = 60_000_000
 
 
 def build_sessions(
-    events_resolved: DataFrame, *, gap_minutes: int, touch_sources: Collection[str] = (), provenance: Provenance
+    events_resolved: DataFrame,
+    *,
+    gap_minutes: int,
+    touch_sources: Collection[str] = (),
+    campaigns: DataFrame | None = None,
+    provenance: Provenance,
 ) -> DataFrame:
     """Cut each person's events, in the order of events, where `gap_minutes` or more pass between two of them.
 
@@ -38,6 +43,8 @@ def build_sessions(
         gap_minutes: A silence of this length, or longer, ends a session.
         touch_sources: Sources whose events are touches themselves (`touch: event`), such as imported campaign
             responses. They are no visits and in no session.
+        campaigns: What `campaigns.find_campaigns` answers: an event whose campaign is another than that of the session
+            so far, or the session's first, begins a session. Events without one never do. Null cuts by silence alone.
         provenance: How the rows are made.
 
     Returns:
@@ -48,6 +55,8 @@ def build_sessions(
     )
     if touch_sources:
         owned = owned.where(~F.col("source").isin(*sorted(touch_sources)))
+    if campaigns is not None:
+        owned = owned.join(campaigns, on="message_key", how="left")
     previous_at = F.lag("event_time").over(_in_order())
     placed = owned.select(
         "*",
@@ -57,8 +66,28 @@ def build_sessions(
     )
     gap = F.unix_micros("event_time") - F.unix_micros("previous_at")
     is_first = F.col("previous_at").isNull() | (gap >= F.lit(gap_minutes * _MICROSECONDS_PER_MINUTE))
-    edges = placed.withColumn("is_first", is_first).where(F.col("is_first") | F.col("is_last"))
+    cut = placed.withColumn("is_first", is_first)
+    if campaigns is not None:
+        cut = _cut_at_campaigns(cut)
+    edges = cut.where(F.col("is_first") | F.col("is_last"))
     return SESSIONS.conform(_between_edges(edges, provenance))
+
+
+def _cut_at_campaigns(cut: DataFrame) -> DataFrame:
+    """Further cuts between silences. Needs no walk: the campaign of the session so far is the last one carried.
+
+    No event between that one and this began a session, since only those with a campaign do.
+    """
+    before = _in_order().rowsBetween(W.unboundedPreceding, -1)
+    carried = F.when(F.col("campaign").isNotNull(), F.struct("place", "campaign"))
+    so_far = cut.select(
+        "*",
+        F.last(F.when(F.col("is_first"), F.col("place")), ignorenulls=True).over(before).alias("silent_until"),
+        F.last(carried, ignorenulls=True).over(before).alias("carried"),
+    )
+    is_same = (F.col("carried.place") >= F.col("silent_until")) & (F.col("carried.campaign") == F.col("campaign"))
+    is_other = F.col("campaign").isNotNull() & ~F.coalesce(is_same, F.lit(False))
+    return so_far.withColumn("is_first", F.col("is_first") | is_other)
 
 
 def _between_edges(edges: DataFrame, provenance: Provenance) -> DataFrame:

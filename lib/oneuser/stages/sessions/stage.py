@@ -10,6 +10,7 @@ from oneuser.contracts.changes import GONE, JOURNEYS, OWNED_MESSAGES
 from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.marts import CONVERSIONS, SESSIONS, TOUCHES
 from oneuser.contracts.raw import EVENTS
+from oneuser.marts.sessions.campaigns import find_campaigns
 from oneuser.marts.sessions.channel_rules import declared_rules, default_rules
 from oneuser.marts.sessions.conversions import build_conversions, move_conversions
 from oneuser.marts.sessions.open_ends import find_open_ends, first_changes, since_then
@@ -50,7 +51,11 @@ def sessions(ctx: RunContext) -> None:
     if open_ends is not None:
         resolved = ctx.checkpoint(resolved)
     found = build_sessions(
-        resolved, gap_minutes=gap_minutes, touch_sources=event_sources, provenance=sessions_provenance(ctx)
+        resolved,
+        gap_minutes=gap_minutes,
+        touch_sources=event_sources,
+        campaigns=_campaigns(ctx, resolved, open_ends),
+        provenance=sessions_provenance(ctx),
     )
     changed = ctx.replace_together(
         [
@@ -114,9 +119,19 @@ def _open_ends(ctx: RunContext, touched: _Touched) -> DataFrame:
     if others.n_rows:
         changed = changed.union(only(ctx.read_before(EVENTS_RESOLVED), others.rows).select("user_id", "event_time"))
     first_changed = find(ctx, first_changes(changed.where(F.col("user_id").isNotNull()))).rows
-    return find(
-        ctx, find_open_ends(first_changed, ctx.read(SESSIONS), gap_minutes=ctx.config.sessions.gap_minutes)
-    ).rows
+    rules = ctx.config.sessions
+    open_ends = find_open_ends(
+        first_changed, ctx.read(SESSIONS), gap_minutes=rules.gap_minutes, cut_at_campaign=rules.cut_at_campaign
+    )
+    return find(ctx, open_ends).rows
+
+
+def _campaigns(ctx: RunContext, resolved: DataFrame, open_ends: DataFrame | None) -> DataFrame | None:
+    """Campaigns of the messages that sessions are cut from; null where campaigns cut none."""
+    if not ctx.config.sessions.cut_at_campaign:
+        return None
+    cut = None if open_ends is None else find(ctx, resolved.select("message_key")).rows
+    return find_campaigns(only(ctx.read(EVENTS), cut))
 
 
 def _conversions(ctx: RunContext, touched: _Touched | None) -> DataFrame:
