@@ -56,6 +56,7 @@ def message(number: int, **identifiers: str) -> dict[str, Any]:
     }
 
 
+CONSENTING = MAPPING | {"consent": {"ads": {"const": True}}}
 FIRST = [
     message(1, user_id="customer-1", email=ANN, anonymous_id=BROWSER),
     message(2, user_id="customer-2", email=BOB, anonymous_id=BROWSER),
@@ -81,7 +82,7 @@ def settings(inputs: Path, warehouse: Path) -> dict[str, Any]:
         "deployment": "smiths",
         "warehouse": str(warehouse),
         "keys": {"identifiers": "env:ONEUSER_TEST_SECRET"},
-        "sources": {"text": {"path": f"{inputs}/events/*.jsonl", "format": "jsonl", "mapping": MAPPING}},
+        "sources": {"text": {"path": f"{inputs}/events/*.jsonl", "format": "jsonl", "mapping": CONSENTING}},
         "links": {"crm": {"path": f"{inputs}/crm.csv", "format": "csv"}},
         "quarantine": {"max_share": 1.0},
         "gates": {"max_merged_ids_share": None, "max_largest_component": None},

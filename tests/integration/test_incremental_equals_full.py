@@ -47,6 +47,8 @@ def check_equality(spark: SparkSession, root: Path, seed: int, n_together: int) 
         deployment.write(run, n_run)
         # the file of manual rules stays where it is
         config = deployment.config(run.rules, 1).model_copy(update=SECTIONS)
+        consent = config.consent.model_copy(update={"required_for_attribution": ("ads",)})
+        config = config.model_copy(update={"consent": consent})
         options = RunOptions(as_of=MONDAY + timedelta(days=n_run))
         result = run_pipeline(spark, config, options)
         incremental.update(
@@ -75,7 +77,7 @@ def lasting_rules(history: History) -> History:
 def test_what_was_touched_is_all_there_is_to_do(spark: SparkSession, tmp_path: Path) -> None:
     incremental = check_equality(spark, tmp_path, seed=2000, n_together=20)
 
-    assert all(incremental[stage] for stage in ("graph", "identity", "sessions", "attribution", "retention"))
+    assert all(incremental[stage] for stage in ("graph", "identity", "consent", "sessions", "attribution", "retention"))
 
 
 @pytest.mark.soak

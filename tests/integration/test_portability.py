@@ -138,6 +138,7 @@ def test_everything_that_is_theirs_is_in_it(family: Family) -> None:
     events = family.rows("ann-1", "events")
 
     assert {one["message_id"] for one in events} == {one["messageId"] for one in ANNS}
+    assert [(one["purpose"], one["state"]) for one in family.rows("ann-1", "consent")] == [("advertising", "granted")]
     assert {one["id_value"] for one in family.rows("ann-1", "identifier_values")} == {ANN, "customer-1", "phone-of-ann"}
     assert [one["account_id"] for one in family.rows("ann-1", "account_memberships")] == ["choir"]
     assert [one["conversion"] for one in family.rows("ann-1", "conversions")] == ["signup"]

@@ -17,11 +17,13 @@ from oneuser.api.questions import Questions
 from oneuser.config import Config
 from oneuser.contracts import identity, marts
 from oneuser.contracts import raw as raw_zone
+from oneuser.contracts.privacy import CONSENT
 from oneuser.contracts.registry import find_contract
 from oneuser.core.errors import ConfigError
 from oneuser.exports.single_file import write_file
 from oneuser.exports.views import ENGINES, views_sql
 from oneuser.inspection.reading import Published, in_frames
+from oneuser.privacy.consent_of_people import find_consenting_people
 from oneuser.spark.arrow_batches import stream_batches
 from oneuser.spark.session import own_session, settings_of, working_in
 from oneuser.storage.quick_tables import QuickTables
@@ -172,12 +174,22 @@ class OpenTables(Questions):
             yield from (batch.cast(contract.arrow_schema) for batch in stream_batches(rows))
 
     def export_identities(self, to: str | Path) -> int:
-        """Write `identities` to one file: normalised raw values, so keep the file safe. Returns the number of rows."""
+        """Write `identities` to one file: normalised raw values, so keep the file safe. Returns the number of rows.
+
+        Where the configuration names purposes under `consent.required_for_export`, only people are in it who grant them
+        all, as published.
+        """
         file = self.outside(to)
         with self._in_own_session() as own:
-            rows = own.identities().orderBy("id_type", "id_value")
+            rows = _exportable(own, own.identities()).orderBy("id_type", "id_value")
             columns = pa.schema([(name, pa.string()) for name in rows.columns])
             return write_file(stream_batches(rows), columns, file)
+
+    def count_withheld_identities(self) -> int:
+        """How many identities `export_identities` leaves out, since their people do not grant what an export needs."""
+        with self._in_own_session() as own:
+            owners = own.identifiers().select("user_id")
+            return owners.count() - _exportable(own, owners).count()
 
     def identities(self) -> DataFrame:
         """One row per identifier in the graph: `id_type`, normalised raw `id_value`, `user_id` of its owner."""
@@ -190,6 +202,15 @@ class OpenTables(Questions):
         if engine not in ENGINES:
             raise ConfigError.single("export sql", f"{engine!r} is none of {', '.join(ENGINES)}")
         return views_sql(self.warehouse, self.published.publication.tables, engine=engine, raw=raw)
+
+
+def _exportable(opened: OpenTables, rows: DataFrame) -> DataFrame:
+    """Rows of people (`user_id`) who may be exported."""
+    purposes = opened.config.consent.required_for_export if opened.config else ()
+    if not purposes:
+        return rows
+    people = find_consenting_people(opened.published.read(CONSENT), purposes)
+    return rows.join(people, on="user_id", how="left_semi").select(*rows.columns)
 
 
 def _of_model(rows: DataFrame, model: str | None) -> DataFrame:

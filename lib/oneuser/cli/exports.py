@@ -60,12 +60,18 @@ def export_table(
 
 
 def export_identities(call: Call, to: ToFile) -> None:
-    """Write every identifier with its User ID: id_type, id_value, user_id. The file holds personal data."""
+    """Write every identifier with its User ID: id_type, id_value, user_id. The file holds personal data.
+
+    Left out are people who do not grant every purpose of consent.required_for_export.
+    """
     made = folder_to_make(to)
-    n_rows = call.open().export_identities(to)
-    call.output.document({"file": to, "rows": n_rows})
+    opened = call.open()
+    n_rows, n_withheld = opened.export_identities(to), opened.count_withheld_identities()
+    call.output.document({"file": to, "rows": n_rows, "withheld": n_withheld})
     call.output.text(f"{n_rows:,} identities in {to}")
     say_made(call.output, made)
+    if n_withheld:
+        call.output.note(f"{n_withheld:,} more are withheld: their people do not grant what an export needs")
     call.output.note("this file holds raw identifiers: keep it where personal data may be")
 
 

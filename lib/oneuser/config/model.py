@@ -95,10 +95,19 @@ class IngestLimits(Section):
 
 
 class ConsentRules(Section):
-    """Purposes without which an event may not be used."""
+    """Purposes without which something is not done, and what counts as a refusal.
+
+    An event links identifiers only where it grants every purpose of `required_for_linking` itself. Touches are
+    credited, and identities exported, of people who grant all of `required_for_attribution`, `required_for_export`.
+    `opt_out_refuses` are the purposes that a signal against sale and sharing, such as `Sec-GPC`, refuses. `events` are
+    the names of events by which preferences are stated: what they say is new even where it was said before.
+    """
 
     required_for_linking: tuple[Text, ...] = ()
     required_for_attribution: tuple[Text, ...] = ()
+    required_for_export: tuple[Text, ...] = ()
+    opt_out_refuses: tuple[Text, ...] = ("sale", "sharing")
+    events: tuple[Text, ...] = ("Segment Consent Preference Updated", "Consent Preference Updated")
 
 
 class GraphRules(Section):

@@ -10,8 +10,6 @@ from oneuser.config.base import Place
 from oneuser.config.document import Document
 from oneuser.core.errors import ConfigProblem
 
-_CONSENT = "consent is not enforced in this version"
-
 
 @dataclass(frozen=True)
 class NotYet:
@@ -37,7 +35,6 @@ class NotYet:
 
 
 NOT_YET = (
-    NotYet("consent.required_for_attribution", _CONSENT, allowed=([],)),
     NotYet("sources.*.format", "reading Delta tables is not implemented in this version", refused=("delta",)),
     NotYet(
         "sources.*.preset",

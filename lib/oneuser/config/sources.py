@@ -160,7 +160,8 @@ class SourceMapping(Section):
     """Where each part of an event is: a column of a table, or a path into the object of a line.
 
     A part that is not declared is never there. `identifiers` names the id type; several places for one type all count.
-    `traits` and `properties` are a path to an object, or a place for each of their keys.
+    `traits`, `properties` and `consent` are a path to an object, or a place for each of their keys; those of `consent`
+    are purposes. `opt_out` is a signal against sale and sharing, such as that of `Sec-GPC`.
     """
 
     message_id: Expression | None = None
@@ -176,7 +177,8 @@ class SourceMapping(Section):
     previous_id: Expression | None = None
     traits: ObjectOrParts | None = None
     properties: ObjectOrParts | None = None
-    consent: ColumnOrPath | None = None
+    consent: ObjectOrParts | None = None
+    opt_out: Expression | None = None
     campaign: Campaign | None = None
     page_url: Expression | None = None
     page_search: Expression | None = None

@@ -13,9 +13,11 @@ JUDGED_IDENTIFIERS = "judged_identifiers"
 OWNED_MESSAGES = "owned_messages"
 # people whose touches or conversions are not those of the last run, and messages of such conversions of nobody
 JOURNEYS = "journeys"
+# people whose consent is not what it was
+CONSENTS = "consents"
 # reason of what messages carried that are there no longer
 GONE = "gone"
-CHANGE_SETS = (LINKED_IDENTIFIERS, JUDGED_IDENTIFIERS, OWNED_MESSAGES, JOURNEYS)
+CHANGE_SETS = (LINKED_IDENTIFIERS, JUDGED_IDENTIFIERS, OWNED_MESSAGES, JOURNEYS, CONSENTS)
 
 CHANGES = TableContract(
     name="changes",

@@ -1,12 +1,31 @@
-"""What stays of those who were erased: keyed hashes and numbers, by which they are recognised if they come again.
+"""For what people let themselves be used; and what stays of those who were erased.
 
-These tables are nobody's: they hold what an erasure keeps on purpose, and no value.
+That is keyed hashes and numbers, by which they are recognised if they come again: these tables are nobody's, since they
+hold what an erasure keeps on purpose, and no value.
 """
 
 from __future__ import annotations
 
-from oneuser.contracts.subject import NOBODY
+from oneuser.contracts.subject import NOBODY, Subject
 from oneuser.contracts.table import Field, TableContract
+
+GRANTED, REFUSED = "granted", "refused"
+
+CONSENT = TableContract(
+    name="consent",
+    zone="pseudonymous",
+    grain="one row per person and purpose that a message of theirs says something about; no row is not granted",
+    key=("user_id", "purpose"),
+    subject=Subject(messages=("message_key",), users=("user_id",)),
+    fields=(
+        Field("user_id", "string", "person"),
+        Field("purpose", "string", "purpose, or category, in the words of the source"),
+        Field("state", "string", "granted or refused"),
+        Field("since", "timestamp", "time of the message since which that stands"),
+        Field("source", "string", "source of that message"),
+        Field("message_key", "binary", "that message; the device that said so is what it carries"),
+    ),
+)
 
 SUPPRESSIONS = TableContract(
     name="suppressions",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from oneuser.events.block import Block, make_column_reader
+from oneuser.events.consent_object import read_consent
 from oneuser.events.identifiers import identifier_text
 from oneuser.events.memo import Memo
 from oneuser.events.nobody import are_garbage
@@ -86,7 +87,8 @@ class FastPath:
         self._names = Memo(harmless, _N_NAMES)
         self._traits = _object_reader(mapping.traits)
         self._properties = _object_reader(mapping.properties)
-        self._consent = make_column_reader(mapping.consent)
+        self._consent = _object_reader(mapping.consent)
+        self._opt_out = make_column_reader(mapping.opt_out)
 
     def parse(self, lines: pa.Array[Any], sizes: Sequence[int]) -> Columns:
         """Columns of events, one value per line; `message_key` is null for lines that are unusual."""
@@ -150,7 +152,7 @@ class FastPath:
 
     def _read_objects(self, block: Block) -> Columns:
         traits, properties = block.objects(self._traits(block)), block.objects(self._properties(block))
-        consents = block.objects(written := self._consent(block))
+        consents = map(read_consent, block.objects(self._consent(block)), self._opt_out(block))
         for index, value in enumerate(traits):
             if len(value) > self._limits.max_traits:
                 block.unusual.add(index)
@@ -158,10 +160,7 @@ class FastPath:
         return {
             "traits": [_sorted_json(value).decode() if value else None for value in traits],
             "properties": [_sorted_json(value).decode() if value else None for value in properties],
-            "consent": [
-                None if value is None or value == "" else _sorted_json(consent).decode()
-                for value, consent in zip(written, consents, strict=True)
-            ],
+            "consent": [None if value is None else _sorted_json(value).decode() for value in consents],
         }
 
     def _hash_contents(self, block: Block) -> list[bytes]:
@@ -178,7 +177,7 @@ class FastPath:
 
 
 def _object_reader(mapped: Expression | tuple[tuple[str, Expression], ...] | None) -> ColumnReader:
-    """A reader of traits or properties, which may be put together from declared parts."""
+    """A reader of traits, properties or consent, which may be put together from declared parts."""
     if not isinstance(mapped, tuple):
         return make_column_reader(mapped)
     getter = object_getter(mapped, is_table=False)

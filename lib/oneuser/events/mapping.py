@@ -12,7 +12,7 @@ from oneuser.events.spec import Concat, Const, Derived, Expression, FirstOf, Map
 if TYPE_CHECKING:
     from collections.abc import Mapping as Dict
 
-_OBJECTS = ("traits", "properties", "campaign")
+_OBJECTS = ("traits", "properties", "consent", "campaign")
 
 
 def preset_names() -> list[str]:

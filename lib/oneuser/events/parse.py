@@ -16,6 +16,7 @@ import orjson
 from oneuser.core.keyed import Keys, message_hasher
 from oneuser.core.reasons import Reason
 from oneuser.events.capture import IdentifierCapture
+from oneuser.events.consent_object import read_consent
 from oneuser.events.event_times import EventTimes
 from oneuser.events.identifiers import RoundedInteger, identifier_text
 from oneuser.events.nobody import is_garbage
@@ -80,7 +81,8 @@ class MessageParser:
         self._properties = object_getter(mapping.properties, is_table=is_table)
         if spec.decimal == ",":
             self._properties = with_decimal_points(self._properties)
-        self._consent = make_getter(mapping.consent, is_table=is_table)
+        self._consent = object_getter(mapping.consent, is_table=is_table)
+        self._opt_out = make_getter(mapping.opt_out, is_table=is_table)
         self._objects = _as_tree(_object_paths(mapping))
         # the columns of a table are looked at once, in its header
         self._meant = {} if is_table else _other_spellings(mapping)
@@ -152,7 +154,7 @@ class MessageParser:
         event_time, received_at, time_flag = self.times.read(message)
         event = self._event(message)
         touch = self.touches.read(message)
-        consent = _as_object(self._consent(message))
+        consent = read_consent(_as_object(self._consent(message)), self._opt_out(message))
         properties = _as_object(self._properties(message))
         message_id = identifier_text(self._message_id(message))
         is_keyless = message_id is None or is_garbage(message_id)
@@ -179,7 +181,7 @@ class MessageParser:
             touch.page_host,
             canonical_json(traits).decode() if type(traits) is dict and traits else None,
             canonical_json(properties).decode() if type(properties) is dict and properties else None,
-            canonical_json(consent).decode() if type(consent) is dict else None,
+            canonical_json(consent).decode() if consent else None,
             raw,
             self._content_hash(message),
             is_keyless,
@@ -238,7 +240,7 @@ def _as_text(value: Any) -> str:
 def object_getter(
     mapped: Expression | tuple[tuple[str, Expression], ...] | None, *, is_table: bool
 ) -> Callable[[dict[str, Any]], Any]:
-    """A getter of traits or properties: an object of the message, or one put together from declared parts."""
+    """A getter of traits, properties or consent: an object of the message, or one put together from declared parts."""
     if not isinstance(mapped, tuple):
         return make_getter(mapped, is_table=is_table)
     getters = tuple((name, make_getter(part, is_table=is_table)) for name, part in mapped)

@@ -85,8 +85,9 @@ Expression = Path | Const | FirstOf | Concat | Product | Time | UrlParam
 class Mapping:
     """Where each part of an event is. A part without an expression is never there.
 
-    `identifiers` may name a type several times; every value counts. `derived` are made of the others. `traits` and
-    `properties` are either one expression that gives an object, or pairs of a name and an expression.
+    `identifiers` may name a type several times; every value counts. `derived` are made of the others. `traits`,
+    `properties` and `consent` are either one expression that gives an object, or pairs of a name and an expression.
+    `opt_out` is a signal against sale and sharing.
     """
 
     message_id: Expression | None = None
@@ -103,7 +104,8 @@ class Mapping:
     previous_id: Expression | None = None
     traits: Expression | tuple[tuple[str, Expression], ...] | None = None
     properties: Expression | tuple[tuple[str, Expression], ...] | None = None
-    consent: Expression | None = None
+    consent: Expression | tuple[tuple[str, Expression], ...] | None = None
+    opt_out: Expression | None = None
     campaign: Expression | tuple[tuple[str, Expression], ...] | None = None
     page_url: Expression | None = None
     page_search: Expression | None = None

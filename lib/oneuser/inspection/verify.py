@@ -1,8 +1,8 @@
 """A full resolve of what is stored against what is published. Writes nothing.
 
 Edges, refusals and components are found again from all messages, the ledger decides again over its own decisions, and
-every identifier and message gets its owner again, by the transforms of a run. On the same input with the same state
-nothing may come out differently. What a run stamps with its number is not compared.
+every identifier and message gets its owner again, every person their consent, by the transforms of a run. On the same
+input with the same state nothing may come out differently. What a run stamps with its number is not compared.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from oneuser.contracts.identity import (
     USER_IDS,
     USER_REDIRECTS,
 )
+from oneuser.contracts.privacy import CONSENT
 from oneuser.core.errors import ConfigError, OneUserError
 from oneuser.graph.certification import gather_evidence, judge
 from oneuser.identity.carry_over import decided_redirects
@@ -34,6 +35,7 @@ from oneuser.inspection.read_only import reading_context
 from oneuser.runs.claim_rows import load_claims
 from oneuser.runs.compactions import Compactions
 from oneuser.runs.fingerprints import stage_fingerprint
+from oneuser.stages.consent.stage import decide_consent
 from oneuser.stages.graph.evidence import gather_pairs
 from oneuser.stages.graph.resolve_components import expected_vertices, resolve_components
 from oneuser.stages.identity.resolve_messages import resolve_all
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
     from oneuser.stages.graph.evidence import Gathered
     from oneuser.stages.graph.resolve_components import ResolvedComponents
 
-_OWN_STAGES = ("graph", "identity")
+_OWN_STAGES = ("graph", "identity", "consent")
 _STAMPS = {"first_run", "last_run", "opened_run", "closed_run", "status_run", "run_seq"}
 
 
@@ -111,7 +113,7 @@ def verify_published(published: Published, config: Config, run: RunRecord, *, ex
         owned = resolve_all(ctx, people)
         return Verification(
             run.run_seq,
-            _compare_all(published, gathered, linked, people, owned, examples=examples),
+            _compare_all(published, gathered, linked, people, owned, decide_consent(ctx), examples=examples),
             _check_invariants(published, examples=examples),
             _certify(published, gathered, linked),
         )
@@ -140,6 +142,7 @@ def _compare_all(
     linked: ResolvedComponents,
     people: ResolvedPeople,
     owned: DataFrame,
+    consent: DataFrame,
     *,
     examples: int,
 ) -> list[TableComparison]:
@@ -158,6 +161,7 @@ def _compare_all(
         (IDENTIFIER_OWNERSHIP, published.ownership(), people.ownership, ["identifier_id", "interval"]),
         (IDENTIFIER_HISTORY, owners, people.identifier_map, ["identifier_id"]),
         (EVENTS_RESOLVED, published.read(EVENTS_RESOLVED), owned, [*EVENTS_RESOLVED.key]),
+        (CONSENT, published.read(CONSENT), consent, [*CONSENT.key]),
     ]
     return [
         compare(

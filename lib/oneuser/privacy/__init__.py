@@ -1,1 +1,1 @@
-"""Keys, and consent to being linked."""
+"""Keys, consent, and what people ask about their data."""

@@ -20,29 +20,34 @@ from oneuser.spark.event_order import event_order
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
-_SHAPE = "categoryPreferences map<string,boolean>"
+_SHAPE = "categoryPreferences map<string,boolean>, optOut boolean"
 
 
-def read_preferences(events: DataFrame, purposes: Collection[str]) -> DataFrame:
+def read_preferences(
+    events: DataFrame, purposes: Collection[str], *, opt_out_refuses: Collection[str] = ()
+) -> DataFrame:
     """What messages say about the purposes.
 
     Args:
         events: Rows of `events`; only those with consent are looked at.
         purposes: Purposes without which no message links; at least one.
+        opt_out_refuses: Purposes that a signal against sale and sharing refuses.
 
     Returns:
         One row per message with preferences: `message_key`, `agrees`, whether it carries every purpose; `signals`,
         structs of `purpose`, `granted`, one per purpose that it names, empty where it names none; `refuses`, whether
         one of them is a refusal.
     """
-    preferences = F.from_json("consent", _SHAPE)["categoryPreferences"]
-    named = [F.struct(F.lit(p).alias("purpose"), F.col("preferences")[p].alias("granted")) for p in sorted(purposes)]
+    named = [
+        F.struct(F.lit(p).alias("purpose"), _granted(p, may_be_refused=p in opt_out_refuses).alias("granted"))
+        for p in sorted(purposes)
+    ]
     return (
         events.where(F.col("consent").isNotNull())
-        .select("message_key", preferences.alias("preferences"))
-        .where(F.col("preferences").isNotNull())
+        .select("message_key", F.from_json("consent", _SHAPE).alias("said"))
+        .where(F.col("said.categoryPreferences").isNotNull() | F.col("said.optOut").isNotNull())
         .select("message_key", F.filter(F.array(*named), lambda s: s["granted"].isNotNull()).alias("signals"))
         .select(
             "message_key",
@@ -51,6 +56,12 @@ def read_preferences(events: DataFrame, purposes: Collection[str]) -> DataFrame:
             F.exists("signals", lambda s: ~s["granted"]).alias("refuses"),
         )
     )
+
+
+def _granted(purpose: str, *, may_be_refused: bool) -> Column:
+    """What a message says about a purpose; null where that is nothing."""
+    stated = F.col("said.categoryPreferences")[purpose]
+    return F.when(F.col("said.optOut"), F.lit(False)).otherwise(stated) if may_be_refused else stated
 
 
 def find_consenting(

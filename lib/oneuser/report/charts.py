@@ -11,12 +11,12 @@ import altair as alt
 
 from oneuser.core.money import exponent_of
 from oneuser.report import wording
-from oneuser.report.palette import GREY, INK, MAIN, OTHER, PAPER, RULE, SECOND, SERIES, SOFT
+from oneuser.report.palette import GREY, INK, MAIN, OTHER, PAPER, REFUSED, RULE, SECOND, SERIES, SOFT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from oneuser.report.data import Attribution, Disposition, Funnel, RefusedBy, SizeBucket, StageTime
+    from oneuser.report.data import Attribution, Disposition, Funnel, Purpose, RefusedBy, SizeBucket, StageTime
 
 WIDTH = 1000
 FONT = "Helvetica, Arial, sans-serif"
@@ -123,6 +123,29 @@ def _size_label(bucket: SizeBucket) -> str:
     if bucket.known is None or bucket.anonymous is None:
         return "partly hidden"
     return wording.count(bucket.known + bucket.anonymous)
+
+
+def draw_consent(purposes: Sequence[Purpose]) -> dict[str, Any]:
+    """One stacked bar per purpose: people who grant it, refuse it, or have said nothing. What is hidden is left out."""
+    states = {"granted": MAIN, "refused": REFUSED, "nothing said": GREY}
+    values = [
+        {"purpose": purpose.name, "state": state, "people": n, "order": order}
+        for purpose in purposes
+        for order, (state, n) in enumerate(zip(states, (purpose.granted, purpose.refused, purpose.unsaid), strict=True))
+        if n is not None
+    ]
+    names = [purpose.name for purpose in purposes]
+    bars = (
+        alt.Chart(alt.InlineData(values=values))
+        .mark_bar(size=_BAR, stroke=PAPER, strokeWidth=1)
+        .encode(
+            y=alt.Y("purpose:N", sort=None, title=None, scale=alt.Scale(domain=names), axis=_names_axis(names)),
+            x=alt.X("people:Q", title="people", stack="zero", axis=_counts_axis(grid=True)),
+            color=_series("state", list(states), list(states.values())),
+            order="order:Q",
+        )
+    )
+    return _finished(bars, height=alt.Step(_BAR + 12))
 
 
 def draw_attribution(shown: Attribution) -> dict[str, Any]:

@@ -137,6 +137,47 @@ class Protection:
 
 
 @dataclass(frozen=True)
+class Purpose:
+    """People by what stands for one purpose; `unsaid` are those who have said nothing about it. Null: hidden."""
+
+    name: str
+    granted: int | None
+    refused: int | None
+    unsaid: int | None
+
+
+@dataclass(frozen=True)
+class ConsentOfSource:
+    """Messages of a source, and those of them that say nothing about consent."""
+
+    source: str
+    messages: int
+    unsaid: int
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """What is not used since a purpose is not granted, of how much; null where too few people are behind it.
+
+    `what` is linking (messages with several identifiers), attribution (touches) or export (identities).
+    """
+
+    what: str
+    purposes: tuple[str, ...]
+    withheld: int | None
+    whole: int
+
+
+@dataclass(frozen=True)
+class Consent:
+    """The purposes that most people say something about, and what follows."""
+
+    purposes: tuple[Purpose, ...]
+    sources: tuple[ConsentOfSource, ...]
+    withheld: tuple[Withheld, ...]
+
+
+@dataclass(frozen=True)
 class Credit:
     """Credit of one channel under one model. `conversions` is null where hidden, and with it the money."""
 
@@ -269,6 +310,7 @@ class ReportData:
     sizes: tuple[SizeBucket, ...] = ()
     identifier_types: tuple[IdentifierType, ...] = ()
     protection: Protection = field(default_factory=Protection)
+    consent: Consent | None = None
     attribution: tuple[Attribution, ...] = ()
     retention: Retention | None = None
     accounts: Accounts | None = None

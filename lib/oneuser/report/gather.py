@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts import graph, identity, marts
 from oneuser.report.data import Funnel, IdentifierType, ReportData, SizeBucket
+from oneuser.report.gather_consent import gather_consent
 from oneuser.report.gather_marts import gather_accounts, gather_attribution
 from oneuser.report.gather_protection import find_bridges, find_shared_values, gather_protection
 from oneuser.report.gather_retention import gather_retention
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
+    from oneuser.config import Config
     from oneuser.contracts.table import TableContract
     from oneuser.report.data import Bridge, SharedValue
     from oneuser.report.source import PublicationFacts, ReportSource, RunFacts
@@ -47,6 +49,7 @@ def gather_report(source: ReportSource, *, min_people: int | None = None) -> Rep
         source.published.publication,
         deployment=source.deployment,
         min_people=min_people,
+        config=source.config,
         bridges=find_bridges(source, min_people),
         shared=find_shared_values(source, min_people),
     )
@@ -59,10 +62,14 @@ def gather_data(
     *,
     deployment: str,
     min_people: int,
+    config: Config | None = None,
     bridges: Sequence[Bridge] = (),
     shared: Sequence[SharedValue] = (),
 ) -> ReportData:
-    """The data of the report on the run of the publication `shown`, from its tables and all runs' records."""
+    """The data of the report on the run of the publication `shown`, from its tables and all runs' records.
+
+    What was withheld for want of consent is told by the configuration, where there is one.
+    """
     runs = published_before(records, shown.run_seq)
     # a residual ID was cut off by a limit and counts as no person
     sizes = count_people_by_size(read(identity.DIM_USER).where(F.col("kind") != "residual"))
@@ -85,6 +92,7 @@ def gather_data(
         sizes=describe_sizes(sizes, min_people),
         identifier_types=types,
         protection=gather_protection(read(graph.REFUSED_EDGES), runs, bridges, min_people, shared),
+        consent=gather_consent(read, config, n_people=n_people, min_people=min_people),
         attribution=gather_attribution(read(marts.ATTRIBUTION_CREDITS), min_people),
         retention=gather_retention(read(marts.RETENTION), min_people),
         accounts=gather_accounts(

@@ -39,6 +39,7 @@ def render_page(data: ReportData) -> str:
         "money": wording.money,
         "explain": explain_code,
         "rule": wording.explain_rule,
+        "withheld": wording.explain_withheld,
         "units": wording.units,
         "day": lambda value: "–" if value is None else wording.moment(value)[:10],
     }
@@ -77,6 +78,9 @@ def _pictures(data: ReportData) -> dict[str, dict[str, Markup]]:
     if data.protection.refusals:
         refusals = charts.draw_refusals(data.protection.refusals)
         drawn["protection"] = (refusals, "Bars of refused edges by rule.")
+    if data.consent and data.consent.purposes:
+        title = "Stacked bars of people by purpose: granted, refused, nothing said."
+        drawn["consent"] = (charts.draw_consent(data.consent.purposes), title)
     for number, shown in enumerate(data.attribution):
         if all(credit.conversions is None for credit in shown.credits):
             continue  # all of it is hidden: a chart without a bar has no height

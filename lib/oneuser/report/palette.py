@@ -14,6 +14,7 @@ ON_DARK_CELL, ON_LIGHT_CELL = "#fefefe", "#1d2734"
 # Eight hues that differ in lightness too; the ninth channel and on are drawn together as OTHER.
 SERIES = ("#2f6b85", "#e0a458", "#6a994e", "#b5546a", "#7d6aa8", "#4fa3a5", "#a3704b", "#8aa6d6")
 OTHER = "#d3cbbd"
+REFUSED = "#e0a457"
 # Shares from 0 to 1: the first is for exactly nobody, each of the others for what is above a step.
 HEAT_STEPS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7)
 HEAT = ("#f4f6f4", "#ddeaec", "#bfd9df", "#99c3cd", "#6fa9b8", "#3d7d91", "#2b6b82", "#1a4e63")
@@ -23,7 +24,7 @@ ON_HEAT = (*[ON_LIGHT_CELL] * 5, *[ON_DARK_CELL] * 3)
 _DARK = {
     INK: "#e6e9ec", SOFT: "#9aa5b1", RULE: "#333c46", PAPER: "#14191f",
     MAIN: "#63b3cc", SECOND: "#2f5f70", GREY: "#6a737d", UNOBSERVED: "#1c2229", HIDDEN_CELL: "#2a2720",
-    ON_DARK_CELL: "#0f1419", ON_LIGHT_CELL: "#e6e9ed", OTHER: "#4d4a43",
+    ON_DARK_CELL: "#0f1419", ON_LIGHT_CELL: "#e6e9ed", OTHER: "#4d4a43", REFUSED: "#e3b06c",
     **dict(zip(
         SERIES, ("#5aa9c4", "#e3b06d", "#8fbf72", "#d97f93", "#a796d3", "#6cc4c4", "#c79670", "#a4bce8"), strict=True,
     )),

@@ -76,6 +76,7 @@ def summaries(data: ReportData) -> dict[str, str]:
         "protection": _protection(data),
         "over_shared": _over_shared(data),
         "quarantine": _quarantine(data),
+        "consent": _consent(data),
         "timings": f"{wording.seconds(sum(stage.seconds for stage in data.timings))} in all stages together.",
     }
 
@@ -136,6 +137,17 @@ def _over_shared(data: ReportData) -> str:
     return (
         f"{over_shared:,} values are shared by more people than their bound allows, and are nobody’s; {nearly:,} more "
         "have reached 80 % of it."
+    )
+
+
+def _consent(data: ReportData) -> str:
+    if data.consent is None:
+        return ""
+    messages = sum(one.messages for one in data.consent.sources)
+    unsaid = sum(one.unsaid for one in data.consent.sources)
+    return (
+        f"{wording.share(messages - unsaid, messages)} of {messages:,} messages say something about consent. What a "
+        "person has said nothing about is not granted."
     )
 
 

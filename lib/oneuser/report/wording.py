@@ -23,6 +23,12 @@ _RULES = {
     "quarantined": "it carries nothing but contested identifiers, which are quarantined",
 }
 
+_WITHHELD = {
+    "linking": "messages with several identifiers link nobody",
+    "attribution": "touches get no credit; the conversions stay",
+    "export": "identities are left out of exports",
+}
+
 _UNITS = {"hour": "hours", "day": "days", "week": "weeks", "month": "months", "quarter": "quarters"}
 _MODES = {
     "on": "came back in that very interval",
@@ -35,6 +41,11 @@ _MODES = {
 def explain_rule(rule: str) -> str:
     """Why a rule refuses an edge or takes an event's owner away; empty for a rule that is not known here."""
     return _RULES.get(rule, "")
+
+
+def explain_withheld(what: str) -> str:
+    """What is not done for want of consent."""
+    return _WITHHELD.get(what, "")
 
 
 def count(value: float | None) -> str:

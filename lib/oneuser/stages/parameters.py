@@ -39,8 +39,9 @@ def conversions_provenance(ctx: RunContext) -> Provenance:
 
 
 def credits_provenance(ctx: RunContext) -> Provenance:
-    """How credits are made: from touches and conversions, by the models."""
-    return _provenance(ctx, ["sessions", "channels", "conversions", "attribution"], *_channel_facts(ctx.config))
+    """How credits are made: from touches of people who consent, and conversions, by the models."""
+    sections = ["sessions", "channels", "conversions", "attribution"]
+    return _provenance(ctx, sections, *_channel_facts(ctx.config), *_consent_facts(ctx.config))
 
 
 def activity_properties(config: Config) -> tuple[str, ...]:
@@ -96,6 +97,14 @@ def _key(path: str) -> str:
 
 def _channel_facts(config: Config) -> list[Any]:
     return [touch_sources(config), default_rules_text() if config.channels is None else None]
+
+
+def _consent_facts(config: Config) -> list[Any]:
+    """What attribution needs consent for, and by what it counts as refused; nothing where it needs none."""
+    rules = config.consent
+    if not rules.required_for_attribution:
+        return []
+    return [sorted(one) for one in (rules.required_for_attribution, rules.opt_out_refuses, rules.events)]
 
 
 def _provenance(ctx: RunContext, sections: list[str], *facts: Any) -> Provenance:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from oneuser.stages.attribution.stage import ATTRIBUTION_STAGE
+from oneuser.stages.consent.stage import CONSENT_STAGE
 from oneuser.stages.declaration import in_order
 from oneuser.stages.graph.stage import GRAPH_STAGE
 from oneuser.stages.identity.stage import IDENTITY_STAGE
@@ -10,4 +11,6 @@ from oneuser.stages.ingest.stage import INGEST_STAGE
 from oneuser.stages.retention.stage import RETENTION_STAGE
 from oneuser.stages.sessions.stage import SESSIONS_STAGE
 
-STAGES = in_order((INGEST_STAGE, GRAPH_STAGE, IDENTITY_STAGE, SESSIONS_STAGE, ATTRIBUTION_STAGE, RETENTION_STAGE))
+STAGES = in_order(
+    (INGEST_STAGE, GRAPH_STAGE, IDENTITY_STAGE, CONSENT_STAGE, SESSIONS_STAGE, ATTRIBUTION_STAGE, RETENTION_STAGE)
+)

@@ -176,6 +176,19 @@ def test_a_refusal_holds_for_the_known_identifiers_of_its_message_before_and_aft
     assert_messages(consenting(spark, rows, told), "m3", "m7")
 
 
+def test_a_signal_against_sale_and_sharing_refuses_the_purposes_that_it_is_said_to(spark: SparkSession) -> None:
+    rows = [(b"m1", '{"optOut":true}'), (b"m2", '{"categoryPreferences":{"ads":true},"optOut":true}')]
+    events = spark.createDataFrame([*rows, (b"m3", '{"categoryPreferences":{}}')], "message_key binary, consent string")
+    columns = ["message_key", "agrees", "refuses"]
+    schema = "message_key binary, agrees boolean, refuses boolean"
+
+    refused = read_preferences(events, ["ads"], opt_out_refuses=["ads", "sale"]).select(*columns)
+    told = read_preferences(events, ["ads"], opt_out_refuses=["sale"]).select(*columns)
+
+    assert_rows(refused, schema, (b"m1", False, True), (b"m2", False, True), (b"m3", False, False))
+    assert_rows(told, schema, (b"m1", False, False), (b"m2", True, False), (b"m3", False, False))
+
+
 def test_links_and_manual_rules_make_edges_of_their_own_source(spark: SparkSession) -> None:
     links = spark.createDataFrame(
         [

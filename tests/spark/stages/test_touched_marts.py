@@ -1,4 +1,4 @@
-"""Sessions, attribution and retention of whom a run touched are those of everybody, stamps and all, and of a first run.
+"""Consent, sessions, attribution and retention of whom a run touched are those of everybody, and of a first run.
 
 Owned events are written straight into the tables that these stages read: days on which events come in order and late,
 are replaced by another copy or go, and people merge, come apart and exchange single events.
@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 
 from oneuser.config import Config, make_config
 from oneuser.contracts.changes import OWNED_MESSAGES
-from oneuser.contracts.graph import FILES
+from oneuser.contracts.graph import EVENT_IDENTIFIERS, FILES
 from oneuser.contracts.identity import EVENTS_RESOLVED, LINEAGE
 from oneuser.contracts.marts import (
     ACTIVITY,
@@ -33,6 +33,7 @@ from oneuser.contracts.marts import (
     SESSIONS,
     TOUCHES,
 )
+from oneuser.contracts.privacy import CONSENT
 from oneuser.contracts.raw import EVENTS
 from oneuser.contracts.table import TableContract
 from oneuser.marts.retention import retain
@@ -44,10 +45,10 @@ from oneuser.storage.warehouse import CommitTag, Warehouse
 from tests.frames import assert_same_rows
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
-MARTS = [stage for stage in STAGES if stage.name in {"sessions", "attribution", "retention"}]
+MARTS = [stage for stage in STAGES if stage.name in {"consent", "sessions", "attribution", "retention"}]
 WRITTEN = [
-    SESSIONS, TOUCHES, CONVERSIONS, ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY, ATTRIBUTION_CHANGES, ATTRIBUTION_PATHS,
-    ACTIVITY, RETENTION,
+    CONSENT, SESSIONS, TOUCHES, CONVERSIONS, ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY, ATTRIBUTION_CHANGES,
+    ATTRIBUTION_PATHS, ACTIVITY, RETENTION,
 ]  # fmt: skip
 NAMES = ["Page Viewed", "Order Completed", "Signed Up"]
 # as the configuration has them, and in the words of `retain`
@@ -92,6 +93,8 @@ class Event:
     campaign: str | None
     revenue: str | None
     run: int
+    devices: tuple[int, ...]
+    may_advertise: bool | None
 
 
 @dataclass
@@ -115,12 +118,15 @@ def happen(world: World, chance: random.Random, run: int) -> World:
             key, at, today + timedelta(days=1), chance.choice(NAMES), chance.choice(["web", "web", "web", "crm"]),
             chance.choice([*PEOPLE, *PEOPLE, None]), chance.choice([None, "acme"]),
             chance.choice([None, "spring", "autumn"]), chance.choice([None, "9.99", "1200", "unreadable"]), run,
+            tuple(chance.sample(range(6), chance.choice([1, 1, 2]))), chance.choice([None, True, True, False]),
         )  # fmt: skip
     if run > 1:
         changed = chance.sample(sorted(events), 6)
         # gone, read from another copy, another account, somebody else's
         del events[changed[0]]
-        events[changed[1]] = replace(events[changed[1]], campaign="winter", revenue="7.50", run=run)
+        events[changed[1]] = replace(
+            events[changed[1]], campaign="winter", revenue="7.50", run=run, may_advertise=False
+        )
         events[changed[2]] = replace(events[changed[2]], account="umbrella")
         events[changed[3]] = replace(events[changed[3]], user=chance.choice(PEOPLE))
         events[changed[4]] = replace(events[changed[4]], user=None)
@@ -163,6 +169,7 @@ def config(root: Path, **sections: Any) -> Config:
                     "set_shapley",
                 ],
             },
+            "consent": {"required_for_attribution": ["ads"]},
             "retention": {name: retention for name, (retention, _) in RETENTIONS.items()},
         }
         | sections
@@ -170,7 +177,7 @@ def config(root: Path, **sections: Any) -> Config:
 
 
 class Marts:
-    """One warehouse, of which only what the three stages read is written by the test."""
+    """One warehouse, of which only what the stages read is written by the test."""
 
     def __init__(self, spark: SparkSession, path: Path) -> None:
         self.spark, self.warehouse = spark, Warehouse(spark, str(path))
@@ -180,13 +187,14 @@ class Marts:
         self.metrics: dict[str, float] = {}
 
     def run(self, world: World, config: Config, *, is_incremental: bool = False, run_seq: int | None = None) -> None:
-        """One run of the three stages after what came before them has been written."""
+        """One run of the stages after what came before them has been written."""
         self.run_seq = run_seq or self.run_seq + 1
         base = dict(self.tables)
         upstream = self._context(config, base, None, is_incremental=is_incremental)
         for contract, rows in (
             (EVENTS, [as_event(event) for event in world.events.values()]),
             (EVENTS_RESOLVED, [as_resolved(event) for event in world.events.values()]),
+            (EVENT_IDENTIFIERS, [row for event in world.events.values() for row in as_carried(event)]),
             (FILES, [as_file(source, world) for source in ("web", "crm")]),
         ):
             upstream.replace(contract, contract.frame(self.spark, rows))
@@ -235,8 +243,26 @@ def as_event(event: Event) -> dict[str, Any]:
     return {
         "message_key": event.key, "source": event.source, "type": "track", "event": event.name, "event_time": event.at,
         "received_at": event.received, "identifiers": [], "dropped": [], "campaign_name": event.campaign,
-        "properties": json.dumps(properties), "raw": "{}", "content_hash": 0, "file": "f", "run_seq": event.run,
+        "properties": json.dumps(properties), "consent": as_consent(event), "raw": "{}",
+        "content_hash": 0, "file": "f", "run_seq": event.run,
     }  # fmt: skip
+
+
+def as_consent(event: Event) -> str | None:
+    if event.may_advertise is None:
+        return None
+    return json.dumps({"categoryPreferences": {"ads": event.may_advertise}})
+
+
+def as_carried(event: Event) -> list[dict[str, Any]]:
+    return [
+        {
+            "message_key": event.key, "identifier_id": device, "id_type": "anonymous_id", "type_rank": rank,
+            "event_time": event.at, "received_at": event.received, "link": "event", "n_links": len(event.devices),
+            "run_seq": event.run,
+        }
+        for rank, device in enumerate(event.devices)
+    ]  # fmt: skip
 
 
 def as_resolved(event: Event) -> dict[str, Any]:

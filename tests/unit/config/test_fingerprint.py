@@ -168,7 +168,7 @@ def test_what_is_shown_has_every_default_and_no_refused_key() -> None:
     assert shown["retention"]["return"] == "any"
     assert shown["identity"]["conflict"] == "latest"
     assert shown["links"] == {}
-    assert "required_for_attribution" not in shown["consent"]
+    assert shown["consent"]["opt_out_refuses"] == ["sale", "sharing"]
 
 
 def test_the_schema_describes_the_file() -> None:

@@ -10,7 +10,6 @@ from oneuser.config import NOT_YET
 from tests.unit.config.config_samples import changed, problems_of
 
 REFUSED = [
-    ("consent/required_for_attribution", ["ads"]),
     ("sources/shop/format", "delta"),
     ("sources/web/preset", "rudderstack"),
     ("spend", {}),
@@ -36,7 +35,7 @@ def test_every_row_of_the_table_is_tried() -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("consent/required_for_attribution", []), ("graph/engine", "auto")],
+    [("consent/required_for_attribution", ["ads"]), ("graph/engine", "auto")],
 )
 def test_what_changes_nothing_may_be_written(key: str, value: Any) -> None:
     assert problems_of(changed(key, value)) == []

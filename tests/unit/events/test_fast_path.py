@@ -32,6 +32,8 @@ SPECS = {
             type=Const("track"),
             traits=(("mail", Path(("traits", "email"))), ("page", Path(("context", "page", "url")))),
             campaign=(("source", Path(("context", "campaign", "source"))),),
+            consent=(("ads", Path(("context", "consent", "Ads"))), ("page", Path(("context", "page", "url")))),
+            opt_out=Path(("context", "gpc")),
             group_id=UrlParam(Path(("context", "page", "url")), "account"),
         ),
     ),
@@ -45,7 +47,8 @@ PATHS = [
     *[(key,) for key in (*message(), "userId", "sentAt", "originalTimestamp", "groupId", "previousId", "properties")],
     *[("user_id",), ("UserId",), ("received_at",)],
     *[("traits",), ("traits", "email"), ("traits", "phone"), ("context",), ("context", "traits", "email")],
-    *[("context", key) for key in ("externalIds", "campaign", "consent", "page", "groupId")],
+    *[("context", key) for key in ("externalIds", "campaign", "consent", "gpc", "headers", "page", "groupId")],
+    *[("context", "consent", key) for key in ("categoryPreferences", "allowedConsentIds", "Ads")],
     *[("context", "page", key) for key in ("url", "search", "referrer")],
 ]
 URL = "https://shop.example/?utm_source=news&gclid=1&account=acme"

@@ -10,11 +10,14 @@ from oneuser.report.data import (
     Attribution,
     Bridge,
     Cohort,
+    Consent,
+    ConsentOfSource,
     Credit,
     Disposition,
     Funnel,
     IdentifierType,
     Protection,
+    Purpose,
     RefusedBy,
     ReportData,
     Retention,
@@ -24,6 +27,7 @@ from oneuser.report.data import (
     SizeBucket,
     Stability,
     StageTime,
+    Withheld,
 )
 
 MODELS = ("first", "last", "linear", "position", "time_decay")
@@ -134,6 +138,18 @@ def made_up_data(**changes: object) -> ReportData:
             shared=(
                 SharedValue("email: n***@s***.com", 31, 10, is_over_shared=True),
                 SharedValue("phone: +4***", None, 4, is_over_shared=False),
+            ),
+        ),
+        "consent": Consent(
+            (
+                Purpose("Analytics", 7_904, 2_310, 2_470), Purpose("Advertising", 4_120, 6_094, 2_470),
+                Purpose("sale", None, None, 12_466), Purpose("Functional", 10_214, 0, 2_470),
+            ),
+            (ConsentOfSource("web", 912_450, 20_311), ConsentOfSource("crm", 97_421, 97_421)),
+            (
+                Withheld("linking", ("Analytics",), 31_204, 188_411),
+                Withheld("attribution", ("Analytics", "Advertising"), 41_306, 90_212),
+                Withheld("export", ("Advertising",), None, 38_412),
             ),
         ),
         "attribution": (made_up_attribution(),),

@@ -12,10 +12,22 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from oneuser.config import make_config
 from oneuser.contracts.registry import TABLES
 from oneuser.report.build import build_report
-from oneuser.report.data import Bridge, Funnel, RefusedBy, ReportData, SharedValue, SizeBucket
+from oneuser.report.data import (
+    Bridge,
+    ConsentOfSource,
+    Funnel,
+    Purpose,
+    RefusedBy,
+    ReportData,
+    SharedValue,
+    SizeBucket,
+    Withheld,
+)
 from oneuser.report.gather import gather_report
+from oneuser.report.gather_consent import gather_consent
 from tests.unit.report.reading import SECTIONS, read_page
 from tests.unit.report.test_record import Run, Shown, Stage
 
@@ -23,6 +35,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 _PLAIN: dict[str, Any] = {
     "string": "x", "bigint": 1, "int": 0, "boolean": True, "timestamp": NOW, "date": date(2026, 1, 1), "double": 0.0,
     "binary": b"x", "map<string,bigint>": {}, "array<string>": [], "decimal(20,12)": Decimal(1),
+    "array<struct<id_type:string,id_key:binary,id_value:string,link:string>>": [],
 }  # fmt: skip
 
 
@@ -120,6 +133,26 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         cell(1, -1, 97, 9) | {"name": "earlier", "mode": "before"},
         cell(1, 1, 96, 9) | {"name": "weekly"},
     ],
+    "consent": [
+        *({"user_id": f"known2{i}", "purpose": "ads", "state": "granted"} for i in range(7)),
+        *({"user_id": f"anonymous1{i}", "purpose": "ads", "state": "refused"} for i in range(9)),
+        *({"user_id": f"known7{i}", "purpose": "mail", "state": "granted"} for i in range(2)),
+        # cut off by a limit, and no person
+        {"user_id": "residual10", "purpose": "ads", "state": "refused"},
+    ],
+    "events": [
+        {"message_key": b"1", "source": "web", "consent": '{"categoryPreferences":{"ads":true}}'},
+        {"message_key": b"2", "source": "web", "consent": '{"categoryPreferences":{"ads":false}}'},
+        {"message_key": b"3", "source": "web"}, {"message_key": b"4", "source": "crm"},
+    ],
+    "event_identifiers": [
+        {"message_key": key.encode(), "identifier_id": number, "id_type": "email", "link": "event", "n_links": 2}
+        for key, *numbers in (("1", 1, 2), ("2", 3, 4), ("3", 5, 6)) for number in numbers
+    ] + [{"message_key": b"4", "identifier_id": 7, "id_type": "email", "link": "event", "n_links": 1}],
+    "touches": [
+        *({"user_id": f"known2{i}"} for i in range(7)), *({"user_id": f"anonymous1{i}"} for i in range(9)),
+        *({"user_id": f"known7{i}"} for i in range(6)),
+    ],
     "dim_account": [
         {"account_id": "big", "n_users": 9, "n_current_users": 8},
         {"account_id": "next", "n_users": 6, "n_current_users": 6},
@@ -181,6 +214,34 @@ def test_values_that_many_people_share_are_masked_and_few_people_are_hidden(data
         SharedValue("email: masked 7", 31, 10, is_over_shared=True),
         SharedValue("email: masked 8", None, 4, is_over_shared=False),
     )
+
+
+def test_people_are_counted_by_purpose_and_few_are_hidden(data: ReportData) -> None:
+    assert data.consent is not None
+    # two grant mail, and nobody refuses it: the others would give them away
+    assert data.consent.purposes == (Purpose("ads", 7, 9, 9), Purpose("mail", None, 0, None))
+    assert data.consent.sources == (ConsentOfSource("web", 3, 1), ConsentOfSource("crm", 1, 1))
+    assert data.consent.withheld == ()
+
+
+def test_what_is_withheld_is_told_by_the_configuration(source: Source) -> None:
+    asked = {"required_for_linking": ["ads"], "required_for_attribution": ["ads"], "required_for_export": ["ads"]}
+    sources = {"web": {"path": "*.jsonl", "format": "jsonl", "preset": "segment"}}
+    config = make_config({"deployment": "acme", "warehouse": "w", "sources": sources, "consent": asked})
+
+    found = gather_consent(lambda one: source.table(one.name), config, n_people=25, min_people=5)
+
+    assert found is not None
+    assert found.withheld == (
+        Withheld("linking", ("ads",), 2, 3), Withheld("attribution", ("ads",), 15, 22),
+        Withheld("export", ("ads",), 21, 21),
+    )  # fmt: skip
+
+
+def test_where_nobody_says_anything_and_nothing_is_asked_there_is_no_consent_to_tell_of(spark: SparkSession) -> None:
+    nothing = Source(spark, {}, [])
+
+    assert gather_consent(lambda one: nothing.table(one.name), None, n_people=0, min_people=5) is None
 
 
 def test_identifiers_of_few_people_are_hidden(data: ReportData) -> None:

@@ -48,7 +48,7 @@ def test_nothing_is_loaded_from_elsewhere_and_no_script_runs(page: str) -> None:
     assert loads(page) == []
     assert set(re.findall(r"<script([^>]*)>", page)) == {
         f' type="application/json" id="vega-lite-{name}"'
-        for name in ("funnel", "quarantine", "sizes", "protection", "attribution-0", "retention", "timings")
+        for name in ("funnel", "quarantine", "sizes", "protection", "consent", "attribution-0", "retention", "timings")
     }
     assert "default-src 'none'" in page
     assert len(page.encode()) < 5_000_000
@@ -57,7 +57,7 @@ def test_nothing_is_loaded_from_elsewhere_and_no_script_runs(page: str) -> None:
 def test_every_picture_has_a_title_a_table_and_its_chart(page: str) -> None:
     pictures = re.findall(r'<svg role="img"[^>]*><title>([^<]+)</title>', page)
 
-    assert len(pictures) == 7
+    assert len(pictures) == 8
     assert all(title.endswith("The table below has the same numbers.") for title in pictures)
     for spec in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL):
         assert json.loads(spec)["$schema"].startswith("https://vega.github.io/schema/vega-lite/")
@@ -111,6 +111,23 @@ def test_hidden_numbers_say_so_in_the_table_and_are_not_in_the_charts(page: str)
 
     assert affiliate.count("hidden") == 5
     assert "affiliate" not in re.search(r'id="vega-lite-attribution-0">(.*?)</script>', page, re.DOTALL).group(1)  # type: ignore[union-attr]
+
+
+def test_consent_is_told_by_purpose_source_and_what_is_withheld(page: str) -> None:
+    section = page.split('<section id="consent"', 1)[1].split("</section>", 1)[0]
+    rows = re.findall(r"<tr><th scope=\"row\">(.*?)</tr>", section)
+    told = [re.sub(r"(<[^>]*>)+", " | ", row) for row in rows]
+
+    assert "88.3 % of 1,009,871 messages say something about consent." in section
+    assert "sale | hidden | hidden | 12,466 | " in told
+    assert "crm | 97,421 | 97,421 | 100 % | " in told
+    assert any(
+        row.startswith("attribution | Analytics, Advertising | 41,306 | 90,212 | touches get no") for row in told
+    )
+    assert any(row.startswith("export | Advertising | hidden | 38,412 | ") for row in told)
+    drawn = json.loads(re.search(r'id="vega-lite-consent">(.*?)</script>', section, re.DOTALL).group(1))  # type: ignore[union-attr]
+    values = [value for rows in drawn["datasets"].values() for value in rows]
+    assert [(one["state"], one["people"]) for one in values if one["purpose"] == "sale"] == [("nothing said", 12_466)]
 
 
 def test_what_is_kept_apart_is_told_by_rule_with_masked_values(page: str) -> None:

@@ -134,7 +134,7 @@ def test_every_table_that_a_stage_reads_is_one_that_a_stage_writes() -> None:
 
 
 def test_the_stages_of_a_run_keep_the_order_in_which_they_are_listed() -> None:
-    assert names(STAGES) == ["ingest", "graph", "identity", "sessions", "attribution", "retention"]
+    assert names(STAGES) == ["ingest", "graph", "identity", "consent", "sessions", "attribution", "retention"]
 
 
 def test_the_stages_of_a_run_come_after_what_they_read() -> None:
@@ -147,4 +147,4 @@ def test_the_stages_of_a_run_come_after_what_they_read() -> None:
 
 def test_retention_waits_for_people_and_not_for_attribution() -> None:
     assert before("retention") == {"ingest", "graph", "identity"}
-    assert before("attribution") == {"ingest", "graph", "identity", "sessions"}
+    assert before("attribution") == {"ingest", "graph", "identity", "consent", "sessions"}

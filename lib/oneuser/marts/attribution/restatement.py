@@ -35,6 +35,8 @@ class ChangeReason(StrEnum):
     REASSIGNED = "reassigned"
     # its own time, value or account is not what it was
     CONVERSION = "conversion"
+    # its owner grants what attribution needs, or does so no longer
+    CONSENT = "consent"
     # its owner has other touches, by events that came late, or went
     TOUCHES = "touches"
 
@@ -132,13 +134,19 @@ def _before_and_now(name: str) -> list[Column]:
     return [sides[0].alias(f"{name}_before"), sides[1].alias(name)]
 
 
-def find_moved_people(lineage: DataFrame, touches_before: DataFrame, touches: DataFrame) -> DataFrame:
-    """People whose User ID took part in a change of the run, or of whose touches one went to or came from another.
+def find_moved_people(
+    lineage: DataFrame, touches_before: DataFrame, touches: DataFrame, consent_changed: DataFrame | None = None
+) -> DataFrame:
+    """People about whom something tells why their credits changed.
+
+    Their User ID took part in a change of the run, one of their touches went to or came from another, or their consent
+    is not what it was.
 
     Args:
         lineage: Rows of `lineage` of the run.
         touches_before: Rows of `touches` of the last run, of whoever has others now.
         touches: Their rows now.
+        consent_changed: `user_id` of people who may be credited now and might not before, or the other way round.
 
     Returns:
         One row per person: `user_id`, and `place`, that of the first reason among those of people.
@@ -153,7 +161,10 @@ def find_moved_people(lineage: DataFrame, touches_before: DataFrame, touches: Da
     in_touches = went.select(
         F.explode(F.array("user_id", "user_id_before")).alias("user_id"), _place(ChangeReason.REASSIGNED).alias("place")
     )
-    moved = in_lineage.unionByName(in_touches).where(F.col("user_id").isNotNull())
+    changes = in_lineage.unionByName(in_touches)
+    if consent_changed is not None:
+        changes = changes.unionByName(consent_changed.select("user_id", _place(ChangeReason.CONSENT).alias("place")))
+    moved = changes.where(F.col("user_id").isNotNull())
     return moved.groupBy("user_id").agg(F.min("place").alias("place"))
 
 

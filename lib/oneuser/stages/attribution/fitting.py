@@ -21,6 +21,7 @@ from oneuser.marts.attribution.fitted_tables import (
     find_unequal,
     markov_orders,
 )
+from oneuser.stages.consenting import of_consenting
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -47,7 +48,8 @@ def fit_models(ctx: RunContext, rules: CreditRules, provenance: Provenance) -> D
             if contract.name in ctx.tables:
                 ctx.replace_within(contract, contract.empty(ctx.spark), within=None)
         return None
-    journeys = ctx.checkpoint(find_journeys(ctx.read(TOUCHES), ctx.read(CONVERSIONS), rules=rules))
+    touches = of_consenting(ctx, ctx.read(TOUCHES), ctx.config.consent.required_for_attribution)
+    journeys = ctx.checkpoint(find_journeys(touches, ctx.read(CONVERSIONS), rules=rules))
     ctx.replace_within(ATTRIBUTION_PATHS, build_paths(journeys, provenance=provenance), within=None)
     paths = ctx.read(ATTRIBUTION_PATHS)
     orders = markov_orders(rules.fitted)

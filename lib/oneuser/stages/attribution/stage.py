@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from oneuser.contracts.changes import JOURNEYS
+from oneuser.contracts.changes import CONSENTS, JOURNEYS
 from oneuser.contracts.identity import LINEAGE
 from oneuser.contracts.marts import (
     ATTRIBUTION_CHANGES,
@@ -15,6 +15,7 @@ from oneuser.contracts.marts import (
     CONVERSIONS,
     TOUCHES,
 )
+from oneuser.contracts.privacy import CONSENT
 from oneuser.marts.attribution.credit_rules import CreditRules
 from oneuser.marts.attribution.credits import (
     build_credits,
@@ -26,6 +27,7 @@ from oneuser.marts.attribution.credits import (
 )
 from oneuser.marts.attribution.restatement import explain_restated, find_moved_people, find_restated
 from oneuser.stages.attribution.fitting import FIT, fit_models
+from oneuser.stages.consenting import changed_consent, of_consenting
 from oneuser.stages.declaration import Stage
 from oneuser.stages.found_rows import find, only
 from oneuser.stages.parameters import credits_provenance
@@ -39,10 +41,11 @@ if TYPE_CHECKING:
 def attribution(ctx: RunContext) -> None:
     """Write credits, what changed of those that there were, and the summary.
 
-    Where it is incremental: the credits of conversions of people whose touches or conversions changed, and of changed
-    conversions of nobody. Shuffles and writes grow with these; what grows with all of them is one pass over touches and
-    conversions by which theirs are found, and one over all credits that adds them up. Models that are fitted on all
-    paths have no credits here (see `fitting`).
+    Touches of people who do not grant what attribution needs get no credit. Where it is incremental: the credits of
+    conversions of people whose touches, conversions or consent changed, and of changed conversions of nobody. Shuffles
+    and writes grow with these; what grows with all of them is one pass over touches and conversions by which theirs are
+    found, and one over all credits that adds them up. Models that are fitted on all paths have no credits here (see
+    `fitting`).
 
     Raises:
         CheckError: where what was credited is not what there was to credit; nothing is published then.
@@ -51,7 +54,7 @@ def attribution(ctx: RunContext) -> None:
     provenance = credits_provenance(ctx)
     people, conversion_ids = _touched(ctx)
     found = build_credits(
-        only(ctx.read(TOUCHES), people),
+        of_consenting(ctx, only(ctx.read(TOUCHES), people), ctx.config.consent.required_for_attribution),
         only(ctx.read(CONVERSIONS), conversion_ids),
         rules=rules,
         provenance=provenance,
@@ -67,13 +70,15 @@ def attribution(ctx: RunContext) -> None:
 
 
 def _touched(ctx: RunContext) -> tuple[DataFrame | None, DataFrame | None]:
-    """People whose touches or conversions changed, and the conversions to credit again; null stands for all.
+    """People whose touches, conversions or consent changed, and the conversions to credit again; null stands for all.
 
     These are the conversions that such people have or had, and those of nobody that changed, by their messages.
     """
     if not ctx.is_incremental:
         return None, None
     told = ctx.changes(JOURNEYS)
+    if ctx.config.consent.required_for_attribution:
+        told = told.unionByName(ctx.changes(CONSENTS))
     people, messages = (
         find(ctx, told.where(F.col(name).isNotNull()).select(name)).rows for name in ("user_id", "message_key")
     )
@@ -93,6 +98,7 @@ def _tell_restated(ctx: RunContext, restated: DataFrame, people: DataFrame | Non
             ctx.read(LINEAGE).where(F.col("run_seq") == ctx.run_seq),
             only(ctx.read_before(TOUCHES), people),
             only(ctx.read(TOUCHES), people),
+            changed_consent(ctx, ctx.config.consent.required_for_attribution),
         )
         n_restated = ctx.append(ATTRIBUTION_CHANGES, explain_restated(restated, moved, run_seq=ctx.run_seq))
     ctx.metric("attribution_changes", n_restated)
@@ -137,10 +143,16 @@ def _tell_long_paths(ctx: RunContext, longest: int) -> None:
 ATTRIBUTION_STAGE = Stage(
     "attribution",
     attribution,
-    reads=(TOUCHES, CONVERSIONS, LINEAGE),
+    reads=(TOUCHES, CONVERSIONS, LINEAGE, CONSENT),
     writes=(ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY, ATTRIBUTION_CHANGES, *FIT),
     # which kinds of conversions are milestones is said with them
-    sections=("attribution", "conversions"),
+    sections=(
+        "attribution",
+        "conversions",
+        "consent.required_for_attribution",
+        "consent.opt_out_refuses",
+        "consent.events",
+    ),
     # whoever is in the run's lineage and has touches or conversions is told of too
-    takes={JOURNEYS: (TOUCHES, CONVERSIONS, LINEAGE)},
+    takes={JOURNEYS: (TOUCHES, CONVERSIONS, LINEAGE), CONSENTS: (CONSENT,)},
 )

@@ -236,7 +236,8 @@ def _read_preferences(ctx: RunContext) -> tuple[DataFrame, bool]:
     Grows with the messages that carry consent; they are read once in a stage. Costs one look at a column of nulls
     where none does.
     """
-    told = ctx.checkpoint(read_preferences(ctx.read(EVENTS), identity_values(ctx.config).required_purposes))
+    purposes, refused = identity_values(ctx.config).required_purposes, ctx.config.consent.opt_out_refuses
+    told = ctx.checkpoint(read_preferences(ctx.read(EVENTS), purposes, opt_out_refuses=refused))
     return told, not told.where("refuses").isEmpty()
 
 

@@ -147,7 +147,7 @@ GRAPH_STAGE = Stage(
     build_graph,
     reads=(EVENTS, EVENT_IDENTIFIERS, IDENTIFIERS, IDENTIFIER_VALUES, LINKS),
     writes=(EDGES, REFUSED_EDGES, SHARED_VALUES, COMPONENTS),
-    sections=("deployment", "identity", "graph", "replay", "consent"),
+    sections=("deployment", "identity", "graph", "replay", "consent.required_for_linking", "consent.opt_out_refuses"),
     takes={LINKED_IDENTIFIERS: (EVENTS, EVENT_IDENTIFIERS, IDENTIFIERS, IDENTIFIER_VALUES, LINKS)},
     gives=(JUDGED_IDENTIFIERS,),
 )

@@ -135,7 +135,14 @@ IDENTITY_STAGE = Stage(
         DIM_ACCOUNT,
         DIM_USER,
     ),
-    sections=("deployment", "identity", "consent", "gates", "accounts"),
+    sections=(
+        "deployment",
+        "identity",
+        "consent.required_for_linking",
+        "consent.opt_out_refuses",
+        "gates",
+        "accounts",
+    ),
     takes={
         JUDGED_IDENTIFIERS: (EDGES, REFUSED_EDGES, COMPONENTS),
         LINKED_IDENTIFIERS: (EVENTS, EVENT_IDENTIFIERS, IDENTIFIERS, IDENTIFIER_VALUES, ERASURES),

@@ -83,14 +83,14 @@ def _wanted(spec: SourceSpec) -> Iterator[tuple[str, list[str]]]:
     mapping = spec.mapping
     for place in (
         *("message_id", "type", "event", "event_time", "original_time", "sent_at", "received_at", "group_id"),
-        *("external_ids", "previous_id", "consent", "page_url", "page_search", "referrer"),
+        *("external_ids", "previous_id", "opt_out", "page_url", "page_search", "referrer"),
     ):
         yield place, _columns(getattr(mapping, place))
     by_type: dict[str, list[str]] = {}
     for id_type, part in mapping.identifiers:
         by_type.setdefault(id_type, []).extend(_columns(part))
     yield from ((f"identifiers.{id_type}", wanted) for id_type, wanted in by_type.items())
-    for place in ("traits", "properties", "campaign"):
+    for place in ("traits", "properties", "consent", "campaign"):
         part = getattr(mapping, place)
         if isinstance(part, tuple):
             yield from ((f"{place}.{name}", _columns(inner)) for name, inner in part)

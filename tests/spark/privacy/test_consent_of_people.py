@@ -1,0 +1,125 @@
+"""Consent of people out of tables: whose a message is, which device speaks, in which order; and who may be used."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from oneuser.contracts.graph import EVENT_IDENTIFIERS
+from oneuser.contracts.identity import EVENTS_RESOLVED
+from oneuser.contracts.privacy import CONSENT
+from oneuser.privacy.consent_of_people import build_consent, find_consenting_people
+from tests.frames import assert_rows
+from tests.oracle.consent import KNOWN, OPTED_OUT, PRIORITIES, Said, stands
+
+MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
+STATES_PREFERENCES = "Preferences Set"
+PURPOSES = ["ads", "mail", "sale"]
+IDENTIFIERS = [("user_id", "u"), ("email", "e"), ("anonymous_id", "a"), ("anonymous_id", "b"), ("device_id", "d")]
+NUMBERS = {identifier: number for number, identifier in enumerate(IDENTIFIERS, start=1)}
+# what is there beside a message's identifiers and must not count: the other id of an alias, a type nobody declared
+BESIDE = {"": (), "old": (("anonymous_id", "previous"), ("user_id", "previous")), "other": (("colour", "event"),)}
+
+
+class Histories:
+    """Messages of many people, as the tables have them that consent is decided from."""
+
+    def __init__(self) -> None:
+        self.resolved: list[dict[str, Any]] = []
+        self.carried: list[dict[str, Any]] = []
+        self.said: list[tuple[bytes, str]] = []
+
+    def add(self, message: Said, person: int | None, *, beside: str = "", at: datetime | None = None) -> bytes:
+        """One message; its receipt is what orders those of one instant."""
+        key = f"{person}.{message.number}.{len(self.resolved)}".encode()
+        facts = {
+            "message_key": key, "event_time": at or MONDAY + timedelta(minutes=message.number // 3),
+            "received_at": MONDAY + timedelta(hours=message.number),
+        }  # fmt: skip
+        self.resolved.append(
+            facts
+            | {"type": "track", "event": STATES_PREFERENCES if message.is_stated else None, "source": "site"}
+            | {"user_id": None if person is None else f"usr_{person}"}
+        )
+        links = [(NUMBERS[one] + 100 * (person or 0), one[0], one[1], "event") for one in message.ids]
+        # numbers of their own, so that they join nothing
+        first = 100_000 + 10 * len(self.resolved)
+        links += [(first + place, id_type, "", link) for place, (id_type, link) in enumerate(BESIDE[beside])]
+        self.carried += [
+            facts
+            | {"identifier_id": number, "id_type": id_type, "link": link, "n_links": len(links), "run_seq": 1}
+            | {"type_rank": sorted(v for _, t, v, _ in links if t == id_type).index(value)}
+            for number, id_type, value, link in links
+        ]
+        consent = {"categoryPreferences": dict(message.preferences)} | ({"optOut": True} if message.opts_out else {})
+        if message.preferences or message.opts_out:
+            self.said.append((key, json.dumps(consent)))
+        return key
+
+    def consent(self, spark: SparkSession) -> DataFrame:
+        chance = Random(7)
+        for rows in (self.resolved, self.carried, self.said):
+            chance.shuffle(rows)  # type: ignore[arg-type]
+        return build_consent(
+            EVENTS_RESOLVED.frame(spark, self.resolved),
+            EVENT_IDENTIFIERS.frame(spark, self.carried),
+            spark.createDataFrame(self.said, "message_key binary, consent string"),
+            priorities=PRIORITIES,
+            known_types=KNOWN,
+            opt_out_refuses=OPTED_OUT,
+            stating_events=[STATES_PREFERENCES],
+        )
+
+
+def random_person(chance: Random) -> list[Said]:
+    messages = []
+    for number in range(chance.randint(1, 9)):
+        ids = tuple(chance.sample(IDENTIFIERS, chance.choice((1, 1, 2, 3))))
+        preferences = {one: chance.random() < 0.6 for one in PURPOSES if chance.random() < 0.5}
+        is_stated, opts_out = chance.random() < 0.1, chance.random() < 0.15
+        messages.append(Said(number, ids, preferences, opts_out=opts_out, is_stated=is_stated))
+    return messages
+
+
+def test_many_people_come_out_as_each_of_them_does_alone(spark: SparkSession) -> None:
+    chance, histories = Random(1), Histories()
+    wanted = set()
+    for person in range(300):
+        messages = random_person(chance)
+        keys = {m.number: histories.add(m, person, beside=chance.choice(sorted(BESIDE))) for m in messages}
+        for purpose in PURPOSES:
+            stand = stands(messages, purpose)
+            if stand:
+                since = MONDAY + timedelta(minutes=stand[1].number // 3)
+                wanted.add((f"usr_{person}", purpose, stand[0], since, "site", keys[stand[1].number]))
+    # what nobody owns says nothing of anybody
+    histories.add(Said(0, (IDENTIFIERS[0],), {"ads": True}), None)
+
+    assert len(wanted) > 500
+    assert_rows(histories.consent(spark), CONSENT, *wanted)
+
+
+def test_whoever_grants_every_purpose_may_be_used(spark: SparkSession) -> None:
+    rows = [
+        {"user_id": user, "purpose": purpose, "state": state, "since": MONDAY, "source": "site", "message_key": b"m"}
+        for user, purpose, state in (
+            ("both", "ads", "granted"),
+            ("both", "mail", "granted"),
+            ("both", "sale", "refused"),
+            ("one refused", "ads", "granted"),
+            ("one refused", "mail", "refused"),
+            ("one not said", "ads", "granted"),
+            ("one not said", "sale", "granted"),
+        )
+    ]
+    consent = CONSENT.frame(spark, rows)
+
+    assert_rows(find_consenting_people(consent, ["ads", "mail", "ads"]), "user_id string", ("both",))
+    assert_rows(
+        find_consenting_people(consent, ["ads"]), "user_id string", ("both",), ("one refused",), ("one not said",)
+    )
+    assert_rows(find_consenting_people(CONSENT.empty(spark), ["ads"]), "user_id string")
