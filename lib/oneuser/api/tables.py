@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from oneuser.api.questions import Questions
 from oneuser.config import Config
-from oneuser.contracts import identity, marts
+from oneuser.contracts import identity
 from oneuser.contracts import raw as raw_zone
 from oneuser.contracts.privacy import CONSENT
 from oneuser.contracts.registry import find_contract
@@ -113,35 +113,6 @@ class OpenTables(Questions):
         """One row per accepted message and whose it is; no payload."""
         return self.published.read(identity.EVENTS_RESOLVED)
 
-    def attribution(self, model: str | None = None) -> DataFrame:
-        """One row per model, conversion kind, currency and channel; of one model where it is named."""
-        return _of_model(self.published.read(marts.ATTRIBUTION_SUMMARY), model)
-
-    def credits(self, model: str | None = None) -> DataFrame:
-        """One row per conversion, model and credited touch.
-
-        Credits of a model that is fitted on all paths are kept nowhere: where the configuration has one of that name,
-        they are computed from the published fit, with the columns of `oneuser.marts.attribution.attribute`. That goes
-        through the conversions and the touches of people who converted.
-        """
-        from oneuser.marts.attribution.credit_rules import CreditRules
-        from oneuser.marts.attribution.fitted_tables import build_fitted_credits, find_journeys
-
-        rules = None if self.config is None else CreditRules.of(self.config.attribution, self.config.conversions)
-        fitted = [spec for spec in rules.fitted if spec.label == model] if rules else []
-        if rules is None or not fitted:
-            return _of_model(self.published.read(marts.ATTRIBUTION_CREDITS), model)
-        touches, conversions, paths = (
-            self.published.read(contract) for contract in (marts.TOUCHES, marts.CONVERSIONS, marts.ATTRIBUTION_PATHS)
-        )
-        journeys = find_journeys(touches, conversions, rules=rules, with_unconverted=False)
-        return build_fitted_credits(journeys, paths, specs=fitted)
-
-    def retention(self, name: str | None = None) -> DataFrame:
-        """One row per rule set, cohort and offset; of one where it is named: `default` where it has no name."""
-        cells = self.published.read(marts.RETENTION)
-        return cells if name is None else cells.where(F.col("name") == name)
-
     def accounts(self, *, rollup: bool = False) -> DataFrame:
         """One row per account; with `rollup`, one per account, account above it and period.
 
@@ -211,7 +182,3 @@ def _exportable(opened: OpenTables, rows: DataFrame) -> DataFrame:
         return rows
     people = find_consenting_people(opened.published.read(CONSENT), purposes)
     return rows.join(people, on="user_id", how="left_semi").select(*rows.columns)
-
-
-def _of_model(rows: DataFrame, model: str | None) -> DataFrame:
-    return rows if model is None else rows.where(F.col("model") == model)

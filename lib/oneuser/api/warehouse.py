@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from oneuser.api.analyses import Analytics
 from oneuser.api.jobs import read_config
 from oneuser.api.questions import in_utc, open_tables
-from oneuser.api.tables import OpenTables
 from oneuser.config import Config, LeaseRules
 from oneuser.contracts import identity
 from oneuser.core.errors import ConfigError
@@ -61,7 +61,7 @@ def open_warehouse(
     return OpenWarehouse(tables, require_warehouse(tables), start=start, config=loaded, keys=keys)
 
 
-class OpenWarehouse(OpenTables):
+class OpenWarehouse(Analytics):
     """What was published in a warehouse: its tables, its people, how runs went. What it reads stays until `refresh`."""
 
     def as_of(self, *, run: int | None = None, time: datetime | None = None) -> OpenWarehouse:

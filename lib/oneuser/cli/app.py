@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from oneuser.cli import (
+    analysing,
     data_requests,
     demonstration,
     exports,
@@ -54,6 +55,7 @@ def build_app() -> typer.Typer:
         data_requests,
         people,
         trust,
+        analysing,
         simulation,
         exports,
         demonstration,

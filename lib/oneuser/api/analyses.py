@@ -1,0 +1,358 @@
+"""Analytics of a publication: as it was computed, or with parameters of one's own, by the same functions.
+
+Frames are of the caller's session. What is asked with parameters of its own is computed when the frame is read, from
+the published tables: nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from pyspark.sql import functions as F
+
+from oneuser.api.tables import OpenTables
+from oneuser.contracts import graph, identity, marts, privacy
+from oneuser.contracts import raw as raw_zone
+from oneuser.core.errors import ConfigError, OneUserError
+from oneuser.inspection.lookup import find_user
+from oneuser.marts.attribution import attribute
+from oneuser.marts.attribution.attributing import DEFAULT_MODELS
+from oneuser.marts.attribution.credit_rules import CreditRules
+from oneuser.marts.attribution.fitted_tables import build_fitted_credits, find_journeys
+from oneuser.marts.calendar import known_word
+from oneuser.marts.funnels import funnel
+from oneuser.marts.lifecycle import lifecycle
+from oneuser.marts.ordered_journeys import build_journey
+from oneuser.marts.properties import property_text
+from oneuser.marts.retention import account_events, retain
+from oneuser.marts.watermark import find_watermark
+from oneuser.privacy.consent_of_people import find_consenting_people
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql import DataFrame
+
+    from oneuser.config import AttributionRules, ModelSpec
+
+Level = Literal["person", "account"]
+_LEVELS = ("person", "account")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Analytics(OpenTables):
+    """Attribution, retention, funnels and lifecycle of the people and accounts of a publication."""
+
+    # what the functions read ---------------------------------------------------------------------------------------
+
+    def watermark(self) -> datetime:
+        """The last instant up to which all sources were complete at the publication, in UTC.
+
+        Raises:
+            OneUserError: where no source has a time.
+        """
+        # as a number: a timestamp comes to Python in the zone of this machine
+        files = self.published.read(graph.FILES)
+        found = find_watermark(files).select(F.unix_micros("watermark").alias("us")).collect()[0]["us"]
+        if found is None:
+            raise OneUserError(
+                found="no source has a time up to which it is complete",
+                expected="files with events",
+                where=self.tables.root,
+                next_step="give a watermark, such as datetime(2026, 3, 1, tzinfo=UTC)",
+            )
+        return _EPOCH + timedelta(microseconds=int(found))
+
+    def entity_events(self, level: Level = "person", *, properties: Sequence[str] = ()) -> DataFrame:
+        """The events of people or accounts, as the functions of `oneuser.marts` take them.
+
+        Args:
+            level: `person`, or `account`: those of its members, while they are, and those that carry its id alone.
+            properties: Properties that are asked for, as paths within an event's properties, such as `plan`. They are
+                read from the raw zone.
+
+        Returns:
+            One row per event: `entity_id`, `event_time`, `event` (null where it has no name), and `properties`, a map
+            to text, where any are asked for. Events of nobody are left out.
+        """
+        known_word("level", level, _LEVELS)
+        owner = "user_id" if level == "person" else "account_id"
+        resolved = self.published.read(identity.EVENTS_RESOLVED).where(F.col(owner).isNotNull())
+        whose = resolved.select("message_key", F.col(owner).alias("entity_id"), "event_time", "event")
+        if not properties:
+            return whose.drop("message_key")
+        pairs = [part for name in sorted(set(properties)) for part in (F.lit(name), property_text(name))]
+        said = self.published.read(raw_zone.EVENTS).select(
+            "message_key", F.map_filter(F.create_map(*pairs), lambda _, text: text.isNotNull()).alias("properties")
+        )
+        return whose.join(said, on="message_key", how="left").drop("message_key")
+
+    # attribution ---------------------------------------------------------------------------------------------------
+
+    def attribution(
+        self,
+        model: str | Mapping[str, Any] | None = None,
+        *,
+        level: Level = "person",
+        lookback_days: float | None = None,
+        **parameters: Any,
+    ) -> DataFrame:
+        """One row per model, conversion kind, currency and channel; of one model where it is named.
+
+        As it was published, unless something else is asked for: a model that was not, accounts, or parameters. Then it
+        is computed with these, and else with those of the configuration, where the warehouse was opened with one.
+
+        Args:
+            model: Its name, or a mapping with its parameters; see `oneuser.marts.attribution.attribute`.
+            level: `person`, or `account`: the touches of all members while they are, and the account's conversions.
+            lookback_days: Days of 24 hours.
+            parameters: As for `attribute`, such as `exclude_channels`, `transforms`, `converted_from`.
+
+        Returns:
+            At least `model`, `conversion`, `currency`, `channel`, `conversions`, `credit_minor`, `n_touches`,
+            `entity_level`, `lookback_days`.
+
+        Raises:
+            ConfigError: naming what is wrong with a model or parameter.
+        """
+        known_word("level", level, _LEVELS)
+        is_as_published = level == "person" and lookback_days is None and not parameters
+        published = self.published.read(marts.ATTRIBUTION_SUMMARY)
+        if is_as_published and model is None:
+            return published
+        if is_as_published and isinstance(model, str) and self._is_published(model):
+            return published.where(F.col("model") == F.lit(str(model)))
+        credited = self.attribute(model, level=level, lookback_days=lookback_days, **parameters)
+        return _summary(credited, level=level, lookback_days=self._lookback_days(lookback_days))
+
+    def credits(self, model: str | None = None) -> DataFrame:
+        """One row per conversion, model and credited touch.
+
+        Credits of a model that is fitted on all paths are kept nowhere: where the configuration has one of that name,
+        they are computed from the published fit, with the columns of `oneuser.marts.attribution.attribute`. That goes
+        through the conversions and the touches of people who converted.
+        """
+        rules = None if self.config is None else CreditRules.of(self.config.attribution, self.config.conversions)
+        fitted = [spec for spec in rules.fitted if spec.label == model] if rules else []
+        if rules is None or not fitted:
+            kept = self.published.read(marts.ATTRIBUTION_CREDITS)
+            return kept if model is None else kept.where(F.col("model") == model)
+        conversions, paths = (self.published.read(one) for one in (marts.CONVERSIONS, marts.ATTRIBUTION_PATHS))
+        journeys = find_journeys(self._eligible_touches(), conversions, rules=rules, with_unconverted=False)
+        return build_fitted_credits(journeys, paths, specs=fitted)
+
+    def attribute(
+        self,
+        model: str | Mapping[str, Any] | None = None,
+        *,
+        level: Level = "person",
+        lookback_days: float | None = None,
+        **parameters: Any,
+    ) -> DataFrame:
+        """Credits of every conversion, computed with parameters of one's own.
+
+        Takes what `attribution` takes, and answers what `oneuser.marts.attribution.attribute` does.
+        """
+        known_word("level", level, _LEVELS)
+        rules = self.config.attribution if self.config else None
+        owner = "user_id" if level == "person" else "account_id"
+        whose = F.col(owner).alias("entity_id")
+        touches = self._eligible_touches().select(whose, "touch_id", "touched_at", "channel")
+        conversions = self.published.read(marts.CONVERSIONS).select(
+            whose, "conversion_id", "converted_at", "conversion", "value_minor", "currency"
+        )
+        if parameters.get("milestones") is None:
+            parameters["milestones"] = self._milestones(owner)
+        return attribute(
+            touches,
+            conversions,
+            models=[model] if model is not None else _models_of(rules),
+            lookback_days=self._lookback_days(lookback_days),
+            **(_path_rules_of(rules) | parameters),
+        )
+
+    def _is_published(self, model: str) -> bool:
+        return model in self.rows.distinct(marts.ATTRIBUTION_SUMMARY, "model")
+
+    def _lookback_days(self, asked: float | None) -> float:
+        if asked is not None:
+            return asked
+        return self.config.attribution.lookback_days if self.config else 30
+
+    def _eligible_touches(self) -> DataFrame:
+        """Touches of people who grant what attribution needs, as far as the configuration says what that is."""
+        touches = self.published.read(marts.TOUCHES)
+        purposes = self.config.consent.required_for_attribution if self.config else ()
+        if not purposes:
+            return touches
+        consenting = find_consenting_people(self.published.read(privacy.CONSENT), purposes)
+        return touches.join(consenting.select("user_id"), on="user_id", how="left_semi")
+
+    def _milestones(self, owner: str) -> DataFrame | None:
+        """Conversions that the configuration calls milestones; null where there are none."""
+        kinds = self.config.conversions if self.config else {}
+        roles = {name: kind.milestone for name, kind in sorted(kinds.items()) if kind.milestone}
+        if not roles:
+            return None
+        role = F.coalesce(*[F.when(F.col("conversion") == F.lit(name), F.lit(role)) for name, role in roles.items()])
+        reached = self.published.read(marts.CONVERSIONS).where(F.col(owner).isNotNull())
+        return reached.select(
+            F.col(owner).alias("entity_id"), role.alias("milestone"), F.col("converted_at").alias("reached_at")
+        ).where(F.col("milestone").isNotNull())
+
+    # retention and product -----------------------------------------------------------------------------------------
+
+    def retention(
+        self,
+        name: str | None = None,
+        *,
+        level: Level = "person",
+        min_members: int = 1,
+        watermark: datetime | None = None,
+        **definition: Any,
+    ) -> DataFrame:
+        """One row per cohort and offset: as published, of one name where it is given, or by a definition of one's own.
+
+        Args:
+            name: A retention that the configuration names; `default` where it names none.
+            level: `person` or `account`.
+            min_members: Of accounts: how many members make one active.
+            watermark: Last instant that is complete; the publication's own where null.
+            definition: As for `oneuser.marts.retention.retain`: `unit`, `mode`, `membership`, `start` and so on. With
+                any of them the answer is what `retain` gives.
+
+        Raises:
+            ConfigError: naming what is wrong; where both a name and a definition are given.
+        """
+        known_word("level", level, _LEVELS)
+        if not definition and level == "person" and watermark is None:
+            published = self.published.read(marts.RETENTION)
+            if name is None:
+                return published
+            known_word("name", name, sorted(self.rows.distinct(marts.RETENTION, "name")))
+            return published.where(F.col("name") == name)
+        if name is not None:
+            raise ConfigError.single("retention", f"{name!r} is computed already: give its name or a definition alone")
+        if "unit" not in definition:
+            raise ConfigError.single("unit", "a definition of your own needs a unit: hour, day, week, month or quarter")
+        named = _named(definition.get("start_where"), definition.get("return_where"), by=definition.get("breakdown"))
+        calendar = {key: definition[key] for key in ("unit", "zone", "week_start") if key in definition}
+        events = self._events_of(level, named, min_members=min_members, **calendar)
+        return retain(events, watermark=watermark or self.watermark(), **definition)
+
+    def _events_of(self, level: Level, properties: Sequence[str], *, min_members: int, **calendar: Any) -> DataFrame:
+        if level == "person" or min_members == 1:
+            return self.entity_events(level, properties=properties)
+        members = self.published.read(identity.ACCOUNT_MEMBERSHIPS).withColumnRenamed("user_id", "entity_id")
+        events = self.entity_events("person", properties=properties)
+        return account_events(events, members, min_members=min_members, **calendar)
+
+    def funnel(
+        self,
+        steps: Sequence[str | Mapping[str, Any]],
+        *,
+        window_days: float | None,
+        level: Level = "person",
+        watermark: datetime | None = None,
+        **parameters: Any,
+    ) -> DataFrame:
+        """How many people or accounts got how far, in order of the steps: see `oneuser.marts.funnels.funnel`.
+
+        Args:
+            steps: Names of events, or `{"event": name, "where": {property: value}}`.
+            window_days: Days of 24 hours for all steps, from the first on; None for no end.
+            level: `person` or `account`.
+            watermark: Last instant that is complete; the publication's own where null.
+            parameters: As for `funnel`: `mode`, `by`.
+        """
+        wheres = [step.get("where") for step in steps if isinstance(step, Mapping)]
+        named = _named(*wheres, by=parameters.get("by"))
+        events = self.entity_events(level, properties=named)
+        complete_until = watermark or self.watermark()
+        return funnel(events, steps=steps, window_days=window_days, watermark=complete_until, **parameters)
+
+    def lifecycle(
+        self,
+        *,
+        unit: str,
+        zone: str = "UTC",
+        week_start: str = "monday",
+        level: Level = "person",
+        watermark: datetime | None = None,
+    ) -> DataFrame:
+        """Who is new, returning, resurrecting and dormant in each interval: see `oneuser.marts.lifecycle.lifecycle`."""
+        complete_until = watermark or self.watermark()
+        events = self.entity_events(level)
+        return lifecycle(events, unit=unit, zone=zone, week_start=week_start, watermark=complete_until)
+
+    # one person or account ------------------------------------------------------------------------------------------
+
+    def journey(self, entity: str | None = None, *, level: Level = "person") -> DataFrame:
+        """What a person or account went through, in order: touches, conversions, and what became of its User ID.
+
+        Args:
+            entity: A User ID, be it retired, or an account; everybody's journeys where null.
+            level: `person` or `account`. Of accounts, changes of User IDs are left out.
+
+        Returns:
+            Rows of `oneuser.marts.ordered_journeys.build_journey`.
+        """
+        known_word("level", level, _LEVELS)
+        is_person = level == "person"
+        runs = self.spark.createDataFrame(
+            [(record.run_seq, record.as_of) for record in self.run_records()], "run_seq bigint, changed_at timestamp"
+        )
+        rows = build_journey(
+            self.published.read(marts.TOUCHES),
+            self.published.read(marts.CONVERSIONS),
+            self.published.read(identity.LINEAGE).join(F.broadcast(runs), on="run_seq", how="inner")
+            if is_person
+            else None,
+            owner="user_id" if is_person else "account_id",
+        )
+        if entity is None:
+            return rows
+        whose = entity
+        if is_person:
+            whose = find_user(self.rows, entity).user_id or entity
+        named = self.spark.createDataFrame([(whose,)], "entity_id string")
+        # by a join, so that it stands in no plan
+        return rows.join(F.broadcast(named), on="entity_id", how="left_semi").orderBy("at", "place", "id")
+
+
+def _models_of(rules: AttributionRules | None) -> Sequence[str | Mapping[str, Any]]:
+    return DEFAULT_MODELS if rules is None else [_written(spec) for spec in rules.specs]
+
+
+def _written(spec: ModelSpec) -> dict[str, Any]:
+    """A model of the configuration as a mapping with all its parameters."""
+    parameters = dict(spec.parameters)
+    shares = parameters.pop("shares", {})
+    return {"model": spec.model, "name": spec.label, **parameters, **shares}
+
+
+def _path_rules_of(rules: AttributionRules | None) -> dict[str, Any]:
+    if rules is None:
+        return {}
+    names = ("lookback", "zone", "exclude_channels", "transforms", "conversion_scope", "reset_at_conversion")
+    return {name: getattr(rules, name) for name in names}
+
+
+def _summary(credited: DataFrame, *, level: Level, lookback_days: float) -> DataFrame:
+    """Credits added up, with the columns of `attribution_summary` that say what was asked for."""
+    summed = credited.groupBy("model", "conversion", "currency", "channel").agg(
+        F.sum("weight").cast("decimal(30,12)").alias("conversions"),
+        F.sum(F.col("credit_minor").cast("decimal(38,0)")).alias("credit_minor"),
+        F.count("touch_id").alias("n_touches"),
+    )
+    return summed.select(
+        "*", F.lit(level).alias("entity_level"), F.lit(lookback_days).cast("double").alias("lookback_days")
+    )
+
+
+def _named(*wheres: object, by: str | None = None) -> list[str]:
+    """Properties that filters and a breakdown ask for."""
+    names = {str(name) for where in wheres if isinstance(where, Mapping) for name in where}
+    return sorted(names | ({by} if by else set()))

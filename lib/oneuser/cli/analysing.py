@@ -1,0 +1,231 @@
+"""Verbs that compute analytics with parameters of one's own: attribute, retain, funnel."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from oneuser.cli.verbs import Call, verb
+from oneuser.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pyspark.sql import DataFrame
+
+_SHOWN = 200
+Level = Annotated[Literal["person", "account"], typer.Option(help="Whose: people's or accounts'.")]
+To = Annotated[Path | None, typer.Option(help="Write all rows to this file; csv, jsonl or parquet by its ending.")]
+Zone = Annotated[str, typer.Option(help="Time zone of the calendar.")]
+Watermark = Annotated[
+    str | None,
+    typer.Option(help="Last complete instant with its zone, such as 2026-03-01T00:00:00Z; default the publication's."),
+]
+Where = Annotated[
+    list[str] | None, typer.Option(metavar="PROPERTY=VALUE", help="What a property must say; may be repeated.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs of this module."""
+    verb(
+        app,
+        "attribute",
+        examples=[
+            "oneuser attribute",
+            "oneuser attribute --model markov_path --lookback-days 14",
+            'oneuser attribute --model \'{"model": "time_decay", "half_life_days": 2}\' --exclude-channel Direct',
+            "oneuser attribute --level account --to accounts.csv",
+        ],
+        reads=True,
+    )(attribute)
+    verb(
+        app,
+        "retain",
+        examples=[
+            "oneuser retain",
+            "oneuser retain --unit week --mode on_or_after --zone Europe/Berlin",
+            'oneuser retain --unit month --start "Signed Up" --return "Order Completed" --pool',
+        ],
+        reads=True,
+    )(retain)
+    verb(
+        app,
+        "funnel",
+        examples=[
+            'oneuser funnel "Product Viewed" "Product Added" "Order Completed" --window-days 7',
+            'oneuser funnel "Signed Up" "Order Completed" --level account --json',
+        ],
+        reads=True,
+    )(funnel)
+
+
+def attribute(
+    call: Call,
+    model: Annotated[
+        str | None, typer.Option(help="A model, or a JSON object with its parameters; default all that were published.")
+    ] = None,
+    level: Level = "person",
+    lookback_days: Annotated[float | None, typer.Option(help="Days of 24 hours before a conversion.")] = None,
+    exclude_channel: Annotated[list[str] | None, typer.Option(help="A channel without credit; repeat.")] = None,
+    since: Annotated[str | None, typer.Option(help="Conversions from this time on.")] = None,
+    until: Annotated[str | None, typer.Option(help="Conversions before this time.")] = None,
+    to: To = None,
+) -> None:
+    """Show what each channel is credited with: as published, or computed anew with the parameters that are given."""
+    parameters: dict[str, Any] = {
+        "exclude_channels": exclude_channel,
+        "converted_from": since,
+        "converted_until": until,
+    }
+    given = {name: value for name, value in parameters.items() if value is not None}
+    opened = call.open()
+    rows = opened.attribution(_model(model), level=level, lookback_days=lookback_days, **given)
+    names = ["model", "conversion", "currency", "channel", "conversions", "credit_minor", "n_touches"]
+    _answer(call, rows, names, by=["model", "conversion", "currency", "channel"], to=to)
+
+
+def retain(
+    call: Call,
+    name: Annotated[str | None, typer.Option(help="One of the configuration's; default all of them.")] = None,
+    unit: Annotated[str | None, typer.Option(help="hour, day, week, month or quarter.")] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="on, on_or_after, on_or_before, streak, before; or a JSON bracket.")
+    ] = None,
+    membership: Annotated[str | None, typer.Option(help="first_ever, first_matching or recurring.")] = None,
+    basis: Annotated[str | None, typer.Option(help="calendar, rolling or rolling_hour_floored.")] = None,
+    min_events: Annotated[int | None, typer.Option(help="Return events that an interval must hold.")] = None,
+    start: Annotated[list[str] | None, typer.Option(help="Name of a start event; default any; repeat.")] = None,
+    start_where: Where = None,
+    return_event: Annotated[
+        list[str] | None, typer.Option("--return", help="Name of a return event; default any; repeat.")
+    ] = None,
+    return_where: Where = None,
+    breakdown: Annotated[str | None, typer.Option(help="A property by which cohorts are divided.")] = None,
+    zone: Annotated[str | None, typer.Option(help="Time zone of the calendar; default UTC.")] = None,
+    week_start: Annotated[str | None, typer.Option(help="monday or sunday.")] = None,
+    level: Level = "person",
+    watermark: Watermark = None,
+    pool: Annotated[bool, typer.Option("--pool", help="One rate for each offset over all cohorts.")] = False,  # noqa: FBT002 - an option
+    to: To = None,
+) -> None:
+    """Show who came back when: as published, or computed anew with the definition that is given."""
+    definition: dict[str, Any] = {
+        "unit": unit,
+        "mode": _json_or_text("--mode", mode),
+        "membership": membership,
+        "basis": basis,
+        "min_events": min_events,
+        "start": start or None,
+        "start_where": _where("--start-where", start_where),
+        "return_event": return_event or None,
+        "return_where": _where("--return-where", return_where),
+        "breakdown": breakdown,
+        "zone": zone,
+        "week_start": week_start,
+    }
+    given = {key: value for key, value in definition.items() if value is not None}
+    rows = call.open().retention(name, level=level, watermark=_instant(watermark), **given)
+    parts = [part for part in ("name", "cohort", "breakdown") if part in rows.columns]
+    counts = ["cohort_size", "retained", "eligible", "is_observed", "rate", "rate_low", "rate_high"]
+    if pool:
+        from oneuser.marts.retention import pool as pooled
+
+        rows, counts = pooled(rows), ["rate"]
+        parts = [part for part in parts if part in rows.columns]
+    offsets = [part for part in ("offset", "offset_until") if part in rows.columns]
+    _answer(call, rows, [*parts, *offsets, *counts], by=[*parts, *offsets], to=to)
+
+
+def funnel(
+    call: Call,
+    steps: Annotated[list[str], typer.Argument(help='Names of events in order, or JSON: {"event": ..., "where": ...}')],
+    window_days: Annotated[float | None, typer.Option(help="Days of 24 hours for all steps; default no end.")] = None,
+    mode: Annotated[str, typer.Option(help="ordered, strict or any_order.")] = "ordered",
+    by: Annotated[str | None, typer.Option(help="A property of the first step by which rows are divided.")] = None,
+    level: Level = "person",
+    watermark: Watermark = None,
+    to: To = None,
+) -> None:
+    """Show how many people or accounts get from step to step."""
+    asked = [_json_or_text("STEPS", step) for step in steps]
+    rows = call.open().funnel(
+        asked, window_days=window_days, level=level, watermark=_instant(watermark), mode=mode, by=by
+    )
+    parts = ["by_value"] if by else []
+    names = ["step", "event", "n_entities", "rate_from_first", "rate_from_previous"]
+    _answer(call, rows, [*parts, *[one for one in names if one in rows.columns]], by=[*parts, "step"], to=to)
+
+
+def _answer(call: Call, rows: DataFrame, columns: Sequence[str], *, by: Sequence[str], to: Path | None) -> None:
+    """Show rows, the first of many; or write all of them to a file."""
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    from oneuser.exports.single_file import write_file
+    from oneuser.spark.arrow_batches import stream_batches
+
+    ordered = rows.orderBy(*by)
+    if to is not None:
+        schema = to_arrow_schema(ordered.schema)
+        n_rows = write_file((batch.cast(schema) for batch in stream_batches(ordered)), schema, to)
+        call.output.document({"file": to, "rows": n_rows})
+        call.output.text(f"{n_rows:,} rows in {to}")
+        return
+    shown = ordered.select(*columns).limit(_SHOWN + 1).collect()
+    listed = [row.asDict() for row in shown[:_SHOWN]]
+    call.output.document({"rows": listed, "is_complete": len(shown) <= _SHOWN})
+    call.output.table(columns, [[_rounded(row[name]) for name in columns] for row in listed])
+    if not listed:
+        call.output.text("no rows")
+    if len(shown) > _SHOWN:
+        call.output.warning(f"these are the first {_SHOWN} rows; --to FILE writes all of them")
+
+
+def _rounded(value: Any) -> Any:
+    from decimal import Decimal
+
+    return f"{value:.4f}" if isinstance(value, float) else f"{value:,.2f}" if isinstance(value, Decimal) else value
+
+
+def _model(text: str | None) -> Any:
+    return _json_or_text("--model", text)
+
+
+def _json_or_text(key: str, text: str | None) -> Any:
+    """A JSON object or list, or the text as it is."""
+    if text is None or not text.lstrip().startswith(("{", "[")):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ConfigError.single(key, "this begins like JSON and is none") from None
+
+
+def _where(key: str, tests: Sequence[str] | None) -> Mapping[str, Any] | None:
+    """`plan=pro` as a mapping; several of one property are alternatives."""
+    if not tests:
+        return None
+    found: dict[str, list[str]] = {}
+    for test in tests:
+        name, is_there, value = test.partition("=")
+        if not is_there or not name.strip():
+            raise ConfigError.single(key, "expected PROPERTY=VALUE, such as plan=pro")
+        found.setdefault(name.strip(), []).append(value)
+    return found
+
+
+def _instant(text: str | None) -> datetime | None:
+    """A time with its zone."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError.single("--watermark", "expected a time such as 2026-03-01T00:00:00Z") from None
+    if moment.tzinfo is None:
+        raise ConfigError.single("--watermark", "this time names no zone; write Z or an offset such as +01:00 after it")
+    return moment

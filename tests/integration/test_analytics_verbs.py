@@ -1,0 +1,163 @@
+"""Analytics with parameters of one's own, read off a small warehouse, by Python and by the verbs."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from oneuser import open_warehouse
+from oneuser.api import OpenWarehouse
+from oneuser.cli.main import main
+from oneuser.contracts.graph import FILES
+from oneuser.contracts.identity import EVENTS_RESOLVED
+from oneuser.contracts.marts import ATTRIBUTION_SUMMARY, CONVERSIONS, RETENTION, TOUCHES
+from oneuser.core.errors import ConfigError
+from tests.integration import small_warehouse as small
+from tests.integration.small_warehouse import ANN, BOB, CARLA, MONDAY, OLD_BOB
+
+MADE = {"params_id": "p", "identity_run": 1}
+DAY = timedelta(days=1)
+
+
+def event(number: int, user: str, name: str, days: float, account: str | None = None) -> dict[str, Any]:
+    return {
+        "message_key": number.to_bytes(16), "event_time": MONDAY + days * DAY, "received_at": None, "type": "track",
+        "event": name, "user_id": user, "account_id": account, "source": "web", "group_id": None, "unowned": None,
+    }  # fmt: skip
+
+
+def touch(number: int, user: str, channel: str, days: float, account: str | None = None) -> dict[str, Any]:
+    return {
+        "touch_id": number.to_bytes(16), "user_id": user, "account_id": account, "touched_at": MONDAY + days * DAY,
+        "kind": "session", "channel": channel, "channel_rule": "rule", "campaign_source": None, "campaign_medium": None,
+        "campaign_name": None, "campaign_content": None, "source": "web",
+    } | MADE  # fmt: skip
+
+
+def order(number: int, user: str, value: int, days: float, account: str | None = None) -> dict[str, Any]:
+    return {
+        "conversion_id": number.to_bytes(16), "conversion": "order", "message_key": number.to_bytes(16),
+        "user_id": user, "account_id": account, "converted_at": MONDAY + days * DAY, "value_minor": value,
+        "currency": "EUR", "is_value_invalid": False,
+    } | MADE  # fmt: skip
+
+
+ROWS = {
+    FILES: [
+        {
+            "source": "web", "file": "a", "n_bytes": 1, "modified_at": MONDAY, "n_lines": 1, "digest": 1,
+            "last_received_at": MONDAY + 30 * DAY, "last_event_at": MONDAY, "state": "ingested", "run_seq": 1,
+        }
+    ],
+    EVENTS_RESOLVED: [
+        event(1, ANN, "Signed Up", 0, "acme"), event(2, ANN, "Order Completed", 3, "acme"),
+        event(3, BOB, "Signed Up", 1), event(4, CARLA, "Signed Up", 0, "acme"), event(5, CARLA, "Order Completed", 9),
+    ],
+    TOUCHES: [
+        touch(1, ANN, "Email", 0, "acme"), touch(2, ANN, "Direct", 2, "acme"), touch(3, CARLA, "Display", 1, "acme"),
+        touch(4, BOB, "Direct", 1),
+    ],
+    CONVERSIONS: [order(1, ANN, 1000, 3, "acme"), order(2, BOB, 500, 20)],
+    ATTRIBUTION_SUMMARY: [],
+    RETENTION: [],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def root(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("analytics") / "warehouse"
+    small.publish(small.build(spark, folder), 2, ROWS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def warehouse(root: Path, spark: SparkSession) -> OpenWarehouse:
+    return open_warehouse(root, spark=spark)
+
+
+def credited(warehouse: OpenWarehouse, **asked: Any) -> dict[str, int]:
+    rows = warehouse.attribution(**asked).collect()
+    return {row["channel"]: int(row["credit_minor"]) for row in rows if row["credit_minor"] is not None}
+
+
+def test_attribution_is_computed_for_people_and_for_accounts(warehouse: OpenWarehouse) -> None:
+    assert credited(warehouse, model="linear", lookback_days=30) == {"Email": 500, "Direct": 1000}
+    # what is not within two days of Bob's order, and what is not of it at all
+    assert credited(warehouse, model="linear", lookback_days=2) == {"Direct": 1000, "(unattributed)": 500}
+    # Carla's touch is one of her account's, whose conversion is Ann's; Bob has no account
+    pooled = credited(warehouse, model="linear", level="account")
+    assert pooled == {"Email": 334, "Display": 333, "Direct": 333, "(unattributed)": 500}
+    excluded = credited(warehouse, model="last", exclude_channels=["direct"])
+    assert excluded == {"Email": 1000, "(unattributed)": 500}
+
+
+def test_retention_funnel_and_lifecycle_are_read_off_events(warehouse: OpenWarehouse) -> None:
+    assert warehouse.watermark() == MONDAY + 30 * DAY
+    weekly = warehouse.retention(unit="week", return_event="Order Completed").where("offset = 1").collect()
+    assert [(row["cohort_size"], row["retained"], row["rate"]) for row in weekly] == [(3, 1, pytest.approx(1 / 3))]
+
+    steps = warehouse.funnel(["Signed Up", "Order Completed"], window_days=7).orderBy("step").collect()
+    assert [row["n_entities"] for row in steps] == [3, 1]
+    # both members of the account signed up, and one of them ordered while the account's
+    of_accounts = warehouse.funnel(["Signed Up", "Order Completed"], window_days=7, level="account").orderBy("step")
+    assert [row["n_entities"] for row in of_accounts.collect()] == [1, 1]
+
+    growth = warehouse.lifecycle(unit="week").orderBy("interval").collect()
+    assert [(row["new"], row["returning"], row["dormant"]) for row in growth[:3]] == [(3, 0, 0), (0, 1, 2), (0, 0, 1)]
+
+
+def test_a_journey_is_in_order_and_has_what_became_of_the_user_id(warehouse: OpenWarehouse) -> None:
+    ann = warehouse.journey(ANN).collect()
+    assert [(row["kind"], row["what"]) for row in ann] == [
+        ("touch", "Email"), ("touch", "Direct"), ("conversion", "order")
+    ]  # fmt: skip
+    # by a retired ID, the person of now
+    assert [row["kind"] for row in warehouse.journey(OLD_BOB).collect()] == ["touch", "conversion"]
+    assert warehouse.journey("acme", level="account").count() == 4
+
+
+def test_the_verbs_answer_what_python_does(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def answer(*arguments: str) -> Any:
+        assert main([*arguments, "--warehouse", str(root), "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    rows = answer("attribute", "--model", '{"model": "position", "first": 1, "middle": 0, "last": 0}')["rows"]
+    assert {row["channel"]: row["credit_minor"] for row in rows} == {"Email": "1000", "Direct": "500"}
+    rows = answer("retain", "--unit", "week", "--return", "Order Completed", "--pool")["rows"]
+    assert [row["rate"] for row in rows][:2] == [1.0, pytest.approx(1 / 3)]
+    rows = answer("funnel", "Signed Up", "Order Completed", "--window-days", "7")["rows"]
+    assert [row["n_entities"] for row in rows] == [3, 1]
+    to = tmp_path / "credits.csv"
+    assert answer("attribute", "--model", "last", "--to", str(to))["rows"] == len(to.read_text().splitlines()) - 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["attribute", "--model", "markof_path"], "did you mean markov_path?"),
+        (["attribute", "--model", '{"model": '], "this begins like JSON and is none"),
+        (["retain", "--unit", "fortnight"], "fortnight"),
+        (["retain", "--mode", "on"], "a definition of your own needs a unit"),
+        (["retain", "--unit", "day", "--start-where", "plan"], "expected PROPERTY=VALUE"),
+        (["funnel", "Signed Up", "--watermark", "2026-03-01"], "this time names no zone"),
+    ],
+)
+def test_what_cannot_be_computed_is_told(
+    root: Path, capsys: pytest.CaptureFixture[str], asked: list[str], said: str
+) -> None:
+    assert main([*asked, "--warehouse", str(root)]) == 2
+    shown = capsys.readouterr()
+    assert said in " ".join((shown.out + shown.err).split())
+
+
+def test_a_level_that_there_is_not_is_refused(warehouse: OpenWarehouse) -> None:
+    with pytest.raises(ConfigError, match="person"):
+        warehouse.attribution(model="last", level="household")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="zone"):
+        warehouse.retention(unit="week", watermark=datetime(2026, 3, 1))  # noqa: DTZ001 - without one, on purpose
+    assert warehouse.retention(unit="week", watermark=datetime(2026, 3, 1, tzinfo=UTC)).count() >= 0
