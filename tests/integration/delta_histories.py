@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from oneuser.config import Config, make_config
 from oneuser.core.keyed import identifier_hasher, message_hasher
 from oneuser.privacy.keys import load_keys
+from oneuser.privacy.rotation import rotate
 from oneuser.runs.run import RunOptions, run_pipeline
 from tests.integration.published import published_versions, read_table
 from tests.oracle import history as plain
@@ -33,9 +34,9 @@ class RealDeployment:
     def __init__(self, spark: SparkSession, root: Path) -> None:
         self.spark, self.root, self.warehouse = spark, root, root / "warehouse"
         (root / "events").mkdir(parents=True)
-        keys = load_keys(self.secret, deployment=DEPLOYMENT, may_create=True)
+        keys = self.first_keys = load_keys(self.secret, deployment=DEPLOYMENT, may_create=True)
         self.keys = plain.Keys(
-            identifier=lambda identifier: identifier_hasher(keys, identifier[0])(identifier[1]),
+            identifier=self.key_of,
             message=lambda name: message_hasher(keys, "all")(name.encode()),
             deployment=DEPLOYMENT,
             minting=keys.minting,
@@ -48,6 +49,10 @@ class RealDeployment:
     def secret(self) -> str:
         return f"file:{self.root}/identifiers.key"
 
+    def key_of(self, identifier: plain.Identifier) -> bytes:
+        """The keyed hash that breaks ties of an identifier."""
+        return identifier_hasher(self.first_keys, identifier[0])(identifier[1])
+
     def beside(self, run: plain.Run) -> tuple[dict[str, Any], dict[str, Any]]:
         """One run of both: what the job publishes and what the oracle does, in the same words."""
         n_run = len(self.outcomes) + 1
@@ -55,8 +60,12 @@ class RealDeployment:
         config = self.config(run.rules, n_run)
         result = run_pipeline(self.spark, config, RunOptions(as_of=MONDAY + timedelta(days=n_run)))
         assert result.run_seq == n_run
+        self.ran()
         self.outcomes.append(self.oracle.run(run))
         return self.found(), self.wanted()
+
+    def ran(self) -> None:
+        """The job has done its run, and the oracle has not."""
 
     def write(self, run: plain.Run, n_run: int) -> None:
         """The messages that arrive in a run, as a file."""
@@ -175,6 +184,34 @@ class RealDeployment:
             "intervals as of": [outcome.intervals for outcome in self.outcomes],
             "lineage": set(changes(self.outcomes)),
         }
+
+
+class RotatedDeployment(RealDeployment):
+    """The same, where the key is rotated before every run but the first."""
+
+    def __init__(self, spark: SparkSession, root: Path) -> None:
+        super().__init__(spark, root)
+        self.first_seen_under: dict[plain.Identifier, str] = {}
+
+    def key_of(self, identifier: plain.Identifier) -> bytes:
+        """By the version that was the newest when the identifier was first seen."""
+        versions = {version.key_id: version for version in self.now.of_each_version()}
+        first = versions[self.first_seen_under.get(identifier, self.now.key_id)]
+        return identifier_hasher(first, identifier[0])(identifier[1])
+
+    def beside(self, run: plain.Run) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A rotation, and one run of both."""
+        if self.outcomes:
+            rotate(self.secret, today=MONDAY.date(), is_dry_run=False)
+        self.now = load_keys(self.secret, deployment=DEPLOYMENT, may_create=False)
+        return super().beside(run)
+
+    def ran(self) -> None:
+        """Who is new has the newest version, and everybody else the one they had."""
+        name = {row["identifier_id"]: (row["id_type"], row["id_value"]) for row in self.rows("identifier_values")}
+        stored = {name[row["identifier_id"]]: row["key_id"] for row in self.rows("identifiers")}
+        assert stored == dict.fromkeys(stored, self.now.key_id) | self.first_seen_under
+        self.first_seen_under = stored
 
 
 def changes(outcomes: list[Outcome]) -> Iterator[tuple[int, str, str]]:

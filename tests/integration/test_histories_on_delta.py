@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.integration.delta_histories import RealDeployment
+from tests.integration.delta_histories import RealDeployment, RotatedDeployment
 from tests.oracle.side_by_side import history_for_the_job
 
 # histories side by side in one warehouse, so that a run of the job is a run of all of them
@@ -18,8 +18,16 @@ N_TOGETHER = 25
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(1000, 1010))
 def test_the_job_publishes_what_the_oracle_says(spark: SparkSession, tmp_path: Path, seed: int) -> None:
-    deployment = RealDeployment(spark, tmp_path)
+    compare(RealDeployment(spark, tmp_path), seed)
 
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(1010, 1015))
+def test_with_a_rotation_before_every_run_as_well(spark: SparkSession, tmp_path: Path, seed: int) -> None:
+    compare(RotatedDeployment(spark, tmp_path), seed)
+
+
+def compare(deployment: RealDeployment, seed: int) -> None:
     for n_run, run in enumerate(history_for_the_job(seed, N_TOGETHER)):
         found, wanted = deployment.beside(run)
         for part, expected in wanted.items():

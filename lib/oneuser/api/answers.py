@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oneuser.api.jobs import begin_run, read_config, session_for
+from oneuser.api.configured import read_config
+from oneuser.api.jobs import begin_run, session_for
 from oneuser.api.questions import open_tables
 from oneuser.config import Config
 from oneuser.config.base import local_path

@@ -12,8 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from oneuser.api.configured import read_config
 from oneuser.api.questions import in_utc
-from oneuser.config import Config, load_config, make_config
+from oneuser.config import Config
 from oneuser.core.log import ensure_logging
 from oneuser.inspection.plan import PLANNED_STAGES, Plan, describe_plan
 from oneuser.inspection.published_rows import require_warehouse
@@ -27,17 +28,6 @@ from oneuser.storage.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-
-def read_config(config: Config | Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()) -> Config:
-    """A configuration from wherever it is: a file, a mapping of the same shape, or one that is loaded already.
-
-    Raises:
-        ConfigError: with every mistake in it.
-    """
-    if isinstance(config, Config):
-        return config
-    return make_config(config) if isinstance(config, Mapping) else load_config(config, overrides)
 
 
 def start_session(config: Config | None = None) -> SparkSession:

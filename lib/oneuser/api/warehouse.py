@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from oneuser.api.analyses import Analytics
-from oneuser.api.jobs import read_config
+from oneuser.api.configured import read_config
 from oneuser.api.questions import in_utc, open_tables
 from oneuser.config import Config, LeaseRules
 from oneuser.contracts import identity
@@ -47,7 +47,7 @@ def open_warehouse(
             identifiers are tried.
         spark: The session that frames are to belong to; where null, the one that is running, else one of ours that is
             started when it is needed.
-        keys: Where the secret is, as `env:NAME` or `file:PATH`; only look-ups by value need it.
+        keys: Where the secret is, as `keys.identifiers` says it; only look-ups by value need it.
 
     Raises:
         EnvironmentProblem: where there is no warehouse.

@@ -16,6 +16,9 @@ import psutil
 
 from oneuser.config.base import local_path
 from oneuser.config.input_paths import names_s3a
+from oneuser.core.errors import OneUserError
+from oneuser.privacy.key_references import describe_reference, split_reference
+from oneuser.privacy.keys import load_versions
 from oneuser.spark import jars
 from oneuser.spark.class_archive import find_archive
 from oneuser.spark.java import OLDEST_JAVA, find_java
@@ -25,6 +28,7 @@ from oneuser.storage.owner import open_to_others
 
 if TYPE_CHECKING:
     from oneuser.config import Config
+    from oneuser.privacy.key_versions import KeyVersion
 
 _SPARK = "4.2.0"
 _UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
@@ -196,21 +200,34 @@ def _raw_zone(config: Config) -> Finding:
 
 
 def _key(config: Config) -> Finding:
-    kind, _, place = config.keys.identifiers.partition(":")
-    name = "Key"
-    if kind == "env":
-        if os.environ.get(place):
-            return Finding(name, "ok", f"environment variable {place}")
-        return Finding(name, "problem", f"environment variable {place} is not set", "set it to 64 hexadecimal digits")
+    name, reference = "Key", config.keys.identifiers
+    kind, place = split_reference(reference)
     path = Path(place)
-    if not path.exists():
+    if kind == "file" and not path.exists():
         if (Path(config.warehouse) / "published.json").exists():
             meaning = "put it back: without it no stored identifier can be recognised"
             return Finding(name, "problem", f"no key file {path}", meaning)
         return Finding(name, "ok", f"{path} is generated at the first run")
-    if open_to_others(place) is not None:
-        return Finding(name, "note", f"{path} can be read by others", f"chmod 600 {path}")
-    return Finding(name, "ok", f"{path}, for its owner only")
+    try:
+        versions = load_versions(reference)
+    except OneUserError as problem:
+        return Finding(name, "problem", problem.found, problem.next_step)
+    except OSError as problem:
+        meaning = "let the user that runs oneuser read it, and nobody else"
+        return Finding(name, "problem", f"{place}: {problem.strerror}", meaning)
+    found = f"{describe_reference(reference)}, {_versions(versions)}"
+    if kind == "file" and open_to_others(place) is not None:
+        return Finding(name, "note", f"{found}; it can be read by others", f"chmod 600 {path}")
+    return Finding(name, "ok", f"{found}; for its owner only" if kind == "file" else found)
+
+
+def _versions(versions: list[KeyVersion]) -> str:
+    """Versions of the key in words."""
+    newest = versions[-1]
+    made = f", made on {newest.created}" if newest.created else ""
+    if len(versions) == 1:
+        return f"one version, {newest.key_id}{made}"
+    return f"{len(versions)} versions, the newest is {newest.key_id}{made}"
 
 
 def _bytes(text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
@@ -38,9 +39,9 @@ from oneuser.config.sources import Source
 LOCAL_KEY_FILE = ".secrets/identifiers"
 _NO_KEY = (
     "is missing: only a warehouse on this machine's disk makes a key file of its own; write "
-    "`keys: {identifiers: env:NAME}`, with 64 hexadecimal digits in that variable, or `file:PATH`"
+    "`keys: {identifiers: env:NAME}`, with 64 hexadecimal digits in that variable, `file:PATH`, or `command:PROGRAM`"
 )
-_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.*[^\s/].*")
+_REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.*[^\s/].*|command:.*\S.*")
 _SECRET_KEY = re.compile(r"(?i)secret|passw|account\.key|access\.key|session\.token|api\.?key")
 _FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2099, 12, 31)
 _MOST_LINE_BYTES = 64 * 1024 * 1024
@@ -49,9 +50,22 @@ _MOST_LINE_BYTES = 64 * 1024 * 1024
 def _reference(text: str) -> str:
     # the text is not repeated: it may be the secret itself
     if not _REFERENCE.fullmatch(text):
-        raise ValueError("expected a reference, env:NAME or file:PATH; the secret itself never stands here")
+        raise ValueError(
+            "expected a reference, env:NAME, file:PATH or command:PROGRAM; the secret itself never stands here"
+        )
     kind, _, place = text.partition(":")
-    return f"file:{absolute_path(place)}" if kind == "file" else text
+    if kind == "file":
+        return f"file:{absolute_path(place)}"
+    return f"command:{_absolute_command(place)}" if kind == "command" else text
+
+
+def _absolute_command(text: str) -> str:
+    """A command whose program means the same from every working directory; one without a slash is found by PATH."""
+    try:
+        program, *arguments = shlex.split(text)
+    except ValueError:
+        raise ValueError("a command needs a program, and an end to each quote") from None
+    return shlex.join([absolute_path(program) if "/" in program else program, *arguments])
 
 
 def _as_spark_writes_it(value: Any) -> Any:
@@ -67,9 +81,10 @@ def own_key_file(warehouse: str) -> str | None:
 
 
 class KeyReferences(Section):
-    """Where secrets are. They are read when a run begins and stand in no file of ours.
+    """Where secrets are: `file:PATH`, `env:NAME`, or `command:PROGRAM ARGUMENT...`, which prints them.
 
-    Without `identifiers`, a warehouse on this machine's disk has a key file of its own, made on the first run.
+    They are read when a run begins and stand in no file of ours. Without `identifiers`, a warehouse on this machine's
+    disk has a key file of its own, made on the first run. A command is started without a shell.
     """
 
     identifiers: Annotated[str, AfterValidator(_reference)]

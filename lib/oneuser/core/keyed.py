@@ -5,7 +5,7 @@ Hashers are made on the executors, from `Keys` inside the pickled function: no c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,9 @@ class Keys:
     """Secrets of one deployment, each derived for one purpose, so that no hash of one equals a hash of another.
 
     `messages` and `minting` come from the oldest version of the secret and never change; `identifiers` comes from the
-    newest, which `key_id` names.
+    newest, which `key_id` names. `earlier` has the others, newest first: identifiers that were first seen under one of
+    them keep the hash that it gave them. `checks` has a hash of the secret of every version by its id, oldest first,
+    which tells a secret from another one and nothing of what it is.
     """
 
     deployment: str
@@ -28,6 +30,13 @@ class Keys:
     identifiers: bytes = field(repr=False)
     messages: bytes = field(repr=False)
     minting: bytes = field(repr=False)
+    earlier: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    checks: tuple[tuple[str, str], ...] = ()
+
+    def of_each_version(self) -> tuple[Keys, ...]:
+        """The same with one version of identifier keys each, newest first."""
+        ages = ((self.key_id, self.identifiers), *self.earlier)
+        return tuple(replace(self, key_id=key_id, identifiers=key, earlier=()) for key_id, key in ages)
 
 
 def identifier_hasher(keys: Keys, id_type: str) -> Callable[[str], bytes]:

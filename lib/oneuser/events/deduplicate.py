@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window as W
 
+from oneuser.events.event_identifiers import carried_identifiers
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
@@ -125,8 +127,6 @@ def compare_with_stored(events: DataFrame, stored: DataFrame) -> DataFrame:
 
 
 def _suppressed_messages(events: DataFrame, suppressions: DataFrame) -> DataFrame:
-    observed = events.select("message_key", F.explode("identifiers").alias("observed")).select(
-        "message_key", F.col("observed.id_type").alias("id_type"), F.col("observed.id_key").alias("id_key")
-    )
+    observed = carried_identifiers(events)
     keys = suppressions.select("id_type", "id_key")
     return observed.join(keys, on=["id_type", "id_key"], how="left_semi").select("message_key").distinct()

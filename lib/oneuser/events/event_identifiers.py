@@ -43,6 +43,13 @@ def explode_identifiers(events: DataFrame) -> DataFrame:
     )
 
 
+def carried_identifiers(events: DataFrame) -> DataFrame:
+    """`message_key`, `id_type`, `id_key`, `id_value`: one row per message, identifier and kind of link."""
+    return events.select("message_key", F.explode("identifiers").alias("observed")).select(
+        "message_key", *[F.col("observed")[name].alias(name) for name in ("id_type", "id_key", "id_value")]
+    )
+
+
 def build_event_identifiers(observed: DataFrame, identifiers: DataFrame, *, run_seq: int) -> DataFrame:
     """Rows of `event_identifiers`: the observed identifiers by their surrogate ids.
 

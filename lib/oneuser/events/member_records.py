@@ -1,7 +1,7 @@
 """Members of accounts as a file names them: the key of each identifier, or why it is none. Python, on executors.
 
 Reads   records of the members file: `code` (null for those to be read), `detail`, `id_type`, `id_value`, and others
-Yields  the same records with `id_key` in place of the value
+Yields  the same records with `id_key`, and the value in its normal form
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ MEMBER_RECORDS = RowShape(
         "detail": "string",
         "id_type": "string",
         "id_key": "binary",
+        "id_value": "string",
         "account_id": "string",
         "valid_from": "timestamp",
         "valid_to": "timestamp",
@@ -49,8 +50,9 @@ def read_members(records: DataFrame, *, id_types: Mapping[str, IdTypeSpec], keys
         keys: Secrets, which travel inside the pickled function only.
 
     Returns:
-        The records with `id_key`. One whose type is not declared has the code `member.id_type`; one whose value cannot
-        be one of its type has the code that ingest would give it, such as `id.email`.
+        The records with `id_key` and the normal form of `id_value`, both null for those that are refused. One whose
+        type is not declared has the code `member.id_type`; one whose value cannot be one of its type has the code that
+        ingest would give it, such as `id.email`.
     """
     columns = ("file", "record", "code", "detail", "id_type", "id_value", "account_id", "valid_from", "valid_to")
     return records.select(*columns).mapInArrow(_reader(dict(id_types), keys), MEMBER_RECORDS.ddl)
@@ -62,22 +64,23 @@ def _reader(id_types: dict[str, IdTypeSpec], keys: Keys) -> Callable[[Batches], 
         for batch in batches:
             columns = (batch.column(name).to_pylist() for name in ("code", "detail", "id_type", "id_value"))
             found = [_read_one(readers, *row) for row in zip(*columns, strict=True)]
-            codes, details, hashes = map(list, zip(*found, strict=True)) if found else ([], [], [])
+            codes, details, hashes, values = map(list, zip(*found, strict=True)) if found else ([], [], [], [])
             kept = {name: batch.column(name) for name in _KEPT}
-            yield MEMBER_RECORDS.batch(batch.num_rows, {**kept, "code": codes, "detail": details, "id_key": hashes})
+            said = {"code": codes, "detail": details, "id_key": hashes, "id_value": values}
+            yield MEMBER_RECORDS.batch(batch.num_rows, {**kept, **said})
 
     return read
 
 
 def _read_one(
     readers: Mapping[str, IdentifierReader], code: str | None, detail: str | None, id_type: str, value: str
-) -> tuple[str | None, str | None, bytes | None]:
-    """Code, detail and key of one record."""
+) -> tuple[str | None, str | None, bytes | None, str | None]:
+    """Code, detail, key and value of one record."""
     if code is not None:
-        return code, detail, None
+        return code, detail, None, None
     if id_type not in readers:
-        return Reason.MEMBER_ID_TYPE, "the type is not declared", None
+        return Reason.MEMBER_ID_TYPE, "the type is not declared", None, None
     found = readers[id_type].read(value)
     if not isinstance(found, Identifier):
-        return found or Reason.REFERENCE_MISSING, "id_value", None
-    return None, None, found.key
+        return found or Reason.REFERENCE_MISSING, "id_value", None, None
+    return None, None, found.key, found.value

@@ -19,6 +19,7 @@ from oneuser.core.keyed import identifier_hasher
 from oneuser.core.masking import mask_identifier
 from oneuser.events.normalise import NORMALISER_VERSIONS, make_normaliser
 from oneuser.events.spec import IdTypeSpec
+from oneuser.privacy.lost_versions import require_versions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -150,8 +151,8 @@ def identifier_id_of(
     id_type = named.id_type
     try:
         spellings = spellings_of(named.value, id_type, rules.get(id_type))
-        hash_value = identifier_hasher(keys, id_type)
-        ranks = {hash_value(text): rank for rank, text in enumerate(spellings)}
+        hashers = [identifier_hasher(version, id_type) for version in keys.of_each_version()]
+        ranks = {hash_value(text): rank for rank, text in enumerate(spellings) for hash_value in hashers}
     except UnicodeEncodeError:
         raise ConfigError.single("identifier", "it is not in UTF-8, as all stored identifiers are") from None
     found = published.rows(
@@ -170,10 +171,12 @@ def identifier_id_of(
 
 def _require_own_keys(published: PublishedRows, keys: Keys) -> None:
     """With another key nothing is ever found: a value that is stored must have the hash that is stored."""
+    versions = {version.key_id: version for version in keys.of_each_version()}
+    require_versions(published.distinct(IDENTIFIERS, "key_id"), keys, where=published.tables.root)
     for kept in published.rows(IDENTIFIER_VALUES, columns=["identifier_id", "id_value"], limit=1):
         wanted = {"identifier_id": [kept["identifier_id"]]}
-        for row in published.rows(IDENTIFIERS, columns=["id_type", "id_key"], where=wanted):
-            if identifier_hasher(keys, row["id_type"])(kept["id_value"]) != row["id_key"]:
+        for row in published.rows(IDENTIFIERS, columns=["id_type", "id_key", "key_id"], where=wanted):
+            if identifier_hasher(versions[row["key_id"]], row["id_type"])(kept["id_value"]) != row["id_key"]:
                 raise EnvironmentProblem(
                     found="the identifiers of this warehouse were hashed with another key",
                     expected="the key that it was made with, and its deployment",

@@ -10,6 +10,8 @@ import structlog
 from oneuser.contracts.changes import CHANGES
 from oneuser.core.errors import OneUserError
 from oneuser.privacy.keys import load_keys
+from oneuser.runs.records import load_runs
+from oneuser.runs.run_keys import recorded_checks, require_all_versions
 from oneuser.stages.context import RunContext
 from oneuser.storage.warehouse import CommitTag
 
@@ -66,13 +68,19 @@ def reading_context(
     """A context of the published tables; `name` is what asks.
 
     Whatever would be minted gets a name that no run can have given.
+
+    Raises:
+        EnvironmentProblem: where a version of the key is gone that something is stored by: it would not be recognised.
     """
     publication = published.publication
+    keys = load_keys(config.keys.identifiers, deployment=config.deployment, may_create=False)
+    shown = next((run for run in load_runs(published.warehouse) if run.run_seq == publication.run_seq), None)
+    require_all_versions(published.warehouse, publication.tables, config, keys, recorded_checks(shown))
     return ReadOnlyContext(
         spark=published.warehouse.spark,
         config=config,
         warehouse=published.warehouse,
-        keys=load_keys(config.keys.identifiers, deployment=config.deployment, may_create=False),
+        keys=keys,
         tag=CommitTag(publication.run_seq + 1, 0, 0),
         as_of=as_of or publication.published_at,
         inputs=[],

@@ -1,25 +1,29 @@
-"""The secret behind every keyed hash: where it comes from and how it is split.
-
-A key file has a line `key_id hex` for each version, oldest first. The oldest makes message keys and User IDs, which are
-never rotated; the newest makes identifier keys.
-"""
+"""The keys behind every keyed hash: made of the versions of one secret, for each purpose another."""
 
 from __future__ import annotations
 
 import hmac
 import os
-import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 
 from oneuser.config.model import LOCAL_KEY_FILE, own_key_file
-from oneuser.core.errors import ConfigError, EnvironmentProblem
+from oneuser.core.errors import EnvironmentProblem
 from oneuser.core.keyed import Keys
+from oneuser.privacy.key_references import read_reference, split_reference
+from oneuser.privacy.key_versions import (
+    KeyVersion,
+    format_versions,
+    make_version,
+    no_secret,
+    parse_versions,
+)
 
-_MIN_BYTES = 32
+_CHECK_BYTES = 8
 
 
 def load_keys(reference: str, *, deployment: str, may_create: bool) -> Keys:
-    """Read the secret that `env:NAME` or `file:PATH` refers to.
+    """The keys of the secret that `file:PATH`, `env:NAME` or `command:PROGRAM ARGUMENT...` refers to.
 
     Args:
         reference: Where the secret is; the secret itself is refused by the configuration.
@@ -30,32 +34,15 @@ def load_keys(reference: str, *, deployment: str, may_create: bool) -> Keys:
     Raises:
         EnvironmentProblem: where the secret is missing or too short, or belongs into a warehouse that is not here.
     """
-    kind, _, place = reference.partition(":")
-    if kind == "env":
-        text = os.environ.get(place, "")
-        if not text:
-            raise _no_secret(
-                f"environment variable {place} is empty or not set", f"set {place} to 64 hexadecimal digits"
-            )
-    elif kind == "file":
-        path = Path(place)
-        if not path.exists():
-            if not may_create:
-                raise _no_secret(
-                    f"no key file at {place}",
-                    "put the key file back; without it no stored identifier can be recognised",
-                )
-            if path.match(LOCAL_KEY_FILE) and not path.parent.parent.is_dir():
-                # Spark's own file system may be another one: a key on this disk would be lost with the machine
-                raise _no_secret(
-                    f"there is no warehouse {path.parent.parent} on this machine's disk to make a key file in",
-                    "write where the secret is: `keys: {identifiers: env:NAME}`, or `file:PATH` in a folder that stays",
-                )
-            _generate(path)
-        text = path.read_text(encoding="utf-8", errors="replace")
-    else:
-        raise ConfigError.single("keys.identifiers", f"{kind!r} is no kind of reference; use env:NAME or file:PATH")
-    return read_keys(text, deployment=deployment)
+    return make_keys(load_versions(reference, may_create=may_create), deployment=deployment)
+
+
+def load_versions(reference: str, *, may_create: bool = False) -> list[KeyVersion]:
+    """The versions of the secret that a reference leads to, oldest first; otherwise as `load_keys`."""
+    text = read_reference(reference)
+    if text is None:
+        text = _make_file(split_reference(reference)[1], may_create=may_create)
+    return parse_versions(text)
 
 
 def load_reading_keys(root: str, deployment: str, reference: str | None) -> Keys:
@@ -64,7 +51,7 @@ def load_reading_keys(root: str, deployment: str, reference: str | None) -> Keys
     Args:
         root: The warehouse; its own secrets file is read where there is no reference.
         deployment: What the warehouse belongs to.
-        reference: `env:NAME` or `file:PATH`.
+        reference: As `load_keys` takes it.
 
     Raises:
         EnvironmentProblem: where there is no secret.
@@ -88,42 +75,44 @@ def read_keys(text: str, *, deployment: str) -> Keys:
     Raises:
         EnvironmentProblem: where there is no secret in it, or one that is too short or not hexadecimal.
     """
-    versions = [_version(line) for line in text.splitlines() if line.strip()]
-    if not versions:
-        raise _no_secret("the secret is empty", "put the key back from its copy: lines of `key_id hex`")
-    oldest, newest = versions[0], versions[-1]
+    return make_keys(parse_versions(text), deployment=deployment)
+
+
+def make_keys(versions: list[KeyVersion], *, deployment: str) -> Keys:
+    """The keys of a deployment from the versions of its secret, oldest first."""
+    *earlier, newest = versions
+    oldest = versions[0].secret
     return Keys(
         deployment=deployment,
-        key_id=newest[0],
-        identifiers=_derive(newest[1], deployment, "identifiers"),
-        messages=_derive(oldest[1], deployment, "messages"),
-        minting=_derive(oldest[1], deployment, "minting"),
+        key_id=newest.key_id,
+        identifiers=_derive(newest.secret, deployment, "identifiers"),
+        messages=_derive(oldest, deployment, "messages"),
+        minting=_derive(oldest, deployment, "minting"),
+        earlier=tuple((one.key_id, _derive(one.secret, deployment, "identifiers")) for one in reversed(earlier)),
+        checks=tuple((one.key_id, _derive(one.secret, deployment, "check")[:_CHECK_BYTES].hex()) for one in versions),
     )
 
 
-def _version(line: str) -> tuple[str, bytes]:
-    key_id, _, digits = line.strip().rpartition(" ")
-    try:
-        secret = bytes.fromhex(digits)
-    except ValueError:
-        raise _no_secret("the secret is not hexadecimal", "use lines of `key_id hex`, 64 digits or more") from None
-    if len(secret) < _MIN_BYTES:
-        raise _no_secret(f"the secret has {len(secret)} bytes", f"use {_MIN_BYTES} random bytes or more")
-    return key_id.strip() or "k1", secret
-
-
-def _generate(path: Path) -> None:
+def _make_file(place: str, *, may_create: bool) -> str:
+    """Generate a key file that does not exist, where it may be; its text."""
+    path = Path(place)
+    if not may_create:
+        raise no_secret(
+            f"no key file at {place}", "put the key file back; without it no stored identifier can be recognised"
+        )
+    if path.match(LOCAL_KEY_FILE) and not path.parent.parent.is_dir():
+        # Spark's own file system may be another one: a key on this disk would be lost with the machine
+        raise no_secret(
+            f"there is no warehouse {path.parent.parent} on this machine's disk to make a key file in",
+            "write where the secret is: `keys: {identifiers: env:NAME}`, or `file:PATH` in a folder that stays",
+        )
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    text = format_versions([make_version([], datetime.now(UTC).date())])
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(f"k1 {secrets.token_hex(_MIN_BYTES)}\n")
+        file.write(text)
+    return text
 
 
 def _derive(secret: bytes, deployment: str, purpose: str) -> bytes:
     return hmac.digest(secret, f"oneuser/{deployment}/{purpose}".encode(), "sha256")
-
-
-def _no_secret(found: str, next_step: str) -> EnvironmentProblem:
-    return EnvironmentProblem(
-        found=found, expected="a secret of 32 random bytes or more", where="keys.identifiers", next_step=next_step
-    )

@@ -44,7 +44,9 @@ def _reader(
     keys: Keys, normalisers: dict[str, Callable[[str], str | None]]
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        hashers = {name: identifier_hasher(keys, name) for name in normalisers}
+        # a known identifier has the key of the version that it was first seen under
+        versions = keys.of_each_version()
+        hashers = {name: [identifier_hasher(version, name) for version in versions] for name in normalisers}
         for batch in batches:
             texts: list[Any] = batch["text"].to_pylist()
             requests = batch["request_id"].to_pylist()
@@ -54,10 +56,11 @@ def _reader(
                 for candidate in _candidates(text)
             }
             found = [
-                (request, name, hashers[name](form))
+                (request, name, hash_value(form))
                 for request, candidate in sorted(candidates)
                 for name, normalise in normalisers.items()
                 if (form := normalise(candidate)) and is_telling(form)
+                for hash_value in hashers[name]
             ]
             columns = map(list, zip(*found, strict=True)) if found else ([], [], [])
             yield FOUND_KEYS.batch(len(found), dict(zip(FOUND_KEYS.columns, columns, strict=True)))

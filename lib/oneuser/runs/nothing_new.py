@@ -16,7 +16,7 @@ import structlog
 from oneuser.config import config_hash
 from oneuser.config.input_paths import SOURCES, input_paths
 from oneuser.contracts.control import RUNS
-from oneuser.contracts.graph import FILES, IDENTIFIERS
+from oneuser.contracts.graph import FILES
 from oneuser.contracts.privacy import ERASURES, REQUEST
 from oneuser.contracts.reference import REFERENCE_INPUTS
 from oneuser.contracts.registry import TABLES
@@ -29,6 +29,7 @@ from oneuser.runs.new_files import new_among
 from oneuser.runs.publication import published_text
 from oneuser.runs.records import COMPLETED_STATES, READING_STAGE, UNCHANGED, RunRecord, fold_rows
 from oneuser.runs.result import LookedAt, RunResult
+from oneuser.runs.run_keys import recorded_checks
 from oneuser.spark.default_storage import is_this_disk
 from oneuser.storage.file_ledger import known_on_disk
 from oneuser.storage.input_listing import listing_of
@@ -64,7 +65,6 @@ def find_nothing_new(config: Config, running: SparkSession | None = None) -> Run
             raise UncertainError("paths may be those of another storage")  # noqa: TRY301 - as every other reason
         tables = LocalTables(Layout.of(config.warehouse, config.raw_root))
         completed = _find_completed(tables, config)
-        _require_keys(tables, config, completed)
         _require_versions(tables, completed)
         _require_no_requests(tables, completed)
         looked_at = _look_at_inputs(tables, config, completed)
@@ -89,6 +89,7 @@ def _find_completed(tables: LocalTables, config: Config) -> RunRecord:
     if tables.text(PUBLISHED_FILE) != published_text(tables.layout, shown.run_seq, shown.tables):
         raise UncertainError(f"{PUBLISHED_FILE} is not that of the publication")
     _require_same_rules(runs[-1], config)
+    _require_keys(runs[-1], config)
     return completed
 
 
@@ -124,18 +125,14 @@ def _require_same_rules(newest_run: RunRecord, config: Config) -> None:
         raise UncertainError(f"run {newest_run.run_seq + 1} is one that does everything")
 
 
-def _require_keys(tables: LocalTables, config: Config, completed: RunRecord) -> None:
-    """The key must be there, and of the version that identifiers were keyed with."""
+def _require_keys(newest_run: RunRecord, config: Config) -> None:
+    """The key must be there, in the versions that the newest run knew."""
     try:
         keys = load_keys(config.keys.identifiers, deployment=config.deployment, may_create=False)
     except (OneUserError, OSError, ValueError):
         raise UncertainError("the key cannot be read") from None
-    version = completed.tables.get(IDENTIFIERS.name)
-    # all of them have one, and the first of them are read quickly
-    if any(
-        row["key_id"] != keys.key_id for row in read_rows(tables, IDENTIFIERS, version, columns=["key_id"], limit=1)
-    ):
-        raise UncertainError("identifiers were keyed with another version of the key")
+    if recorded_checks(newest_run) != list(keys.checks):
+        raise UncertainError("the versions of the key are others")
 
 
 def _require_versions(tables: LocalTables, completed: RunRecord) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import structlog
@@ -12,7 +13,6 @@ import structlog
 from oneuser.contracts.changes import CHANGES
 from oneuser.contracts.privacy import ERASURES
 from oneuser.core.version import __version__
-from oneuser.privacy.keys import load_keys
 from oneuser.runs.fingerprints import (
     IS_INCREMENTAL,
     RULES,
@@ -23,6 +23,7 @@ from oneuser.runs.fingerprints import (
 )
 from oneuser.runs.publication import check_own_commits
 from oneuser.runs.records import IS_SMALL, READING_STAGE, StageRecord
+from oneuser.runs.run_keys import KEY_CHECKS, load_run_keys
 from oneuser.runs.small_stages import is_small
 from oneuser.spark.small_data import SHUFFLE_PARTITIONS, planned_for_small_data
 from oneuser.stages.context import RunContext
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from oneuser.config import Config
+    from oneuser.core.keyed import Keys
     from oneuser.runs.compactions import Compactions
     from oneuser.runs.records import RunRecord
     from oneuser.stages.declaration import Stage
@@ -92,6 +94,8 @@ class StageRunner:
         writes = [*stage.writes, *([CHANGES] if stage.gives else [])]
         left = {c.name: ctx.tables[c.name] for c in writes if c.name in ctx.tables}
         ctx.details |= {RULES: ctx.rules, IS_INCREMENTAL: ctx.is_incremental, IS_SMALL: ctx.is_small}
+        if stage.name == READING_STAGE:
+            ctx.details[KEY_CHECKS] = ctx.keys.checks
         # before the stage is on record: what is recorded is kept by the next attempt
         check_own_commits(self.warehouse, left, self.start_heads, self.tag.fence)
         seconds = time.monotonic() - started
@@ -113,16 +117,19 @@ class StageRunner:
         """Whether the run is to do everything, whatever it touches."""
         return self.is_full or self.config.incremental.does_everything(self.run.run_seq)
 
+    @cached_property
+    def _keys(self) -> Keys:
+        """The keys of the attempt, read once: whatever is rotated meanwhile, its stages agree."""
+        return load_run_keys(self.warehouse, self.config, self.run, self.completed)
+
     def _context(self, stage: Stage, tables: Mapping[str, int]) -> RunContext:
-        is_first_run = self.completed is None
         rules = stage_rules(stage, self.config, __version__)
         inputs = [InputFile(**file) for file in self.run.inputs]
-        keys = load_keys(self.config.keys.identifiers, deployment=self.config.deployment, may_create=is_first_run)
         return RunContext(
             spark=self.warehouse.spark,
             config=self.config,
             warehouse=self.warehouse,
-            keys=keys,
+            keys=self._keys,
             tag=self.tag,
             as_of=self.run.as_of,
             inputs=inputs,

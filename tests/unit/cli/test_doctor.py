@@ -1,4 +1,4 @@
-"""What `doctor` says of paths on S3, without Spark."""
+"""What `doctor` says of paths on S3 and of the key, without Spark."""
 
 from __future__ import annotations
 
@@ -65,3 +65,46 @@ def test_a_raw_zone_that_others_can_enter_is_told(tmp_path: Path) -> None:
 
     raw.chmod(0o700)
     assert told() == Finding("Raw zone", "ok", f"{raw}, for its owner only")
+
+
+def key_finding(warehouse: Path, **keys: str) -> Finding:
+    settings: dict[str, Any] = {
+        "deployment": "shop",
+        "warehouse": str(warehouse),
+        "sources": {"web": {"path": "/data/web.jsonl", "format": "jsonl", "preset": "segment"}},
+        **({"keys": keys} if keys else {}),
+    }
+    (found,) = [one for one in examine(make_config(settings)) if one.name == "Key"]
+    return found
+
+
+def test_of_a_key_file_versions_and_permissions_are_told(tmp_path: Path) -> None:
+    file = tmp_path / ".secrets" / "identifiers"
+    assert key_finding(tmp_path) == Finding("Key", "ok", f"{file} is generated at the first run")
+    file.parent.mkdir()
+    file.write_text(f"k1 {'ab' * 32}\n")
+    file.chmod(0o600)
+    assert key_finding(tmp_path) == Finding("Key", "ok", f"file:{file}, one version, k1; for its owner only")
+
+    file.write_text(f"k1 {'ab' * 32}\nk2 {'cd' * 32} 2026-03-02\n")
+    file.chmod(0o644)
+    found = key_finding(tmp_path)
+    said = f"file:{file}, 2 versions, the newest is k2, made on 2026-03-02; it can be read by others"
+    assert found == Finding("Key", "note", said, f"chmod 600 {file}")
+
+    file.write_text("k1 canary\n")
+    found = key_finding(tmp_path)
+    assert (found.state, "canary" in f"{found}") == ("problem", False)
+    (tmp_path / "published.json").touch()
+    file.unlink()
+    assert key_finding(tmp_path).state == "problem"
+
+
+def test_of_a_program_is_told_whether_it_prints_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY_OF_A_TEST", f"k1 {'ab' * 32}")
+
+    found = key_finding(tmp_path, identifiers="command:printenv KEY_OF_A_TEST")
+    silent = key_finding(tmp_path, identifiers="command:printenv NO_KEY_OF_A_TEST")
+
+    assert found == Finding("Key", "ok", "the command printenv, one version, k1")
+    assert (silent.state, silent.found) == ("problem", "the command printenv ended with exit code 1")

@@ -111,3 +111,31 @@ def test_what_a_directory_is_called_is_no_wildcard(tmp_path: Path, monkeypatch: 
 
     assert read.sources["web"].path == rf"{tmp_path}/\[a\]\{{b\}}\*/in/*.jsonl"
     assert read.warehouse == os.fspath(folder / "wh")
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("command:vault kv get 'a b'", "command:vault kv get 'a b'"),
+        ("command:./ask  me", "command:{here}/ask me"),
+        ("command:'my bin/ask' $HOME;", "command:'{here}/my bin/ask' '$HOME;'"),
+    ],
+)
+def test_a_command_means_the_same_from_everywhere_and_its_arguments_are_as_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, read: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    loaded = make_config(config(keys={"identifiers": written}))
+
+    assert loaded.keys.identifiers == read.format(here=tmp_path)
+    # reading it again changes nothing
+    assert make_config(config(keys={"identifiers": loaded.keys.identifiers})).keys == loaded.keys
+
+
+@pytest.mark.parametrize("reference", ["command:", "command:  ", "command:'canary", "canary:x"])
+def test_a_command_without_a_program_is_refused_and_not_repeated(reference: str) -> None:
+    with pytest.raises(ConfigError, match=r"keys\.identifiers") as caught:
+        make_config(config(keys={"identifiers": reference}))
+
+    assert "canary" not in str(caught.value)

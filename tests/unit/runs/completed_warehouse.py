@@ -22,6 +22,7 @@ from oneuser.contracts.table import TableContract
 from oneuser.core.version import __version__
 from oneuser.privacy.keys import load_keys
 from oneuser.runs.publication import published_text
+from oneuser.runs.run_keys import KEY_CHECKS
 from oneuser.storage.input_listing import listing_of
 from oneuser.storage.layout import MARKER, PUBLISHED_FILE, Layout, marker_text
 from oneuser.storage.local_listing import list_local_files
@@ -36,6 +37,7 @@ class CompletedWarehouse:
 
     home: Path
     values: dict[str, Any] = field(default_factory=dict)
+    checks: tuple[tuple[str, str], ...] = ()
     tables: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -53,7 +55,7 @@ class CompletedWarehouse:
         }
         self.root.mkdir()
         (self.root / MARKER).write_text(marker_text("acme"))
-        load_keys(self.config.keys.identifiers, deployment="acme", may_create=True)
+        self.checks = load_keys(self.config.keys.identifiers, deployment="acme", may_create=True).checks
         self._write_tables()
         self.publish(1)
 
@@ -116,7 +118,7 @@ class CompletedWarehouse:
             {"record": "begun", "state": "begun", "details": json.dumps({"inputs": [], "base": {}, "kept_stages": []})},
             {
                 "record": "stage", "stage": "ingest", "state": "done", "tables": list(self.tables.items()),
-                "metrics": [("lines_in|web", 2.0)], "seconds": 9.0,
+                "metrics": [("lines_in|web", 2.0)], "seconds": 9.0, "details": json.dumps({KEY_CHECKS: self.checks}),
             },
             {"record": "stage", "stage": "identity", "state": "done", "tables": [], "metrics": [("people", 1.0)]},
         ]  # fmt: skip

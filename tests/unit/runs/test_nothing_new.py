@@ -129,6 +129,15 @@ def add_a_key(done: CompletedWarehouse) -> None:
         file.write(f"k2 {'ab' * 32}\n")
 
 
+def put_another_key_in_its_place(done: CompletedWarehouse) -> None:
+    (done.root / ".secrets" / "identifiers").write_text(f"k1 {'ab' * 32}\n")
+
+
+def forget_which_keys_there_were(done: CompletedWarehouse) -> None:
+    done.checks = ()
+    done.publish(2)
+
+
 def name_another_deployment(done: CompletedWarehouse) -> None:
     done.values["deployment"] = "other"
     done.publish(2)
@@ -293,7 +302,9 @@ def test_a_state_that_nobody_published_is_as_good_as_none(done: CompletedWarehou
         (configure, "the configuration or the version"),
         (let_every_second_run_do_everything, "run 2 is one that does everything"),
         (lose_the_key, "the key cannot be read"),
-        (add_a_key, "another version of the key"),
+        (add_a_key, "versions of the key are others"),
+        (put_another_key_in_its_place, "versions of the key are others"),
+        (forget_which_keys_there_were, "versions of the key are others"),
         (name_another_deployment, "another deployment"),
         (move_the_raw_zone, "published.json is not that"),
         (second_run("begun"), "run 2 is begun"),

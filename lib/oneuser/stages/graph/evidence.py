@@ -262,8 +262,13 @@ def _find_blocked(
 ) -> DataFrame:
     parts = []
     if exact:
-        hashers = {id_type: identifier_hasher(ctx.keys, id_type) for id_type in exact}
-        keys = sorted((id_type, bytearray(hashers[id_type](v))) for id_type, values in exact.items() for v in values)
+        # each has the key of the version that it was first seen under
+        hashers = [
+            (id_type, identifier_hasher(version, id_type))
+            for id_type in exact
+            for version in ctx.keys.of_each_version()
+        ]
+        keys = sorted((id_type, bytearray(hash_value(v))) for id_type, hash_value in hashers for v in exact[id_type])
         # as many as a file names, mostly some
         named = ctx.broadcast_if_few(ctx.spark.createDataFrame(keys, BLOCKED_KEYS_DDL), len(keys))
         parts.append(find_blocked_values(ctx.read(IDENTIFIERS), named))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import IDENTIFIERS
+from oneuser.core.keyed import identifier_hasher
 from oneuser.stages.graph.manual_pairs import ManualPair, normalised_rules
 
 if TYPE_CHECKING:
@@ -44,12 +45,18 @@ def manual_rule_rows(ctx: RunContext) -> DataFrame | None:
 
 
 def _numbers(ctx: RunContext, pairs: list[ManualPair]) -> dict[tuple[str, bytes], int]:
-    # as many as the file of rules has lines
-    ends = {(end.id_type, end.key) for pair in pairs for end in (pair.a, pair.b)}
-    wanted = ctx.spark.createDataFrame([(id_type, bytearray(key)) for id_type, key in sorted(ends)], _KEYS_DDL)
+    """Numbers of the ends that have been seen, by type and by the key that the newest version gives them."""
+    # as many as the file of rules has lines, by every version: each has the key that it had when it was first seen
+    ends = {end for pair in pairs for end in (pair.a, pair.b)}
+    newest = {
+        (end.id_type, identifier_hasher(version, end.id_type)(end.value)): (end.id_type, end.key)
+        for version in ctx.keys.of_each_version()
+        for end in ends
+    }
+    wanted = ctx.spark.createDataFrame([(id_type, bytearray(key)) for id_type, key in sorted(newest)], _KEYS_DDL)
     seen = ctx.read(IDENTIFIERS).join(F.broadcast(wanted), on=["id_type", "id_key"], how="inner")
     rows = seen.select("id_type", "id_key", "identifier_id").collect()
-    return {(row["id_type"], bytes(row["id_key"])): row["identifier_id"] for row in rows}
+    return {newest[(row["id_type"], bytes(row["id_key"]))]: row["identifier_id"] for row in rows}
 
 
 def _numbered(pairs: list[ManualPair], numbers: dict[tuple[str, bytes], int]) -> Iterator[tuple[str, int, int, str]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.contracts.reference import ACCOUNT_MEMBERS, ACCOUNT_PARENTS, ACCOUNT_PROFILES
+from oneuser.events.earlier_keys import with_stored_keys
 from oneuser.events.member_records import read_members
 from oneuser.events.period_records import read_periods
 from oneuser.events.spec import id_type_specs
@@ -26,6 +27,7 @@ from oneuser.marts.accounts.domains import build_account_profiles, free_mail_dom
 from oneuser.stages.ingest.credible_times import earliest_time
 from oneuser.stages.ingest.kept_back import KeptBack
 from oneuser.stages.ingest.references import Judged, ReferenceGroup, replaced
+from oneuser.stages.ingest.stored_keys import stored_keys
 from oneuser.storage.reference_inputs import Reference
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def account_group(ctx: RunContext) -> ReferenceGroup:
     domains = (sorted(free_mail(ctx.config)), sorted(excluded(ctx.config)))
     shape = (
         id_type_specs(ctx.config.identity.id_types),
+        # who is not stored yet has a key of the newest version when they come
         ctx.keys.key_id,
         domains,
         [getattr(file, "times", None) for file in declared.values()],
@@ -130,4 +133,9 @@ def _read_members(ctx: RunContext, records: DataFrame, judged: Mapping[str, Data
     if file is not None and file.id_type is not None:
         records = records.withColumn("id_type", F.lit(file.id_type))
     dated = _of_known(_dated(ctx, records, file), judged, "account_id")
-    return read_members(dated, id_types=id_type_specs(ctx.config.identity.id_types), keys=ctx.keys)
+    members = read_members(dated, id_types=id_type_specs(ctx.config.identity.id_types), keys=ctx.keys)
+    if not ctx.keys.earlier:
+        return members
+    members = ctx.persist(members)
+    known = stored_keys(ctx, members)
+    return members if known is None else with_stored_keys(members, known)

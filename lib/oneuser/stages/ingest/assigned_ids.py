@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from oneuser.contracts.graph import EVENT_IDENTIFIERS, IDENTIFIERS
 from oneuser.contracts.privacy import ERASURES
 from oneuser.contracts.raw import IDENTIFIER_VALUES
+from oneuser.events.earlier_keys import observed_under_stored_keys
 from oneuser.events.event_identifiers import build_event_identifiers, explode_identifiers
 from oneuser.graph.surrogate_ids import assign_identifier_ids, find_new_identifiers, sort_into_ranges
 
@@ -27,9 +28,16 @@ class AssignedIds(NamedTuple):
     of_all: DataFrame
 
 
-def identifier_writes(ctx: RunContext, events: DataFrame) -> list[tuple[TableContract, DataFrame, Mode]]:
-    """What to append to `identifiers`, `identifier_values` and `event_identifiers` for new events."""
+def identifier_writes(
+    ctx: RunContext, events: DataFrame, known: DataFrame | None
+) -> list[tuple[TableContract, DataFrame, Mode]]:
+    """What to append to `identifiers`, `identifier_values` and `event_identifiers` for new events.
+
+    `known` are the stored keys of identifiers that were first seen under an earlier version; null where there are none.
+    """
     observed = explode_identifiers(events)
+    if known is not None:
+        observed = observed_under_stored_keys(observed, known)
     assigned = assign_surrogate_ids(ctx, observed)
     links = build_event_identifiers(observed, assigned.of_all, run_seq=ctx.run_seq)
     return [*assigned.writes, (EVENT_IDENTIFIERS, links, "append")]
@@ -40,7 +48,7 @@ def assign_surrogate_ids(ctx: RunContext, observed: DataFrame) -> AssignedIds:
 
     Args:
         ctx: The stage's context.
-        observed: Identifiers, however often each: `id_type`, `id_key`, `id_value`.
+        observed: Identifiers, however often each: `id_type`, `id_key` as stored or by the newest version, `id_value`.
     """
     stored = ctx.read(IDENTIFIERS)
     given = [ctx.read(one).select("identifier_id") for one in (IDENTIFIERS, ERASURES) if one.name in ctx.tables]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
 from oneuser.contracts import privacy as kinds
 from oneuser.contracts.privacy import ERASURES, SUPPRESSIONS
+from oneuser.events.earlier_keys import as_observed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -47,6 +48,12 @@ class KeptBack:
         }
         is_any_suppressed = not suppressions.isEmpty()
         return cls(suppressions if is_any_suppressed else None, found.get(kinds.MESSAGE), found.get(kinds.LINE))
+
+    def as_observed(self, known: DataFrame | None) -> KeptBack:
+        """The same for identifiers as they are read now, given the stored keys of those of an earlier version."""
+        if self.suppressions is None or known is None:
+            return self
+        return replace(self, suppressions=as_observed(self.suppressions, known))
 
     def of_lines(self, refused: DataFrame) -> tuple[DataFrame, dict[str, int]]:
         """Refused lines (rows of `quarantine`) without those that were erased before; how many of these by source."""

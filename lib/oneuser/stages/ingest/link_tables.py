@@ -15,12 +15,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.reference import LINKS
+from oneuser.events.earlier_keys import with_stored_keys
 from oneuser.events.link_records import LEFT_OUT, LINK_TIME, LinkSpec, Part, ValueTest, read_links
 from oneuser.events.spec import id_type_specs
 from oneuser.stages.ingest.assigned_ids import assign_surrogate_ids
 from oneuser.stages.ingest.credible_times import earliest_time, horizon
 from oneuser.stages.ingest.kept_back import KeptBack
 from oneuser.stages.ingest.references import Judged, ReferenceGroup, replaced
+from oneuser.stages.ingest.stored_keys import stored_keys
 from oneuser.storage.reference_inputs import Reference
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def link_group(ctx: RunContext) -> ReferenceGroup:
 
     # when a run was is no rule, and no reason to read again
     rules = {name: replace(spec, horizon=0) for name, spec in specs.items()}
-    shape = (rules, priorities, ctx.keys.key_id)
+    shape = (rules, priorities)
     return ReferenceGroup(GROUP, [_reference(name, table) for name, table in tables.items()], shape, judge)
 
 
@@ -116,7 +118,7 @@ def _judge(
     kept_back = KeptBack.of(ctx)
     for reference, rows in records.items():
         name = reference.removeprefix(f"{GROUP}.")
-        said = read_links(rows, spec=specs[name], keys=ctx.keys)
+        said = _under_stored_keys(ctx, read_links(rows, spec=specs[name], keys=ctx.keys))
         priority = F.lit(priorities[name]).cast("int")
         said = _leave_out_suppressed(said, kept_back)
         read[reference] = ctx.persist(said.withColumns({"source": F.lit(name), "priority": priority}))
@@ -132,6 +134,17 @@ def _judge(
     is_refused = F.col("code") != LEFT_OUT
     kept = {name: rows.withColumn("code", F.when(is_refused, F.col("code"))) for name, rows in read.items()}
     return Judged(kept, writes)
+
+
+def _under_stored_keys(ctx: RunContext, said: DataFrame) -> DataFrame:
+    """Records of links, each end by the key that it is stored under."""
+    if not ctx.keys.earlier:
+        return said
+    said = ctx.persist(said)
+    known = stored_keys(ctx, _ends(said))
+    if known is None:
+        return said
+    return with_stored_keys(with_stored_keys(said, known, end="a"), known, end="b").select(*said.columns)
 
 
 def _leave_out_suppressed(said: DataFrame, kept_back: KeptBack) -> DataFrame:

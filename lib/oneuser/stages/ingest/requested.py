@@ -26,7 +26,6 @@ from oneuser.contracts.identity import DIM_USER, EVENTS_RESOLVED, IDENTIFIER_MAP
 from oneuser.contracts.privacy import ERASURES, SUPPRESSIONS
 from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.contracts.reference import LINKS
-from oneuser.core.keyed import identifier_hasher
 from oneuser.events.normalise import make_normaliser
 from oneuser.events.spec import id_type_specs
 from oneuser.privacy.erasure import (
@@ -40,6 +39,7 @@ from oneuser.privacy.erasure import (
 from oneuser.privacy.requests import Request
 from oneuser.privacy.text_search import find_texts
 from oneuser.stages.forgetting import count_erased, forget_erased
+from oneuser.stages.ingest.stored_keys import keys_of_named
 from oneuser.storage.request_files import RequestFiles, Sealed
 
 if TYPE_CHECKING:
@@ -49,15 +49,16 @@ if TYPE_CHECKING:
     from oneuser.stages.context import RunContext
 
 _MOST_LISTED = 3
-_NAMED = "request_id string, action string, scope string, id_type string, id_key binary"
+_NAMED = "request_id string, action string, scope string, id_type string, id_key binary, key_id string"
 
 
 class Spelling(NamedTuple):
-    """An identity of a request: its type, as it was written, and in its normal form."""
+    """An identity of a request: its type, as it was written, in its normal form, and which key version hashed it."""
 
     id_type: str
     written: str
     normal: str
+    key_id: str
 
 
 # by request, identities by their keyed hash
@@ -72,7 +73,7 @@ class Found:
         messages: `request_id`, `message_key`.
         identifiers: `request_id`, `identifier_id` of those that nothing carries any more.
         users: `request_id`, `user_id` of the IDs that end.
-        suppressed: `request_id`, `id_type`, `id_key`.
+        suppressed: `request_id`, `id_type`, `id_key`, `key_id`.
         carried: `request_id`, `identifier_id` of all that the messages carry, and of what is suppressed.
         named: `request_id`, `identifier_id` of the identities that are known.
     """
@@ -128,13 +129,13 @@ def _listed(requests: Sequence[Request]) -> list[str]:
 def find_erased(ctx: RunContext, requests: Sequence[Request], spellings: Spellings) -> Found:
     """What requests erase and suppress, by the tables of the last run."""
     rows = [
-        (request.request_id, request.action, request.scope, spelling.id_type, bytearray(key))
+        (request.request_id, request.action, request.scope, spelling.id_type, bytearray(key), spelling.key_id)
         for request in requests
         for key, spelling in spellings[request.request_id].items()
     ]
     named = ctx.spark.createDataFrame(rows, _NAMED)
-    identifiers = ctx.read(IDENTIFIERS).select("id_type", "id_key", "identifier_id")
-    numbered = ctx.checkpoint(named.join(identifiers, on=["id_type", "id_key"], how="inner"))
+    identifiers = ctx.read(IDENTIFIERS).select("id_type", "id_key", "key_id", "identifier_id")
+    numbered = ctx.checkpoint(named.join(identifiers.drop("key_id"), on=["id_type", "id_key"], how="inner"))
     is_erasure, is_connected = F.col("action") == "erase", F.col("scope") == "connected"
     by_person = numbered.where(is_erasure & is_connected).select("request_id", "identifier_id")
     by_value = numbered.where(is_erasure & ~is_connected).select("request_id", "identifier_id")
@@ -151,31 +152,37 @@ def find_erased(ctx: RunContext, requests: Sequence[Request], spellings: Spellin
         candidates, messages.select("message_key").distinct(), own.select("identifier_id").distinct(), carried,
         ctx.read(LINKS),
     )  # fmt: skip
-    suppressed = own.join(identifiers, on="identifier_id", how="inner").select("request_id", "id_type", "id_key")
+    suppressed = own.join(identifiers, on="identifier_id", how="inner")
+    columns = ["request_id", "id_type", "id_key", "key_id"]
     is_by_value = (F.col("action") == "suppress") | (is_erasure & ~is_connected)
     return Found(
         messages=messages,
         identifiers=ctx.checkpoint(left_alone),
         users=ctx.checkpoint(find_ended(living, ctx.read_last(USER_IDS))),
-        suppressed=suppressed.unionByName(
-            named.where(is_by_value).select("request_id", "id_type", "id_key")
-        ).distinct(),
+        suppressed=suppressed.select(*columns).unionByName(named.where(is_by_value).select(*columns)).distinct(),
         carried=candidates,
         named=numbered.select("request_id", "identifier_id"),
     )
 
 
 def spell_out(ctx: RunContext, requests: Sequence[Request]) -> Spellings:
-    """The identities of each request by their keyed hashes; without those that can be none of their type."""
+    """The identities of each request by the keyed hashes that they are stored under, or would be.
+
+    Without those that can be none of their type.
+    """
     rules = id_type_specs(ctx.config.identity.id_types)
-    found: dict[str, dict[bytes, Spelling]] = {}
-    for request in requests:
-        keyed = found.setdefault(request.request_id, {})
-        for named in request.identities:
-            normal = make_normaliser(rules[named.id_type])(named.value) if named.id_type in rules else None
-            if normal is not None:
-                key = identifier_hasher(ctx.keys, named.id_type)(normal)
-                keyed[key] = Spelling(named.id_type, named.value, normal)
+    normalisers = {name: make_normaliser(spec) for name, spec in rules.items()}
+    read = [
+        (request.request_id, named, normal)
+        for request in requests
+        for named in request.identities
+        if named.id_type in rules and (normal := normalisers[named.id_type](named.value)) is not None
+    ]
+    stored = keys_of_named(ctx, {(named.id_type, normal) for _, named, normal in read})
+    found: dict[str, dict[bytes, Spelling]] = {request.request_id: {} for request in requests}
+    for request_id, named, normal in read:
+        key_id, key = stored[(named.id_type, normal)]
+        found[request_id][key] = Spelling(named.id_type, named.value, normal, key_id)
     return found
 
 
@@ -250,10 +257,8 @@ def _write(
         for key, spelling in spellings[request.request_id].items()
     ]
     on = ["id_type", "id_key"]
-    news = found.suppressed.groupBy(*on).agg(F.min("request_id").alias("request_id"))
-    news = news.join(stored.select(*on), on=on, how="left_anti").select(
-        *on, F.lit(ctx.keys.key_id).alias("key_id"), "request_id", run_seq
-    )
+    news = found.suppressed.groupBy(*on, "key_id").agg(F.min("request_id").alias("request_id"))
+    news = news.join(stored.select(*on), on=on, how="left_anti").select(*on, "key_id", "request_id", run_seq)
     ctx.write_together(
         [
             (ERASURES, reduce(DataFrame.unionByName, rows), "append"),

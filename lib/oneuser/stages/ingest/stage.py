@@ -34,6 +34,7 @@ from oneuser.events.accounting import (
     tally_sources,
 )
 from oneuser.events.deduplicate import find_equal_rows, separate_equal_rows
+from oneuser.events.event_identifiers import carried_identifiers
 from oneuser.spark.failures import raise_if_surroundings
 from oneuser.stages.declaration import Stage
 from oneuser.stages.ingest.account_files import account_group
@@ -48,6 +49,7 @@ from oneuser.stages.ingest.requested import take_requests
 from oneuser.stages.ingest.shape_of_lines import explain_lines
 from oneuser.stages.ingest.source_parsing import parse_source
 from oneuser.stages.ingest.source_spec import source_spec
+from oneuser.stages.ingest.stored_keys import stored_keys
 from oneuser.storage.file_ledger import known_files
 from oneuser.storage.input_bytes import InputBytes
 from oneuser.storage.inputs import ChangedFileError, RefusedFile, find_broken, find_unreadable, refuse_encoding
@@ -294,8 +296,8 @@ def _write(
     touched: list[InputFile],
 ) -> Kept | None:
     """Write what was read; returns the events that were kept, null where no file was read."""
-    known = [*touched, *(one.file for one in intake.refused), *intake.files]
-    again = [(file.source, file.path) for file in known if (file.source, file.path) in before]
+    seen = [*touched, *(one.file for one in intake.refused), *intake.files]
+    again = [(file.source, file.path) for file in seen if (file.source, file.path) in before]
     if again:
         ctx.delete(FILES, ctx.spark.createDataFrame(again, "source string, file string"), ["source", "file"])
     writes: list[Any] = [(FILES, _file_rows(ctx, intake, before, touched), "append")]
@@ -313,9 +315,10 @@ def _write(
         if any(tally.n_keyless for tally in intake.by_source.values()):
             equal = ctx.persist(find_equal_rows(events))
             events = separate_equal_rows(events, equal) if equal.count() else events
-        kept = drop_duplicates(ctx, events, intake.by_source, kept_back)
+        known = stored_keys(ctx, carried_identifiers(events))
+        kept = drop_duplicates(ctx, events, intake.by_source, kept_back.as_observed(known))
         writes.append((EVENTS, kept.counted, "append"))
-        writes += identifier_writes(ctx, kept.events)
+        writes += identifier_writes(ctx, kept.events, known)
         if any(tally.n_notes for tally in intake.by_source.values()):
             _report_notes(ctx, events)
     if n_quarantined or intake.refused:
