@@ -93,6 +93,8 @@ def test_what_became_of_requests_is_told_without_spark(
         raise AssertionError("Spark was started")
 
     monkeypatch.setattr("oneuser.spark.session.build_session", start)
+    # another test of this process may have started one
+    monkeypatch.setattr("oneuser.api.questions._running_session", lambda: None)
     assert main(["privacy", "status"]) == 5
     assert "no warehouse" in capsys.readouterr().err
 
