@@ -238,7 +238,7 @@ def test_an_empty_table_is_exported_with_its_columns(root: Path, tmp_path: Path)
     file = tmp_path / "retention.csv"
 
     assert main(["export", "table", "retention", "--to", str(file), "--warehouse", str(root)]) == 0
-    assert file.read_text(encoding="utf-8").startswith("cohort,offset,")
+    assert file.read_text(encoding="utf-8").startswith("name,cohort,")
 
 
 def test_raw_identifiers_leave_on_explicit_request_only(root: Path, tmp_path: Path) -> None:

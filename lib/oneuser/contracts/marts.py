@@ -137,6 +137,8 @@ ATTRIBUTION_SUMMARY = TableContract(
         Field("conversions", "decimal(30,12)", "credited conversions: sum of weights"),
         Field("credit_minor", "decimal(38,0)", "credited value in minor units", nullable=True),
         Field("n_touches", "bigint", "touches with credit, once for each conversion that credits them"),
+        Field("is_additive", "boolean", "whether what a conversion gives adds up to it; not so with participation"),
+        Field("transforms", "string", "transforms of paths before they were weighted, in their order; may be empty"),
         Field("entity_level", "string", "person"),
         Field("lookback_days", "int", "closed look-back window in days"),
         *_MADE,
