@@ -42,6 +42,7 @@ def test_each_credit_that_moved_has_its_reason(spark: SparkSession) -> None:
         credit("late", "t1", "1", user="a", model="first"),
         credit("of a former model", "t1", "1", user="a", model="last"),
         credit("farther back", "t1", "1", user="a"),
+        credit("withheld", "t1", "1", user="refuser"),
     ]
     now = [
         credit("configured", "t1", "1", user="a", channel="Display"),
@@ -56,6 +57,7 @@ def test_each_credit_that_moved_has_its_reason(spark: SparkSession) -> None:
         credit("late", "t0", "1", user="a", path_length=2, model="first"),
         credit("farther back", "t1", "1", user="a", position=2, path_length=2),
         credit("new", "t1", "1", user="a"),
+        credit("withheld", None, "1", user="refuser"),
     ]
     changed = ATTRIBUTION_CREDITS.differences(
         ATTRIBUTION_CREDITS.frame(spark, before), ATTRIBUTION_CREDITS.frame(spark, now)
@@ -73,8 +75,10 @@ def test_each_credit_that_moved_has_its_reason(spark: SparkSession) -> None:
         for user in ("lender", "borrower")
     ]
 
+    refusing = spark.createDataFrame([("refuser",)], "user_id string")
+
     restated = find_restated(changed, models=MODELS, params_id="p")
-    explained = explain_restated(restated, find_moved_people(lineage, *touches), run_seq=2)
+    explained = explain_restated(restated, find_moved_people(lineage, *touches, refusing), run_seq=2)
 
     assert explained.columns == ATTRIBUTION_CHANGES.columns
     whole, none, half = Decimal(1), Decimal(0), Decimal("0.5")
@@ -97,6 +101,8 @@ def test_each_credit_that_moved_has_its_reason(spark: SparkSession) -> None:
         ("of nobody", "linear", "t1", "reassigned", None, "b", None, "Email", none, whole, None, 100),
         ("lent", "linear", "lent", "reassigned", "lender", "lender", "Email", None, whole, none, 100, None),
         ("lent", "linear", None, "reassigned", "lender", "lender", None, "(unattributed)", none, whole, None, 100),
+        ("withheld", "linear", "t1", "consent", "refuser", "refuser", "Email", None, whole, none, 100, None),
+        ("withheld", "linear", None, "consent", "refuser", "refuser", None, "(unattributed)", none, whole, None, 100),
         ("dearer", "linear", "t1", "conversion", "a", "a", "Email", "Email", whole, whole, 100, 250),
         ("late", "linear", "t0", "touches", "a", "a", None, "Email", none, half, None, 50),
         ("late", "linear", "t1", "touches", "a", "a", "Email", "Email", whole, half, 100, 50),
