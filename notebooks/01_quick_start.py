@@ -131,8 +131,11 @@ diamonds = alt.Chart(bought).mark_point(shape="diamond", size=140, color=colours
 credited = (
     warehouse.attribution()
     .where("conversion = 'order' AND currency = 'GBP'")
-    .select(F.replace("model", F.lit("_"), F.lit(" ")).alias("model"), "channel", "credit_minor")
-    .withColumn("credit", F.col("credit_minor").cast("double") / 100)
+    .select(
+        F.replace("model", F.lit("_"), F.lit(" ")).alias("model"),
+        "channel",
+        (F.col("credit_minor").cast("double") / 100).alias("credit"),
+    )
     .toArrow()
 )
 n_orders = orders.count()
