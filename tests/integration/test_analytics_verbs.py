@@ -17,6 +17,7 @@ from oneuser.contracts.graph import FILES
 from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.marts import ATTRIBUTION_SUMMARY, CONVERSIONS, RETENTION, TOUCHES
 from oneuser.core.errors import ConfigError
+from oneuser.marts.ordered_journeys import build_journey
 from tests.integration import small_warehouse as small
 from tests.integration.small_warehouse import ANN, BOB, CARLA, MONDAY, OLD_BOB
 
@@ -119,6 +120,17 @@ def test_a_journey_is_in_order_and_has_what_became_of_the_user_id(warehouse: Ope
     # by a retired ID, the person of now
     assert [row["kind"] for row in warehouse.journey(OLD_BOB).collect()] == ["touch", "conversion"]
     assert warehouse.journey("acme", level="account").count() == 4
+
+
+def test_a_merge_is_in_the_journeys_of_both(spark: SparkSession) -> None:
+    merged = [("merged", OLD_BOB, BOB, 1, MONDAY)]
+    changes = spark.createDataFrame(
+        merged, "change string, user_id string, other_user_id string, run_seq bigint, changed_at timestamp"
+    )
+    rows = build_journey(TOUCHES.empty(spark), CONVERSIONS.empty(spark), changes).collect()
+    assert {(row["entity_id"], row["what"], row["other_user_id"]) for row in rows} == {
+        (OLD_BOB, "merged", BOB), (BOB, "merged", OLD_BOB)
+    }  # fmt: skip
 
 
 def test_the_verbs_answer_what_python_does(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,31 +7,31 @@ the published tables: nothing is written.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from pyspark.sql import functions as F
 
 from oneuser.api.tables import OpenTables
-from oneuser.contracts import graph, identity, marts, privacy
+from oneuser.contracts import graph, identity, marts
 from oneuser.contracts import raw as raw_zone
 from oneuser.core.errors import ConfigError, OneUserError
 from oneuser.inspection.lookup import find_user
 from oneuser.marts.attribution import attribute
 from oneuser.marts.attribution.attributing import DEFAULT_MODELS
 from oneuser.marts.attribution.credit_rules import CreditRules
+from oneuser.marts.attribution.credits import find_milestones
 from oneuser.marts.attribution.fitted_tables import build_fitted_credits, find_journeys
-from oneuser.marts.calendar import known_word
+from oneuser.marts.calendar import known_word, moment_of
 from oneuser.marts.funnels import funnel
 from oneuser.marts.lifecycle import lifecycle
 from oneuser.marts.ordered_journeys import build_journey
-from oneuser.marts.properties import property_text
 from oneuser.marts.retention import account_events, retain
+from oneuser.marts.retention.activity import with_properties
 from oneuser.marts.watermark import find_watermark
-from oneuser.privacy.consent_of_people import find_consenting_people
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from pyspark.sql import DataFrame
 
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 Level = Literal["person", "account"]
 _LEVELS = ("person", "account")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Analytics(OpenTables):
@@ -63,7 +62,7 @@ class Analytics(OpenTables):
                 where=self.tables.root,
                 next_step="give a watermark, such as datetime(2026, 3, 1, tzinfo=UTC)",
             )
-        return _EPOCH + timedelta(microseconds=int(found))
+        return moment_of(int(found))
 
     def entity_events(self, level: Level = "person", *, properties: Sequence[str] = ()) -> DataFrame:
         """The events of people or accounts, as the functions of `oneuser.marts` take them.
@@ -77,17 +76,8 @@ class Analytics(OpenTables):
             One row per event: `entity_id`, `event_time`, `event` (null where it has no name), and `properties`, a map
             to text, where any are asked for. Events of nobody are left out.
         """
-        known_word("level", level, _LEVELS)
-        owner = "user_id" if level == "person" else "account_id"
-        resolved = self.published.read(identity.EVENTS_RESOLVED).where(F.col(owner).isNotNull())
-        whose = resolved.select("message_key", F.col(owner).alias("entity_id"), "event_time", "event")
-        if not properties:
-            return whose.drop("message_key")
-        pairs = [part for name in sorted(set(properties)) for part in (F.lit(name), property_text(name))]
-        said = self.published.read(raw_zone.EVENTS).select(
-            "message_key", F.map_filter(F.create_map(*pairs), lambda _, text: text.isNotNull()).alias("properties")
-        )
-        return whose.join(said, on="message_key", how="left").drop("message_key")
+        resolved, events = self.published.read(identity.EVENTS_RESOLVED), self.published.read(raw_zone.EVENTS)
+        return with_properties(resolved, events, properties=sorted(set(properties)), owner=_owner(level))
 
     # attribution ---------------------------------------------------------------------------------------------------
 
@@ -117,13 +107,13 @@ class Analytics(OpenTables):
         Raises:
             ConfigError: naming what is wrong with a model or parameter.
         """
-        known_word("level", level, _LEVELS)
+        _owner(level)
         is_as_published = level == "person" and lookback_days is None and not parameters
         published = self.published.read(marts.ATTRIBUTION_SUMMARY)
         if is_as_published and model is None:
             return published
         if is_as_published and isinstance(model, str) and self._is_published(model):
-            return published.where(F.col("model") == F.lit(str(model)))
+            return published.where(F.col("model") == F.lit(model))
         credited = self.attribute(model, level=level, lookback_days=lookback_days, **parameters)
         return _summary(credited, level=level, lookback_days=self._lookback_days(lookback_days))
 
@@ -155,9 +145,8 @@ class Analytics(OpenTables):
 
         Takes what `attribution` takes, and answers what `oneuser.marts.attribution.attribute` does.
         """
-        known_word("level", level, _LEVELS)
         rules = self.config.attribution if self.config else None
-        owner = "user_id" if level == "person" else "account_id"
+        owner = _owner(level)
         whose = F.col(owner).alias("entity_id")
         touches = self._eligible_touches().select(whose, "touch_id", "touched_at", "channel")
         conversions = self.published.read(marts.CONVERSIONS).select(
@@ -183,24 +172,14 @@ class Analytics(OpenTables):
 
     def _eligible_touches(self) -> DataFrame:
         """Touches of people who grant what attribution needs, as far as the configuration says what that is."""
-        touches = self.published.read(marts.TOUCHES)
         purposes = self.config.consent.required_for_attribution if self.config else ()
-        if not purposes:
-            return touches
-        consenting = find_consenting_people(self.published.read(privacy.CONSENT), purposes)
-        return touches.join(consenting.select("user_id"), on="user_id", how="left_semi")
+        return self.of_consenting(self.published.read(marts.TOUCHES), purposes)
 
     def _milestones(self, owner: str) -> DataFrame | None:
         """Conversions that the configuration calls milestones; null where there are none."""
         kinds = self.config.conversions if self.config else {}
-        roles = {name: kind.milestone for name, kind in sorted(kinds.items()) if kind.milestone}
-        if not roles:
-            return None
-        role = F.coalesce(*[F.when(F.col("conversion") == F.lit(name), F.lit(role)) for name, role in roles.items()])
-        reached = self.published.read(marts.CONVERSIONS).where(F.col(owner).isNotNull())
-        return reached.select(
-            F.col(owner).alias("entity_id"), role.alias("milestone"), F.col("converted_at").alias("reached_at")
-        ).where(F.col("milestone").isNotNull())
+        roles = {name: kind.milestone for name, kind in kinds.items() if kind.milestone}
+        return find_milestones(self.published.read(marts.CONVERSIONS), roles, owner=owner) if roles else None
 
     # retention and product -----------------------------------------------------------------------------------------
 
@@ -226,7 +205,7 @@ class Analytics(OpenTables):
         Raises:
             ConfigError: naming what is wrong; where both a name and a definition are given.
         """
-        known_word("level", level, _LEVELS)
+        _owner(level)
         if not definition and level == "person" and watermark is None:
             published = self.published.read(marts.RETENTION)
             if name is None:
@@ -299,7 +278,7 @@ class Analytics(OpenTables):
         Returns:
             Rows of `oneuser.marts.ordered_journeys.build_journey`.
         """
-        known_word("level", level, _LEVELS)
+        owner = _owner(level)
         is_person = level == "person"
         runs = self.spark.createDataFrame(
             [(record.run_seq, record.as_of) for record in self.run_records()], "run_seq bigint, changed_at timestamp"
@@ -310,7 +289,7 @@ class Analytics(OpenTables):
             self.published.read(identity.LINEAGE).join(F.broadcast(runs), on="run_seq", how="inner")
             if is_person
             else None,
-            owner="user_id" if is_person else "account_id",
+            owner=owner,
         )
         if entity is None:
             return rows
@@ -320,6 +299,15 @@ class Analytics(OpenTables):
         named = self.spark.createDataFrame([(whose,)], "entity_id string")
         # by a join, so that it stands in no plan
         return rows.join(F.broadcast(named), on="entity_id", how="left_semi").orderBy("at", "place", "id")
+
+
+def _owner(level: str) -> str:
+    """The column that says whose a row is.
+
+    Raises:
+        ConfigError: for a level that there is not.
+    """
+    return {"person": "user_id", "account": "account_id"}[known_word("level", level, _LEVELS)]
 
 
 def _models_of(rules: AttributionRules | None) -> Sequence[str | Mapping[str, Any]]:

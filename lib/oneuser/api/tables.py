@@ -29,7 +29,7 @@ from oneuser.spark.session import own_session, settings_of, working_in
 from oneuser.storage.quick_tables import QuickTables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from pyspark.sql import DataFrame, SparkSession
 
@@ -156,6 +156,13 @@ class OpenTables(Questions):
             columns = pa.schema([(name, pa.string()) for name in rows.columns])
             return write_file(stream_batches(rows), columns, file)
 
+    def of_consenting(self, rows: DataFrame, purposes: Collection[str]) -> DataFrame:
+        """Rows of people (`user_id`) who grant every purpose; all rows where none is needed."""
+        if not purposes:
+            return rows
+        people = find_consenting_people(self.published.read(CONSENT), purposes)
+        return rows.join(people, on="user_id", how="left_semi").select(*rows.columns)
+
     def count_withheld_identities(self) -> int:
         """How many identities `export_identities` leaves out, since their people do not grant what an export needs."""
         with self._in_own_session() as own:
@@ -176,9 +183,5 @@ class OpenTables(Questions):
 
 
 def _exportable(opened: OpenTables, rows: DataFrame) -> DataFrame:
-    """Rows of people (`user_id`) who may be exported."""
-    purposes = opened.config.consent.required_for_export if opened.config else ()
-    if not purposes:
-        return rows
-    people = find_consenting_people(opened.published.read(CONSENT), purposes)
-    return rows.join(people, on="user_id", how="left_semi").select(*rows.columns)
+    """Rows of people who may be exported."""
+    return opened.of_consenting(rows, opened.config.consent.required_for_export if opened.config else ())

@@ -84,7 +84,7 @@ def attribute(
     }
     given = {name: value for name, value in parameters.items() if value is not None}
     opened = call.open()
-    rows = opened.attribution(_model(model), level=level, lookback_days=lookback_days, **given)
+    rows = opened.attribution(_json_or_text("--model", model), level=level, lookback_days=lookback_days, **given)
     names = ["model", "conversion", "currency", "channel", "conversions", "credit_minor", "n_touches"]
     _answer(call, rows, names, by=["model", "conversion", "currency", "channel"], to=to)
 
@@ -189,10 +189,6 @@ def _rounded(value: Any) -> Any:
     from decimal import Decimal
 
     return f"{value:.4f}" if isinstance(value, float) else f"{value:,.2f}" if isinstance(value, Decimal) else value
-
-
-def _model(text: str | None) -> Any:
-    return _json_or_text("--model", text)
 
 
 def _json_or_text(key: str, text: str | None) -> Any:

@@ -120,6 +120,11 @@ def micros_of(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
+def moment_of(micros: int) -> datetime:
+    """The instant in UTC that so many microseconds since 1970 are."""
+    return _EPOCH + micros * _MICROSECOND
+
+
 def instant(moment: datetime) -> Column:
     """A time with a zone as a column: the same instant in every session."""
     return F.timestamp_micros(F.lit(micros_of(moment)).cast("bigint"))

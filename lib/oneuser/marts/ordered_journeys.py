@@ -47,7 +47,7 @@ def build_journey(
         `entity_id`, `at`, `place` (1 touch, 2 conversion, 3 identity: their order in one instant), `kind`, `what` (the
         channel, the kind of conversion, the change of the User ID), `id` (of the touch or conversion, in hexadecimal;
         the run of a change), `campaign`, `value_minor` with `currency`, `other_user_id` and `run_seq` of a change. What
-        a kind does not have is null. As many rows as touches, conversions and changes there are of somebody.
+        a kind does not have is null. A change that two User IDs took part in is in the journeys of both.
     """
     rows = [
         _rows(
@@ -71,18 +71,21 @@ def build_journey(
         ),
     ]
     if changes is not None:
-        rows.append(
+        # a merge is part of the journey of either side
+        sides = [("user_id", "other_user_id"), ("other_user_id", "user_id")]
+        rows += [
             _rows(
                 changes,
                 "identity",
-                entity_id=F.col("user_id"),
+                entity_id=F.col(own),
                 at=F.col("changed_at"),
                 what=F.col("change"),
                 id=F.col("run_seq").cast("string"),
-                other_user_id=F.col("other_user_id"),
+                other_user_id=F.col(other),
                 run_seq=F.col("run_seq"),
             )
-        )
+            for own, other in sides
+        ]
     return reduce(DataFrame.unionByName, rows).where(F.col("entity_id").isNotNull())
 
 

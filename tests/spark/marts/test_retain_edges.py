@@ -82,6 +82,12 @@ def test_one_rate_over_all_cohorts_weighs_people_and_a_mean_weighs_cohorts(spark
     )  # fmt: skip
 
     assert_rows(pool(cells), "offset int, rate double", (1, 9 / 40), (2, 0.5), (3, None))
+    # rule sets of the table are not mixed
+    named = cells.withColumn("name", F.lit("one")).unionByName(
+        cells.withColumns({"name": F.lit("other"), "retained_eligible": F.lit(0).cast("bigint")})
+    )
+    pooled = {(row["name"], row["offset"]): row["rate"] for row in pool(named).collect()}
+    assert (pooled["one", 1], pooled["other", 1]) == (9 / 40, 0)
     assert_rows(pool(cells, mean="simple"), "offset int, rate double", (1, 0.45), (2, 0.5), (3, None))
     with pytest.raises(ConfigError, match=r"pooled, simple, found 'poled'; did you mean pooled\?"):
         pool(cells, mean="poled")

@@ -24,7 +24,7 @@ from oneuser.marts.attribution.walk import credit_conversions, credit_shape
 from oneuser.marts.attribution.weights import weight_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pyspark.sql import Column, DataFrame
 
@@ -61,10 +61,20 @@ def build_credits(
         window=rules.window,
         exclude_channels=rules.exclude_channels,
     )
+    roles = dict(rules.roles)
+    reached_milestones = (
+        []
+        if not roles
+        else [
+            find_milestones(conversions, roles).select(
+                "milestone", F.col("entity_id").alias("entity"), F.col("reached_at").alias("time")
+            )
+        ]
+    )
     steps = in_order(
         converted,
         of_converting(touched, converted),
-        *[milestone_steps(reached, window=rules.window) for reached in _milestones(conversions, rules)],
+        *[milestone_steps(reached, window=rules.window) for reached in reached_milestones],
     )
     credit = partial(credit_conversions, rules=rules.walk, models=rules.models, facts=_FACTS)
     credits_in_units = steps.mapInArrow(credit, credit_shape(steps.schema, _FACTS))
@@ -83,15 +93,21 @@ def build_credits(
     )
 
 
-def _milestones(conversions: DataFrame, rules: CreditRules) -> list[DataFrame]:
-    """Conversions that are milestones, where a model looks at these."""
-    if not rules.roles:
-        return []
-    role = F.coalesce(*[F.when(F.col("conversion") == F.lit(name), F.lit(role)) for name, role in rules.roles])
-    reached = conversions.select(
-        F.col("user_id").alias("entity"), F.col("converted_at").alias("time"), role.alias("milestone")
+def find_milestones(conversions: DataFrame, roles: Mapping[str, str], *, owner: str = "user_id") -> DataFrame:
+    """Conversions that are milestones, as `attribute` takes them: `entity_id`, `milestone`, `reached_at`.
+
+    Args:
+        conversions: Rows of `conversions`. Those of nobody are left out.
+        roles: The milestone that each kind of conversion is, by kind; at least one.
+        owner: `user_id` or `account_id`: whose milestones.
+    """
+    role = F.coalesce(
+        *[F.when(F.col("conversion") == F.lit(name), F.lit(role)) for name, role in sorted(roles.items())]
     )
-    return [reached.where(F.col("milestone").isNotNull())]
+    reached = conversions.select(
+        F.col(owner).alias("entity_id"), role.alias("milestone"), F.col("converted_at").alias("reached_at")
+    )
+    return reached.where(F.col("entity_id").isNotNull() & F.col("milestone").isNotNull())
 
 
 def only_counted(conversions: DataFrame, *, rules: CreditRules) -> DataFrame:

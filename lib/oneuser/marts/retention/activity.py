@@ -24,19 +24,22 @@ if TYPE_CHECKING:
 _MAP = "map<string,string>"
 
 
-def with_properties(events_resolved: DataFrame, events: DataFrame, *, properties: Sequence[str]) -> DataFrame:
-    """Events of people with the declared properties that they have.
+def with_properties(
+    events_resolved: DataFrame, events: DataFrame, *, properties: Sequence[str], owner: str = "user_id"
+) -> DataFrame:
+    """Events of people, or of accounts, with the declared properties that they have.
 
     Args:
         events_resolved: Rows of `events_resolved`. Events of nobody are left out.
         events: Rows of `events`; read only where properties are declared.
         properties: Declared properties, as paths within an event's properties, such as `plan` or `cart.size`.
+        owner: `user_id` or `account_id`: whose events.
 
     Returns:
         `entity_id`, `event_time`, `event`, and `properties`, a map from those names to text, where any are declared.
     """
-    owned = events_resolved.where(F.col("user_id").isNotNull())
-    whose = (F.col("user_id").alias("entity_id"), "event_time", "event")
+    owned = events_resolved.where(F.col(owner).isNotNull())
+    whose = (F.col(owner).alias("entity_id"), "event_time", "event")
     if not properties:
         return owned.select(*whose)
     said = events.select("message_key", _declared(properties).alias("properties"))

@@ -109,13 +109,13 @@ def pool(cells: DataFrame, mean: str = "pooled") -> DataFrame:
     """One rate for each offset over all cohorts.
 
     Args:
-        cells: Rows of `retain`, or of the table `retention` of one name.
+        cells: Rows of `retain`, or of the table `retention`, of which each rule set is pooled by itself.
         mean: `pooled`, those who came back ÷ those who could, or `simple`, the mean of the cohorts' rates, in which a
             cohort of one person weighs as much as one of thousands.
 
     Returns:
         `offset` and `rate`, null where no cohort is observed; with brackets also `offset_until`, with a breakdown
-        also `breakdown`. Cells that are not observed have no part in it.
+        also `breakdown`, of the table also `name`. Cells that are not observed have no part in it.
 
     Raises:
         ConfigError: for another mean, and where a column is missing.
@@ -127,5 +127,5 @@ def pool(cells: DataFrame, mean: str = "pooled") -> DataFrame:
         raise ConfigError.single("cells", f"expected rows of `retain`; missing are {', '.join(missing)}")
     observed = {name: F.when(F.col("is_observed"), F.col(name)) for name in needed[1:]}
     pooled = F.sum(observed["retained_eligible"]) / F.nullif(F.sum(observed["eligible"]), F.lit(0))
-    by = [name for name in ("breakdown", "offset", "offset_until") if name in cells.columns]
+    by = [name for name in ("name", "breakdown", "offset", "offset_until") if name in cells.columns]
     return cells.groupBy(*by).agg((pooled if mean == "pooled" else F.avg(observed["rate"])).alias("rate"))

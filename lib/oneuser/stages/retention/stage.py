@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from oneuser.contracts.graph import FILES
 from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.marts import ACTIVITY, RETENTION
 from oneuser.contracts.raw import EVENTS
-from oneuser.marts.calendar import instant, quarter_of
+from oneuser.marts.calendar import instant, moment_of, quarter_of
 from oneuser.marts.retention.activity import build_activity, moments_of_activity, with_properties
 from oneuser.marts.retention.retain import moments_of, retain_moments
 from oneuser.marts.retention.retention_rows import build_retention
@@ -95,7 +95,7 @@ def last_complete_instant(ctx: RunContext) -> datetime | None:
     found = find_watermark(ctx.read(FILES)).select(F.unix_micros("watermark").alias("us")).first()
     if found is None or found["us"] is None:
         return None
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(found["us"]))
+    return moment_of(int(found["us"]))
 
 
 RETENTION_STAGE = Stage(
