@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from oneuser.config.input_paths import Input
 
 # where files go in, and what one of them is called
-INPUTS = {"sources": "source", "links": "link table", "accounts.files": "account file"}
+INPUTS = {
+    "sources": "source",
+    "links": "link table",
+    "accounts.files": "account file",
+    "fx_rates": "rates file",
+    "spend": "spend file",
+    "opportunities": "opportunities file",
+    "subscriptions": "subscriptions file",
+    "seats": "seats file",
+}
 NEXT_STEP = "put the files there or mend the path; relative paths start at this folder"
 
 

@@ -1,4 +1,4 @@
-"""All input files that a configuration names, of sources, link tables and files about accounts; whether it names S3."""
+"""All input files that a configuration names, of sources and reference inputs; whether it names S3."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ def input_paths(config: Config) -> dict[Input, str]:
     """The path or pattern of each input. All but those of `sources` are reference inputs."""
     paths = {(SOURCES, name): source.path for name, source in config.sources.items()}
     paths |= {("links", name): table.path for name, table in config.links.items()}
+    for section, files in config.commercial.items():
+        paths |= {(section, name): file.path for name, file in files.items()}
     return paths | {("accounts.files", name): file.path for name, file in config.accounts.files.declared.items()}
 
 

@@ -30,6 +30,16 @@ from oneuser.config.base import (
     misplaced,
 )
 from oneuser.config.captures import capture_problems
+from oneuser.config.commercial import (
+    CommercialFile,
+    CurrencyCode,
+    FxRatesFile,
+    OpportunitiesFile,
+    SeatsFile,
+    SpendFile,
+    SubscriptionsFile,
+    commercial_problems,
+)
 from oneuser.config.identity import IdentityRules
 from oneuser.config.links import LinkTable, link_problems
 from oneuser.config.retention import DEFAULT, RetentionRules, Retentions
@@ -236,8 +246,8 @@ class Config(Section):
     """Everything one deployment runs by.
 
     `deployment` is part of every keyed hash and of every User ID: another name is another world. `raw_root` moves the
-    tables that hold raw identifiers to a root of their own. Relative paths, here and below, start at the working
-    directory.
+    tables that hold raw identifiers to a root of their own. Values are told in `reporting_currency` too. Relative
+    paths, here and below, start at the working directory.
     """
 
     deployment: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
@@ -257,6 +267,12 @@ class Config(Section):
     sessions: SessionRules = SessionRules()
     channels: tuple[ChannelRule, ...] | None = None
     conversions: Mapping[Name, Conversion] = {}
+    reporting_currency: CurrencyCode | None = None
+    fx_rates: Mapping[Name, FxRatesFile] = {}
+    spend: Mapping[Name, SpendFile] = {}
+    opportunities: Mapping[Name, OpportunitiesFile] = {}
+    subscriptions: Mapping[Name, SubscriptionsFile] = {}
+    seats: Mapping[Name, SeatsFile] = {}
     attribution: AttributionRules = AttributionRules()
     retention: Retentions = RetentionRules()
     incremental: IncrementalRules = IncrementalRules()
@@ -269,6 +285,17 @@ class Config(Section):
     def retentions(self) -> Mapping[str, RetentionRules]:
         """Rule sets of retention by name; a single one without a name is called `default`."""
         return {DEFAULT: self.retention} if isinstance(self.retention, RetentionRules) else self.retention
+
+    @property
+    def commercial(self) -> dict[str, Mapping[str, CommercialFile]]:
+        """Files of finance and sales, by section and name."""
+        return {
+            "fx_rates": self.fx_rates,
+            "spend": self.spend,
+            "opportunities": self.opportunities,
+            "subscriptions": self.subscriptions,
+            "seats": self.seats,
+        }
 
     @field_validator("sources", mode="before")
     @classmethod
@@ -303,5 +330,13 @@ class Config(Section):
         id_types = self.identity.id_types
         problems = [*capture_problems(self.sources, id_types), *link_problems(self.links, id_types)]
         misplaced([*problems, *account_problems(self.accounts, id_types)])
+        misplaced(
+            commercial_problems(
+                self.commercial,
+                reporting_currency=self.reporting_currency,
+                id_types=id_types,
+                conversions=self.conversions,
+            )
+        )
         misplaced(attribution_problems(self.attribution, self.channels, self.conversions))
         return self

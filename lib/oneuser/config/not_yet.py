@@ -43,8 +43,6 @@ NOT_YET = (
             "rudderstack", "snowplow", "ga4", "amplitude", "mixpanel", "posthog", "salesforce", "hubspot", "generic",
         ),
     ),
-    NotYet("spend", "spend is not implemented in this version"),
-    NotYet("fx_rates", "exchange rates are not implemented in this version"),
     NotYet("audiences", "audiences are not implemented in this version"),
     NotYet("spark.packages", "Delta is found or fetched by itself; name others in spark-submit's --packages"),
 )  # fmt: skip

@@ -103,3 +103,88 @@ ACCOUNT_PARENTS = TableContract(
         Field("valid_to", "timestamp", "end, exclusive; null is open", nullable=True),
     ),
 )
+
+FX_RATES = TableContract(
+    name="fx_rates",
+    zone="pseudonymous",
+    grain="one row per day and pair of currencies, as the files of exchange rates say it now",
+    key=("rate_date", "currency", "to_currency"),
+    subject=NOBODY,
+    fields=(
+        Field("rate_date", "date", "day"),
+        Field("currency", "string", "ISO 4217 code"),
+        Field("to_currency", "string", "ISO 4217 code"),
+        Field("rate", "decimal(38,18)", "how many of to_currency one of currency is"),
+    ),
+)
+
+SPEND = TableContract(
+    name="spend",
+    zone="pseudonymous",
+    grain="one row per spend file, day, channel, campaign and currency, amounts added up",
+    key=("source", "spend_date", "channel", "campaign_source", "campaign_name", "currency"),
+    subject=NOBODY,
+    fields=(
+        Field("source", "string", "name of the spend file in the configuration"),
+        Field("spend_date", "date", "day"),
+        Field("channel", "string", "channel, written as the channel rules do; null where nothing says", nullable=True),
+        Field("campaign_source", "string", "utm_source of the campaign", nullable=True),
+        Field("campaign_name", "string", "utm_campaign of the campaign", nullable=True),
+        Field("currency", "string", "ISO 4217 code"),
+        Field("spend_minor", "bigint", "amount in minor units of the currency"),
+        Field("n_records", "bigint", "records that were added up"),
+    ),
+)
+
+OPPORTUNITIES = TableContract(
+    name="opportunities",
+    zone="pseudonymous",
+    grain="one row per opportunities file and opportunity of an account",
+    key=("source", "opportunity_id"),
+    subject=NOBODY,
+    fields=(
+        Field("source", "string", "name of the opportunities file in the configuration"),
+        Field("opportunity_id", "string", "opportunity"),
+        Field("account_id", "string", "account"),
+        Field("lead_at", "timestamp", "when it became a lead", nullable=True),
+        Field("opened_at", "timestamp", "when it became an opportunity", nullable=True),
+        Field("closed_at", "timestamp", "when it was won or lost; null while it is open", nullable=True),
+        Field("is_won", "boolean", "whether it was won"),
+        Field("value_minor", "bigint", "amount in minor units of the currency", nullable=True),
+        Field("currency", "string", "ISO 4217 code", nullable=True),
+    ),
+)
+
+SUBSCRIPTIONS = TableContract(
+    name="subscriptions",
+    zone="pseudonymous",
+    grain="one row per subscriptions file, subscription and period with one amount",
+    key=("source", "subscription_id", "valid_from"),
+    subject=Subject(is_keyed=True),
+    fields=(
+        Field("source", "string", "name of the subscriptions file in the configuration"),
+        Field("subscription_id", "string", "subscription"),
+        Field("account_id", "string", "account; null where it is a person's", nullable=True),
+        Field("id_type", "string", "type of the person's identifier; null where it is an account's", nullable=True),
+        Field("id_key", "binary", "its keyed hash, as in identifiers", nullable=True),
+        Field("mrr_minor", "bigint", "amount of a month in minor units of the currency"),
+        Field("currency", "string", "ISO 4217 code"),
+        Field("valid_from", "timestamp", "start, inclusive; null reaches back to the beginning", nullable=True),
+        Field("valid_to", "timestamp", "end, exclusive; null is open", nullable=True),
+    ),
+)
+
+SEATS = TableContract(
+    name="seats",
+    zone="pseudonymous",
+    grain="one row per seats file, account and period with one number of seats",
+    key=("source", "account_id", "valid_from"),
+    subject=NOBODY,
+    fields=(
+        Field("source", "string", "name of the seats file in the configuration"),
+        Field("account_id", "string", "account"),
+        Field("n_seats", "bigint", "seats it has paid for"),
+        Field("valid_from", "timestamp", "start, inclusive; null reaches back to the beginning", nullable=True),
+        Field("valid_to", "timestamp", "end, exclusive; null is open", nullable=True),
+    ),
+)

@@ -94,7 +94,13 @@ class Reason(StrEnum):
     REFERENCE_MISSING = "reference.missing", "a value that every record needs is missing", True
     REFERENCE_TIME = "reference.time", "no time, or one that cannot be", True
     REFERENCE_PERIOD = "reference.period", "a period that ends before it begins", True
-    REFERENCE_NUMBER = "reference.number", "no number where one is compared", True
+    REFERENCE_NUMBER = "reference.number", "no number where one belongs", True
+    REFERENCE_CURRENCY = "reference.currency", "no currency code of three letters", True
+    FX_RATES_CONFLICT = "fx_rates.conflict", "another rate of the same currencies and day"
+    OPPORTUNITIES_CONFLICT = "opportunities.conflict", "another record of the opportunity says otherwise"
+    SUBSCRIPTIONS_OWNER = "subscriptions.owner", "neither an account nor an identifier, or both"
+    SUBSCRIPTIONS_OVERLAP = "subscriptions.overlap", "another record of the subscription for the same time"
+    SEATS_OVERLAP = "seats.overlap", "another record of the account's seats for the same time"
     LINKS_MISSING = "links.missing", "an end without a value"
     LINKS_TYPE = "links.type", "an end of a type that is not declared"
     LINKS_SELF = "links.self", "both ends are the same identifier"

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+from pyspark.sql import types as T
 
 from oneuser.core.reasons import Reason
 from oneuser.events.identifiers import Identifier, IdentifierReader
-from oneuser.spark.row_shapes import RowShape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -24,21 +24,8 @@ if TYPE_CHECKING:
 
     Batches = Iterator[pa.RecordBatch]
 
-MEMBER_RECORDS = RowShape(
-    {
-        "file": "string",
-        "record": "string",
-        "code": "string",
-        "detail": "string",
-        "id_type": "string",
-        "id_key": "binary",
-        "id_value": "string",
-        "account_id": "string",
-        "valid_from": "timestamp",
-        "valid_to": "timestamp",
-    }
-)
-_KEPT = ("file", "record", "id_type", "account_id", "valid_from", "valid_to")
+_COLUMNS = ("file", "record", "code", "detail", "id_type", "id_value", "account_id", "valid_from", "valid_to")
+_READ = ("code", "detail", "id_type", "id_value")
 
 
 def read_members(records: DataFrame, *, id_types: Mapping[str, IdTypeSpec], keys: Keys) -> DataFrame:
@@ -54,31 +41,49 @@ def read_members(records: DataFrame, *, id_types: Mapping[str, IdTypeSpec], keys
         type is not declared has the code `member.id_type`; one whose value cannot be one of its type has the code that
         ingest would give it, such as `id.email`.
     """
-    columns = ("file", "record", "code", "detail", "id_type", "id_value", "account_id", "valid_from", "valid_to")
-    return records.select(*columns).mapInArrow(_reader(dict(id_types), keys), MEMBER_RECORDS.ddl)
+    return read_keys(records.select(*_COLUMNS), id_types=id_types, keys=keys)
+
+
+def read_keys(records: DataFrame, *, id_types: Mapping[str, IdTypeSpec], keys: Keys) -> DataFrame:
+    """The same of any records with `code`, `detail`, `id_type` and `id_value`; their other columns stay as they are.
+
+    A record without a value is left alone, and has no key.
+    """
+    key = T.StructField("id_key", T.BinaryType())
+    shape = T.StructType([*records.schema.fields, key])
+    return records.mapInArrow(_reader(dict(id_types), keys), shape)
 
 
 def _reader(id_types: dict[str, IdTypeSpec], keys: Keys) -> Callable[[Batches], Batches]:
     def read(batches: Batches) -> Batches:
         readers = {name: IdentifierReader(spec, keys, is_table=True) for name, spec in id_types.items()}
         for batch in batches:
-            columns = (batch.column(name).to_pylist() for name in ("code", "detail", "id_type", "id_value"))
-            found = [_read_one(readers, *row) for row in zip(*columns, strict=True)]
+            found = [
+                _read_one(readers, *row) for row in zip(*(batch.column(n).to_pylist() for n in _READ), strict=True)
+            ]
             codes, details, hashes, values = map(list, zip(*found, strict=True)) if found else ([], [], [], [])
-            kept = {name: batch.column(name) for name in _KEPT}
-            said = {"code": codes, "detail": details, "id_key": hashes, "id_value": values}
-            yield MEMBER_RECORDS.batch(batch.num_rows, {**kept, **said})
+            said = {"code": codes, "detail": details, "id_value": values}
+            arrays = [
+                pa.array(said[name], pa.string()) if name in said else batch.column(name) for name in batch.schema.names
+            ]
+            yield pa.RecordBatch.from_arrays(
+                [*arrays, pa.array(hashes, pa.binary())], names=[*batch.schema.names, "id_key"]
+            )
 
     return read
 
 
 def _read_one(
-    readers: Mapping[str, IdentifierReader], code: str | None, detail: str | None, id_type: str, value: str
+    readers: Mapping[str, IdentifierReader],
+    code: str | None,
+    detail: str | None,
+    id_type: str | None,
+    value: str | None,
 ) -> tuple[str | None, str | None, bytes | None, str | None]:
     """Code, detail, key and value of one record."""
-    if code is not None:
+    if code is not None or value is None:
         return code, detail, None, None
-    if id_type not in readers:
+    if id_type is None or id_type not in readers:
         return Reason.MEMBER_ID_TYPE, "the type is not declared", None, None
     found = readers[id_type].read(value)
     if not isinstance(found, Identifier):

@@ -23,6 +23,7 @@ from oneuser.core.column_names import shown_names
 from oneuser.core.errors import ConfigError, GateError
 from oneuser.core.reasons import Reason
 from oneuser.spark.failures import raise_if_surroundings
+from oneuser.spark.refused_records import refuse
 from oneuser.spark.row_shapes import ABOUT_ROWS, CORRUPT, FILE, UNDECODED
 from oneuser.storage.delimited import read_delimited
 from oneuser.storage.input_listing import list_files
@@ -142,17 +143,6 @@ def count_records(spark: SparkSession, reference: Reference, files: Sequence[Inp
         )
         _refuse(reference, broken)
         raise
-
-
-def refuse(records: DataFrame, condition: Column, code: Reason, detail: Column) -> DataFrame:
-    """Mark the records of which a condition holds, unless they have a code already: the first one counts."""
-    is_refused = F.col("code").isNull() & F.coalesce(condition, F.lit(False))
-    return records.withColumns(
-        {
-            "detail": F.when(is_refused, detail).otherwise(F.col("detail")),
-            "code": F.when(is_refused, F.lit(code)).otherwise(F.col("code")),
-        }
-    )
 
 
 def _refuse(reference: Reference, files: Sequence[RefusedFile]) -> None:

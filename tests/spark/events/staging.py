@@ -37,6 +37,7 @@ class Ingest:
     run_seq: int = 0
     links: dict[str, Any] = field(default_factory=dict)
     accounts: dict[str, Any] = field(default_factory=dict)
+    commercial: dict[str, Any] = field(default_factory=dict)
     manual_rules: Path | None = None
 
     def run(self, *, max_share: float = 1.0, **sources: dict[str, Any]) -> dict[str, float]:
@@ -59,6 +60,7 @@ class Ingest:
                 "sources": sources,
                 "links": self.links,
                 "accounts": self.accounts,
+                **self.commercial,
                 "identity": {
                     "id_types": ID_TYPES,
                     "manual_rules": None if self.manual_rules is None else str(self.manual_rules),

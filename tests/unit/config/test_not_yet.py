@@ -12,8 +12,6 @@ from tests.unit.config.config_samples import changed, problems_of
 REFUSED = [
     ("sources/shop/format", "delta"),
     ("sources/web/preset", "rudderstack"),
-    ("spend", {}),
-    ("fx_rates", {}),
     ("audiences", {"at_risk": {}}),
     ("spark/packages", ["a:b:1"]),
 ]

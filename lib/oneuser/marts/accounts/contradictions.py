@@ -15,11 +15,12 @@ from oneuser.contracts.reference import ACCOUNT_MEMBERS, ACCOUNT_PARENTS
 from oneuser.core.reasons import Reason
 from oneuser.marts.accounts.batches import PARENTS, parent_batches
 from oneuser.marts.accounts.hierarchy import MAX_LEVELS
+from oneuser.spark.refused_records import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
 _PARENT = ["account_id", "parent_account_id", "valid_from", "valid_to"]
 _DETAILS = {
@@ -35,7 +36,7 @@ def judge_accounts(records: DataFrame) -> DataFrame:
     of_account = W.partitionBy("account_id").rowsBetween(W.unboundedPreceding, W.unboundedFollowing)
     name = F.when(F.col("code").isNull(), F.col("name"))
     disagree = records.withColumn("disagree", F.min(name).over(of_account) < F.max(name).over(of_account))
-    return _refuse(
+    return refuse(
         disagree, F.col("disagree"), Reason.ACCOUNT_TWO_NAMES, F.lit("other records of the account have another name")
     ).drop("disagree")
 
@@ -52,7 +53,7 @@ def refuse_unknown(records: DataFrame, accounts: DataFrame, columns: Sequence[st
     for column in columns:
         known = accounts.select(F.col("account_id").alias(column), F.lit(True).alias("is_known")).distinct()
         joined = judged.join(known, on=column, how="left")
-        judged = _refuse(joined, F.col("is_known").isNull(), Reason.ACCOUNT_UNKNOWN, F.lit(column)).drop("is_known")
+        judged = refuse(joined, F.col("is_known").isNull(), Reason.ACCOUNT_UNKNOWN, F.lit(column)).drop("is_known")
     return judged
 
 
@@ -94,13 +95,3 @@ def build_account_members(records: DataFrame) -> DataFrame:
         records: Records of the members file, with `id_key`.
     """
     return ACCOUNT_MEMBERS.conform(records.where(F.col("code").isNull())).distinct()
-
-
-def _refuse(records: DataFrame, condition: Column, code: Reason, detail: Column) -> DataFrame:
-    is_refused = F.col("code").isNull() & F.coalesce(condition, F.lit(False))
-    return records.withColumns(
-        {
-            "detail": F.when(is_refused, detail).otherwise(F.col("detail")),
-            "code": F.when(is_refused, F.lit(code)).otherwise(F.col("code")),
-        }
-    )

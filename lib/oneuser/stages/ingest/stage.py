@@ -39,6 +39,7 @@ from oneuser.spark.failures import raise_if_surroundings
 from oneuser.stages.declaration import Stage
 from oneuser.stages.ingest.account_files import account_group
 from oneuser.stages.ingest.assigned_ids import identifier_writes
+from oneuser.stages.ingest.commercial_files import COMMERCIAL_TABLES, commercial_groups
 from oneuser.stages.ingest.duplicates import Kept, drop_duplicates
 from oneuser.stages.ingest.kept_back import KeptBack
 from oneuser.stages.ingest.link_tables import link_group
@@ -120,7 +121,7 @@ def ingest(ctx: RunContext) -> None:
     if intake.files or intake.refused or touched:
         kept = _write(ctx, intake, parsed, before, touched)
         gave_way = None if kept is None else kept.gave_way
-    take_references(ctx, [link_group(ctx), account_group(ctx)])
+    take_references(ctx, [link_group(ctx), account_group(ctx), *commercial_groups(ctx)])
     tell_linked_identifiers(ctx, gave_way, gone)
 
 
@@ -412,6 +413,7 @@ INGEST_STAGE = Stage(
         ACCOUNT_PROFILES,
         ACCOUNT_PARENTS,
         ACCOUNT_MEMBERS,
+        *COMMERCIAL_TABLES.values(),
         REFERENCE_INPUTS,
         REJECTED_RECORDS,
         SUPPRESSIONS,
