@@ -32,7 +32,7 @@ from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.privacy.requests import Request
 from oneuser.runs.nothing_new import find_nothing_new
 from oneuser.runs.rollback import roll_back
-from oneuser.runs.run import run_pipeline
+from oneuser.runs.run import open_for_writing, run_pipeline
 from oneuser.storage.request_files import RequestFiles
 from oneuser.storage.warehouse import Warehouse
 from tests.integration.kill_script import options
@@ -141,6 +141,10 @@ class Family:
 def family(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Family:
     os.environ["ONEUSER_TEST_SECRET"] = "k1 " + "a7" * 32
     made = Family(spark, tmp_path_factory.mktemp("family"))
+    # the first run of all takes in a request, too: nothing is stored that it could be about
+    warehouse = open_for_writing(spark, make_config(made.config))
+    unwanted = (NamedIdentifier("email", "unwanted@example.com"),)
+    submit(RequestFiles(warehouse.files, warehouse.layout), Request("ask-0", "suppress", "exact", unwanted))
     made.run()
     write_lines(made.inputs, "2.jsonl", SECOND)
     made.run()

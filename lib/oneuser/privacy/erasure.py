@@ -163,11 +163,15 @@ def find_left_alone(
         carried: Rows of `event_identifiers`.
         links: Rows of `links`.
     """
+    # candidates and messages may be found in these very rows: other names keep Spark from taking one for the other
+    carried = carried.select(F.col("message_key").alias("carrying_key"), F.col("identifier_id").alias("carried_id"))
     named = candidates.select("identifier_id").distinct()
-    still = carried.join(named, on="identifier_id", how="left_semi").join(messages, on="message_key", how="left_anti")
+    is_named = F.col("carried_id") == F.col("identifier_id")
+    is_erased = F.col("carrying_key") == F.col("message_key")
+    still = carried.join(named, on=is_named, how="left_semi").join(messages, on=is_erased, how="left_anti")
     for end in ("src", "dst"):
         links = links.join(suppressed.toDF(end), on=end, how="left_anti")
-    ends = links.select(F.explode(F.array("src", "dst")).alias("identifier_id"))
-    carried_on = still.select("identifier_id").unionByName(ends).distinct()
-    left_alone = candidates.join(carried_on, on="identifier_id", how="left_anti")
+    ends = links.select(F.explode(F.array("src", "dst")).alias("carried_id"))
+    carried_on = still.select("carried_id").unionByName(ends).distinct()
+    left_alone = candidates.join(carried_on, on=is_named, how="left_anti")
     return left_alone.select("request_id", "identifier_id").distinct()
