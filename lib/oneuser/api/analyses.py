@@ -129,8 +129,8 @@ class Analytics(OpenTables):
         if rules is None or not fitted:
             kept = self.published.read(marts.ATTRIBUTION_CREDITS)
             return kept if model is None else kept.where(F.col("model") == model)
-        conversions, paths = (self.published.read(one) for one in (marts.CONVERSIONS, marts.ATTRIBUTION_PATHS))
-        journeys = find_journeys(self._eligible_touches(), conversions, rules=rules, with_unconverted=False)
+        paths, touches = self.published.read(marts.ATTRIBUTION_PATHS), self._eligible_touches()
+        journeys = find_journeys(touches, self._valued_conversions(), rules=rules, with_unconverted=False)
         return build_fitted_credits(journeys, paths, specs=fitted)
 
     def attribute(
@@ -149,9 +149,9 @@ class Analytics(OpenTables):
         owner = _owner(level)
         whose = F.col(owner).alias("entity_id")
         touches = self._eligible_touches().select(whose, "touch_id", "touched_at", "channel")
-        conversions = self.published.read(marts.CONVERSIONS).select(
-            whose, "conversion_id", "converted_at", "conversion", "value_minor", "currency"
-        )
+        valued = self._valued_conversions()
+        facts = ["conversion_id", "converted_at", "conversion", "value_minor", "currency", "reporting_minor"]
+        conversions = valued.select(whose, *[name for name in facts if name in valued.columns])
         if parameters.get("milestones") is None:
             parameters["milestones"] = self._milestones(owner)
         return attribute(
@@ -174,6 +174,14 @@ class Analytics(OpenTables):
         """Touches of people who grant what attribution needs, as far as the configuration says what that is."""
         purposes = self.config.consent.required_for_attribution if self.config else ()
         return self.of_consenting(self.published.read(marts.TOUCHES), purposes)
+
+    def _valued_conversions(self) -> DataFrame:
+        """Conversions; with `reporting_minor` where the run had a reporting currency."""
+        conversions = self.published.read(marts.CONVERSIONS)
+        if marts.CONVERSION_VALUES.name not in self.published.publication.tables:
+            return conversions
+        values = self.published.read(marts.CONVERSION_VALUES).select("conversion_id", "reporting_minor")
+        return conversions.join(values, on="conversion_id", how="left")
 
     def _milestones(self, owner: str) -> DataFrame | None:
         """Conversions that the configuration calls milestones; null where there are none."""
@@ -332,7 +340,11 @@ def _summary(credited: DataFrame, *, level: Level, lookback_days: float) -> Data
     """Credits added up, with the columns of `attribution_summary` that say what was asked for."""
     summed = credited.groupBy("model", "conversion", "currency", "channel").agg(
         F.sum("weight").cast("decimal(30,12)").alias("conversions"),
-        F.sum(F.col("credit_minor").cast("decimal(38,0)")).alias("credit_minor"),
+        *[
+            F.sum(F.col(name).cast("decimal(38,0)")).alias(name)
+            for name in ("credit_minor", "reporting_credit_minor")
+            if name in credited.columns
+        ],
         F.count("touch_id").alias("n_touches"),
     )
     return summed.select(

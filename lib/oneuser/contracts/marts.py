@@ -84,6 +84,28 @@ CONVERSIONS = TableContract(
     stamps=_STAMPS,
 )
 
+CONVERSION_VALUES = TableContract(
+    name="conversion_values",
+    zone="pseudonymous",
+    grain="one row per conversion with a value, where there is a reporting currency",
+    key=("conversion_id",),
+    subject=Subject(messages=("message_key",), users=("user_id",)),
+    fields=(
+        Field("conversion_id", "binary", "conversion"),
+        Field("message_key", "binary", "source event"),
+        Field("user_id", "string", "person; null where nobody owns the event", nullable=True),
+        Field("value_minor", "bigint", "value in minor units of its own currency"),
+        Field("currency", "string", "its own currency, ISO 4217 code"),
+        Field("reporting_currency", "string", "the reporting currency, ISO 4217 code"),
+        Field("reporting_minor", "bigint", "value in minor units of it; null without a rate", nullable=True),
+        Field("rate", "decimal(21,14)", "how many of the reporting currency one of its own is", nullable=True),
+        Field("rate_date", "date", "day of the rate", nullable=True),
+        Field("is_rate_earlier", "boolean", "whether the rate is of an earlier day than the conversion"),
+        *_MADE,
+    ),
+    stamps=_STAMPS,
+)
+
 ATTRIBUTION_CREDITS = TableContract(
     name="attribution_credits",
     zone="pseudonymous",
@@ -114,6 +136,13 @@ ATTRIBUTION_CREDITS = TableContract(
             nullable=True,
         ),
         Field("currency", "string", "ISO 4217 code", nullable=True),
+        Field(
+            "reporting_credit_minor",
+            "bigint",
+            "credited value in minor units of the reporting currency; null without one, or without a rate",
+            nullable=True,
+        ),
+        Field("reporting_currency", "string", "ISO 4217 code; null where none is configured", nullable=True),
         Field("is_additive", "boolean", "whether weights of a conversion add up to 1; not those of participation"),
         Field("transforms", "string", "transforms of the path before it was weighted, in their order; may be empty"),
         Field("entity_level", "string", "person"),
@@ -136,6 +165,13 @@ ATTRIBUTION_SUMMARY = TableContract(
         Field("currency", "string", "ISO 4217 code", nullable=True),
         Field("conversions", "decimal(30,12)", "credited conversions: sum of weights"),
         Field("credit_minor", "decimal(38,0)", "credited value in minor units", nullable=True),
+        Field(
+            "reporting_credit_minor",
+            "decimal(38,0)",
+            "credited value in minor units of the reporting currency, of conversions that have a rate",
+            nullable=True,
+        ),
+        Field("reporting_currency", "string", "ISO 4217 code; null where none is configured", nullable=True),
         Field("n_touches", "bigint", "touches with credit, once for each conversion that credits them"),
         Field("is_additive", "boolean", "whether what a conversion gives adds up to it; not so with participation"),
         Field("transforms", "string", "transforms of paths before they were weighted, in their order; may be empty"),

@@ -114,7 +114,7 @@ FX_RATES = TableContract(
         Field("rate_date", "date", "day"),
         Field("currency", "string", "ISO 4217 code"),
         Field("to_currency", "string", "ISO 4217 code"),
-        Field("rate", "decimal(38,18)", "how many of to_currency one of currency is"),
+        Field("rate", "decimal(21,14)", "how many of to_currency one of currency is"),
     ),
 )
 

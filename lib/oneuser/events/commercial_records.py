@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 _INSTANT = pa.timestamp("us", tz="UTC")
 # ten to the sixteenth of the smallest unit, as values of conversions
 _DIGITS = 16
-_RATE = "decimal(38,18)"
+# with the sixteen digits of a value, as many as a decimal holds
+_RATE = "decimal(21,14)"
 _ENDS = (-(1 << 62), 1 << 62)
 
 

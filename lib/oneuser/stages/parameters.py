@@ -40,7 +40,7 @@ def conversions_provenance(ctx: RunContext) -> Provenance:
 
 def credits_provenance(ctx: RunContext) -> Provenance:
     """How credits are made: from touches of people who consent, and conversions, by the models."""
-    sections = ["sessions", "channels", "conversions", "attribution"]
+    sections = ["sessions", "channels", "conversions", "attribution", "reporting_currency"]
     return _provenance(ctx, sections, *_channel_facts(ctx.config), *_consent_facts(ctx.config))
 
 

@@ -173,7 +173,16 @@ def test_the_summary_adds_credits_up(credited: DataFrame) -> None:
 
     assert summary.columns == ATTRIBUTION_SUMMARY.columns
     assert_rows(
-        summary.drop("is_additive", "transforms", "entity_level", "lookback_days", "params_id", "identity_run"),
+        summary.drop(
+            "reporting_credit_minor",
+            "reporting_currency",
+            "is_additive",
+            "transforms",
+            "entity_level",
+            "lookback_days",
+            "params_id",
+            "identity_run",
+        ),
         "model string, conversion string, channel string, currency string, conversions decimal(30,12), "
         "credit_minor decimal(38,0), n_touches bigint",
         *expected,
@@ -191,8 +200,8 @@ def test_what_is_credited_is_what_there_was_and_damage_is_found(
     whole = measure_totals(credited, conversions, models=ADDITIVE).collect()[0]
     assert (whole.n_conversions, n_broken(credited)) == (len(plain), 0)
     assert whole.n_credits == credited.count()
-    assert {whole[f"credit_{n}"] for n in range(len(ADDITIVE))} == {whole.value}
-    assert whole.value == sum(conversion.value or 0 for conversion in plain)
+    assert {whole[f"credit_minor_{n}"] for n in range(len(ADDITIVE))} == {whole.value_minor}
+    assert whole.value_minor == sum(conversion.value or 0 for conversion in plain)
 
     # a row lost, a cent too many, and a conversion that does not exist: in three conversions
     key = ["conversion_id", "model", "position"]
@@ -217,7 +226,7 @@ def test_without_conversions_nothing_is_credited(spark: SparkSession) -> None:
 
     assert credited.collect() == []
     assert build_summary(credited, provenance=MADE).collect() == []
-    assert (measured.n_conversions, measured.n_credits, measured.value) == (0, 0, None)
+    assert (measured.n_conversions, measured.n_credits, measured.value_minor) == (0, 0, None)
     assert count_broken(credited, nothing, models=ADDITIVE).collect()[0].n_broken == 0
 
 

@@ -10,6 +10,7 @@ import json
 import random
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from oneuser.contracts.marts import (
     ATTRIBUTION_CREDITS,
     ATTRIBUTION_PATHS,
     ATTRIBUTION_SUMMARY,
+    CONVERSION_VALUES,
     CONVERSIONS,
     RETENTION,
     SESSIONS,
@@ -35,6 +37,7 @@ from oneuser.contracts.marts import (
 )
 from oneuser.contracts.privacy import CONSENT
 from oneuser.contracts.raw import EVENTS
+from oneuser.contracts.reference import FX_RATES
 from oneuser.contracts.table import TableContract
 from oneuser.marts.retention import retain
 from oneuser.stages import context
@@ -47,8 +50,8 @@ from tests.frames import assert_same_rows
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 MARTS = [stage for stage in STAGES if stage.name in {"consent", "sessions", "attribution", "retention"}]
 WRITTEN = [
-    CONSENT, SESSIONS, TOUCHES, CONVERSIONS, ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY, ATTRIBUTION_CHANGES,
-    ATTRIBUTION_PATHS, ACTIVITY, RETENTION,
+    CONSENT, SESSIONS, TOUCHES, CONVERSIONS, CONVERSION_VALUES, ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY,
+    ATTRIBUTION_CHANGES, ATTRIBUTION_PATHS, ACTIVITY, RETENTION,
 ]  # fmt: skip
 NAMES = ["Page Viewed", "Order Completed", "Signed Up"]
 # as the configuration has them, and in the words of `retain`
@@ -169,6 +172,7 @@ def config(root: Path, **sections: Any) -> Config:
                     "set_shapley",
                 ],
             },
+            "reporting_currency": "USD",
             "consent": {"required_for_attribution": ["ads"]},
             "retention": {name: retention for name, (retention, _) in RETENTIONS.items()},
         }
@@ -196,6 +200,7 @@ class Marts:
             (EVENTS_RESOLVED, [as_resolved(event) for event in world.events.values()]),
             (EVENT_IDENTIFIERS, [row for event in world.events.values() for row in as_carried(event)]),
             (FILES, [as_file(source, world) for source in ("web", "crm")]),
+            (FX_RATES, rates_of(self.run_seq)),
         ):
             upstream.replace(contract, contract.frame(self.spark, rows))
         lineage = [
@@ -246,6 +251,20 @@ def as_event(event: Event) -> dict[str, Any]:
         "properties": json.dumps(properties), "consent": as_consent(event), "raw": "{}",
         "content_hash": 0, "file": "f", "run_seq": event.run,
     }  # fmt: skip
+
+
+def rates_of(run: int) -> list[dict[str, Any]]:
+    """Rates up to the day before the run, but for one day; the second run corrects a rate of before."""
+    days = [day for day in range(-2, run) if day != 1]
+    return [
+        {
+            "rate_date": (MONDAY + timedelta(days=day)).date(),
+            "currency": "USD" if day == 0 else "EUR",
+            "to_currency": "EUR" if day == 0 else "USD",
+            "rate": Decimal("1.07") + Decimal(day) / 100 + Decimal("0.333") * (run > 1 and day == -1),
+        }
+        for day in days
+    ]
 
 
 def as_consent(event: Event) -> str | None:
@@ -306,6 +325,7 @@ def check_days(spark: SparkSession, root: Path, seed: int, n_days: int) -> None:
             assert touched.rows(contract) == everybody.rows(contract), (seed, run, contract.name)
         assert touched.metrics == everybody.metrics, (seed, run)
     assert touched.rows(ATTRIBUTION_CHANGES)
+    assert any("True" in row for row in touched.rows(CONVERSION_VALUES))
     check_retentions(touched, world)
     # and all of it as if everything had come at once
     at_once = Marts(spark, root / "at-once")

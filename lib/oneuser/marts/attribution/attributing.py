@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from oneuser.config import parse_models
 from oneuser.marts.attribution.entity_steps import in_order, of_converting
 from oneuser.marts.attribution.fitted_credits import credit_channels, credit_touches
-from oneuser.marts.attribution.frames import KIND, checked_frames
+from oneuser.marts.attribution.frames import KIND, REPORTING, checked_frames
 from oneuser.marts.attribution.given_columns import problem, raise_problems
 from oneuser.marts.attribution.journeys import build_journeys, count_journeys
 from oneuser.marts.attribution.models.milestones import FIRST
@@ -51,8 +51,9 @@ def attribute(
         touches: `entity_id`, `touch_id`, `touched_at`, `channel`. A touch without an entity or a time counts nowhere;
             one without a channel, or with a blank one, has the channel `Unassigned`, and can be excluded by that name.
         conversions: `conversion_id`, `entity_id`, `converted_at`, `value_minor` (whole numbers of the smallest unit,
-            negative for refunds, null without a value), `currency`; optionally `conversion`, the kind. One without an
-            entity or a time is unattributed. Each row is a conversion, whatever its id.
+            negative for refunds, null without a value), `currency`; optionally `conversion`, the kind, and
+            `reporting_minor`, the value in one currency for all. One without an entity or a time is unattributed. Each
+            row is a conversion, whatever its id.
         models: Names, or mappings with `model` and its parameters, and a `name` for its rows. See the README of this
             folder for all of them, and what they are called elsewhere.
         milestones: `entity_id`, `milestone`, `reached_at`, for models that look at milestones. Of several of one name
@@ -71,8 +72,8 @@ def attribute(
 
     Returns:
         `conversion_id`, `model`, `touch_id`, `position`, `channel`, `weight decimal(20,12)`, `credit_minor`,
-        `currency`, and `conversion` where the conversions have it. Ids have the types that they came with.
-        `credit_minor` is a bigint, or decimal(38,0) where `value_minor` is a decimal.
+        `currency`; and `conversion` and `reporting_credit_minor` where the conversions have what it takes. Ids have the
+        types that they came with. `credit_minor` is a bigint, or decimal(38,0) where `value_minor` is a decimal.
 
         One row per conversion, model and touch with credit; `position` counts the touches of the path from 1. Where no
         touch is eligible one row with channel `(unattributed)`, `touch_id` null, `position` 0, weight 1. Weights of a
@@ -103,6 +104,7 @@ def attribute(
         ]
     names = ["conversion_id", "model", "touch_id", "position", "channel", "weight", "credit_minor", "currency"]
     names += [KIND] if KIND in frames.facts else []
+    names += ["reporting_credit_minor"] if REPORTING in frames.facts else []
     together = reduce(lambda one, other: one.unionByName(other), [part.select(*names) for part in parts])
     labels = [spec.label for spec in specs if not spec.adds_up]
     return together.select(

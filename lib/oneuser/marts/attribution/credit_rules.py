@@ -29,6 +29,7 @@ class CreditRules:
         roles: Kinds of conversions that are milestones, and which. Empty where no model looks at milestones.
         transforms: What is done to paths, in one text.
         fitted: Models that are fitted on all paths.
+        reporting_currency: The currency in which values are told too; null where there is none.
     """
 
     models: tuple[tuple[str, RuleModel], ...]
@@ -38,9 +39,12 @@ class CreditRules:
     roles: tuple[tuple[str, str], ...]
     transforms: str
     fitted: tuple[ModelSpec, ...] = ()
+    reporting_currency: str | None = None
 
     @classmethod
-    def of(cls, rules: AttributionRules, kinds: Mapping[str, Conversion]) -> CreditRules:
+    def of(
+        cls, rules: AttributionRules, kinds: Mapping[str, Conversion], *, reporting_currency: str | None = None
+    ) -> CreditRules:
         """The rules of a configuration with its declared conversions."""
         specs = rules.specs
         window = Window(rules.lookback_days, rules.lookback, rules.zone)
@@ -59,6 +63,7 @@ class CreditRules:
             roles=roles,
             transforms=describe_transforms(rules.transform_specs),
             fitted=tuple(spec for spec in specs if spec.kind != "rule"),
+            reporting_currency=reporting_currency,
         )
 
     @property

@@ -20,7 +20,7 @@ from oneuser.marts.attribution.entity_steps import (
     of_converting,
     touch_steps,
 )
-from oneuser.marts.attribution.walk import credit_conversions, credit_shape
+from oneuser.marts.attribution.walk import credit_conversions, credit_shape, money_of
 from oneuser.marts.attribution.weights import weight_of
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from oneuser.marts.provenance import Provenance
 
 _FACTS = ("conversion", "user_id", "account_id", "value_minor", "currency")
+_REPORTING = "reporting_minor"
 _SUM = "decimal(38,0)"
 
 
@@ -45,7 +46,8 @@ def build_credits(
 
     Args:
         touches: Rows of `touches`.
-        conversions: Rows of `conversions`, all of a person or none. Those of nobody are `(unattributed)`.
+        conversions: Rows of `conversions`, all of a person or none. Those of nobody are `(unattributed)`. With
+            `reporting_minor` where there is a reporting currency: dealt out by the same shares.
         rules: The models, and how paths are made.
         provenance: How the rows are made.
 
@@ -53,8 +55,9 @@ def build_credits(
         Rows of `attribution_credits`.
     """
     of_person = F.col("user_id").alias("entity")
+    facts = (*_FACTS, *([_REPORTING] if _REPORTING in conversions.columns else []))
     converted = conversion_steps(
-        conversions.select("*", of_person, F.col("converted_at").alias("time")), window=rules.window, facts=_FACTS
+        conversions.select("*", of_person, F.col("converted_at").alias("time")), window=rules.window, facts=facts
     )
     touched = touch_steps(
         touches.select(of_person, F.col("touched_at").alias("time"), "touch_id", "channel"),
@@ -76,14 +79,17 @@ def build_credits(
         of_converting(touched, converted),
         *[milestone_steps(reached, window=rules.window) for reached in reached_milestones],
     )
-    credit = partial(credit_conversions, rules=rules.walk, models=rules.models, facts=_FACTS)
-    credits_in_units = steps.mapInArrow(credit, credit_shape(steps.schema, _FACTS))
+    credit = partial(credit_conversions, rules=rules.walk, models=rules.models, facts=facts)
+    credits_in_units = steps.mapInArrow(credit, credit_shape(steps.schema, facts))
+    if len(facts) == len(_FACTS):
+        credits_in_units = credits_in_units.withColumn("reporting_credit_minor", F.lit(None).cast("bigint"))
     return ATTRIBUTION_CREDITS.conform(
         credits_in_units.select(
             "*",
             weight_of(F.col("weight_units")).alias("weight"),
             F.timestamp_micros("touched_us").alias("touched_at"),
             F.timestamp_micros("converted_us").alias("converted_at"),
+            F.lit(rules.reporting_currency).cast("string").alias("reporting_currency"),
             F.col("model").isin(*rules.additive).alias("is_additive"),
             F.lit(rules.transforms).alias("transforms"),
             F.lit("person").alias("entity_level"),
@@ -135,10 +141,11 @@ def build_summary(credits: DataFrame, *, provenance: Provenance) -> DataFrame:  
     Returns:
         Rows of `attribution_summary`. `credit_minor` is null where no conversion has a value.
     """
-    made = ("is_additive", "transforms", "entity_level", "lookback_days")
+    made = ("reporting_currency", "is_additive", "transforms", "entity_level", "lookback_days")
     summed = credits.groupBy("model", "conversion", "channel", "currency", *made).agg(
         F.sum("weight").cast("decimal(30,12)").alias("conversions"),
         F.sum(F.col("credit_minor").cast(_SUM)).alias("credit_minor"),
+        F.sum(F.col("reporting_credit_minor").cast(_SUM)).alias("reporting_credit_minor"),
         F.count("touch_id").alias("n_touches"),
     )
     return ATTRIBUTION_SUMMARY.conform(summed.select("*", *provenance.columns()))
@@ -156,26 +163,27 @@ def count_broken(credits: DataFrame, conversions: DataFrame, *, models: Sequence
         One row with `n_broken`: conversions and models whose weights are not 1 in all or whose credits are not the
         value, credits without a conversion included.
     """
+    money = money_of(conversions.columns)
     sums = [
         column
         for n, model in enumerate(models)
         for column in (
             F.sum(_of(model, F.col("weight"))).alias(f"weight_{n}"),
-            F.sum(_of(model, F.col("credit_minor").cast(_SUM))).alias(f"credit_{n}"),
+            *[F.sum(_of(model, F.col(credit).cast(_SUM))).alias(f"{credit}_{n}") for _, credit in money],
         )
     ]
     credited = credits.where(F.col("model").isin(*models)).groupBy("conversion_id").agg(*sums)
-    value = F.col("value_minor").cast(_SUM).alias("value_minor")
-    expected = conversions.select("conversion_id", value, F.lit(True).alias("is_conversion"))
+    values = [F.col(value).cast(_SUM).alias(value) for value, _ in money]
+    expected = conversions.select("conversion_id", *values, F.lit(True).alias("is_conversion"))
     compared = expected.join(credited, on="conversion_id", how="full")
-    broken = [
-        F.count_if(
-            F.col("is_conversion").isNull()
-            | ~F.col(f"weight_{n}").eqNullSafe(F.lit(1))
-            | ~F.col(f"credit_{n}").eqNullSafe(F.col("value_minor"))
-        )
-        for n in range(len(models))
-    ]
+
+    def is_broken(n: int) -> Column:
+        broken = F.col("is_conversion").isNull() | ~F.col(f"weight_{n}").eqNullSafe(F.lit(1))
+        for value, credit in money:
+            broken = broken | ~F.col(f"{credit}_{n}").eqNullSafe(F.col(value))
+        return broken
+
+    broken = [F.count_if(is_broken(n)) for n in range(len(models))]
     return compared.agg(reduce(lambda one, other: one + other, broken, F.lit(0)).alias("n_broken"))
 
 
@@ -188,16 +196,21 @@ def measure_totals(credits: DataFrame, conversions: DataFrame, *, models: Sequen
         models: What the models are called that add up.
 
     Returns:
-        One row: `n_conversions` and `value`, the sum of all values; `n_credits`, `longest_path`, and `credit_<n>` of
-        the model at that place.
+        One row: `n_conversions` and `value_minor`, the sum of all values; `n_credits`, `longest_path`, and
+        `credit_minor_<n>` of the model at that place; where conversions have `reporting_minor`, the same of that.
     """
+    money = money_of(conversions.columns)
     there_was = conversions.agg(
-        F.count(F.lit(1)).alias("n_conversions"), F.sum(F.col("value_minor").cast(_SUM)).alias("value")
+        F.count(F.lit(1)).alias("n_conversions"), *[F.sum(F.col(value).cast(_SUM)).alias(value) for value, _ in money]
     )
     was_credited = credits.agg(
         F.count(F.lit(1)).alias("n_credits"),
         F.max("path_length").alias("longest_path"),
-        *[F.sum(_of(model, F.col("credit_minor").cast(_SUM))).alias(f"credit_{n}") for n, model in enumerate(models)],
+        *[
+            F.sum(_of(model, F.col(credit).cast(_SUM))).alias(f"{credit}_{n}")
+            for n, model in enumerate(models)
+            for _, credit in money
+        ],
     )
     return there_was.crossJoin(was_credited)
 

@@ -19,7 +19,7 @@ from oneuser.core.errors import CheckError
 from oneuser.marts.attribution.dealing import WEIGHT_UNITS, deal_out, whole_shares
 from oneuser.marts.attribution.fitted import channel_shares, path_share_arrays
 from oneuser.marts.attribution.frames import KIND
-from oneuser.marts.attribution.walk import UNATTRIBUTED
+from oneuser.marts.attribution.walk import UNATTRIBUTED, money_of
 from oneuser.marts.attribution.weights import weight_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def credit_touches(
             T.StructField("touch_id", journeys.schema["touch_ids"].dataType.elementType),  # type: ignore[attr-defined]
             T.StructField("channel", T.StringType()),
             T.StructField("weight_units", T.LongType()),
-            T.StructField("credit_minor", journeys.schema["value_minor"].dataType),
+            *[T.StructField(credit, journeys.schema[value].dataType) for value, credit in money_of(facts)],
         ]
     )
     columns = ["conversion_id", *facts, "path", "touch_ids", *[f"shares_{n}" for n in range(len(specs))]]
@@ -78,16 +78,17 @@ def _deal_touches(
                 ("touch_id", batch.schema.field("touch_ids").type.value_type),
                 ("channel", pa.string()),
                 ("weight_units", pa.int64()),
-                ("credit_minor", batch.schema.field("value_minor").type),
+                *[(credit, batch.schema.field(value).type) for value, credit in money_of(facts)],
             ]
         )
         columns = [batch.column(name).to_pylist() for name in ("conversion_id", *facts, "path", "touch_ids")]
         shares = [batch.column(f"shares_{n}").to_pylist() for n in range(len(labels))]
+        places = [1 + facts.index(value) for value, _ in money_of(facts)]
         rows = [
             (*told, *credited)
             for row, (*told, path, ids) in enumerate(zip(*columns, strict=True))
             for credited in _deal_one(
-                told[1 + facts.index("value_minor")], path, ids, zip(labels, [one[row] for one in shares], strict=True)
+                [told[place] for place in places], path, ids, zip(labels, [one[row] for one in shares], strict=True)
             )
         ]
         if rows:
@@ -96,11 +97,14 @@ def _deal_touches(
 
 
 def _deal_one(
-    value: Any, path: Sequence[str] | None, ids: Sequence[Any], shares: Iterable[tuple[str, Sequence[float] | None]]
+    values: Sequence[Any],
+    path: Sequence[str] | None,
+    ids: Sequence[Any],
+    shares: Iterable[tuple[str, Sequence[float] | None]],
 ) -> Iterator[tuple[Any, ...]]:
     for label, share in shares:
         if path is None:
-            yield label, 0, None, UNATTRIBUTED, WEIGHT_UNITS, value
+            yield label, 0, None, UNATTRIBUTED, WEIGHT_UNITS, *values
             continue
         by = whole_shares(share or ())
         if len(by) != len(path) or sum(by) <= 0:
@@ -110,10 +114,10 @@ def _deal_one(
                 next_step="report this",
             )
         weights = deal_out(WEIGHT_UNITS, by)
-        credit = [None] * len(by) if value is None else deal_out(int(value), by)
-        for place, (weight, part) in enumerate(zip(weights, credit, strict=True)):
-            if weight or part:
-                yield label, place + 1, ids[place], path[place], weight, part
+        dealt = [[None] * len(by) if value is None else deal_out(int(value), by) for value in values]
+        for place, (weight, *parts) in enumerate(zip(weights, *dealt, strict=True)):
+            if weight or any(parts):
+                yield label, place + 1, ids[place], path[place], weight, *parts
 
 
 def credit_channels(
@@ -128,11 +132,13 @@ def _credit_channels_by(journeys: DataFrame, paths: DataFrame, spec: ModelSpec, 
     # a row for each channel, in one: there are a few hundred channels at most
     in_one = shares.agg(F.array_sort(F.collect_list(F.struct("channel", "share"))).alias("channels"))
     keys = [name for name in (KIND, "currency") if name in facts]
-    sums = journeys.where("is_conversion").groupBy(*keys).agg(*_totals())
-    deal = partial(_deal_channels, keys=tuple(keys))
-    shape = ", ".join([*[f"{key} string" for key in keys], "channel string", f"weight {_WEIGHT}", f"credit {_SUM}"])
+    money = money_of(facts)
+    sums = journeys.where("is_conversion").groupBy(*keys).agg(*_totals(money))
+    deal = partial(_deal_channels, keys=tuple(keys), money=tuple(credit for _, credit in money))
+    named = [*[f"{key} string" for key in keys], "channel string", f"weight {_WEIGHT}"]
+    shape = ", ".join([*named, *[f"{credit} {_SUM}" for _, credit in money]])
     dealt = sums.crossJoin(F.broadcast(in_one)).mapInArrow(deal, shape)
-    dtypes = {name: journeys.schema[name].dataType for name in ("conversion_id", "value_minor")}
+    dtypes = {name: journeys.schema[name].dataType for name in ("conversion_id", *dict(money))}
     return dealt.select(
         F.lit(None).cast(dtypes["conversion_id"]).alias("conversion_id"),
         *keys,
@@ -141,7 +147,7 @@ def _credit_channels_by(journeys: DataFrame, paths: DataFrame, spec: ModelSpec, 
         F.lit(None).cast(journeys.schema["touch_ids"].dataType.elementType).alias("touch_id"),  # type: ignore[attr-defined]
         "channel",
         F.col("weight").cast("decimal(20,12)").alias("weight"),
-        _that_fits(F.col("credit"), dtypes["value_minor"]).alias("credit_minor"),
+        *[_that_fits(F.col(credit), dtypes[value]).alias(credit) for value, credit in money],
     )
 
 
@@ -153,44 +159,54 @@ def _that_fits(credit: Column, dtype: T.DataType) -> Column:
     )
 
 
-def _totals() -> list[Column]:
+def _totals(money: Sequence[tuple[str, str]]) -> list[Column]:
     touched = F.col("path").isNotNull()
-    value = F.col("value_minor").cast(_SUM)
     return [
         F.count_if(touched).alias("n_touched"),
         F.count_if(~touched).alias("n_untouched"),
-        F.sum(F.when(touched, value)).alias("touched"),
-        F.sum(F.when(~touched, value)).alias("untouched"),
+        *[
+            F.sum(F.when(which, F.col(value).cast(_SUM))).alias(f"{kind}_{credit}")
+            for value, credit in money
+            for kind, which in (("touched", touched), ("untouched", ~touched))
+        ],
     ]
 
 
-def _deal_channels(batches: Iterable[pa.RecordBatch], *, keys: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _deal_channels(
+    batches: Iterable[pa.RecordBatch], *, keys: Sequence[str], money: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
     named: list[tuple[str, pa.DataType]] = [(name, pa.string()) for name in (*keys, "channel")]
-    types = pa.schema([*named, ("weight", pa.decimal128(38, 12)), ("credit", pa.decimal128(38, 0))])
+    amounts = [(credit, pa.decimal128(38, 0)) for credit in money]
+    types = pa.schema([*named, ("weight", pa.decimal128(38, 12)), *amounts])
     for batch in batches:
-        rows = [(*[row[key] for key in keys], *credited) for row in batch.to_pylist() for credited in _deal_group(row)]
+        rows = [
+            (*[row[key] for key in keys], *credited)
+            for row in batch.to_pylist()
+            for credited in _deal_group(row, money)
+        ]
         if rows:
             arrays = [pa.array(column, one.type) for column, one in zip(zip(*rows, strict=True), types, strict=True)]
             yield pa.RecordBatch.from_arrays(arrays, schema=types)
 
 
-def _deal_group(row: dict[str, Any]) -> Iterator[tuple[str, Decimal | None, int | None]]:
-    """Conversions and values of one kind and currency, by channel."""
+def _deal_group(row: dict[str, Any], money: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Conversions and values of one kind and currency, by channel: name, weight, and the credit in each money."""
     channels = row["channels"]
     names = [one["channel"] for one in channels]
     if row["n_untouched"]:
-        yield UNATTRIBUTED, _weight(row["n_untouched"] * WEIGHT_UNITS), _whole(row["untouched"])
+        rest = [_whole(row[f"untouched_{credit}"]) for credit in money]
+        yield UNATTRIBUTED, _weight(row["n_untouched"] * WEIGHT_UNITS), *rest
     if not row["n_touched"]:
         return
     if any(one["share"] is None for one in channels):
-        yield from ((name, None, None) for name in names)
+        yield from ((name, None, *[None for _ in money]) for name in names)
         return
     by = whole_shares([one["share"] for one in channels])
     weights = deal_out(row["n_touched"] * WEIGHT_UNITS, by)
-    value = _whole(row["touched"])
-    credit = [None] * len(by) if value is None else deal_out(value, by)
-    for name, weight, part in zip(names, weights, credit, strict=True):
-        yield name, _weight(weight), part
+    values = [_whole(row[f"touched_{credit}"]) for credit in money]
+    dealt = [[None] * len(by) if value is None else deal_out(value, by) for value in values]
+    for name, weight, *parts in zip(names, weights, *dealt, strict=True):
+        yield name, _weight(weight), *parts
 
 
 def _weight(units: int) -> Decimal:

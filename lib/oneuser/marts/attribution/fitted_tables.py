@@ -23,6 +23,7 @@ from oneuser.marts.attribution.fitted_credits import credit_channels, credit_tou
 from oneuser.marts.attribution.frames import Frames
 from oneuser.marts.attribution.journeys import build_journeys, count_journeys
 from oneuser.marts.attribution.path_rules import PathRules
+from oneuser.marts.attribution.walk import money_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from oneuser.marts.provenance import Provenance
 
 _FACTS = ("conversion", "value_minor", "currency")
+_REPORTING = "reporting_minor"
 _SUM = "decimal(38,0)"
 
 
@@ -44,16 +46,17 @@ def find_journeys(
 
     Args:
         touches: Rows of `touches`.
-        conversions: Rows of `conversions`.
+        conversions: Rows of `conversions`; with `reporting_minor` where there is a reporting currency.
         rules: How paths are made.
         with_unconverted: Whether people without a conversion are looked at too.
     """
     of_person = F.col("user_id").alias("entity")
+    facts = (*_FACTS, *(name for name in (_REPORTING,) if name in conversions.columns))
     frames = Frames(
         touches.select(of_person, F.col("touched_at").alias("time"), "touch_id", "channel"),
-        conversions.select(of_person, F.col("converted_at").alias("time"), "conversion_id", *_FACTS),
+        conversions.select(of_person, F.col("converted_at").alias("time"), "conversion_id", *facts),
         None,
-        _FACTS,
+        facts,
     )
     how = PathRules(rules.window, rules.walk, rules.exclude_channels, None, None, None)
     return build_journeys(frames, how, with_unconverted=with_unconverted)
@@ -104,13 +107,15 @@ def build_fitted_credits(journeys: DataFrame, paths: DataFrame, *, specs: Sequen
         The columns of `attribute`, with `conversion`: rows of touches by models that share out each path, rows of
         channels by the others.
     """
+    facts = (*_FACTS, *(name for name in (_REPORTING,) if name in journeys.columns))
     by_path, by_channel = ([spec for spec in specs if spec.kind == kind] for kind in ("path", "channel"))
     parts = [
-        *credit_touches(journeys, paths, by_path, facts=_FACTS),
-        *credit_channels(journeys, paths, by_channel, facts=_FACTS),
+        *credit_touches(journeys, paths, by_path, facts=facts),
+        *credit_channels(journeys, paths, by_channel, facts=facts),
     ]
     columns = (
-        "conversion_id", "conversion", "model", "touch_id", "position", "channel", "weight", "credit_minor", "currency",
+        "conversion_id", "conversion", "model", "touch_id", "position", "channel", "weight", "currency",
+        *[credit for _, credit in money_of(facts)],
     )  # fmt: skip
     return reduce(lambda one, other: one.unionByName(other), [part.select(*columns) for part in parts])
 
@@ -120,14 +125,18 @@ def build_fitted_summary(
 ) -> DataFrame:
     """Rows of `attribution_summary` of the fitted models. A channel without credit has 0 conversions and null money."""
     credited = build_fitted_credits(journeys, paths, specs=rules.fitted)
+    if "reporting_credit_minor" not in credited.columns:
+        credited = credited.withColumn("reporting_credit_minor", F.lit(None).cast("bigint"))
     summed = credited.groupBy("model", "conversion", "channel", "currency").agg(
         F.coalesce(F.sum("weight"), F.lit(0)).cast("decimal(30,12)").alias("conversions"),
         F.sum(F.col("credit_minor").cast(_SUM)).alias("credit_minor"),
+        F.sum(F.col("reporting_credit_minor").cast(_SUM)).alias("reporting_credit_minor"),
         F.count("touch_id").alias("n_touches"),
     )
     return ATTRIBUTION_SUMMARY.conform(
         summed.select(
             "*",
+            F.lit(rules.reporting_currency).cast("string").alias("reporting_currency"),
             F.lit(True).alias("is_additive"),
             F.lit(rules.transforms).alias("transforms"),
             F.lit("person").alias("entity_level"),
@@ -150,13 +159,14 @@ def find_unequal(summary: DataFrame, conversions: DataFrame) -> DataFrame:
         values are not above 0 in all, is none of them.
     """
     keys = ["conversion", "currency"]
+    money = money_of(conversions.columns)
     there_was = conversions.groupBy(*keys).agg(
-        F.count(F.lit(1)).alias("there_was"), F.sum(F.col("value_minor").cast(_SUM)).alias("value")
+        F.count(F.lit(1)).alias("there_was"), *[F.sum(F.col(value).cast(_SUM)).alias(value) for value, _ in money]
     )
     is_channel = F.col("channel") != F.lit("(unattributed)")
     was_credited = summary.groupBy("model", *keys).agg(
         F.sum("conversions").alias("credited"),
-        F.sum("credit_minor").alias("credit"),
+        *[F.sum(credit).alias(credit) for _, credit in money],
         (F.count_if(is_channel) > F.count_if(is_channel & (F.col("conversions") != F.lit(0)))).alias("has_none"),
         F.coalesce(F.sum(F.when(is_channel, F.col("conversions"))), F.lit(0)).alias("of_channels"),
     )
@@ -165,7 +175,9 @@ def find_unequal(summary: DataFrame, conversions: DataFrame) -> DataFrame:
         is_same = is_same & F.col(f"one.{key}").eqNullSafe(F.col(f"other.{key}"))
     both = was_credited.alias("one").join(there_was.alias("other"), on=is_same, how="left")
     is_without_credit = F.col("has_none") & (F.col("of_channels") == F.lit(0))
-    is_equal = (F.col("credited") == F.col("there_was")) & F.col("credit").eqNullSafe(F.col("value"))
+    is_equal = F.col("credited") == F.col("there_was")
+    for value, credit in money:
+        is_equal = is_equal & F.col(credit).eqNullSafe(F.col(value))
     return both.where(~is_without_credit & ~F.coalesce(is_equal, F.lit(False))).select(
         "model", *[f"one.{key}" for key in keys], "credited", "there_was"
     )

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from oneuser.marts.attribution.path_rules import PathRules
 
 KIND = "conversion"
+# the value in one currency for all, where the caller has it
+REPORTING = "reporting_minor"
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,9 @@ def checked_frames(touches: DataFrame, conversions: DataFrame, milestones: DataF
     if milestones is not None:
         given["milestones"] = (milestones, MILESTONE_COLUMNS)
     check_columns(given)
-    has_kind = KIND in conversions.columns
+    has_kind, has_reporting = KIND in conversions.columns, REPORTING in conversions.columns
+    if has_reporting:
+        check_columns({"conversions": (conversions, {REPORTING: MONEY})})
     return Frames(
         touches.select(
             as_kind(touches, "entity_id", ID).alias("entity"),
@@ -85,6 +89,7 @@ def checked_frames(touches: DataFrame, conversions: DataFrame, milestones: DataF
             *([F.col(KIND).cast("string").alias(KIND)] if has_kind else []),
             as_kind(conversions, "value_minor", MONEY).alias("value_minor"),
             as_kind(conversions, "currency", TEXT).alias("currency"),
+            *([as_kind(conversions, REPORTING, MONEY).alias(REPORTING)] if has_reporting else []),
         ),
         None
         if milestones is None
@@ -93,5 +98,5 @@ def checked_frames(touches: DataFrame, conversions: DataFrame, milestones: DataF
             as_instant(milestones, "reached_at", zone).alias("time"),
             as_kind(milestones, "milestone", TEXT).alias("milestone"),
         ),
-        (*([KIND] if has_kind else []), "value_minor", "currency"),
+        (*([KIND] if has_kind else []), "value_minor", "currency", *([REPORTING] if has_reporting else [])),
     )

@@ -179,10 +179,9 @@ def credit_conversions(
         types = types or credit_types(batch.schema, facts)
         return batch
 
-    value_place = 2 + facts.index("value_minor")
+    places = [2 + facts.index(value) for value, _ in money_of(facts)]
     for visit in visits(map(seen, batches), rules=rules, facts=facts):
-        value = visit.row[value_place]
-        rows.extend(_credit(visit, None if value is None else int(value), models))
+        rows.extend(_credit(visit, [_whole(visit.row[place]) for place in places], models))
         if len(rows) >= _ROWS_PER_BATCH:
             yield shaped()
             rows = []
@@ -198,21 +197,30 @@ _MADE: Mapping[str, pa.DataType] = {
     "touched_us": pa.int64(),
     "weight_units": pa.int64(),
 }
-_OF_TOUCH = (
-    "model", "position", "path_length", "touch_id", "channel", "touched_us", "weight_units", "credit_minor",
-)  # fmt: skip
+_OF_TOUCH = ("model", "position", "path_length", "touch_id", "channel", "touched_us", "weight_units")
+# what a conversion is worth, and what its touches get of it: in its own currency, and in the reporting currency
+_MONEY = {"value_minor": "credit_minor", "reporting_minor": "reporting_credit_minor"}
+
+
+def money_of(facts: Sequence[str]) -> list[tuple[str, str]]:
+    """The facts that are dealt out, each with what its parts are called."""
+    return [(value, credit) for value, credit in _MONEY.items() if value in facts]
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)
 
 
 def credit_types(steps: pa.Schema, facts: Sequence[str]) -> pa.Schema:
     """Columns of credits; ids, facts and money have the types that they came with."""
     names = credit_columns(facts)
-    came_as = {"credit_minor": steps.field("value_minor").type}
+    came_as = {credit: steps.field(value).type for value, credit in money_of(facts)}
     return pa.schema([(name, came_as.get(name) or _MADE.get(name) or steps.field(name).type) for name in names])
 
 
 def credit_columns(facts: Sequence[str]) -> list[str]:
     """Names of the columns of credits, in order."""
-    return ["conversion_id", "converted_us", *facts, *_OF_TOUCH]
+    return ["conversion_id", "converted_us", *facts, *_OF_TOUCH, *[credit for _, credit in money_of(facts)]]
 
 
 def credit_shape(steps: T.StructType, facts: Sequence[str]) -> T.StructType:
@@ -224,29 +232,32 @@ def credit_shape(steps: T.StructType, facts: Sequence[str]) -> T.StructType:
         "path_length": T.IntegerType(),
         "touched_us": T.LongType(),
         "weight_units": T.LongType(),
-        "credit_minor": steps["value_minor"].dataType,
+        **{credit: steps[value].dataType for value, credit in money_of(facts)},
     }
     return T.StructType([T.StructField(name, made.get(name) or steps[name].dataType) for name in credit_columns(facts)])
 
 
-def _credit(visit: Visit, value: int | None, models: Sequence[tuple[str, RuleModel]]) -> Iterator[tuple[Any, ...]]:
+def _credit(
+    visit: Visit, values: Sequence[int | None], models: Sequence[tuple[str, RuleModel]]
+) -> Iterator[tuple[Any, ...]]:
     path = visit.path
     if path is None:
         for label, _ in models:
-            yield (*visit.row, label, 0, 0, None, UNATTRIBUTED, None, WEIGHT_UNITS, value)
+            yield (*visit.row, label, 0, 0, None, UNATTRIBUTED, None, WEIGHT_UNITS, *values)
         return
     for label, model in models:
         shares = model.shares(path)
+        dealt: list[Sequence[int | None]]
         if model.adds_up:
             by = [share for _, share in shares]
             weights = deal_out(WEIGHT_UNITS, by)
-            credit: list[int | None] = [*deal_out(value, by)] if value is not None else [None] * len(by)
+            dealt = [[None] * len(by) if value is None else deal_out(value, by) for value in values]
         else:
-            weights, credit = [WEIGHT_UNITS] * len(shares), [value] * len(shares)
-        for (place, _), weight, part in zip(shares, weights, credit, strict=True):
-            if weight or part:
+            weights, dealt = [WEIGHT_UNITS] * len(shares), [[value] * len(shares) for value in values]
+        for (place, _), weight, *parts in zip(shares, weights, *dealt, strict=True):
+            if weight or any(parts):
                 at = visit.begin + place
                 yield (
                     *visit.row, label, place + 1, path.n, visit.ids[at], visit.channels[at], visit.times[at],
-                    weight, part,
+                    weight, *parts,
                 )  # fmt: skip

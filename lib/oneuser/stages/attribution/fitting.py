@@ -8,7 +8,6 @@ from oneuser.contracts.marts import (
     ATTRIBUTION_PATHS,
     ATTRIBUTION_REMOVAL_EFFECTS,
     ATTRIBUTION_TRANSITIONS,
-    CONVERSIONS,
     TOUCHES,
 )
 from oneuser.marts.attribution.credits import only_counted
@@ -35,10 +34,16 @@ FIT = (ATTRIBUTION_PATHS, ATTRIBUTION_TRANSITIONS, ATTRIBUTION_REMOVAL_EFFECTS)
 _MOST_SHOWN = 20
 
 
-def fit_models(ctx: RunContext, rules: CreditRules, provenance: Provenance) -> DataFrame | None:
+def fit_models(ctx: RunContext, rules: CreditRules, provenance: Provenance, conversions: DataFrame) -> DataFrame | None:
     """Write the fit; answers rows of `attribution_summary` of the fitted models, null where there is none.
 
     Every path changes a little with every run: all touches and conversions are gone through, whatever the run touches.
+
+    Args:
+        ctx: The stage's context.
+        rules: The models, and how paths are made.
+        provenance: How rows are made.
+        conversions: Rows of `conversions`, all of them, with their values in the reporting currency where there is one.
 
     Raises:
         CheckError: where what they credit is not what there was to credit; nothing is published then.
@@ -49,7 +54,7 @@ def fit_models(ctx: RunContext, rules: CreditRules, provenance: Provenance) -> D
                 ctx.replace_within(contract, contract.empty(ctx.spark), within=None)
         return None
     touches = of_consenting(ctx, ctx.read(TOUCHES), ctx.config.consent.required_for_attribution)
-    journeys = ctx.checkpoint(find_journeys(touches, ctx.read(CONVERSIONS), rules=rules))
+    journeys = ctx.checkpoint(find_journeys(touches, conversions, rules=rules))
     ctx.replace_within(ATTRIBUTION_PATHS, build_paths(journeys, provenance=provenance), within=None)
     paths = ctx.read(ATTRIBUTION_PATHS)
     orders = markov_orders(rules.fitted)
@@ -62,12 +67,12 @@ def fit_models(ctx: RunContext, rules: CreditRules, provenance: Provenance) -> D
         elif contract.name in ctx.tables:
             ctx.replace_within(contract, contract.empty(ctx.spark), within=None)
     summary = ctx.checkpoint(build_fitted_summary(journeys, paths, rules=rules, provenance=provenance))
-    _check_sums(ctx, summary, rules)
+    _check_sums(ctx, summary, only_counted(conversions, rules=rules))
     return summary
 
 
-def _check_sums(ctx: RunContext, summary: DataFrame, rules: CreditRules) -> None:
-    unequal = find_unequal(summary, only_counted(ctx.read(CONVERSIONS), rules=rules)).limit(_MOST_SHOWN).collect()
+def _check_sums(ctx: RunContext, summary: DataFrame, counted: DataFrame) -> None:
+    unequal = find_unequal(summary, counted).limit(_MOST_SHOWN).collect()
     ctx.check(
         "attribution_fit_conservation",
         ok=not unequal,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.changes import CONSENTS, JOURNEYS
@@ -12,10 +14,12 @@ from oneuser.contracts.marts import (
     ATTRIBUTION_CHANGES,
     ATTRIBUTION_CREDITS,
     ATTRIBUTION_SUMMARY,
+    CONVERSION_VALUES,
     CONVERSIONS,
     TOUCHES,
 )
 from oneuser.contracts.privacy import CONSENT
+from oneuser.contracts.reference import FX_RATES
 from oneuser.marts.attribution.credit_rules import CreditRules
 from oneuser.marts.attribution.credits import (
     build_credits,
@@ -26,15 +30,16 @@ from oneuser.marts.attribution.credits import (
     only_counted,
 )
 from oneuser.marts.attribution.restatement import explain_restated, find_moved_people, find_restated
+from oneuser.marts.attribution.walk import money_of
 from oneuser.stages.attribution.fitting import FIT, fit_models
+from oneuser.stages.attribution.valuing import revalued, value_conversions
 from oneuser.stages.consenting import changed_consent, of_consenting
 from oneuser.stages.declaration import Stage
 from oneuser.stages.found_rows import find, only
 from oneuser.stages.parameters import credits_provenance
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
+    from oneuser.marts.provenance import Provenance
     from oneuser.stages.context import RunContext
 
 
@@ -50,29 +55,33 @@ def attribution(ctx: RunContext) -> None:
     Raises:
         CheckError: where what was credited is not what there was to credit; nothing is published then.
     """
-    rules = CreditRules.of(ctx.config.attribution, ctx.config.conversions)
+    rules = CreditRules.of(
+        ctx.config.attribution, ctx.config.conversions, reporting_currency=ctx.config.reporting_currency
+    )
     provenance = credits_provenance(ctx)
-    people, conversion_ids = _touched(ctx)
+    people, conversion_ids = _touched(ctx, provenance)
+    conversions = value_conversions(ctx, conversion_ids, provenance)
     found = build_credits(
         of_consenting(ctx, only(ctx.read(TOUCHES), people), ctx.config.consent.required_for_attribution),
-        only(ctx.read(CONVERSIONS), conversion_ids),
+        only(conversions, conversion_ids),
         rules=rules,
         provenance=provenance,
     )
     changed = ctx.replace_within(ATTRIBUTION_CREDITS, found, conversion_ids)
-    _check_conservation(ctx, rules, conversion_ids)
+    _check_conservation(ctx, rules, only_counted(conversions, rules=rules), conversion_ids)
     summary = build_summary(ctx.read(ATTRIBUTION_CREDITS), provenance=provenance)
-    fitted = fit_models(ctx, rules, provenance)
+    fitted = fit_models(ctx, rules, provenance, conversions)
     ctx.replace_within(ATTRIBUTION_SUMMARY, summary if fitted is None else summary.unionByName(fitted), within=None)
     if ATTRIBUTION_CREDITS.name in ctx.base:
         restated = find_restated(changed, models=rules.labels, params_id=provenance.params_id)
         _tell_restated(ctx, ctx.checkpoint(restated), people)
 
 
-def _touched(ctx: RunContext) -> tuple[DataFrame | None, DataFrame | None]:
+def _touched(ctx: RunContext, provenance: Provenance) -> tuple[DataFrame | None, DataFrame | None]:
     """People whose touches, conversions or consent changed, and the conversions to credit again; null stands for all.
 
-    These are the conversions that such people have or had, and those of nobody that changed, by their messages.
+    These are the conversions that such people have or had, and those of nobody that changed, by their messages; and
+    those whose value in the reporting currency is another by now.
     """
     if not ctx.is_incremental:
         return None, None
@@ -87,7 +96,8 @@ def _touched(ctx: RunContext) -> tuple[DataFrame | None, DataFrame | None]:
         for conversions in (ctx.read(CONVERSIONS), ctx.read_before(CONVERSIONS))
         for touched in (people, messages)
     ]
-    return people, find(ctx, ids[0].union(ids[1]).union(ids[2]).union(ids[3]).distinct()).rows
+    ids += revalued(ctx, provenance)
+    return people, find(ctx, reduce(DataFrame.union, ids).distinct()).rows
 
 
 def _tell_restated(ctx: RunContext, restated: DataFrame, people: DataFrame | None) -> None:
@@ -104,25 +114,29 @@ def _tell_restated(ctx: RunContext, restated: DataFrame, people: DataFrame | Non
     ctx.metric("attribution_changes", n_restated)
 
 
-def _check_conservation(ctx: RunContext, rules: CreditRules, conversion_ids: DataFrame | None) -> None:
+def _check_conservation(
+    ctx: RunContext, rules: CreditRules, conversions: DataFrame, conversion_ids: DataFrame | None
+) -> None:
     """By what was written, not by what was meant to be: conversion by conversion where credited again, and in all.
 
     Models that do not add up are left out.
     """
     models = rules.additive
-    credits_now, conversions = ctx.read(ATTRIBUTION_CREDITS), only_counted(ctx.read(CONVERSIONS), rules=rules)
+    credits_now = ctx.read(ATTRIBUTION_CREDITS)
     broken = count_broken(only(credits_now, conversion_ids), only(conversions, conversion_ids), models=models)
     n_broken = int(broken.collect()[0]["n_broken"])
     measured = measure_totals(credits_now, conversions, models=models).collect()[0]
-    value = measured["value"]
-    totals = {model: measured[f"credit_{n}"] for n, model in enumerate(models)}
-    unequal = {model: total for model, total in totals.items() if total != value}
+    unequal = [
+        f"{model} credits {measured[f'{credit}_{n}']} of {measured[value]} in all ({value})"
+        for value, credit in money_of(conversions.columns)
+        for n, model in enumerate(models)
+        if measured[f"{credit}_{n}"] != measured[value]
+    ]
     ctx.check(
         "attribution_conservation",
         ok=not n_broken and not unequal,
-        found=f"{n_broken} conversions by model do not add up"
-        + "".join(f"; {model} credits {total} in all" for model, total in unequal.items()),
-        expected=f"weights of 1 and credits of the value for each conversion and model, {value} in all",
+        found="; ".join([f"{n_broken} conversions by model do not add up", *unequal]),
+        expected="weights of 1 and credits of the value for each conversion and model",
     )
     ctx.metric("longest_path", measured["longest_path"] or 0)
     ctx.metric("attribution_credits", measured["n_credits"])
@@ -143,16 +157,18 @@ def _tell_long_paths(ctx: RunContext, longest: int) -> None:
 ATTRIBUTION_STAGE = Stage(
     "attribution",
     attribution,
-    reads=(TOUCHES, CONVERSIONS, LINEAGE, CONSENT),
-    writes=(ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY, ATTRIBUTION_CHANGES, *FIT),
+    reads=(TOUCHES, CONVERSIONS, LINEAGE, CONSENT, FX_RATES),
+    writes=(CONVERSION_VALUES, ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY, ATTRIBUTION_CHANGES, *FIT),
     # which kinds of conversions are milestones is said with them
     sections=(
         "attribution",
         "conversions",
+        "reporting_currency",
         "consent.required_for_attribution",
         "consent.opt_out_refuses",
         "consent.events",
     ),
     # whoever is in the run's lineage and has touches or conversions is told of too
-    takes={JOURNEYS: (TOUCHES, CONVERSIONS, LINEAGE), CONSENTS: (CONSENT,)},
+    # and what other rates change is found in the stage itself
+    takes={JOURNEYS: (TOUCHES, CONVERSIONS, LINEAGE, FX_RATES), CONSENTS: (CONSENT,)},
 )
