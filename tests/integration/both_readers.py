@@ -43,6 +43,28 @@ def assert_same_rows(*readers: OpenWarehouse) -> None:
         _assert_same([contents(reader, contract, reader.tables.head(contract)) for reader in readers], contract.name)
 
 
+def assert_same_whole_tables(*readers: OpenWarehouse, to: Path, runs: Collection[tuple[int, int]] = ()) -> None:
+    """Whatever looks at whole tables must come to the same, in the same order: suspects, views, identities, diffs."""
+    for limits in ({}, {"limit": 1}, {"largest": 2}):
+        _assert_same([reader.suspect_rows(**limits) for reader in readers], f"suspects {limits}")
+    _assert_same([reader.shared_values() for reader in readers], "shared values")
+    for engine in ("duckdb", "spark"):
+        _assert_same([reader.views(engine, raw=True) for reader in readers], f"views of {engine}")
+    files = [to / f"identities-{number}.csv" for number, _ in enumerate(readers)]
+    counted = [reader.export_identities(file) for reader, file in zip(readers, files, strict=True)]
+    _assert_same([*counted], "number of identities")
+    _assert_same([file.read_bytes() for file in files], "identities")
+    _assert_same([reader.count_withheld_identities() for reader in readers], "withheld identities")
+    for pair in runs:
+        compared = [reader.compare_runs(*pair) for reader in readers]
+        for answers in (
+            [(one.a, one.b, one.metrics) for one in compared],
+            [list(one.counts.items()) for one in compared],
+            [one.examples(100) for one in compared],
+        ):
+            _assert_same(answers, f"runs diff {pair}")
+
+
 def contents(reader: OpenWarehouse, contract: TableContract, version: int | None) -> tuple[set[Any], list[str]]:
     """Types and rows of a version; the rows as text, in the order of that."""
     batches = list(reader.tables.batches(contract, version))

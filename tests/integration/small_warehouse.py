@@ -108,6 +108,16 @@ ROWS: dict[TableContract, list[dict[str, Any]]] = {
         {"run_seq": 1, "change": "merged", "user_id": OLD_BOB, "other_user_id": BOB, "identifier_id": 4,
          "edge_src": 4, "edge_dst": 5},
     ],
+    COMPONENTS: [
+        {
+            "identifier_id": n, "component_id": COMPONENT[u], "candidate_id": COMPONENT[u], "id_type": t, "id_key": KEY,
+            "priority": s, "is_known": s < 9, "is_contested": n == CONTESTED, "is_cut_off": False,
+            "first_seen_at": MONDAY, "first_event_order": KEY,
+            "last_seen_at": TUESDAY, "n_events": n,
+        }
+        for n, t, _, u in OWNED
+        for s in [PRIORITY[t]]
+    ],
     DIM_USER: [
         {
             "user_id": user, "kind": "known", "first_seen_at": MONDAY, "last_seen_at": TUESDAY, "n_identifiers": n,
@@ -127,17 +137,7 @@ def build(spark: SparkSession, root: Path) -> Warehouse:
         {"identifier_id": n, "id_type": t, "id_key": identifier_hasher(keys, t)(v), "key_id": "k1", "run_seq": 1}
         for n, t, v, _ in VALUES
     ]
-    components = [
-        {
-            "identifier_id": n, "component_id": COMPONENT[u], "candidate_id": COMPONENT[u], "id_type": t, "id_key": KEY,
-            "priority": s, "is_known": s < 9, "is_contested": n == CONTESTED, "is_cut_off": False,
-            "first_seen_at": MONDAY, "first_event_order": KEY,
-            "last_seen_at": TUESDAY, "n_events": n,
-        }
-        for n, t, _, u in OWNED
-        for s in [PRIORITY[t]]
-    ]  # fmt: skip
-    publish(warehouse, 1, ROWS | {IDENTIFIERS: identifiers, COMPONENTS: components})
+    publish(warehouse, 1, ROWS | {IDENTIFIERS: identifiers})
     return warehouse
 
 

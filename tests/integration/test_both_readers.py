@@ -16,7 +16,7 @@ from oneuser.contracts.table import TableContract
 from oneuser.runs.rollback import roll_back
 from oneuser.storage.table_reader import rows_of
 from tests.integration import small_warehouse as small
-from tests.integration.both_readers import assert_same_answers, assert_same_rows, both
+from tests.integration.both_readers import assert_same_answers, assert_same_rows, assert_same_whole_tables, both
 
 NOBODY = "usr_" + "z" * 26
 # IDs that are live, retired, erased and never shown; identifiers that are contested, over-shared and unknown
@@ -78,6 +78,13 @@ def test_both_readers_answer_alike(spark: SparkSession, root: Path) -> None:
 
     assert_same_answers(*readers, about=ABOUT, pairs=PAIRS)
     assert readers[1].lookup("anonymous_id:cookie-of-ann-1").user_id == small.BOB
+
+
+def test_both_readers_look_at_whole_tables_alike(spark: SparkSession, root: Path, tmp_path: Path) -> None:
+    by_spark, quick = both(spark, root)
+
+    assert_same_whole_tables(by_spark, quick, to=tmp_path)
+    assert quick.suspect_rows()[0]["user_id"] == small.CARLA
 
 
 def test_both_readers_answer_alike_as_of_an_earlier_run(spark: SparkSession, root: Path) -> None:

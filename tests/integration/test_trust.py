@@ -31,7 +31,7 @@ from oneuser.runs.publication import write_published
 from oneuser.runs.result import RunResult
 from oneuser.storage.warehouse import CommitTag
 from tests.integration import trust_warehouse as world
-from tests.integration.both_readers import assert_same_answers, both
+from tests.integration.both_readers import assert_same_answers, assert_same_whole_tables, both
 from tests.integration.published import people, published_versions
 
 MONDAY, TUESDAY = datetime(2026, 3, 3, tzinfo=UTC), datetime(2026, 3, 4, tzinfo=UTC)
@@ -171,12 +171,13 @@ def test_the_past_is_read_as_it_was(story: Story) -> None:
         story.open().as_of(time=MONDAY - timedelta(days=1))
 
 
-def test_what_real_runs_leave_is_told_without_spark_as_with_it(story: Story) -> None:
+def test_what_real_runs_leave_is_told_without_spark_as_with_it(story: Story, tmp_path: Path) -> None:
     readers = both(story.spark, story.place.warehouse, make_config(story.place.settings()))
     then = [reader.as_of(time=MONDAY) for reader in readers]
 
     assert_same_answers(*readers, about=["anonymous_id:browser-first"], pairs=[])
     assert_same_answers(*then, about=["anonymous_id:browser-first"], pairs=[])
+    assert_same_whole_tables(*readers, to=tmp_path, runs=[(1, 3), (3, 3)])
     was, now = (reader.lookup("anonymous_id:browser-first").user_id for reader in (then[1], readers[1]))
     assert was != now
 

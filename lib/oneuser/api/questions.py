@@ -17,7 +17,7 @@ from oneuser.events.spec import id_type_specs
 from oneuser.exports.single_file import write_file
 from oneuser.inspection.explain import Explainer
 from oneuser.inspection.lookup import Identity, find_identifier, find_user, read_question, values_of
-from oneuser.inspection.published_rows import PublishedRows, read_published_rows, require_warehouse
+from oneuser.inspection.published_rows import PublishedRows, read_published_rows
 from oneuser.inspection.status import Status, read_status
 from oneuser.privacy.keys import load_reading_keys
 from oneuser.runs.claim_rows import load_claims
@@ -165,16 +165,6 @@ class Questions:
 
     def _rules(self) -> dict[str, Any]:
         return id_type_specs(self.config.identity.id_types) if self.config else {}
-
-
-def ask_warehouse(root: str, *, config: Config | None = None) -> Questions:
-    """Ask about a warehouse; a Spark session is started where it has to be, and not before.
-
-    Raises:
-        EnvironmentProblem: where there is no warehouse.
-    """
-    tables, _ = open_tables(root, config=config)
-    return Questions(tables, require_warehouse(tables), config=config)
 
 
 def open_tables(

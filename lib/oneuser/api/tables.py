@@ -10,27 +10,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import pyarrow as pa
 from pyspark.sql import functions as F
 
-from oneuser.api.questions import Questions
+from oneuser.api.quick_answers import IDENTITIES, QuickAnswers
 from oneuser.config import Config
 from oneuser.contracts import identity
 from oneuser.contracts import raw as raw_zone
 from oneuser.contracts.privacy import CONSENT
 from oneuser.contracts.registry import find_contract
-from oneuser.core.errors import ConfigError
 from oneuser.exports.single_file import write_file
-from oneuser.exports.views import ENGINES, views_sql
 from oneuser.inspection.reading import Published, in_frames
 from oneuser.privacy.consent_of_people import find_consenting_people
 from oneuser.spark.arrow_batches import stream_batches
 from oneuser.spark.session import own_session, settings_of, working_in
-from oneuser.storage.quick_tables import QuickTables
+from oneuser.storage.quick_tables import IfCertain, QuickTables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
+    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
     from oneuser.contracts.table import TableContract
@@ -39,7 +37,7 @@ if TYPE_CHECKING:
     from oneuser.storage.warehouse import Warehouse
 
 
-class OpenTables(Questions):
+class OpenTables(QuickAnswers):
     """The published tables of a warehouse."""
 
     def __init__(
@@ -150,11 +148,12 @@ class OpenTables(Questions):
         Where the configuration names purposes under `consent.required_for_export`, only people are in it who grant them
         all, as published.
         """
+        with IfCertain():
+            return super().export_identities(to)
         file = self.outside(to)
         with self._in_own_session() as own:
-            rows = _exportable(own, own.identities()).orderBy("id_type", "id_value")
-            columns = pa.schema([(name, pa.string()) for name in rows.columns])
-            return write_file(stream_batches(rows), columns, file)
+            rows = own.of_consenting(own.identities(), self._purposes_of_exports).orderBy("id_type", "id_value")
+            return write_file(stream_batches(rows), IDENTITIES, file)
 
     def of_consenting(self, rows: DataFrame, purposes: Collection[str]) -> DataFrame:
         """Rows of people (`user_id`) who grant every purpose; all rows where none is needed."""
@@ -165,23 +164,14 @@ class OpenTables(Questions):
 
     def count_withheld_identities(self) -> int:
         """How many identities `export_identities` leaves out, since their people do not grant what an export needs."""
+        with IfCertain():
+            return super().count_withheld_identities()
         with self._in_own_session() as own:
             owners = own.identifiers().select("user_id")
-            return owners.count() - _exportable(own, owners).count()
+            return owners.count() - own.of_consenting(owners, self._purposes_of_exports).count()
 
     def identities(self) -> DataFrame:
         """One row per identifier in the graph: `id_type`, normalised raw `id_value`, `user_id` of its owner."""
         values = self.published.read(raw_zone.IDENTIFIER_VALUES).select("identifier_id", "id_value")
         owners = self.published.read(identity.IDENTIFIER_MAP).select("identifier_id", "id_type", "user_id")
         return owners.join(values, on="identifier_id", how="inner").select("id_type", "id_value", "user_id")
-
-    def views(self, engine: str, *, raw: bool = False) -> str:
-        """SQL that makes a view of every published table, at its version, in `duckdb` or `spark`."""
-        if engine not in ENGINES:
-            raise ConfigError.single("export sql", f"{engine!r} is none of {', '.join(ENGINES)}")
-        return views_sql(self.warehouse, self.published.publication.tables, engine=engine, raw=raw)
-
-
-def _exportable(opened: OpenTables, rows: DataFrame) -> DataFrame:
-    """Rows of people who may be exported."""
-    return opened.of_consenting(rows, opened.config.consent.required_for_export if opened.config else ())

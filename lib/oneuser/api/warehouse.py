@@ -19,17 +19,18 @@ from oneuser.inspection.lookup import find_user, resolve
 from oneuser.inspection.published_rows import read_rows_as_of, require_warehouse
 from oneuser.inspection.run_diff import RunDiff, compare_runs
 from oneuser.inspection.status import RUN_COLUMNS, find_run
-from oneuser.inspection.suspects import SharedValue, find_suspects, shared_values
+from oneuser.inspection.suspects import find_suspects
 from oneuser.inspection.verify import Verification, verify_published
-from oneuser.runs.claim_rows import load_claims
-from oneuser.runs.readable import require_published
 from oneuser.runs.rollback import roll_back
 from oneuser.spark.session import own_session, settings_of, working_in
+from oneuser.storage.quick_tables import IfCertain
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from oneuser.inspection.run_metrics import RunComparison
     from oneuser.runs.claim_rows import Publication
+    from oneuser.storage.table_reader import Row
 
 
 def open_warehouse(
@@ -113,12 +114,11 @@ class OpenWarehouse(Analytics):
         """
         return find_suspects(self.published, limit=limit, largest=largest)
 
-    def shared_values(self) -> list[SharedValue]:
-        """Values that nearly as many people share as their bound allows, or more: at most 50, the worst first.
-
-        People are counted as `max_persons_per_value` counts them. Never the value itself.
-        """
-        return shared_values(self.run_records(), self.published.publication.run_seq)
+    def suspect_rows(self, limit: int | None = None, *, largest: int | None = None) -> list[Row]:
+        """The same rows in this process: without Spark where the tables are small and nobody has a session."""
+        with IfCertain():
+            return super().suspect_rows(limit, largest=largest)
+        return [row.asDict() for row in self.suspects(limit, largest=largest).collect()]
 
     # runs ---------------------------------------------------------------------------------------------------------
 
@@ -133,12 +133,14 @@ class OpenWarehouse(Analytics):
         Raises:
             ConfigError: where one of them was never published, or the later one can no longer be read.
         """
-        earlier, later = sorted((a, b))
-        records = self.run_records()
-        # what the later one recorded in columns is enough
-        require_published(load_claims(self.tables), earlier, key="runs diff")
-        then = self.as_of(run=later).published
-        return compare_runs(then, find_run(records, earlier), find_run(records, later))
+        earlier, later = self._runs_to_compare(a, b)
+        return compare_runs(self.as_of(run=later.run_seq).published, earlier, later)
+
+    def compare_runs(self, a: int, b: int) -> RunComparison:
+        """The same in this process: without Spark where the tables are small and nobody has a session."""
+        with IfCertain():
+            return super().compare_runs(a, b)
+        return self.diff_runs(a, b)
 
     def verify(self, *, examples: int = 5) -> Verification:
         """Resolve everything that is stored again and compare it with what is published. Writes nothing.

@@ -65,8 +65,8 @@ def export_identities(call: Call, to: ToFile) -> None:
     Left out are people who do not grant every purpose of consent.required_for_export.
     """
     made = folder_to_make(to)
-    opened = call.open()
-    n_rows, n_withheld = opened.export_identities(to), opened.count_withheld_identities()
+    asked, n_rows = call.answer(lambda asked: asked.export_identities(to))
+    n_withheld = asked.count_withheld_identities()
     call.output.document({"file": to, "rows": n_rows, "withheld": n_withheld})
     call.output.text(f"{n_rows:,} identities in {to}")
     say_made(call.output, made)
@@ -82,7 +82,7 @@ def export_sql(
     raw: Raw = False,  # noqa: FBT002 - an option
 ) -> None:
     """Write SQL that shows the published tables, at their published versions, as views of another engine."""
-    warehouse = call.open()
+    warehouse = call.ask()
     file = None if to is None else warehouse.outside(to)
     sql = warehouse.views(engine, raw=raw)
     call.output.document({"engine": engine, "file": to, "sql": None if to else sql})

@@ -15,9 +15,9 @@ from oneuser.cli.verbs import Call, verb
 from oneuser.core.errors import GateError
 
 if TYPE_CHECKING:
-    from oneuser.api import OpenWarehouse
+    from oneuser.api.quick_answers import QuickAnswers
     from oneuser.inspection.plan import Plan
-    from oneuser.inspection.run_diff import RunDiff
+    from oneuser.inspection.run_metrics import RunComparison
 
 Limit = Annotated[int, typer.Option(min=0, help="How many rows of each kind to show.")]
 
@@ -99,8 +99,7 @@ def diff(
 
     Identifiers and their owners are those that the later run recorded; people erased since are gone from both.
     """
-    warehouse = call.open()
-    found = warehouse.diff_runs(a, b)
+    warehouse, found = call.answer(lambda asked: asked.compare_runs(a, b))
     examples = _examples(warehouse, found, limit, unmasked=unmasked)
     runs = {"a": run_facts(found.a), "b": run_facts(found.b)}
     call.output.document(runs | {"counts": found.counts, "metrics": found.metrics, **examples})
@@ -116,12 +115,13 @@ def diff(
             call.output.table([name.replace("_", " ") for name in rows[0]], [list(row.values()) for row in rows])
 
 
-def _examples(warehouse: OpenWarehouse, found: RunDiff, limit: int, *, unmasked: bool) -> dict[str, list[Any]]:
+def _examples(
+    warehouse: QuickAnswers, found: RunComparison, limit: int, *, unmasked: bool
+) -> dict[str, list[dict[str, Any]]]:
     """The first rows of each kind, with `type: value` for the numbers of identifiers."""
-    kinds = ("ids", "moved", "divided", "changes", "refusals")
-    rows = {kind: [row.asDict() for row in getattr(found, kind).limit(limit).collect()] for kind in kinds}
+    rows = dict(found.examples(limit))
     named = ("identifier_id", "src", "dst", "edge_src", "edge_dst")
-    held = [(row, name) for kind in kinds for row in rows[kind] for name in named if row.get(name) is not None]
+    held = [(row, name) for kind in rows.values() for row in kind for name in named if row.get(name) is not None]
     values = warehouse.values({row[name] for row, name in held}, unmasked=unmasked) if held else {}
     for row, name in held:
         id_type, value = values.get(row[name], ("?", None))

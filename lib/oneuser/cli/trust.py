@@ -40,8 +40,7 @@ def suspects(
     People: those parts. Parts: all that would be left. Parted: identifiers outside the largest part. Most effect first.
     Then values that nearly as many people share as `max_persons_per_value` allows, or more: these are nobody's.
     """
-    warehouse = call.open()
-    rows = [row.asDict() for row in warehouse.suspects(limit).collect()]
+    warehouse, rows = call.answer(lambda asked: asked.suspect_rows(limit))
     shared = [asdict(value) | {"is_over_shared": value.is_over_shared} for value in warehouse.shared_values()[:limit]]
     values = warehouse.values([row["identifier_id"] for row in (*rows, *shared)], unmasked=unmasked)
     for reason, found in (("holds_together", rows), ("shared", shared)):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -20,9 +20,10 @@ from oneuser.core.log import configure_logging
 
 if TYPE_CHECKING:
     from oneuser.api import OpenWarehouse
-    from oneuser.api.questions import Questions
+    from oneuser.api.quick_answers import QuickAnswers
     from oneuser.config import Config
 
+_Answer = TypeVar("_Answer")
 CONFIG_VARIABLE = "ONEUSER_CONFIG"
 LOG_VARIABLE = "ONEUSER_LOG"
 _FORMS_OF_LOGS = {"json": True, "text": False}
@@ -99,12 +100,22 @@ class Call:
             next_step="`oneuser init` writes one to start from; or name yours with --config",
         )
 
-    def ask(self) -> Questions:
+    def ask(self) -> QuickAnswers:
         """The warehouse, for questions that are answered without Spark where that can be."""
         place, config = self._place()
-        from oneuser.api.questions import ask_warehouse
+        from oneuser.api.quick_answers import ask_warehouse
 
         return ask_warehouse(place, config=config)
+
+    def answer(self, ask: Callable[[QuickAnswers], _Answer]) -> tuple[QuickAnswers, _Answer]:
+        """The answer to a question that looks at whole tables, and who gives it: without Spark where that can be."""
+        from oneuser.storage.quick_tables import IfCertain
+
+        with IfCertain():
+            asked = self.ask()
+            return asked, ask(asked)
+        opened = self.open()
+        return opened, ask(opened)
 
     def open(self) -> OpenWarehouse:
         """The warehouse, for reading frames of it."""

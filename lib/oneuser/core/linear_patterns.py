@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+# without a text, nothing is compiled; made of its bytes, since of a list pyarrow would load pandas
+_ONE_TEXT = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(bytes(8)), pa.py_buffer(b"")])
+
+
 def check_linear(pattern: str) -> None:
     """Look whether an expression can be searched for in linear time.
 
@@ -21,8 +25,7 @@ def check_linear(pattern: str) -> None:
         ValueError: where it cannot. The text itself is not repeated.
     """
     try:
-        # without a text, nothing is compiled
-        pc.match_substring_regex(pa.array([""]), pattern)
+        pc.match_substring_regex(_ONE_TEXT, pattern)
     except pa.ArrowInvalid:
         raise ValueError(
             "not an expression that RE2 reads: it has no look-around and no references to groups, and repeats nothing "

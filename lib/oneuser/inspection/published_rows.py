@@ -11,11 +11,15 @@ from oneuser.runs.claim_rows import current_publication, load_claims
 from oneuser.runs.readable import publications_of_runs, require_readable, withdrawn_runs
 from oneuser.runs.records import load_runs
 from oneuser.storage.layout import MARKER, marked_deployment
+from oneuser.storage.quick_tables import held
 from oneuser.storage.table_reader import read_rows
+from oneuser.storage.uncertain import UncertainError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
+
+    import pyarrow as pa
 
     from oneuser.contracts.table import TableContract
     from oneuser.runs.claim_rows import Publication
@@ -48,6 +52,14 @@ class PublishedRows:
         """The values that a column has in the published version."""
         return self.tables.distinct(contract, self.publication.tables.get(contract.name), column)
 
+    def held(self, contract: TableContract, *, columns: Sequence[str]) -> pa.Table:
+        """All rows of the published version at once, some columns of them; none where it has no such table.
+
+        Raises:
+            UncertainError: where they cannot be read without Spark, or are too many to be held.
+        """
+        return held(self.tables, contract, self.publication.tables.get(contract.name), columns=columns)
+
     def ownership(self, *, where: Mapping[str, Collection[Any]]) -> list[Row]:
         """Rows of `identifier_ownership` that hold."""
         return [row for row in self.rows(IDENTIFIER_OWNERSHIP, where=where) if row["superseded_run"] is None]
@@ -68,14 +80,32 @@ class PublishedRowsThen(PublishedRows):
         limit: int | None = None,
     ) -> list[Row]:
         """Rows of a table as of the run."""
-        keeps_history = all(IDENTIFIER_HISTORY.name in one.tables for one in (self.recorder, self.publication))
-        if keeps_history and contract.name in _HISTORIES:
+        if self._keeps_history and contract.name in _HISTORIES:
             found = self._recorded(contract, where or {})
-        elif keeps_history and contract.name == IDENTIFIER_MAP.name:
+        elif self._keeps_history and contract.name == IDENTIFIER_MAP.name:
             found = self._owned(where or {})
         else:
             return super().rows(contract, columns=columns, where=where, limit=limit)
         return [{name: row[name] for name in columns or contract.columns} for row in found[:limit]]
+
+    def held(self, contract: TableContract, *, columns: Sequence[str]) -> pa.Table:
+        """All rows of a table as of the run; not of those whose past is in columns, for which see `recorded`."""
+        if self._keeps_history and contract.name in (*_HISTORIES, IDENTIFIER_MAP.name):
+            raise UncertainError(f"the past of {contract.name} is in columns")
+        return super().held(contract, columns=columns)
+
+    def recorded(self, contract: TableContract, *, columns: Sequence[str]) -> pa.Table:
+        """All rows of a history that the newest run keeps, what was recorded after this run among them.
+
+        Raises:
+            UncertainError: as `held`.
+        """
+        shown = self.recorder if self._keeps_history else self.publication
+        return held(self.tables, contract, shown.tables.get(contract.name), columns=columns)
+
+    @property
+    def _keeps_history(self) -> bool:
+        return all(IDENTIFIER_HISTORY.name in one.tables for one in (self.recorder, self.publication))
 
     def _recorded(self, contract: TableContract, where: Mapping[str, Collection[Any]]) -> list[Row]:
         """Rows that were recorded by then, superseded only where they had been by then."""

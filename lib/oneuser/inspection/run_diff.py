@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -12,28 +12,11 @@ from pyspark.sql import functions as F
 from oneuser.contracts.graph import REFUSED_EDGES
 from oneuser.contracts.identity import IDENTIFIER_HISTORY, IDENTIFIER_OWNERSHIP, LINEAGE, USER_IDS
 from oneuser.identity.history import as_of_run
+from oneuser.inspection.run_metrics import KINDS, MetricChange, compare_metrics
 
 if TYPE_CHECKING:
     from oneuser.inspection.reading import Published
     from oneuser.runs.records import RunRecord
-
-# metrics that say how a run went, in this order; those of a metric with keys one after another
-_HEADLINE = (
-    "lines", "files_ingested", "edges", "components", "components_replayed", "certified_identifiers", "identifiers",
-    "people", "ids_residual", "largest_component", "ids_before", "ids_kept", "ids_minted", "ids_merged",
-    "ids_split_from", "ids_restored", "ids_anchored", "ids_vacated", "ids_erased", "identifiers_moved", "events_moved",
-    "events_unowned", "identifiers_contested", "edges_refused", "values_over_shared", "values_nearly_over_shared",
-    "sessions", "conversions", "touches",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class MetricChange:
-    """A metric in the records of both runs; null where a run has none."""
-
-    metric: str
-    a: float | None
-    b: float | None
 
 
 @dataclass(frozen=True)
@@ -78,6 +61,10 @@ class RunDiff:
         counted = rows.orderBy("what", "kind").collect()
         return {f"{row['what']}|{row['kind']}" if row["kind"] else row["what"]: row["n"] for row in counted}
 
+    def examples(self, limit: int) -> dict[str, list[dict[str, Any]]]:
+        """The first rows of each kind."""
+        return {kind: [row.asDict() for row in getattr(self, kind).limit(limit).collect()] for kind in KINDS}
+
 
 def compare_runs(published: Published, a: RunRecord, b: RunRecord) -> RunDiff:
     """Compare two published runs.
@@ -94,7 +81,7 @@ def compare_runs(published: Published, a: RunRecord, b: RunRecord) -> RunDiff:
     return RunDiff(
         a,
         b,
-        _metrics(a, b),
+        compare_metrics(a, b),
         _ids(before, after, published.read(USER_IDS)),
         _moved(before, after),
         _divided(published.read(IDENTIFIER_OWNERSHIP), was, now),
@@ -103,13 +90,6 @@ def compare_runs(published: Published, a: RunRecord, b: RunRecord) -> RunDiff:
         ),
         _refusals(published.read(REFUSED_EDGES), was),
     )
-
-
-def _metrics(a: RunRecord, b: RunRecord) -> list[MetricChange]:
-    place = {metric: number for number, metric in enumerate(_HEADLINE)}
-    names = [name for name in {**a.metrics, **b.metrics} if name.partition("|")[0] in place]
-    names.sort(key=lambda name: (place[name.partition("|")[0]], name))
-    return [MetricChange(name, a.metrics.get(name), b.metrics.get(name)) for name in names]
 
 
 def _ids(before: DataFrame, after: DataFrame, ledger: DataFrame) -> DataFrame:

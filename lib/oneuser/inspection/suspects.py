@@ -8,7 +8,6 @@ The search itself is in `graph/articulation_points.py`, called once per partitio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -22,37 +21,13 @@ from oneuser.inspection import suspect_rows as shape
 from oneuser.spark.clustering import cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     import pyarrow as pa
 
     from oneuser.inspection.reading import Published
-    from oneuser.runs.records import RunRecord
 
 _FEW = 2  # of three identifiers or more, two stay linked when one goes
-
-
-@dataclass(frozen=True)
-class SharedValue:
-    """A value that nearly as many people share as its bound allows, or more: then it is nobody's."""
-
-    identifier_id: int
-    n_people: int
-    bound: int
-
-    @property
-    def is_over_shared(self) -> bool:
-        """Whether it has been taken out of the graph."""
-        return self.n_people > self.bound
-
-
-def shared_values(records: Iterable[RunRecord], run_seq: int) -> list[SharedValue]:
-    """What the stage graph of a run recorded: those first that exceed their bound most, or come nearest to it."""
-    stages = next((record.stages for record in records if record.run_seq == run_seq), {})
-    details = stages["graph"].details if "graph" in stages else {}
-    return [
-        SharedValue(row["identifier_id"], row["n_persons"], row["bound"]) for row in details.get("shared_values", [])
-    ]
 
 
 def find_suspects(published: Published, *, limit: int | None = None, largest: int | None = None) -> DataFrame:

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,6 +57,8 @@ class RowShape:
 
     def select(self, rows: DataFrame) -> DataFrame:
         """Rows in this shape: null in every column that they lack, as where rows of several kinds share one shape."""
+        from pyspark.sql import functions as F
+
         present = set(rows.columns)
         return rows.select(
             *[

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from oneuser.contracts.table import TableContract
 
 # of files whose rows are held at once, some ten times as large
-_MOST_SORTED_BYTES = 64 << 20
+_MOST_HELD_BYTES = 64 << 20
 
 
 class DeltaRsTables(ABC):
@@ -90,17 +90,11 @@ class DeltaRsTables(ABC):
         asked = where or {}
         if version is None or not all(asked.values()):
             return
-        try:
-            from deltalake import DeltaTable
-            from deltalake.exceptions import DeltaError
-        except ImportError:
-            raise UncertainError("there is no delta-rs here") from None
         shown = list(columns or contract.columns)
         scanned = list(dict.fromkeys([*shown, *asked]))
         types = pa.schema([contract.arrow_schema.field(name) for name in scanned])
-        wanted = {name: _array(values, types.field(name).type) for name, values in asked.items()}
-        with _readable(contract.name, DeltaError):
-            table = DeltaTable(self._place(self.layout.path(contract)), version=version, storage_options=self._options)
+        wanted = {name: array_of(values, types.field(name).type) for name, values in asked.items()}
+        with self._opened(contract, version) as table:
             self._require_few_bytes(contract, table)
             n_left = limit
             for batch in pa.RecordBatchReader.from_stream(table.scan(columns=scanned)):
@@ -117,15 +111,46 @@ class DeltaRsTables(ABC):
 
     def ordered(self, contract: TableContract, version: int | None, *, by: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """All rows of a version in the order of some columns, nulls first. They are held at once."""
+        return iter(sort_rows(self.held(contract, version, columns=contract.columns), by).to_batches())
+
+    def held(self, contract: TableContract, version: int | None, *, columns: Sequence[str]) -> pa.Table:
+        """All rows of a version at once, some columns of them; none where `version` is null.
+
+        Raises:
+            UncertainError: where its files are larger than what is held.
+        """
         bounded = copy(self)
-        bounded._most_bytes = _MOST_SORTED_BYTES  # noqa: SLF001 - of the same class
-        rows = pa.Table.from_batches(bounded.batches(contract, version), contract.arrow_schema)
-        return iter(rows.take(_places(rows, by)).to_batches())
+        bounded._most_bytes = _MOST_HELD_BYTES  # noqa: SLF001 - of the same class
+        types = pa.schema([contract.arrow_schema.field(name) for name in columns])
+        return pa.Table.from_batches(bounded.batches(contract, version, columns=columns), types)
+
+    def data_files(self, contract: TableContract, version: int | None) -> list[str]:
+        """Addresses of the files that a version consists of, in their order."""
+        if version is None:
+            return []
+        with self._opened(contract, version) as table:
+            names = table.get_add_actions()["path"].to_pylist()
+        return sorted(f"{self._address(self.layout.path(contract))}/{name}" for name in names)
 
     def distinct(self, contract: TableContract, version: int | None, column: str) -> set[Any]:
         """The values that a column of a version has."""
         found = self.batches(contract, version, columns=[column])
         return {value for batch in found for value in batch.column(0).unique().to_pylist()}
+
+    def _address(self, path: str) -> str:
+        """A path below the root as other programs take it."""
+        return path
+
+    @contextmanager
+    def _opened(self, contract: TableContract, version: int) -> Iterator[Any]:
+        """A version of a table in delta-rs."""
+        try:
+            from deltalake import DeltaTable
+            from deltalake.exceptions import DeltaError
+        except ImportError:
+            raise UncertainError("there is no delta-rs here") from None
+        with _readable(contract.name, DeltaError):
+            yield DeltaTable(self._place(self.layout.path(contract)), version=version, storage_options=self._options)
 
     def _require_few_bytes(self, contract: TableContract, table: Any) -> None:
         if self._most_bytes is None:
@@ -134,17 +159,17 @@ class DeltaRsTables(ABC):
             raise UncertainError(f"{contract.name} is large")
 
 
-def _places(rows: pa.Table, by: Sequence[str]) -> pa.Array[Any]:
-    """Where each row is found, in the order of some columns."""
+def sort_rows(rows: pa.Table, by: Sequence[str]) -> pa.Table:
+    """Rows in the order of some columns, nulls first."""
     keys: dict[str, Any] = {}
     for name in by:
         # null, which is not there, comes before all that is
         keys |= {f"{name} is there": pc.is_valid(rows.column(name)), name: rows.column(name)}
     sorted_by = pa.Table.from_arrays(list(keys.values()), names=list(keys))
-    return pc.sort_indices(sorted_by, [(name, "ascending") for name in keys])
+    return rows.take(pc.sort_indices(sorted_by, [(name, "ascending") for name in keys]))
 
 
-def _array(values: Collection[Any], dtype: pa.DataType) -> pa.Array[Any]:
+def array_of(values: Collection[Any], dtype: pa.DataType) -> pa.Array[Any]:
     """Numbers, texts or bytes, none of them null. Made of their bytes: `pa.array` would load pandas."""
     if pa.types.is_int64(dtype):
         return pa.Array.from_buffers(dtype, len(values), [None, pa.py_buffer(array("q", values))])

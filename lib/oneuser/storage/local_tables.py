@@ -31,6 +31,9 @@ class LocalTables(DeltaRsTables):
     def _place(self, path: str) -> str:
         return local_path(path) or path
 
+    def _address(self, path: str) -> str:
+        return self._place(path)
+
     def _read(self, path: str) -> str:
         return Path(self._place(path)).read_text(encoding="utf-8")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
+from oneuser.storage.delta_rs_tables import DeltaRsTables
 from oneuser.storage.uncertain import UncertainError
 
 if TYPE_CHECKING:
@@ -18,6 +19,19 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("oneuser.tables")
 _Answer = TypeVar("_Answer")
+
+
+class IfCertain:
+    """What cannot be told without Spark in this block is given up, and logged: who asks goes on through a session."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, traced: object) -> bool:
+        if not isinstance(why, UncertainError):
+            return False
+        _log.info("read through Spark", why=str(why))
+        return True
 
 
 class QuickTables:
@@ -63,11 +77,32 @@ class QuickTables:
         """The values that a column of a version has."""
         return self._answer(lambda tables: tables.distinct(contract, version, column))
 
+    def data_files(self, contract: TableContract, version: int | None) -> list[str]:
+        """Addresses of the files that a version consists of, in their order."""
+        return self._answer(lambda tables: tables.data_files(contract, version))
+
+    def held(self, contract: TableContract, version: int | None, *, columns: Sequence[str]) -> pa.Table:
+        """All rows of a version at once, some columns of them: see `DeltaRsTables.held`. Never through Spark.
+
+        Raises:
+            UncertainError: where that cannot be, or something could not be read without Spark before.
+        """
+        return held(self._tables, contract, version, columns=columns)
+
     def _answer(self, ask: Callable[[TableReader], _Answer]) -> _Answer:
         if self._is_quick:
-            try:
+            with IfCertain():
                 return ask(self._tables)
-            except UncertainError as why:
-                _log.info("read through Spark", why=str(why))
             self._tables, self._is_quick = self._start(), False
         return ask(self._tables)
+
+
+def held(tables: TableReader, contract: TableContract, version: int | None, *, columns: Sequence[str]) -> pa.Table:
+    """All rows of a version at once, some columns of them, read without Spark.
+
+    Raises:
+        UncertainError: where the tables are read through Spark, or what is asked for is too large to be held.
+    """
+    if isinstance(tables, DeltaRsTables | QuickTables):
+        return tables.held(contract, version, columns=columns)
+    raise UncertainError("a session reads these tables")

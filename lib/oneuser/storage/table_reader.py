@@ -61,6 +61,9 @@ class TableReader(Protocol):
     def distinct(self, contract: TableContract, version: int | None, column: str) -> set[Any]:
         """The values that a column of a version has."""
 
+    def data_files(self, contract: TableContract, version: int | None) -> list[str]:
+        """Addresses of the files that a version consists of, in their order: plain paths on this machine's disk."""
+
 
 def read_rows(
     tables: TableReader,

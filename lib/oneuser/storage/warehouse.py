@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 from delta.tables import DeltaTable
@@ -235,6 +235,10 @@ class Warehouse:
     def distinct(self, contract: TableContract, version: int | None, column: str) -> set[Any]:
         """The values that a column of a version has."""
         return {row[column] for row in self.read(contract, version).select(column).distinct().collect()}
+
+    def data_files(self, contract: TableContract, version: int | None) -> list[str]:
+        """Addresses of the files that a version consists of, in their order: plain paths on this machine's disk."""
+        return sorted(_plain_address(uri) for uri in self.read(contract, version).inputFiles())
 
     def _parquet(self, contract: TableContract, listing: Listing, names: Sequence[str]) -> DataFrame:
         """Rows of some of a version's files."""
@@ -481,6 +485,12 @@ class Warehouse:
         self._on_commit("before", contract.name)
         yield
         self._on_commit("after", contract.name)
+
+
+def _plain_address(uri: str) -> str:
+    """A file's URI as other programs take it: a path where it is local, unescaped."""
+    parts = urlsplit(uri)
+    return unquote(parts.path) if parts.scheme in ("", "file") else unquote(uri)
 
 
 def _find_affected(

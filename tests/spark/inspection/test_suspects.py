@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from oneuser.contracts.graph import COMPONENTS, EDGES, EVENT_IDENTIFIERS
 from oneuser.contracts.identity import IDENTIFIER_MAP
+from oneuser.contracts.table import TableContract
+from oneuser.inspection.suspect_tables import rank_held
 from oneuser.inspection.suspects import rank_suspects
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -26,20 +33,25 @@ PAIRS = [(1, 2), (1, 3), (1, 4), (2, 5), (6, 7), (6, 8), (9, 10), (10, 11)]
 MESSAGES = {"a": (1, 2), "b": (1, 3), "c": (1, 4), "d": (2, 5), "e": (8, 7, 6), "f": (9, 10), "g": (11, 10)}
 
 
-def tables(spark: SparkSession) -> tuple[DataFrame, DataFrame, DataFrame, DataFrame]:
-    kind = {number: id_type for _, number, id_type in PLACES}
+def tables(
+    spark: SparkSession,
+    places: Sequence[tuple[int, int, str]] = PLACES,
+    pairs: Collection[tuple[int, int]] = PAIRS,
+    messages: Mapping[str, Sequence[int]] = MESSAGES,
+) -> tuple[DataFrame, DataFrame, DataFrame, DataFrame]:
+    kind = {number: id_type for _, number, id_type in places}
     mapped = [
-        (n, t, f"usr_{c}", STRENGTH[t], t != "device", False, False, MONDAY, MONDAY, n) for c, n, t in PLACES
+        (n, t, f"usr_{c}", STRENGTH[t], t != "device", False, False, MONDAY, MONDAY, n) for c, n, t in places
     ]  # fmt: skip
     placed = [
-        (n, c, c, t, bytes([n]), STRENGTH[t], t != "device", False, False, MONDAY, b"k", MONDAY, n)
-        for c, n, t in PLACES
+        (n, c, c, t, b"%d" % n, STRENGTH[t], t != "device", False, False, MONDAY, b"k", MONDAY, n) for c, n, t in places
     ]
-    edges = [(a, b, "event", 1, MONDAY, b"k", MONDAY, b"k", None, 1, 1) for a, b in PAIRS]
+    edges = [(a, b, "event", 1, MONDAY, b"k", MONDAY, b"k", None, 1, 1) for a, b in pairs]
+    # what a message carries twice has the rank of either place
     observed = [
-        (message.encode(), n, kind[n], 0, MONDAY, None, "event", len(numbers), 1)
-        for message, numbers in MESSAGES.items()
-        for n in numbers
+        (message.encode(), n, kind[n], rank, MONDAY, None, "event", len(numbers), 1)
+        for message, numbers in messages.items()
+        for rank, n in enumerate(numbers)
     ]
     return (
         spark.createDataFrame(mapped, IDENTIFIER_MAP.schema),
@@ -74,3 +86,50 @@ def test_without_rows_there_are_no_suspects(spark: SparkSession) -> None:
     empty = [rows.limit(0) for rows in tables(spark)]
 
     assert rank_suspects(*empty).collect() == []
+
+
+@dataclass
+class Held:
+    """A publication of a few rows, as it is read without Spark."""
+
+    tables: Mapping[str, pa.Table]
+
+    def held(self, contract: TableContract, *, columns: Sequence[str]) -> pa.Table:
+        return self.tables[contract.name].select(columns)
+
+    def rows(
+        self, contract: TableContract, *, columns: Sequence[str], where: Mapping[str, Collection[Any]]
+    ) -> list[dict[str, Any]]:
+        ((name, values),) = where.items()
+        found = self.tables[contract.name].select(columns).to_pylist()
+        return [row for row in found if row[name] in values]
+
+
+def held(frames: Sequence[DataFrame]) -> Any:
+    contracts = (IDENTIFIER_MAP, COMPONENTS, EDGES, EVENT_IDENTIFIERS)
+    return Held({contract.name: rows.toArrow() for contract, rows in zip(contracts, frames, strict=True)})
+
+
+def test_without_spark_the_suspects_are_the_same(spark: SparkSession) -> None:
+    # given 40 people of random messages of one to four identifiers, some carried twice and some of other people's
+    chance = random.Random(7)
+    places, pairs, messages = [], set(), {}
+    for person in range(40):
+        own = [10 * person + number for number in range(chance.randint(1, 8))]
+        places += [(own[0], number, chance.choice([*STRENGTH])) for number in own]
+        pairs |= {(chance.choice(own[:place]), own[place]) for place in range(1, len(own))}
+        for number in range(6):
+            carried = chance.choices(own, k=chance.randint(1, 4))
+            messages[f"{person}-{number}"] = carried + ([chance.choice(places)[1]] if chance.random() < 0.1 else [])
+            centre = min(carried)
+            pairs |= {(centre, other) for other in carried if other != centre}
+    frames = tables(spark, places, pairs, messages)
+
+    found = [row.asDict() for row in rank_suspects(*frames).collect()]
+
+    assert rank_held(held(frames)) == found
+    assert len(found) > 5
+    assert rank_held(held(frames), limit=3) == found[:3]
+    assert rank_held(held([rows.limit(0) for rows in frames])) == []
+    by_size = [row.asDict() for row in rank_suspects(*frames, largest=6).collect()]
+    assert rank_held(held(frames), largest=6) == by_size != found

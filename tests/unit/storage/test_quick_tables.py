@@ -51,6 +51,9 @@ class Spark:
     def distinct(self, contract: TableContract, version: int | None, column: str) -> set[Any]:
         return {"spark"}
 
+    def data_files(self, contract: TableContract, version: int | None) -> list[str]:
+        return ["by Spark"]
+
 
 @pytest.fixture
 def spark() -> Spark:
