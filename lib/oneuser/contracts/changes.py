@@ -17,6 +17,10 @@ JOURNEYS = "journeys"
 CONSENTS = "consents"
 # reason of what messages carried that are there no longer
 GONE = "gone"
+# of what messages carried that a copy has taken the place of
+REPLACED = "replaced"
+# of what new messages carry, or what links name otherwise
+TOUCHED = "touched"
 CHANGE_SETS = (LINKED_IDENTIFIERS, JUDGED_IDENTIFIERS, OWNED_MESSAGES, JOURNEYS, CONSENTS)
 
 CHANGES = TableContract(
@@ -34,6 +38,6 @@ CHANGES = TableContract(
         Field("message_key", "binary", "touched message", nullable=True),
         Field("user_id", "string", "touched person, or the owner of the message now; null for nobody", nullable=True),
         Field("user_id_before", "string", "owner of the message in the last run; null for nobody", nullable=True),
-        Field("reason", "string", "new, gone, moved or touched"),
+        Field("reason", "string", "new, gone, replaced, moved or touched"),
     ),
 )

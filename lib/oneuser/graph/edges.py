@@ -171,8 +171,24 @@ def build_edges(*pairs: DataFrame) -> DataFrame:
     )
 
 
+def find_sightings(eligible: DataFrame) -> DataFrame:
+    """When messages have named each identifier, and how many.
+
+    Args:
+        eligible: Rows of `eligible_identifiers`.
+
+    Returns:
+        `identifier_id`, `first` (struct of `event_time`, `event_order`), `last_seen_at`, `n_events`.
+    """
+    return eligible.groupBy("identifier_id").agg(
+        F.min(F.struct("event_time", event_order().alias("event_order"))).alias("first"),
+        F.max("event_time").alias("last_seen_at"),
+        F.count(F.lit(1)).alias("n_events"),
+    )
+
+
 def describe_vertices(
-    eligible: DataFrame,
+    seen: DataFrame,
     edges: DataFrame | None,
     identifiers: DataFrame,
     *,
@@ -184,7 +200,7 @@ def describe_vertices(
     What is declared of its type is looked up here, once: everything after reads the columns.
 
     Args:
-        eligible: Rows of `eligible_identifiers`, without those that are over-shared.
+        seen: What `find_sightings` gives, without identifiers that are over-shared.
         edges: Rows of `edges`, where some of their ends may be in no message: those are in the graph too, never seen.
             Null where every end is in one.
         identifiers: Rows of `identifiers`.
@@ -194,11 +210,6 @@ def describe_vertices(
     Returns:
         The columns of `components` but for label and flags.
     """
-    seen = eligible.groupBy("identifier_id").agg(
-        F.min(F.struct("event_time", event_order().alias("event_order"))).alias("first"),
-        F.max("event_time").alias("last_seen_at"),
-        F.count(F.lit(1)).alias("n_events"),
-    )
     if edges is not None:
         ends = edges.select(F.explode(F.array(*_ENDS)).alias("identifier_id")).distinct()
         seen = seen.join(ends, on="identifier_id", how="full").withColumn(

@@ -14,7 +14,8 @@ from oneuser.config import make_config
 from oneuser.contracts.table import TableContract
 from oneuser.stages import context as stage_context
 from oneuser.stages.context import RunContext
-from oneuser.stages.graph.evidence import blocked, eligible, find_linking_messages, gather_pairs
+from oneuser.stages.graph.evidence import blocked, eligible, find_linking_messages
+from oneuser.stages.graph.gather import gather_pairs
 from tests.spark.events.staging import ID_TYPES, Ingest, lines_source
 from tests.unit.events.parsing import line
 
@@ -124,7 +125,7 @@ def test_values_are_looked_at_once_for_all_stages_and_not_at_all_without_express
     assert graph.reads.count("identifier_values") == 1
     assert identity.reads.count("identifier_values") == 0
     assert by_value_alone.reads.count("identifier_values") == 0
-    assert "id_value" not in plan(gathered.eligible)
+    assert "id_value" not in plan(gathered.seen)
     assert graph.reads.count("events") == identity.reads.count("events") == 1
 
 

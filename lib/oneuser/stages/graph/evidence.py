@@ -1,7 +1,7 @@
 """What a run has to go by: who may link whom, under the rules of its configuration, before any edge is judged.
 
 Reads   event_identifiers, identifier_values, events (consent), links
-Yields  eligible identifiers, linking messages, edges, over-shared values, alias classes
+Yields  eligible identifiers, linking messages, declared pairs, over-shared values, alias classes
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES
 from oneuser.contracts.reference import LINKS
 from oneuser.core.keyed import identifier_hasher
 from oneuser.graph.blocked import BLOCKED_KEYS_DDL, find_blocked_patterns, find_blocked_values
-from oneuser.graph.edges import build_edges, find_pairs, included_pairs, link_pairs, touching
+from oneuser.graph.edges import included_pairs, link_pairs, touching
 from oneuser.graph.linking_messages import (
     eligible_identifiers,
     linking_messages,
     observed_identifiers,
     previous_readings,
-    without_members,
 )
 from oneuser.graph.over_shared import count_persons_per_value
 from oneuser.graph.protection import find_renames
@@ -33,7 +32,6 @@ from oneuser.stages.alias_messages import find_alias_messages
 from oneuser.stages.engines import connect_pairs
 from oneuser.stages.found_rows import find
 from oneuser.stages.graph.manual_rule_rows import manual_rule_rows
-from oneuser.stages.graph.touched import Touched, find_asserted, find_freed, messages_with, whole_candidates
 from oneuser.stages.identity_rules import IdentityValues, blocked_patterns, blocked_values, identity_values
 
 if TYPE_CHECKING:
@@ -41,10 +39,30 @@ if TYPE_CHECKING:
 
     from oneuser.stages.alias_messages import AliasMessages
     from oneuser.stages.context import RunContext
+    from oneuser.stages.graph.touched import Touched
 
 
 # of the values near their bound or above it, so many are kept by number, those that exceed it most
 _SHARED_VALUES_KEPT = 50
+# of a row of `shared_values`
+IS_OVER_SHARED = "n_persons > bound"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What is declared and not observed: the rules of a run, and what aliases make one value.
+
+    Attributes:
+        values: The rules.
+        manual: `action`, `src`, `dst` of manual rules; null where none has an effect.
+        excluded: `src`, `dst` that one of them keeps apart, as many as a file names; null where none does.
+        classes: `identifier_id`, `value_class` of values that aliases join; null where none are.
+    """
+
+    values: IdentityValues
+    manual: DataFrame | None
+    excluded: DataFrame | None
+    classes: DataFrame | None
 
 
 @dataclass(frozen=True)
@@ -52,126 +70,62 @@ class Gathered:
     """The evidence of a run.
 
     Attributes:
-        values: The rules it was gathered by.
+        declared: The rules it was gathered by.
         touched: What is judged again; everything else is left out of all that follows. Null where that is everything.
-        eligible: Rows of `event_identifiers` that are in the graph, with `priority`: neither blocked nor over-shared.
+        seen: Sightings, as `edges.find_sightings` gives them, of what messages carry and neither is blocked nor
+            over-shared.
         edges: Rows of `edges`, those that a manual rule excludes among them.
         n_edges: How many, if no task was done twice.
         has_other_ends: Whether links or manual rules may name identifiers that no message carries.
-        classes: `identifier_id`, `value_class` of values that aliases join; null where none are.
-        excluded: `src`, `dst` that a manual rule keeps apart, as many as a file names; null where none does.
         shared: Rows of `shared_values`, of what is not judged again too; null where no type has a bound.
-        over_shared_pairs: Edges that over-shared values would have had; null where no value is over-shared.
+        over_shared_pairs: `src`, `dst`, `first_event_time`, `last_event_time` of edges that over-shared values would
+            have had; null where no value is over-shared.
     """
 
-    values: IdentityValues
+    declared: Declared
     touched: Touched | None
-    eligible: DataFrame
+    seen: DataFrame
     edges: DataFrame
     n_edges: int
     has_other_ends: bool
-    classes: DataFrame | None
-    excluded: DataFrame | None
     shared: DataFrame | None
     over_shared_pairs: DataFrame | None
 
 
-def gather_pairs(ctx: RunContext) -> Gathered:
-    """Everything that links identifiers in this run, or of it what concerns candidate components that are judged again.
-
-    Keeps what several steps read until the stage ends. Where a message joins what is judged again with something else,
-    the change sets have not told all, and everything is judged again.
-    """
+def find_declared(ctx: RunContext) -> Declared:
+    """The rules of this run."""
     values = identity_values(ctx.config)
-    rows = eligible(ctx)
     manual = manual_rule_rows(ctx)
     excluded = None if manual is None else manual.where("action = 'exclude'").select("src", "dst")
-    classes = _find_classes(ctx, excluded, values)
-    asserted = find_asserted(ctx, rows, manual, classes) if ctx.is_incremental else None
-    told = None
-    if asserted is not None:
-        told = whole_candidates(ctx, asserted)
-        rows = messages_with(ctx, rows, told)
-    messages = _linking(ctx, rows, values)
-    shared = _count_shared(ctx, messages, classes, asserted, values)
-    over_shared = _find_over_shared(ctx, shared)
-    touched = None
-    if asserted is not None and told is not None:
-        freed = find_freed(ctx, asserted, over_shared)
-        if freed is not None:
-            # a value that was over-shared and is not now joins what is in one message with it
-            beside = messages_with(ctx, rows, freed).select("identifier_id")
-            told = whole_candidates(ctx, told.unionByName(beside).distinct())
-            rows = messages_with(ctx, eligible(ctx), told)
-            messages = _linking(ctx, rows, values)
-        touched = Touched.of(ctx, told, over_shared)
-    over_shared_pairs = None
-    linking = messages
-    if over_shared is not None:
-        over_shared_pairs = build_edges(touching(find_pairs(messages), over_shared))
-        linking = without_members(messages, over_shared)
-        rows = rows.join(over_shared, on="identifier_id", how="left_anti")
-    pairs = _find_all_pairs(ctx, values, linking, manual, over_shared, touched)
-    if touched is not None:
-        rows = rows.join(touched.identifiers, on="identifier_id", how="left_semi")
-        if over_shared_pairs is not None:
-            over_shared_pairs = touching(over_shared_pairs, touched.told)
-    edges, counted = ctx.checkpoint_counted(build_edges(*pairs), n_edges=F.count(F.lit(1)))
-    if touched is not None and not _is_closed(edges, touched):
-        ctx.log.warning("everything is judged again: what is touched is linked with what is not")
-        ctx.is_incremental = False
-        return gather_pairs(ctx)
-    return Gathered(
-        values=values,
-        touched=touched,
-        eligible=rows,
-        edges=edges,
-        n_edges=counted["n_edges"],
-        has_other_ends=len(pairs) > 1,
-        classes=classes,
-        excluded=excluded,
-        shared=shared,
-        over_shared_pairs=over_shared_pairs,
-    )
+    return Declared(values, manual, excluded, _find_classes(ctx, excluded, values))
 
 
-def _linking(ctx: RunContext, rows: DataFrame, values: IdentityValues) -> DataFrame:
+def linking(ctx: RunContext, rows: DataFrame, values: IdentityValues) -> DataFrame:
     """Linking messages among eligible rows; kept where they are counted and linked."""
     messages = find_linking_messages(ctx, rows)
     return ctx.checkpoint(messages) if values.person_bounds else messages
 
 
-def _find_all_pairs(
-    ctx: RunContext,
-    values: IdentityValues,
-    messages: DataFrame,
-    manual: DataFrame | None,
-    over_shared: DataFrame | None,
-    touched: Touched | None,
+def find_declared_pairs(
+    ctx: RunContext, declared: Declared, over_shared: DataFrame | None, touched: Touched | None
 ) -> list[DataFrame]:
-    """Pairs by messages, links and manual rules, a frame each: all, or those that touch what is judged again."""
+    """Pairs by links and by manual rules, a frame each: all, or those that touch what is judged again."""
 
     def only_touching(pairs: DataFrame) -> DataFrame:
         return pairs if touched is None else touching(pairs, touched.identifiers)
 
-    pairs = [only_touching(find_pairs(messages))]
+    pairs = []
     links = ctx.read(LINKS) if LINKS.name in ctx.tables else None
-    if links is not None or manual is not None:
-        ends = _eligible_ends(ctx, values, [blocked(ctx), over_shared])
+    if links is not None or declared.manual is not None:
+        ends = _eligible_ends(ctx, declared.values, [blocked(ctx), over_shared])
         if links is not None:
             # before their ends are looked up among all identifiers
             links = links if touched is None else ctx.checkpoint(only_touching(links))
             pairs.append(link_pairs(links, ends))
-        if manual is not None:
+        if declared.manual is not None:
             before = ctx.read(EDGES) if EDGES.name in ctx.tables else None
-            pairs.append(only_touching(included_pairs(manual, ends, before, run_seq=ctx.run_seq)))
+            pairs.append(only_touching(included_pairs(declared.manual, ends, before, run_seq=ctx.run_seq)))
     return pairs
-
-
-def _is_closed(edges: DataFrame, touched: Touched) -> bool:
-    """Whether all edges that touch something run between what is touched."""
-    ends = edges.select(F.explode(F.array("src", "dst")).alias("identifier_id"))
-    return ends.join(touched.identifiers, on="identifier_id", how="left_anti").isEmpty()
 
 
 def _find_classes(ctx: RunContext, excluded: DataFrame | None, values: IdentityValues) -> DataFrame | None:
@@ -277,35 +231,25 @@ def _find_blocked(
     return reduce(DataFrame.unionByName, parts).distinct()
 
 
-def _count_shared(
-    ctx: RunContext,
-    messages: DataFrame,
-    classes: DataFrame | None,
-    asserted: DataFrame | None,
-    values: IdentityValues,
-) -> DataFrame | None:
-    """Rows of `shared_values`: counted in these messages, all others as they were. Null where no type has a bound."""
-    if not values.person_bounds:
-        return None
-    counted = count_persons_per_value(
-        messages,
-        classes,
-        bounds=values.person_bounds,
-        unique_priorities=values.unique_priorities,
-        known_priorities=values.known_priorities,
+def count_shared(messages: DataFrame, declared: Declared) -> DataFrame:
+    """Rows of `shared_values`, counted in some linking messages; only where a type has a bound."""
+    values = declared.values
+    return SHARED_VALUES.conform(
+        count_persons_per_value(
+            messages,
+            declared.classes,
+            bounds=values.person_bounds,
+            unique_priorities=values.unique_priorities,
+            known_priorities=values.known_priorities,
+        )
     )
-    if asserted is not None:
-        # of other values not all messages are here
-        others = ctx.read(SHARED_VALUES).join(asserted, on="identifier_id", how="left_anti")
-        counted = counted.join(asserted, on="identifier_id", how="left_semi").unionByName(others)
-    return ctx.checkpoint(SHARED_VALUES.conform(counted))
 
 
-def _find_over_shared(ctx: RunContext, shared: DataFrame | None) -> DataFrame | None:
+def find_over_shared(ctx: RunContext, shared: DataFrame | None) -> DataFrame | None:
     """`identifier_id` of the values that too many people share; null where there is none."""
     if shared is None:
         return None
-    is_over_shared = F.col("n_persons") > F.col("bound")
+    is_over_shared = F.expr(IS_OVER_SHARED)
     counted = shared.agg(
         F.count(F.lit(1)).alias("n_near"), F.count_if(is_over_shared).alias("n_over_shared")
     ).collect()[0]

@@ -64,7 +64,7 @@ def resolve_components(ctx: RunContext, gathered: Gathered) -> ResolvedComponent
 
 def expected_vertices(gathered: Gathered) -> DataFrame:
     """`identifier_id` of every identifier that must be in a component, by another path than the components."""
-    vertices = gathered.eligible.select("identifier_id")
+    vertices = gathered.seen.select("identifier_id")
     if gathered.has_other_ends:
         vertices = vertices.unionByName(gathered.edges.select(F.explode(F.array("src", "dst")).alias("identifier_id")))
     return vertices.distinct()
@@ -73,25 +73,25 @@ def expected_vertices(gathered: Gathered) -> DataFrame:
 def _candidates(ctx: RunContext, gathered: Gathered) -> Candidates:
     """Candidate components: what is linked before any refusal by replay."""
     edges = gathered.edges
-    if gathered.excluded is not None:
+    if gathered.declared.excluded is not None:
         # as many pairs as a file of rules names
-        edges = edges.join(F.broadcast(gathered.excluded), on=["src", "dst"], how="left_anti")
+        edges = edges.join(F.broadcast(gathered.declared.excluded), on=["src", "dst"], how="left_anti")
     labels = connect_pairs(ctx, edges, n_pairs=gathered.n_edges)
     vertices = describe_vertices(
-        gathered.eligible,
+        gathered.seen,
         gathered.edges if gathered.has_other_ends else None,
         ctx.read(IDENTIFIERS),
-        priorities=gathered.values.priorities,
-        known_types=gathered.values.known_types,
+        priorities=gathered.declared.values.priorities,
+        known_types=gathered.declared.values.known_types,
     )
     alone = F.coalesce("component_id", "identifier_id").alias("component_id")
     labelled = vertices.join(labels, on="identifier_id", how="left").withColumn("component_id", alone)
-    return Candidates(ctx.checkpoint(labelled), edges, gathered.classes, gathered.excluded)
+    return Candidates(ctx.checkpoint(labelled), edges, gathered.declared.classes, gathered.declared.excluded)
 
 
 def _protect(ctx: RunContext, gathered: Gathered, candidates: Candidates) -> tuple[DataFrame, DataFrame | None]:
     """Rows of `components`; and `src`, `dst`, `rule` of what replay refused, null where nothing was replayed."""
-    values = gathered.values
+    values = gathered.declared.values
     broken, n_broken = find(ctx, find_broken(candidates, values.bounds))
     ctx.metric("components_replayed", n_broken)
     if not n_broken:
@@ -144,8 +144,8 @@ def _refused(gathered: Gathered, replayed: DataFrame | None) -> DataFrame | None
     parts = []
     if replayed is not None:
         parts.append(date_refusals(replayed, gathered.edges))
-    if gathered.excluded is not None:
-        named = gathered.edges.join(F.broadcast(gathered.excluded), on=["src", "dst"], how="left_semi")
+    if gathered.declared.excluded is not None:
+        named = gathered.edges.join(F.broadcast(gathered.declared.excluded), on=["src", "dst"], how="left_semi")
         parts.append(date_refusals(named.select("src", "dst", F.lit("exclude").alias("rule")).distinct(), named))
     if gathered.over_shared_pairs is not None:
         pairs = gathered.over_shared_pairs.select("src", "dst", F.lit("over_shared").alias("rule")).distinct()

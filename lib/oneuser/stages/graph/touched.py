@@ -1,31 +1,32 @@
 """Which part of the graph a run judges again: the candidate components that something new is said about.
 
-Reads   change set linked_identifiers, event_identifiers, components and shared_values as the last run left them
+Reads   change set linked_identifiers, event_identifiers, components as the last run left them
 Yields  identifiers
 
 A candidate component is judged whole or not at all. What no change set tells of, and no message joins with what one
-tells of, is as the last run left it.
+tells of, is as the last run left it. Of what is judged again, mostly messages only say more than they did; where one
+has gone, or says something else, all messages of the candidate component are read again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from oneuser.contracts.changes import LINKED_IDENTIFIERS
-from oneuser.contracts.graph import COMPONENTS, SHARED_VALUES
-from oneuser.core.message_identifiers import EVENT
-from oneuser.identity.group_search import find_beside
+from oneuser.contracts.changes import GONE, LINKED_IDENTIFIERS, REPLACED
+from oneuser.contracts.graph import COMPONENTS, EVENT_IDENTIFIERS
+from oneuser.core.message_identifiers import OBSERVED, PREVIOUS_ANONYMOUS
 from oneuser.stages.alias_messages import find_alias_messages
 from oneuser.stages.found_rows import find
 from oneuser.stages.identity_rules import identity_values
 
 if TYPE_CHECKING:
     from oneuser.stages.context import RunContext
+    from oneuser.stages.found_rows import Found
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,18 @@ class Touched:
         if over_shared is None:
             return cls(told, told)
         return cls(told, find(ctx, told.join(over_shared, on="identifier_id", how="left_anti")).rows)
+
+
+class Asserted(NamedTuple):
+    """What the run says something new about, before it is known how far that reaches: `identifier_id`, kept.
+
+    `again` are those of them of which a message says no longer what it said; `has_classes` is whether the classes of
+    values that aliases join may be others than before.
+    """
+
+    identifiers: DataFrame
+    again: Found
+    has_classes: bool
 
 
 def messages_with(ctx: RunContext, rows: DataFrame, identifiers: DataFrame) -> DataFrame:
@@ -69,13 +82,12 @@ def messages_with(ctx: RunContext, rows: DataFrame, identifiers: DataFrame) -> D
 
 def find_asserted(
     ctx: RunContext, eligible: DataFrame, manual: DataFrame | None, classes: DataFrame | None
-) -> DataFrame:
-    """What the run says something new about, before it is known how far that reaches: `identifier_id`, kept.
+) -> Asserted:
+    """What the run says something new about.
 
     Beside what new and gone messages carry and changed links name, these are the other ends of its manual rules; what
-    is in one alias message with it, whose reading may now be another; what is in one message with it where consent
-    decides, since a signal holds for all messages of its identifiers; and what is in one message with a value whose
-    alias class may be another, since people are counted by classes.
+    an alias message carries that has another reading than before; what is in one message with it where consent decides,
+    since a signal holds for all messages of its identifiers; and the values of alias classes that may be others.
 
     Args:
         ctx: The stage's context.
@@ -83,55 +95,86 @@ def find_asserted(
         manual: `src`, `dst` of manual rules; null where there is none.
         classes: `identifier_id`, `value_class` of the values that aliases join; null where none are.
     """
-    linked = find(ctx, ctx.changes(LINKED_IDENTIFIERS).select("identifier_id")).rows
+    changes = ctx.changes(LINKED_IDENTIFIERS)
+    linked = find(ctx, changes.select("identifier_id")).rows
+    again = [changes.where(F.col("reason").isin(GONE, REPLACED)).select("identifier_id")]
     parts = [linked]
     if manual is not None:
         for one, other in (("src", "dst"), ("dst", "src")):
             ends = manual.select(F.col(one).alias("identifier_id"), F.col(other).alias("other"))
             beside = ends.join(linked, on="identifier_id", how="left_semi")
             parts.append(beside.select(F.col("other").alias("identifier_id")))
-    aliases = find_alias_messages(ctx)
-    if aliases is not None:
-        ends = aliases.rows.where(F.col("link") != EVENT).select("message_key", "identifier_id")
-        parts.append(find_beside(linked, ends))
+    reread = _find_read_otherwise(ctx, again[0])
+    if reread is not None:
+        again.append(reread)
     if identity_values(ctx.config).required_purposes:
-        parts.append(messages_with(ctx, eligible, linked).select("identifier_id"))
+        again.append(messages_with(ctx, eligible, linked).select("identifier_id"))
+    found = find(ctx, _union(again))
+    if found.n_rows:
+        parts.append(found.rows)
+    has_classes = False
     if classes is not None:
-        said = find(ctx, _union(parts)).rows
-        changed = classes.join(said, on="identifier_id", how="left_semi").select("value_class").distinct()
-        members = find(ctx, classes.join(changed, on="value_class", how="left_semi").select("identifier_id"))
-        parts = [said]
-        if members.n_rows:
-            parts += [members.rows, messages_with(ctx, eligible, members.rows).select("identifier_id")]
-    return find(ctx, _union(parts)).rows
+        members = _find_members(ctx, classes, found.rows)
+        has_classes = members.n_rows > 0
+        parts += [members.rows] if has_classes else []
+    return Asserted(linked if len(parts) == 1 else find(ctx, _union(parts)).rows, found, has_classes)
 
 
-def find_freed(ctx: RunContext, asserted: DataFrame, over_shared: DataFrame | None) -> DataFrame | None:
-    """`identifier_id` of what is asserted, was over-shared and is not now; null where nothing is.
+def _find_read_otherwise(ctx: RunContext, gone: DataFrame) -> DataFrame | None:
+    """`identifier_id` of what older alias messages carry whose previousId may be read otherwise now; null for none.
+
+    That is where a message of this run is the first that carries it as an anonymous id, or one that did is gone. Looks
+    at all messages only where a value has come that some alias had named before.
 
     Args:
         ctx: The stage's context.
-        asserted: What `find_asserted` found.
-        over_shared: `identifier_id` of the values that are over-shared now; null where there is none.
+        gone: `identifier_id` of what messages carried that have gone or say something else.
     """
-    if SHARED_VALUES.name not in ctx.tables:
+    aliases = find_alias_messages(ctx)
+    if aliases is None:
         return None
-    were = ctx.read(SHARED_VALUES).where("n_persons > bound").select("identifier_id")
-    freed = were.join(asserted, on="identifier_id", how="left_semi")
-    if over_shared is not None:
-        freed = freed.join(over_shared, on="identifier_id", how="left_anti")
-    found = find(ctx, freed)
-    return found.rows if found.n_rows else None
+    is_new, is_observed = F.col("run_seq") == ctx.run_seq, F.col("link").isin(*OBSERVED)
+    readings = aliases.rows.where(~is_new & (F.col("link") == PREVIOUS_ANONYMOUS)).select(
+        "message_key", "identifier_id"
+    )
+    stored = ctx.read(EVENT_IDENTIFIERS)
+    asked = readings.select("identifier_id").distinct()
+    # a component of the last run that messages carry was observed before
+    known = ctx.read(COMPONENTS).where(F.col("n_events") > 0).select("identifier_id")
+    observed = stored.where(is_new & is_observed).select("identifier_id").distinct()
+    come = find(
+        ctx,
+        asked.join(observed, on="identifier_id", how="left_semi").join(known, on="identifier_id", how="left_anti"),
+    )
+    parts = [asked.join(gone, on="identifier_id", how="left_semi")]
+    if come.n_rows:
+        older = stored.where(~is_new & is_observed).join(come.rows, on="identifier_id", how="left_semi")
+        parts.append(come.rows.join(older.select("identifier_id"), on="identifier_id", how="left_anti"))
+    turned = find(ctx, _union(parts))
+    if not turned.n_rows:
+        return None
+    messages = readings.join(turned.rows, on="identifier_id", how="left_semi").select("message_key").distinct()
+    return aliases.rows.join(messages, on="message_key", how="left_semi").select("identifier_id").distinct()
 
 
-def whole_candidates(ctx: RunContext, identifiers: DataFrame) -> DataFrame:
+def _find_members(ctx: RunContext, classes: DataFrame, again: DataFrame) -> Found:
+    """`identifier_id` of values whose alias class may be another: by a new alias, or by one that says less than before."""
+    aliases = find_alias_messages(ctx)
+    parts = [again]
+    if aliases is not None:
+        parts.append(aliases.rows.where(F.col("run_seq") == ctx.run_seq).select("identifier_id"))
+    changed = classes.join(_union(parts), on="identifier_id", how="left_semi").select("value_class").distinct()
+    return find(ctx, classes.join(changed, on="value_class", how="left_semi").select("identifier_id"))
+
+
+def whole_candidates(ctx: RunContext, identifiers: DataFrame) -> Found:
     """`identifier_id` of some identifiers and of all in one candidate component with them, as the last run left it."""
     before = ctx.read(COMPONENTS).select("identifier_id", "candidate_id")
     candidates = find(
         ctx, before.join(identifiers, on="identifier_id", how="left_semi").select("candidate_id").distinct()
     )
     members = before.join(candidates.rows, on="candidate_id", how="left_semi").select("identifier_id")
-    return find(ctx, _union([identifiers, members])).rows
+    return find(ctx, _union([identifiers, members]))
 
 
 def _union(parts: list[DataFrame]) -> DataFrame:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from oneuser.contracts.changes import GONE, LINKED_IDENTIFIERS
+from oneuser.contracts.changes import GONE, LINKED_IDENTIFIERS, REPLACED, TOUCHED
 from oneuser.contracts.graph import EVENT_IDENTIFIERS
 from oneuser.contracts.reference import LINKS
 
@@ -35,22 +35,23 @@ def tell_linked_identifiers(ctx: RunContext, gave_way: DataFrame | None, gone: D
         ctx.is_incremental = False
     if not ctx.is_incremental:
         return
-    parts = []
+    parts: list[tuple[DataFrame, str]] = []
     if ctx.tables.get(EVENT_IDENTIFIERS.name) != ctx.base.get(EVENT_IDENTIFIERS.name):
         new = ctx.read(EVENT_IDENTIFIERS).where(F.col("run_seq") == ctx.run_seq)
-        parts.append(new.select("identifier_id"))
+        parts.append((new.select("identifier_id"), TOUCHED))
     if gave_way is not None:
         before = ctx.read_before(EVENT_IDENTIFIERS).join(gave_way, on="message_key", how="left_semi")
-        parts.append(before.select("identifier_id"))
+        parts.append((before.select("identifier_id"), REPLACED))
     if ctx.tables.get(LINKS.name) != ctx.base.get(LINKS.name):
         changed = LINKS.differences(ctx.read_before(LINKS), ctx.read(LINKS))
         ends = F.array(*[F.col(side)[end] for side in ("before", "after") for end in ("src", "dst")])
-        parts.append(changed.select(F.explode(ends).alias("identifier_id")).where(F.col("identifier_id").isNotNull()))
-    reasons = [part.withColumn("reason", F.lit("touched")) for part in parts]
+        named = changed.select(F.explode(ends).alias("identifier_id")).where(F.col("identifier_id").isNotNull())
+        parts.append((named, TOUCHED))
     if gone is not None:
-        reasons.append(gone.withColumn("reason", F.lit(GONE)))
-    if reasons:
-        # each identifier once; that messages of it are gone says more
+        parts.append((gone, GONE))
+    if parts:
+        reasons = [part.withColumn("reason", F.lit(reason)) for part, reason in parts]
+        # each identifier once; that messages of it are gone, or no longer what they were, says more, and sorts first
         told = reduce(DataFrame.unionByName, reasons).groupBy("identifier_id").agg(F.min("reason").alias("reason"))
         ctx.tell(LINKED_IDENTIFIERS, told)
 
