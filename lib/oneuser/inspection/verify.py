@@ -36,7 +36,7 @@ from oneuser.runs.claim_rows import load_claims
 from oneuser.runs.compactions import Compactions
 from oneuser.runs.fingerprints import stage_fingerprint
 from oneuser.stages.consent.stage import decide_consent
-from oneuser.stages.graph.gather import gather_pairs
+from oneuser.stages.graph.gathering import gather_pairs
 from oneuser.stages.graph.resolve_components import expected_vertices, resolve_components
 from oneuser.stages.identity.resolve_messages import resolve_all
 from oneuser.stages.identity.resolve_people import ResolvedPeople, resolve_people

@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import COMPONENTS, EDGES, REFUSED_EDGES, SHARED_VALUES
 from oneuser.graph.edges import build_edges, find_pairs, find_sightings, touching
-from oneuser.graph.growth import find_uncertain, grow_edges, grow_sightings, kept_refusals, only_beyond
+from oneuser.graph.grown_evidence import find_uncertain, grow_edges, grow_sightings, kept_refusals, only_beyond
 from oneuser.graph.linking_messages import without_members
 from oneuser.graph.over_shared import find_persons, nearly
 from oneuser.stages.found_rows import find

@@ -24,7 +24,7 @@ from oneuser.graph.protection import keeps_apart
 from oneuser.graph.refusals import record_refusals
 from oneuser.stages.declaration import Stage
 from oneuser.stages.found_rows import find
-from oneuser.stages.graph.gather import gather_pairs
+from oneuser.stages.graph.gathering import gather_pairs
 from oneuser.stages.graph.resolve_components import ResolvedComponents, expected_vertices, resolve_components
 
 if TYPE_CHECKING:

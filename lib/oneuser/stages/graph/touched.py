@@ -158,7 +158,7 @@ def _find_read_otherwise(ctx: RunContext, gone: DataFrame) -> DataFrame | None:
 
 
 def _find_members(ctx: RunContext, classes: DataFrame, again: DataFrame) -> Found:
-    """`identifier_id` of values whose alias class may be another: by a new alias, or by one that says less than before."""
+    """`identifier_id` of values whose alias class may be another: by a new alias, or one that says less than before."""
     aliases = find_alias_messages(ctx)
     parts = [again]
     if aliases is not None:
