@@ -21,13 +21,10 @@ if TYPE_CHECKING:
 
 
 class AliasMessages(NamedTuple):
-    """`rows` are all rows of `event_identifiers` of the messages that have a previousId, kept until the stage ends.
-
-    `n_messages` is their number.
-    """
+    """`rows` are all rows of `event_identifiers` of the messages that have a previousId; `n_rows` is their number."""
 
     rows: DataFrame
-    n_messages: int
+    n_rows: int
 
     @property
     def previous(self) -> DataFrame:
@@ -36,14 +33,17 @@ class AliasMessages(NamedTuple):
 
 
 def find_alias_messages(ctx: RunContext) -> AliasMessages | None:
-    """Null where no message has a previousId. Grows with those that do, but for two looks at what messages carry."""
-    return ctx.once("alias messages", lambda: _find_alias_messages(ctx))
+    """Null where no message has a previousId. Grows with those that do, but for two looks at what messages carry.
+
+    Found once in a stage, and once in a process that does several where they are few.
+    """
+    rows, n_rows = ctx.few_whole_rows("alias messages", [EVENT_IDENTIFIERS], lambda: _look(ctx))
+    return AliasMessages(rows, n_rows) if n_rows else None
 
 
-def _find_alias_messages(ctx: RunContext) -> AliasMessages | None:
+def _look(ctx: RunContext) -> DataFrame:
     stored = ctx.read(EVENT_IDENTIFIERS)
     messages = find(ctx, stored.where(~F.col("link").isin(*OBSERVED)).select("message_key").distinct())
     if not messages.n_rows:
-        return None
-    rows = stored.join(messages.rows, on="message_key", how="left_semi")
-    return AliasMessages(ctx.checkpoint(rows), messages.n_rows)
+        return EVENT_IDENTIFIERS.empty(ctx.spark)
+    return stored.join(messages.rows, on="message_key", how="left_semi")

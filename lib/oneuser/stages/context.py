@@ -450,7 +450,7 @@ class RunContext:
                 return rows, counted["n_rows"]
             self.found[key] = rows.toArrow()
         few = self.found[key]
-        return F.broadcast(self.spark.createDataFrame(few)), few.num_rows
+        return F.broadcast(self.spark.createDataFrame(few).coalesce(1)), few.num_rows
 
     def broadcast_if_few(self, rows: DataFrame, n_rows: int | None = None) -> DataFrame:
         """The rows, to be sent to every task that joins with them where they are few; else Spark joins as it likes.

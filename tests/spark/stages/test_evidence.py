@@ -149,7 +149,7 @@ def test_more_blocked_values_than_few_are_not_sent_to_every_task_and_block_the_s
 
     assert "strategy=broadcast" in plan(rows)
     assert "strategy=broadcast" not in plan(eligible(many))
-    assert not many.found
+    assert not [what for what, *_ in many.found if what == "blocked"]
     assert {(row["src"], row["dst"]) for row in gather_pairs(many).edges.collect()} == linked
     numbers = history.numbers()
     assert (min(numbers["u1"], numbers["ann@example.com"]), max(numbers["u1"], numbers["ann@example.com"])) in linked

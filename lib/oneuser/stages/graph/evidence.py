@@ -139,7 +139,7 @@ def _find_classes(ctx: RunContext, excluded: DataFrame | None, values: IdentityV
     messages = find_linking_messages(ctx, carried)
     renames = find_renames(messages, excluded, unique_priorities=values.unique_priorities)
     # a message has two readings of its previousId, of which one holds
-    labels = connect_pairs(ctx, renames, name="alias", at_most=aliases.n_messages)
+    labels = connect_pairs(ctx, renames, name="alias", at_most=aliases.n_rows)
     return find(ctx, labels.withColumnRenamed("component_id", "value_class")).rows
 
 
@@ -157,20 +157,19 @@ def eligible(ctx: RunContext) -> DataFrame:
 
 
 def _readings(ctx: RunContext, aliases: AliasMessages) -> DataFrame:
-    """The reading of each previousId that holds; found once in a stage, by a look at what all messages carry."""
-
-    def find_readings() -> DataFrame:
-        return ctx.checkpoint(
-            previous_readings(
-                aliases.rows,
-                ctx.read(EVENT_IDENTIFIERS),
-                blocked(ctx),
-                priorities=identity_values(ctx.config).priorities,
-                has_few=ctx.is_few(aliases.n_messages),
-            )
-        )
-
-    return ctx.once("readings", find_readings)
+    """The reading of each previousId that holds, found as alias messages are, by a look at what all messages carry."""
+    rows, _ = ctx.few_whole_rows(
+        "readings",
+        [EVENT_IDENTIFIERS, IDENTIFIERS, IDENTIFIER_VALUES],
+        lambda: previous_readings(
+            aliases.rows,
+            ctx.read(EVENT_IDENTIFIERS),
+            blocked(ctx),
+            priorities=identity_values(ctx.config).priorities,
+            has_few=ctx.is_few(aliases.n_rows),
+        ),
+    )
+    return rows
 
 
 def find_linking_messages(ctx: RunContext, rows: DataFrame) -> DataFrame:
