@@ -14,8 +14,9 @@ from oneuser import open_warehouse
 from oneuser.api import OpenWarehouse
 from oneuser.cli.main import main
 from oneuser.contracts.graph import FILES
-from oneuser.contracts.identity import EVENTS_RESOLVED
-from oneuser.contracts.marts import ATTRIBUTION_SUMMARY, CONVERSIONS, RETENTION, TOUCHES
+from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, EVENTS_RESOLVED
+from oneuser.contracts.marts import ATTRIBUTION_SPEND, ATTRIBUTION_SUMMARY, CONVERSIONS, RETENTION, TOUCHES
+from oneuser.contracts.reference import OPPORTUNITIES, SPEND
 from oneuser.core.errors import ConfigError
 from oneuser.marts.ordered_journeys import build_journey
 from tests.integration import small_warehouse as small
@@ -64,7 +65,22 @@ ROWS = {
         touch(4, BOB, "Direct", 1),
     ],
     CONVERSIONS: [order(1, ANN, 1000, 3, "acme"), order(2, BOB, 500, 20)],
+    ACCOUNT_MEMBERSHIPS: [
+        {"user_id": user, "account_id": "acme", "source": "group", "is_primary": True, "valid_from": None,
+         "valid_to": MONDAY + 4 * DAY}
+        for user in (ANN, CARLA)
+    ],
+    OPPORTUNITIES: [
+        {"source": "deal", "opportunity_id": "o1", "account_id": "acme", "lead_at": None, "opened_at": None,
+         "closed_at": MONDAY + 5 * DAY, "is_won": True, "value_minor": 10, "currency": "EUR"}
+    ],
+    SPEND: [
+        {"source": "ads", "spend_date": MONDAY.date(), "channel": channel, "campaign_source": None,
+         "campaign_name": None, "currency": "EUR", "spend_minor": 300, "n_records": 1}
+        for channel in ("Email", None)
+    ],
     ATTRIBUTION_SUMMARY: [],
+    ATTRIBUTION_SPEND: [],
     RETENTION: [],
 }  # fmt: skip
 
@@ -91,10 +107,18 @@ def test_attribution_is_computed_for_people_and_for_accounts(warehouse: OpenWare
     # what is not within two days of Bob's order, and what is not of it at all
     assert credited(warehouse, model="linear", lookback_days=2) == {"Direct": 1000, "(unattributed)": 500}
     # Carla's touch is one of her account's, whose conversion is Ann's; Bob has no account
-    pooled = credited(warehouse, model="linear", level="account")
-    assert pooled == {"Email": 334, "Display": 333, "Direct": 333, "(unattributed)": 500}
+    of_accounts = warehouse.attribution("linear", level="account")
+    pooled = {(row["conversion"], row["channel"]): int(row["credit_minor"]) for row in of_accounts.collect()}
+    assert pooled == {
+        ("order", "Email"): 334, ("order", "Display"): 333, ("order", "Direct"): 333, ("order", "(unattributed)"): 500,
+        ("deal", "Email"): 4, ("deal", "Display"): 3, ("deal", "Direct"): 3,
+    }  # fmt: skip
     excluded = credited(warehouse, model="last", exclude_channels=["direct"])
     assert excluded == {"Email": 1000, "(unattributed)": 500}
+    cost = {row["channel"]: row for row in warehouse.attribution("linear", lookback_days=30, spend=True).collect()}
+    assert (cost["Email"]["spend_minor"], cost["Email"]["cpa_minor"]) == (300, 600.0)
+    assert cost["Email"]["roas"] == pytest.approx(5 / 3)
+    assert (cost["(unallocated)"]["conversions"], cost["Direct"]["spend_minor"]) == (0, 0)
 
 
 def test_retention_funnel_and_lifecycle_are_read_off_events(warehouse: OpenWarehouse) -> None:
@@ -144,6 +168,12 @@ def test_the_verbs_answer_what_python_does(root: Path, tmp_path: Path, capsys: p
     assert [row["rate"] for row in rows][:2] == [1.0, pytest.approx(1 / 3)]
     rows = answer("funnel", "Signed Up", "Order Completed", "--window-days", "7")["rows"]
     assert [row["n_entities"] for row in rows] == [3, 1]
+    rows = answer("attribute", "--model", "first", "--spend", "--lookback-days", "30")["rows"]
+    assert {row["channel"]: row["spend_minor"] for row in rows} == {
+        "Direct": "0",
+        "Email": "300",
+        "(unallocated)": "300",
+    }
     to = tmp_path / "credits.csv"
     assert answer("attribute", "--model", "last", "--to", str(to))["rows"] == len(to.read_text().splitlines()) - 1
 

@@ -7,12 +7,14 @@ the published tables: nothing is written.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.api.tables import OpenTables
-from oneuser.contracts import graph, identity, marts
+from oneuser.contracts import graph, identity, marts, reference
 from oneuser.contracts import raw as raw_zone
 from oneuser.core.errors import ConfigError, OneUserError
 from oneuser.inspection.lookup import find_user
@@ -21,10 +23,14 @@ from oneuser.marts.attribution.attributing import DEFAULT_MODELS
 from oneuser.marts.attribution.credit_rules import CreditRules
 from oneuser.marts.attribution.credits import find_milestones
 from oneuser.marts.attribution.fitted_tables import build_fitted_credits, find_journeys
-from oneuser.marts.calendar import known_word, moment_of
+from oneuser.marts.attribution.pooling import convert_opportunities, find_stages, pool_touches
+from oneuser.marts.attribution.reporting import build_conversion_values
+from oneuser.marts.attribution.spending import build_attribution_spend, credited_in_all, spent_by_interval
+from oneuser.marts.calendar import checked_calendar, known_word, moment_of
 from oneuser.marts.funnels import funnel
 from oneuser.marts.lifecycle import lifecycle
 from oneuser.marts.ordered_journeys import build_journey
+from oneuser.marts.provenance import Provenance
 from oneuser.marts.retention import account_events, retain
 from oneuser.marts.retention.activity import with_properties
 from oneuser.marts.watermark import find_watermark
@@ -33,12 +39,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from pyspark.sql import DataFrame
-
     from oneuser.config import AttributionRules, ModelSpec
+    from oneuser.contracts.table import TableContract
 
 Level = Literal["person", "account"]
 _LEVELS = ("person", "account")
+# rows that are computed when they are asked for say no more of how they were made
+_ASKED = Provenance(params_id="", identity_run=0)
 
 
 class Analytics(OpenTables):
@@ -87,6 +94,7 @@ class Analytics(OpenTables):
         *,
         level: Level = "person",
         lookback_days: float | None = None,
+        spend: bool = False,
         **parameters: Any,
     ) -> DataFrame:
         """One row per model, conversion kind, currency and channel; of one model where it is named.
@@ -96,8 +104,11 @@ class Analytics(OpenTables):
 
         Args:
             model: Its name, or a mapping with its parameters; see `oneuser.marts.attribution.attribute`.
-            level: `person`, or `account`: the touches of all members while they are, and the account's conversions.
+            level: `person`, or `account`: the touches of all members while they are, the account's conversions, and the
+                opportunities that it won.
             lookback_days: Days of 24 hours.
+            spend: With what each channel cost, as rows of `attribution_spend`: those that were published, by interval
+                and of all time (`interval_date` null), or of all time where it is computed.
             parameters: As for `attribute`, such as `exclude_channels`, `transforms`, `converted_from`.
 
         Returns:
@@ -105,17 +116,39 @@ class Analytics(OpenTables):
             `entity_level`, `lookback_days`.
 
         Raises:
-            ConfigError: naming what is wrong with a model or parameter.
+            ConfigError: naming what is wrong with a model or parameter; where there is no spend.
         """
-        _owner(level)
-        is_as_published = level == "person" and lookback_days is None and not parameters
-        published = self.published.read(marts.ATTRIBUTION_SUMMARY)
-        if is_as_published and model is None:
-            return published
-        if is_as_published and isinstance(model, str) and self._is_published(model):
-            return published.where(F.col("model") == F.lit(model))
+        table = self._table_of(level, spend=spend)
+        if table is not None and lookback_days is None and not parameters:
+            published = self.published.read(table)
+            if model is None:
+                return published
+            if isinstance(model, str) and model in self.rows.distinct(table, "model"):
+                return published.where(F.col("model") == F.lit(model))
         credited = self.attribute(model, level=level, lookback_days=lookback_days, **parameters)
-        return _summary(credited, level=level, lookback_days=self._lookback_days(lookback_days))
+        summary = _summary(credited, level=level, lookback_days=self._lookback_days(lookback_days))
+        return self._against_spend(summary) if spend else summary
+
+    def _table_of(self, level: Level, *, spend: bool) -> TableContract | None:
+        """The published table of what is asked for without parameters; null where there is none."""
+        _owner(level)
+        if spend and not self._has(reference.SPEND):
+            raise ConfigError.single("spend", "there is none: name its files under `spend` in the configuration")
+        if level == "person":
+            return marts.ATTRIBUTION_SPEND if spend else marts.ATTRIBUTION_SUMMARY
+        return marts.ACCOUNT_ATTRIBUTION if self._has(marts.ACCOUNT_ATTRIBUTION) and not spend else None
+
+    def _against_spend(self, summary: DataFrame) -> DataFrame:
+        currency = (
+            self.config.reporting_currency if self.config and "reporting_credit_minor" in summary.columns else None
+        )
+        calendar = checked_calendar("month")
+        spend, rates = self.published.read(reference.SPEND), self.published.read(reference.FX_RATES)
+        spent = spent_by_interval(spend, rates, calendar, reporting_currency=currency)
+        in_all = spent.where(F.col("interval_date").isNull())
+        told = summary.withColumn("reporting_currency", F.lit(currency).cast("string"))
+        credited = credited_in_all(told, reporting_currency=currency)
+        return build_attribution_spend([credited], in_all, calendar=calendar, provenance=_ASKED)
 
     def credits(self, model: str | None = None) -> DataFrame:
         """One row per conversion, model and credited touch.
@@ -148,12 +181,15 @@ class Analytics(OpenTables):
         rules = self.config.attribution if self.config else None
         owner = _owner(level)
         whose = F.col(owner).alias("entity_id")
-        touches = self._eligible_touches().select(whose, "touch_id", "touched_at", "channel")
-        valued = self._valued_conversions()
+        touches = self._eligible_touches()
+        if level == "account":
+            touches = pool_touches(touches, self.published.read(identity.ACCOUNT_MEMBERSHIPS))
+        touches = touches.select(whose, "touch_id", "touched_at", "channel")
+        valued = self._valued_conversions(level)
         facts = ["conversion_id", "converted_at", "conversion", "value_minor", "currency", "reporting_minor"]
         conversions = valued.select(whose, *[name for name in facts if name in valued.columns])
         if parameters.get("milestones") is None:
-            parameters["milestones"] = self._milestones(owner)
+            parameters["milestones"] = self._milestones(level)
         return attribute(
             touches,
             conversions,
@@ -161,9 +197,6 @@ class Analytics(OpenTables):
             lookback_days=self._lookback_days(lookback_days),
             **(_path_rules_of(rules) | parameters),
         )
-
-    def _is_published(self, model: str) -> bool:
-        return model in self.rows.distinct(marts.ATTRIBUTION_SUMMARY, "model")
 
     def _lookback_days(self, asked: float | None) -> float:
         if asked is not None:
@@ -175,19 +208,34 @@ class Analytics(OpenTables):
         purposes = self.config.consent.required_for_attribution if self.config else ()
         return self.of_consenting(self.published.read(marts.TOUCHES), purposes)
 
-    def _valued_conversions(self) -> DataFrame:
-        """Conversions; with `reporting_minor` where the run had a reporting currency."""
-        conversions = self.published.read(marts.CONVERSIONS)
-        if marts.CONVERSION_VALUES.name not in self.published.publication.tables:
+    def _valued_conversions(self, level: Level = "person") -> DataFrame:
+        """Conversions, of accounts with won opportunities; with `reporting_minor` where the run had such a currency."""
+        conversions, values = self.published.read(marts.CONVERSIONS), self.published.read(marts.CONVERSION_VALUES)
+        if level == "account" and self._has(reference.OPPORTUNITIES):
+            won = convert_opportunities(self.published.read(reference.OPPORTUNITIES), provenance=_ASKED)
+            conversions = conversions.unionByName(won)
+            currency = self.config.reporting_currency if self.config else None
+            if currency is not None and self.config is not None:
+                rates, zone = self.published.read(reference.FX_RATES), self.config.attribution.zone
+                valued = build_conversion_values(won, rates, reporting_currency=currency, zone=zone, provenance=_ASKED)
+                values = values.unionByName(valued)
+        if not self._has(marts.CONVERSION_VALUES):
             return conversions
-        values = self.published.read(marts.CONVERSION_VALUES).select("conversion_id", "reporting_minor")
-        return conversions.join(values, on="conversion_id", how="left")
+        return conversions.join(values.select("conversion_id", "reporting_minor"), on="conversion_id", how="left")
 
-    def _milestones(self, owner: str) -> DataFrame | None:
-        """Conversions that the configuration calls milestones; null where there are none."""
+    def _has(self, contract: TableContract) -> bool:
+        return contract.name in self.published.publication.tables
+
+    def _milestones(self, level: Level) -> DataFrame | None:
+        """Conversions that the configuration calls milestones, and stages of opportunities; null where none are."""
         kinds = self.config.conversions if self.config else {}
         roles = {name: kind.milestone for name, kind in kinds.items() if kind.milestone}
-        return find_milestones(self.published.read(marts.CONVERSIONS), roles, owner=owner) if roles else None
+        found = []
+        if roles:
+            found.append(find_milestones(self.published.read(marts.CONVERSIONS), roles, owner=_owner(level)))
+        if level == "account" and self._has(reference.OPPORTUNITIES):
+            found.append(find_stages(self.published.read(reference.OPPORTUNITIES)))
+        return reduce(DataFrame.unionByName, found) if found else None
 
     # retention and product -----------------------------------------------------------------------------------------
 

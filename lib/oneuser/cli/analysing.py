@@ -25,6 +25,7 @@ Watermark = Annotated[
     str | None,
     typer.Option(help="Last complete instant with its zone, such as 2026-03-01T00:00:00Z; default the publication's."),
 ]
+WithSpend = Annotated[bool, typer.Option("--spend", help="With spend, cost by conversion, and return on spend.")]
 Where = Annotated[
     list[str] | None, typer.Option(metavar="PROPERTY=VALUE", help="What a property must say; may be repeated.")
 ]
@@ -40,6 +41,7 @@ def register(app: typer.Typer) -> None:
             "oneuser attribute --model markov_path --lookback-days 14",
             'oneuser attribute --model \'{"model": "time_decay", "half_life_days": 2}\' --exclude-channel Direct',
             "oneuser attribute --level account --to accounts.csv",
+            "oneuser attribute --model last --spend",
         ],
         reads=True,
     )(attribute)
@@ -74,6 +76,7 @@ def attribute(
     exclude_channel: Annotated[list[str] | None, typer.Option(help="A channel without credit; repeat.")] = None,
     since: Annotated[str | None, typer.Option(help="Conversions from this time on.")] = None,
     until: Annotated[str | None, typer.Option(help="Conversions before this time.")] = None,
+    spend: WithSpend = False,  # noqa: FBT002 - an option
     to: To = None,
 ) -> None:
     """Show what each channel is credited with: as published, or computed anew with the parameters that are given."""
@@ -84,9 +87,17 @@ def attribute(
     }
     given = {name: value for name, value in parameters.items() if value is not None}
     opened = call.open()
-    rows = opened.attribution(_json_or_text("--model", model), level=level, lookback_days=lookback_days, **given)
-    names = ["model", "conversion", "currency", "channel", "conversions", "credit_minor", "n_touches"]
-    _answer(call, rows, names, by=["model", "conversion", "currency", "channel"], to=to)
+    rows = opened.attribution(
+        _json_or_text("--model", model), level=level, lookback_days=lookback_days, spend=spend, **given
+    )
+    keys = ["model", "conversion", "currency", "channel"]
+    if spend:
+        keys.insert(2, "interval_date")
+        names = [*keys, "spend_minor", "conversions", "credit_minor", "cpa_minor", "roas"]
+    else:
+        told = [one for one in ("credit_minor", "reporting_credit_minor") if one in rows.columns]
+        names = [*keys, "conversions", *told, "n_touches"]
+    _answer(call, rows, names, by=keys, to=to)
 
 
 def retain(

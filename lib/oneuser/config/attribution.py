@@ -81,7 +81,9 @@ class AttributionRules(Section):
     `half_life_days` are for models that are written as a name alone. Windows are in days of 24 hours, closed on both
     sides; `calendar_days` are counted by dates in `zone`, `whole_days` are floor(hours ÷ 24). Transforms are applied to
     each path in their order. `first_per_entity` and `reset_at_conversion` go by kind of conversion. A path of more
-    than `report_paths_above` touches is credited like any other, and told of.
+    than `report_paths_above` touches is credited like any other, and told of. Spend is set against credit by
+    `spend_unit`, and of all time. With the level `account` conversions of accounts are credited to the touches of all
+    members, too; with `roll_up` to those of every account below the one furthest above.
     """
 
     lookback_days: Positive = 30
@@ -95,6 +97,22 @@ class AttributionRules(Section):
     conversion_scope: Literal["every", "first_per_entity"] = "every"
     reset_at_conversion: Flag = False
     report_paths_above: Positive = 10_000
+    levels: Annotated[tuple[Literal["person", "account"], ...], Field(min_length=1)] = ("person",)
+    roll_up: Flag = False
+    spend_unit: Literal["day", "week", "month", "quarter"] = "month"
+
+    @field_validator("levels")
+    @classmethod
+    def _people_are_always_there(cls, levels: tuple[str, ...]) -> tuple[str, ...]:
+        if "person" not in levels or len(set(levels)) < len(levels):
+            misplaced([((), "expected [person], or [person, account]: results of people are always there")])
+        return levels
+
+    @model_validator(mode="after")
+    def _accounts_roll_up(self) -> AttributionRules:
+        if self.roll_up and "account" not in self.levels:
+            misplaced([(("roll_up",), "only accounts roll up: add `levels: [person, account]`")])
+        return self
 
     @field_validator("models")
     @classmethod
@@ -115,7 +133,11 @@ class AttributionRules(Section):
 
 
 def attribution_problems(
-    rules: AttributionRules, channels: Sequence[ChannelRule] | None, conversions: Mapping[str, Conversion]
+    rules: AttributionRules,
+    channels: Sequence[ChannelRule] | None,
+    conversions: Mapping[str, Conversion],
+    *,
+    has_opportunities: bool = False,
 ) -> Iterator[tuple[Place, str]]:
     """What attribution names and nothing can give: channels without a rule, milestones that no conversion is."""
     known = [*(DEFAULT_CHANNELS if channels is None else dict.fromkeys(rule.channel for rule in channels)), _UNASSIGNED]
@@ -129,6 +151,9 @@ def attribution_problems(
             if _folded(name) not in map(_folded, known):
                 yield ("attribution", *place), _no_such_channel(name, known, built_in=channels is None)
     roles = {kind.milestone for kind in conversions.values()}
+    if has_opportunities and "account" in rules.levels:
+        # the times of their stages are milestones of accounts
+        roles |= {"lead", "opportunity", "close"}
     for n, spec in enumerate(rules.specs):
         for milestone in spec.milestones:
             if milestone not in {_FIRST, *roles}:

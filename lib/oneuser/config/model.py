@@ -338,5 +338,9 @@ class Config(Section):
                 conversions=self.conversions,
             )
         )
-        misplaced(attribution_problems(self.attribution, self.channels, self.conversions))
+        misplaced(
+            attribution_problems(
+                self.attribution, self.channels, self.conversions, has_opportunities=bool(self.opportunities)
+            )
+        )
         return self

@@ -176,6 +176,8 @@ def test_the_summary_adds_credits_up(credited: DataFrame) -> None:
         summary.drop(
             "reporting_credit_minor",
             "reporting_currency",
+            "channel_value",
+            "is_sampled",
             "is_additive",
             "transforms",
             "entity_level",

@@ -68,9 +68,11 @@ def test_the_fit_gives_what_the_functions_give(spark: SparkSession) -> None:
         find_journeys(touches, conversions, rules=rules, with_unconverted=False), paths, specs=rules.fitted
     )
     expected = attribute(*theirs, models=MODELS, lookback_days=20).persist()
-    assert_same_rows(read.select(*sorted(read.columns)), expected.select(*sorted(expected.columns)))
+    assert_same_rows(read.select(*sorted(expected.columns)), expected.select(*sorted(expected.columns)))
     assert summary.columns == ATTRIBUTION_SUMMARY.columns
     assert sum(row.conversions for row in summary.collect()) == Decimal(len(history.conversions) * len(MODELS))
+    values = {row.channel for row in summary.collect() if row.channel_value is not None and row.is_sampled is False}
+    assert values == {row.channel for row in read.where("model = 'markov_global'").collect()} - {"(unattributed)"}
     assert find_unequal(summary, conversions).collect() == []
     wrong = summary.withColumn(
         "credit_minor", F.when(F.col("channel") == "Email", F.lit(1)).otherwise(F.col("credit_minor"))

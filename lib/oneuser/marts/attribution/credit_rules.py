@@ -29,6 +29,7 @@ class CreditRules:
         roles: Kinds of conversions that are milestones, and which. Empty where no model looks at milestones.
         transforms: What is done to paths, in one text.
         fitted: Models that are fitted on all paths.
+        needs_milestones: Whether some model looks at milestones.
         reporting_currency: The currency in which values are told too; null where there is none.
     """
 
@@ -40,6 +41,7 @@ class CreditRules:
     transforms: str
     fitted: tuple[ModelSpec, ...] = ()
     reporting_currency: str | None = None
+    needs_milestones: bool = False
 
     @classmethod
     def of(
@@ -64,6 +66,7 @@ class CreditRules:
             transforms=describe_transforms(rules.transform_specs),
             fitted=tuple(spec for spec in specs if spec.kind != "rule"),
             reporting_currency=reporting_currency,
+            needs_milestones=is_asked,
         )
 
     @property

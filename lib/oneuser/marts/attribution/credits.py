@@ -7,7 +7,7 @@ Yields  attribution_credits, attribution_summary, and the metrics of the conserv
 from __future__ import annotations
 
 from functools import partial, reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pyspark.sql import Window as W
 from pyspark.sql import functions as F
@@ -28,18 +28,28 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame
 
+    from oneuser.contracts.table import TableContract
     from oneuser.marts.attribution.credit_rules import CreditRules
     from oneuser.marts.provenance import Provenance
 
+Level = Literal["person", "account"]
+# the column that says whose a touch or conversion is
+OWNERS: dict[Level, str] = {"person": "user_id", "account": "account_id"}
 _FACTS = ("conversion", "user_id", "account_id", "value_minor", "currency")
 _REPORTING = "reporting_minor"
 _SUM = "decimal(38,0)"
 
 
 def build_credits(
-    touches: DataFrame, conversions: DataFrame, *, rules: CreditRules, provenance: Provenance
+    touches: DataFrame,
+    conversions: DataFrame,
+    *,
+    rules: CreditRules,
+    provenance: Provenance,
+    level: Level = "person",
+    stages: DataFrame | None = None,
 ) -> DataFrame:
-    """Credit each conversion to the touches of its person in the window before it, by models of one path.
+    """Credit each conversion to the touches of its person, or account, in the window before it, by models of one path.
 
     One shuffle and one sort by person, of the conversions and of the touches of people who converted; all models come
     from one pass over them (see `walk`).
@@ -50,11 +60,14 @@ def build_credits(
             `reporting_minor` where there is a reporting currency: dealt out by the same shares.
         rules: The models, and how paths are made.
         provenance: How the rows are made.
+        level: Whose touches: those with its `user_id`, or with its `account_id`.
+        stages: More milestones than the conversions are: `entity_id`, `milestone`, `reached_at`.
 
     Returns:
-        Rows of `attribution_credits`.
+        Rows of `attribution_credits`, or of `account_credits`, which have the same columns.
     """
-    of_person = F.col("user_id").alias("entity")
+    owner = OWNERS[level]
+    of_person = F.col(owner).alias("entity")
     facts = (*_FACTS, *([_REPORTING] if _REPORTING in conversions.columns else []))
     converted = conversion_steps(
         conversions.select("*", of_person, F.col("converted_at").alias("time")), window=rules.window, facts=facts
@@ -64,20 +77,17 @@ def build_credits(
         window=rules.window,
         exclude_channels=rules.exclude_channels,
     )
-    roles = dict(rules.roles)
-    reached_milestones = (
-        []
-        if not roles
-        else [
-            find_milestones(conversions, roles).select(
-                "milestone", F.col("entity_id").alias("entity"), F.col("reached_at").alias("time")
-            )
-        ]
-    )
+    reached = [find_milestones(conversions, dict(rules.roles), owner=owner)] if rules.roles else []
+    if stages is not None and rules.needs_milestones:
+        reached.append(stages)
+    milestones = [
+        one.select("milestone", F.col("entity_id").alias("entity"), F.col("reached_at").alias("time"))
+        for one in reached
+    ]
     steps = in_order(
         converted,
         of_converting(touched, converted),
-        *[milestone_steps(reached, window=rules.window) for reached in reached_milestones],
+        *[milestone_steps(one, window=rules.window) for one in milestones],
     )
     credit = partial(credit_conversions, rules=rules.walk, models=rules.models, facts=facts)
     credits_in_units = steps.mapInArrow(credit, credit_shape(steps.schema, facts))
@@ -92,7 +102,7 @@ def build_credits(
             F.lit(rules.reporting_currency).cast("string").alias("reporting_currency"),
             F.col("model").isin(*rules.additive).alias("is_additive"),
             F.lit(rules.transforms).alias("transforms"),
-            F.lit("person").alias("entity_level"),
+            F.lit(level).alias("entity_level"),
             F.lit(rules.window.days).cast("int").alias("lookback_days"),
             *provenance.columns(),
         )
@@ -116,30 +126,38 @@ def find_milestones(conversions: DataFrame, roles: Mapping[str, str], *, owner: 
     return reached.where(F.col("entity_id").isNotNull() & F.col("milestone").isNotNull())
 
 
-def only_counted(conversions: DataFrame, *, rules: CreditRules) -> DataFrame:
+def only_counted(conversions: DataFrame, *, rules: CreditRules, level: Level = "person") -> DataFrame:
     """The conversions that are credited: all, or the first of each person and kind. Those of nobody count each.
 
     Args:
         conversions: Rows of `conversions`, all of a person or none.
         rules: How paths are made.
+        level: Whose first one.
     """
     if not rules.walk.first_per_entity:
         return conversions
-    in_time = W.partitionBy("user_id", "conversion").orderBy("converted_at", "conversion_id")
+    in_time = W.partitionBy(OWNERS[level], "conversion").orderBy("converted_at", "conversion_id")
     is_first = F.row_number().over(in_time.rowsBetween(W.unboundedPreceding, W.currentRow)) == F.lit(1)
-    ranked = conversions.select("*", (F.col("user_id").isNull() | is_first).alias("is_counted"))
+    ranked = conversions.select("*", (F.col(OWNERS[level]).isNull() | is_first).alias("is_counted"))
     return ranked.where("is_counted").drop("is_counted")
 
 
-def build_summary(credits: DataFrame, *, provenance: Provenance) -> DataFrame:  # noqa: A002 - the field's word
+def build_summary(
+    credits: DataFrame,  # noqa: A002 - the field's word
+    *,
+    provenance: Provenance,
+    contract: TableContract = ATTRIBUTION_SUMMARY,
+) -> DataFrame:
     """Add credits up by model, kind of conversion, currency and channel. One pass over narrow columns of all credits.
 
     Args:
         credits: Rows of `attribution_credits`, all made in the same way.
         provenance: How they are.
+        contract: Of which table they are to be rows.
 
     Returns:
-        Rows of `attribution_summary`. `credit_minor` is null where no conversion has a value.
+        Rows of `attribution_summary`, or of `account_attribution`. `credit_minor` is null where no conversion has a
+        value.
     """
     made = ("reporting_currency", "is_additive", "transforms", "entity_level", "lookback_days")
     summed = credits.groupBy("model", "conversion", "channel", "currency", *made).agg(
@@ -148,7 +166,8 @@ def build_summary(credits: DataFrame, *, provenance: Provenance) -> DataFrame:  
         F.sum(F.col("reporting_credit_minor").cast(_SUM)).alias("reporting_credit_minor"),
         F.count("touch_id").alias("n_touches"),
     )
-    return ATTRIBUTION_SUMMARY.conform(summed.select("*", *provenance.columns()))
+    solved = {"channel_value": F.lit(None).cast("double"), "is_sampled": F.lit(None).cast("boolean")}
+    return contract.conform(summed.withColumns(solved).select("*", *provenance.columns()))
 
 
 def count_broken(credits: DataFrame, conversions: DataFrame, *, models: Sequence[str]) -> DataFrame:  # noqa: A002

@@ -17,7 +17,7 @@ from pyspark.sql import types as T
 
 from oneuser.core.errors import CheckError
 from oneuser.marts.attribution.dealing import WEIGHT_UNITS, deal_out, whole_shares
-from oneuser.marts.attribution.fitted import channel_shares, path_share_arrays
+from oneuser.marts.attribution.fitted import EXACT_UP_TO, channel_shares, path_share_arrays
 from oneuser.marts.attribution.frames import KIND
 from oneuser.marts.attribution.walk import UNATTRIBUTED, money_of
 from oneuser.marts.attribution.weights import weight_of
@@ -129,13 +129,15 @@ def credit_channels(
 
 def _credit_channels_by(journeys: DataFrame, paths: DataFrame, spec: ModelSpec, facts: Sequence[str]) -> DataFrame:
     shares = channel_shares(paths, spec.model, **spec.parameters)
+    is_drawn, exact = spec.model == "rate_shapley", spec.parameters.get("exact_up_to", EXACT_UP_TO)
     # a row for each channel, in one: there are a few hundred channels at most
-    in_one = shares.agg(F.array_sort(F.collect_list(F.struct("channel", "share"))).alias("channels"))
+    in_one = shares.agg(F.array_sort(F.collect_list(F.struct("channel", "share", "value"))).alias("channels"))
     keys = [name for name in (KIND, "currency") if name in facts]
     money = money_of(facts)
     sums = journeys.where("is_conversion").groupBy(*keys).agg(*_totals(money))
     deal = partial(_deal_channels, keys=tuple(keys), money=tuple(credit for _, credit in money))
-    named = [*[f"{key} string" for key in keys], "channel string", f"weight {_WEIGHT}"]
+    named = [*[f"{key} string" for key in keys], "channel string", "channel_value double", f"weight {_WEIGHT}"]
+    named.append("n_channels int")
     shape = ", ".join([*named, *[f"{credit} {_SUM}" for _, credit in money]])
     dealt = sums.crossJoin(F.broadcast(in_one)).mapInArrow(deal, shape)
     dtypes = {name: journeys.schema[name].dataType for name in ("conversion_id", *dict(money))}
@@ -148,6 +150,8 @@ def _credit_channels_by(journeys: DataFrame, paths: DataFrame, spec: ModelSpec, 
         "channel",
         F.col("weight").cast("decimal(20,12)").alias("weight"),
         *[_that_fits(F.col(credit), dtypes[value]).alias(credit) for value, credit in money],
+        "channel_value",
+        (F.lit(is_drawn) & (F.col("n_channels") > F.lit(exact))).alias("is_sampled"),
     )
 
 
@@ -176,8 +180,13 @@ def _deal_channels(
     batches: Iterable[pa.RecordBatch], *, keys: Sequence[str], money: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     named: list[tuple[str, pa.DataType]] = [(name, pa.string()) for name in (*keys, "channel")]
-    amounts = [(credit, pa.decimal128(38, 0)) for credit in money]
-    types = pa.schema([*named, ("weight", pa.decimal128(38, 12)), *amounts])
+    amounts: list[tuple[str, pa.DataType]] = [(credit, pa.decimal128(38, 0)) for credit in money]
+    solved: list[tuple[str, pa.DataType]] = [
+        ("channel_value", pa.float64()),
+        ("weight", pa.decimal128(38, 12)),
+        ("n_channels", pa.int32()),
+    ]
+    types = pa.schema([*named, *solved, *amounts])
     for batch in batches:
         rows = [
             (*[row[key] for key in keys], *credited)
@@ -190,23 +199,27 @@ def _deal_channels(
 
 
 def _deal_group(row: dict[str, Any], money: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """Conversions and values of one kind and currency, by channel: name, weight, and the credit in each money."""
+    """Conversions and values of one kind and currency, by channel.
+
+    Name, removal effect or Shapley value, weight, number of channels, and the credit in each money.
+    """
     channels = row["channels"]
-    names = [one["channel"] for one in channels]
+    names = [(one["channel"], one["value"]) for one in channels]
+    n = len(channels)
     if row["n_untouched"]:
         rest = [_whole(row[f"untouched_{credit}"]) for credit in money]
-        yield UNATTRIBUTED, _weight(row["n_untouched"] * WEIGHT_UNITS), *rest
+        yield UNATTRIBUTED, None, _weight(row["n_untouched"] * WEIGHT_UNITS), n, *rest
     if not row["n_touched"]:
         return
     if any(one["share"] is None for one in channels):
-        yield from ((name, None, *[None for _ in money]) for name in names)
+        yield from ((*name, None, n, *[None for _ in money]) for name in names)
         return
     by = whole_shares([one["share"] for one in channels])
     weights = deal_out(row["n_touched"] * WEIGHT_UNITS, by)
     values = [_whole(row[f"touched_{credit}"]) for credit in money]
     dealt = [[None] * len(by) if value is None else deal_out(value, by) for value in values]
     for name, weight, *parts in zip(names, weights, *dealt, strict=True):
-        yield name, _weight(weight), *parts
+        yield *name, _weight(weight), n, *parts
 
 
 def _weight(units: int) -> Decimal:

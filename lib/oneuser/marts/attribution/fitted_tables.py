@@ -36,11 +36,18 @@ if TYPE_CHECKING:
 
 _FACTS = ("conversion", "value_minor", "currency")
 _REPORTING = "reporting_minor"
+# what models without touches say of a channel
+_SOLVED = {"channel_value": "double", "is_sampled": "boolean"}
 _SUM = "decimal(38,0)"
 
 
 def find_journeys(
-    touches: DataFrame, conversions: DataFrame, *, rules: CreditRules, with_unconverted: bool = True
+    touches: DataFrame,
+    conversions: DataFrame,
+    *,
+    rules: CreditRules,
+    watermark: int | None = None,
+    with_unconverted: bool = True,
 ) -> DataFrame:
     """The journeys of everybody: see `build_journeys`. One pass over all touches and conversions.
 
@@ -48,6 +55,8 @@ def find_journeys(
         touches: Rows of `touches`.
         conversions: Rows of `conversions`; with `reporting_minor` where there is a reporting currency.
         rules: How paths are made.
+        watermark: End of the journeys that did not convert, in microseconds since 1970; null for the latest touch or
+            conversion.
         with_unconverted: Whether people without a conversion are looked at too.
     """
     of_person = F.col("user_id").alias("entity")
@@ -58,7 +67,7 @@ def find_journeys(
         None,
         facts,
     )
-    how = PathRules(rules.window, rules.walk, rules.exclude_channels, None, None, None)
+    how = PathRules(rules.window, rules.walk, rules.exclude_channels, None, None, watermark)
     return build_journeys(frames, how, with_unconverted=with_unconverted)
 
 
@@ -104,8 +113,8 @@ def build_fitted_credits(journeys: DataFrame, paths: DataFrame, *, specs: Sequen
         specs: The models.
 
     Returns:
-        The columns of `attribute`, with `conversion`: rows of touches by models that share out each path, rows of
-        channels by the others.
+        The columns of `attribute`, with `conversion`, `channel_value` and `is_sampled`: rows of touches by models that
+        share out each path, rows of channels by the others, which alone have the last two.
     """
     facts = (*_FACTS, *(name for name in (_REPORTING,) if name in journeys.columns))
     by_path, by_channel = ([spec for spec in specs if spec.kind == kind] for kind in ("path", "channel"))
@@ -117,7 +126,10 @@ def build_fitted_credits(journeys: DataFrame, paths: DataFrame, *, specs: Sequen
         "conversion_id", "conversion", "model", "touch_id", "position", "channel", "weight", "currency",
         *[credit for _, credit in money_of(facts)],
     )  # fmt: skip
-    return reduce(lambda one, other: one.unionByName(other), [part.select(*columns) for part in parts])
+    kept = [part.select(*columns, *[name for name in _SOLVED if name in part.columns]) for part in parts]
+    together = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), kept)
+    absent = {name: F.lit(None).cast(dtype) for name, dtype in _SOLVED.items() if name not in together.columns}
+    return together.withColumns(absent) if absent else together
 
 
 def build_fitted_summary(
@@ -132,6 +144,8 @@ def build_fitted_summary(
         F.sum(F.col("credit_minor").cast(_SUM)).alias("credit_minor"),
         F.sum(F.col("reporting_credit_minor").cast(_SUM)).alias("reporting_credit_minor"),
         F.count("touch_id").alias("n_touches"),
+        F.max("channel_value").alias("channel_value"),
+        F.max("is_sampled").alias("is_sampled"),
     )
     return ATTRIBUTION_SUMMARY.conform(
         summed.select(

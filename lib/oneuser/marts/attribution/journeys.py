@@ -37,8 +37,9 @@ def count_paths(touches: DataFrame, conversions: DataFrame, **parameters: Unpack
     """How often each path occurs: what fitted models are fitted on.
 
     Each conversion with an eligible touch is a journey, and so is each entity without a conversion in the report range:
-    its touches of the last look-back before the end, which is `converted_until` or, if that is earlier, the `watermark`
-    or the latest instant of the data. One pass over all touches and conversions, sorted by entity; then a row per path.
+    its touches of the last look-back before the end, which is `converted_until` or, if that is earlier, the
+    `watermark`; without one, the latest instant of the data. One pass over all touches and conversions, sorted by
+    entity; then a row per path.
 
     Args:
         touches: As for `attribute`.
@@ -131,17 +132,16 @@ def build_journeys(frames: Frames, rules: PathRules, *, with_unconverted: bool =
 
 def _ends(touches: DataFrame, conversions: DataFrame, frames: Frames, rules: PathRules) -> DataFrame:
     """One step for each entity without a selected conversion, at the end of what is looked at."""
-    latest = F.least(
-        *[
-            F.coalesce(F.lit(one).cast("bigint"), F.lit((1 << 63) - 1))
-            for one in (None if rules.selected_until is None else rules.selected_until - 1, rules.watermark)
-        ],
-        "latest",
-    )
+    until = rules.selected_until
+    ends = [F.lit(end) for end in (None if until is None else until - 1, rules.watermark) if end is not None]
+    if rules.watermark is None:
+        # nothing says up to when all is there
+        ends.append(F.col("latest"))
+    end = F.least(*ends) if len(ends) > 1 else ends[0]
     converting = conversions.where("is_selected").select("entity")
     others = touches.select("entity").distinct().join(converting, on="entity", how="left_anti")
-    at = frames.latest.select(F.timestamp_micros(latest).alias("time"))
-    return others.crossJoin(F.broadcast(at)).select(
+    dated = others if rules.watermark is not None else others.crossJoin(F.broadcast(frames.latest))
+    return dated.withColumn("time", F.timestamp_micros(end)).select(
         "entity",
         F.unix_micros("time").alias("at"),
         rules.window.measure(F.col("time")).alias("measure"),

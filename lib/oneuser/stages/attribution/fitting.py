@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyspark.sql import functions as F
+
+from oneuser.contracts.graph import FILES
 from oneuser.contracts.marts import (
     ATTRIBUTION_PATHS,
     ATTRIBUTION_REMOVAL_EFFECTS,
@@ -20,6 +23,7 @@ from oneuser.marts.attribution.fitted_tables import (
     find_unequal,
     markov_orders,
 )
+from oneuser.marts.watermark import find_watermark
 from oneuser.stages.consenting import of_consenting
 
 if TYPE_CHECKING:
@@ -54,7 +58,7 @@ def fit_models(ctx: RunContext, rules: CreditRules, provenance: Provenance, conv
                 ctx.replace_within(contract, contract.empty(ctx.spark), within=None)
         return None
     touches = of_consenting(ctx, ctx.read(TOUCHES), ctx.config.consent.required_for_attribution)
-    journeys = ctx.checkpoint(find_journeys(touches, conversions, rules=rules))
+    journeys = ctx.checkpoint(find_journeys(touches, conversions, rules=rules, watermark=_watermark(ctx)))
     ctx.replace_within(ATTRIBUTION_PATHS, build_paths(journeys, provenance=provenance), within=None)
     paths = ctx.read(ATTRIBUTION_PATHS)
     orders = markov_orders(rules.fitted)
@@ -69,6 +73,12 @@ def fit_models(ctx: RunContext, rules: CreditRules, provenance: Provenance, conv
     summary = ctx.checkpoint(build_fitted_summary(journeys, paths, rules=rules, provenance=provenance))
     _check_sums(ctx, summary, only_counted(conversions, rules=rules))
     return summary
+
+
+def _watermark(ctx: RunContext) -> int | None:
+    """Up to when all sources are complete, in microseconds since 1970; null where none has a time."""
+    found = find_watermark(ctx.read(FILES)).select(F.unix_micros("watermark").alias("us")).first()
+    return None if found is None or found["us"] is None else int(found["us"])
 
 
 def _check_sums(ctx: RunContext, summary: DataFrame, counted: DataFrame) -> None:

@@ -9,28 +9,32 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.changes import CONSENTS, JOURNEYS
-from oneuser.contracts.identity import LINEAGE
+from oneuser.contracts.graph import FILES
+from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP, LINEAGE
 from oneuser.contracts.marts import (
+    ACCOUNT_ATTRIBUTION,
+    ACCOUNT_CREDITS,
     ATTRIBUTION_CHANGES,
     ATTRIBUTION_CREDITS,
+    ATTRIBUTION_SPEND,
     ATTRIBUTION_SUMMARY,
     CONVERSION_VALUES,
     CONVERSIONS,
     TOUCHES,
 )
 from oneuser.contracts.privacy import CONSENT
-from oneuser.contracts.reference import FX_RATES
+from oneuser.contracts.reference import FX_RATES, OPPORTUNITIES, SPEND
 from oneuser.marts.attribution.credit_rules import CreditRules
 from oneuser.marts.attribution.credits import (
     build_credits,
     build_summary,
-    count_broken,
     count_people_with_long_paths,
-    measure_totals,
     only_counted,
 )
 from oneuser.marts.attribution.restatement import explain_restated, find_moved_people, find_restated
-from oneuser.marts.attribution.walk import money_of
+from oneuser.stages.attribution.account_credits import credit_accounts
+from oneuser.stages.attribution.against_spend import set_against_spend
+from oneuser.stages.attribution.conservation import check_conservation
 from oneuser.stages.attribution.fitting import FIT, fit_models
 from oneuser.stages.attribution.valuing import revalued, value_conversions
 from oneuser.stages.consenting import changed_consent, of_consenting
@@ -68,10 +72,21 @@ def attribution(ctx: RunContext) -> None:
         provenance=provenance,
     )
     changed = ctx.replace_within(ATTRIBUTION_CREDITS, found, conversion_ids)
-    _check_conservation(ctx, rules, only_counted(conversions, rules=rules), conversion_ids)
+    measured = check_conservation(
+        ctx,
+        ATTRIBUTION_CREDITS,
+        only_counted(conversions, rules=rules),
+        models=rules.additive,
+        conversion_ids=conversion_ids,
+    )
+    ctx.metric("longest_path", measured.longest_path)
+    ctx.metric("attribution_credits", measured.n_credits)
+    _tell_long_paths(ctx, measured.longest_path)
     summary = build_summary(ctx.read(ATTRIBUTION_CREDITS), provenance=provenance)
     fitted = fit_models(ctx, rules, provenance, conversions)
     ctx.replace_within(ATTRIBUTION_SUMMARY, summary if fitted is None else summary.unionByName(fitted), within=None)
+    set_against_spend(ctx, provenance)
+    credit_accounts(ctx, rules, provenance, conversions)
     if ATTRIBUTION_CREDITS.name in ctx.base:
         restated = find_restated(changed, models=rules.labels, params_id=provenance.params_id)
         _tell_restated(ctx, ctx.checkpoint(restated), people)
@@ -114,35 +129,6 @@ def _tell_restated(ctx: RunContext, restated: DataFrame, people: DataFrame | Non
     ctx.metric("attribution_changes", n_restated)
 
 
-def _check_conservation(
-    ctx: RunContext, rules: CreditRules, conversions: DataFrame, conversion_ids: DataFrame | None
-) -> None:
-    """By what was written, not by what was meant to be: conversion by conversion where credited again, and in all.
-
-    Models that do not add up are left out.
-    """
-    models = rules.additive
-    credits_now = ctx.read(ATTRIBUTION_CREDITS)
-    broken = count_broken(only(credits_now, conversion_ids), only(conversions, conversion_ids), models=models)
-    n_broken = int(broken.collect()[0]["n_broken"])
-    measured = measure_totals(credits_now, conversions, models=models).collect()[0]
-    unequal = [
-        f"{model} credits {measured[f'{credit}_{n}']} of {measured[value]} in all ({value})"
-        for value, credit in money_of(conversions.columns)
-        for n, model in enumerate(models)
-        if measured[f"{credit}_{n}"] != measured[value]
-    ]
-    ctx.check(
-        "attribution_conservation",
-        ok=not n_broken and not unequal,
-        found="; ".join([f"{n_broken} conversions by model do not add up", *unequal]),
-        expected="weights of 1 and credits of the value for each conversion and model",
-    )
-    ctx.metric("longest_path", measured["longest_path"] or 0)
-    ctx.metric("attribution_credits", measured["n_credits"])
-    _tell_long_paths(ctx, measured["longest_path"] or 0)
-
-
 def _tell_long_paths(ctx: RunContext, longest: int) -> None:
     """How many people have paths longer than is configured: all of their touches were used, and cost what they cost."""
     limit = ctx.config.attribution.report_paths_above
@@ -154,11 +140,23 @@ def _tell_long_paths(ctx: RunContext, longest: int) -> None:
     ctx.metric("people_with_long_paths", n_people)
 
 
+# what other rates change is found in the stage itself; all else of these is gone through in every run
+_IN_ALL = (ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP, FILES, FX_RATES, SPEND, OPPORTUNITIES)
+
 ATTRIBUTION_STAGE = Stage(
     "attribution",
     attribution,
-    reads=(TOUCHES, CONVERSIONS, LINEAGE, CONSENT, FX_RATES),
-    writes=(CONVERSION_VALUES, ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY, ATTRIBUTION_CHANGES, *FIT),
+    reads=(TOUCHES, CONVERSIONS, LINEAGE, CONSENT, *_IN_ALL),
+    writes=(
+        CONVERSION_VALUES,
+        ATTRIBUTION_CREDITS,
+        ATTRIBUTION_SUMMARY,
+        ATTRIBUTION_SPEND,
+        ACCOUNT_CREDITS,
+        ACCOUNT_ATTRIBUTION,
+        ATTRIBUTION_CHANGES,
+        *FIT,
+    ),
     # which kinds of conversions are milestones is said with them
     sections=(
         "attribution",
@@ -169,6 +167,5 @@ ATTRIBUTION_STAGE = Stage(
         "consent.events",
     ),
     # whoever is in the run's lineage and has touches or conversions is told of too
-    # and what other rates change is found in the stage itself
-    takes={JOURNEYS: (TOUCHES, CONVERSIONS, LINEAGE, FX_RATES), CONSENTS: (CONSENT,)},
+    takes={JOURNEYS: (TOUCHES, CONVERSIONS, LINEAGE, *_IN_ALL), CONSENTS: (CONSENT,)},
 )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import Column, DataFrame
 
+# with how many channels all of their orders are counted, where nothing else is asked for
+EXACT_UP_TO = 12
 _SETS = RowShape({"channels": "array<string>", "n_conversions": "bigint", "n_journeys": "bigint"})
 _VALUES = RowShape({"channel": "string", "share": "double", "value": "double"})
 
@@ -89,7 +91,9 @@ def _gains(rated: DataFrame) -> DataFrame:
     return compared.groupBy("path").agg(F.sort_array(listed).alias("gains"))
 
 
-def build_shapley_values(paths: DataFrame, *, exact_up_to: int = 12, samples: int = 1000, seed: int = 0) -> DataFrame:
+def build_shapley_values(
+    paths: DataFrame, *, exact_up_to: int = EXACT_UP_TO, samples: int = 1000, seed: int = 0
+) -> DataFrame:
     """The model `rate_shapley`: what each channel adds to the rate of conversion; see `shapley.solve_shapley_values`.
 
     Conversions and journeys are added up in Spark by the set of channels that a path touches. The sums, no more than

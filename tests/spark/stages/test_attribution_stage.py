@@ -1,0 +1,299 @@
+"""Spend, accounts and the end of journeys through the stage itself, on tables written by the test.
+
+Accounts are compared with every conversion against every touch of whoever was a member at the time.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from pyspark.sql import Row, SparkSession
+
+from oneuser.config import Config, make_config
+from oneuser.contracts.graph import FILES
+from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP
+from oneuser.contracts.marts import (
+    ACCOUNT_ATTRIBUTION,
+    ACCOUNT_CREDITS,
+    ATTRIBUTION_PATHS,
+    ATTRIBUTION_SPEND,
+    ATTRIBUTION_SUMMARY,
+    CONVERSIONS,
+    TOUCHES,
+)
+from oneuser.contracts.reference import FX_RATES, OPPORTUNITIES, SPEND
+from oneuser.contracts.table import TableContract
+from oneuser.marts.provenance import stable_id
+from oneuser.stages.attribution.stage import ATTRIBUTION_STAGE
+from oneuser.stages.context import RunContext
+from oneuser.storage.warehouse import CommitTag, Warehouse
+from tests.oracle import attribution as oracle
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+# one more than the last touch or conversion, and half a day
+WATERMARK = START + timedelta(days=75, hours=12)
+PEOPLE, ACCOUNTS, CHANNELS = "abcdef", ["acme", "mill", "zoo"], ["Email", "Paid Search", "Direct"]
+MODELS = ["first", "linear", "full_path"]
+TOPS = {"acme": "group"}
+
+
+def at(seconds: int) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+class World:
+    """People who come and go in accounts, what they touched, and what was sold to whom."""
+
+    def __init__(self, seed: int) -> None:
+        chance = random.Random(seed)
+        day = oracle.DAY
+        self.touches = [
+            (number.to_bytes(16, "big"), chance.choice(PEOPLE), chance.randrange(60) * day, chance.choice(CHANNELS))
+            for number in range(90)
+        ]
+        # ends and starts on the very day of a touch; some people are in two accounts at once
+        self.members = [
+            (person, account, chance.choice([None, 5 * day, 20 * day]), chance.choice([None, 30 * day, 40 * day]))
+            for person in PEOPLE
+            for account in ACCOUNTS
+            if chance.random() < 0.6
+        ]
+        self.conversions = [
+            (
+                (1000 + number).to_bytes(16, "big"),
+                chance.choice(["order", "signup"]),
+                chance.choice([*PEOPLE[:4], None, None]),
+                chance.choice([*ACCOUNTS, None]),
+                chance.randrange(75) * day,
+                chance.choice([None, 100, 101, -7]),
+            )
+            for number in range(25)
+        ]
+        self.opportunities = [
+            (f"o{n}", chance.choice(ACCOUNTS), chance.randrange(40) * day,
+             None if chance.random() < 0.3 else chance.randrange(40, 75) * day, chance.random() < 0.7, 5000 + n)
+            for n in range(8)
+        ]  # fmt: skip
+
+    def rows(self) -> dict[TableContract, list[dict[str, Any]]]:
+        made = {"params_id": "", "identity_run": 1}
+        return {
+            TOUCHES: [
+                {"touch_id": key, "user_id": person, "touched_at": at(when), "kind": "session", "channel": channel,
+                 "channel_rule": "r", "source": "web", **made}
+                for key, person, when, channel in self.touches
+            ],
+            CONVERSIONS: [
+                {"conversion_id": key, "conversion": kind, "message_key": key, "user_id": person, "account_id": account,
+                 "converted_at": at(when), "value_minor": value, "currency": None if value is None else "EUR",
+                 "is_value_invalid": False, **made}
+                for key, kind, person, account, when, value in self.conversions
+            ],
+            ACCOUNT_MEMBERSHIPS: [
+                {"user_id": person, "account_id": account, "source": "file", "is_primary": False,
+                 "valid_from": None if begin is None else at(begin), "valid_to": None if end is None else at(end)}
+                for person, account, begin, end in self.members
+            ],
+            ACCOUNT_ROLLUP: [
+                {"account_id": account, "ancestor_id": TOPS.get(account, account), "depth": 0, "is_top": True}
+                for account in ACCOUNTS
+            ],
+            OPPORTUNITIES: [
+                {"source": "deal", "opportunity_id": name, "account_id": account, "opened_at": at(opened),
+                 "closed_at": None if closed is None else at(closed), "is_won": won and closed is not None,
+                 "value_minor": value, "currency": "USD"}
+                for name, account, opened, closed, won, value in self.opportunities
+            ],
+            SPEND: [
+                {"source": "ads", "spend_date": day, "channel": channel, "currency": currency, "spend_minor": spent,
+                 "n_records": 1}
+                for day, channel, currency, spent in SPENT
+            ],
+            FX_RATES: [
+                {"rate_date": date(2026, 3, 2), "currency": "USD", "to_currency": "EUR", "rate": Decimal("0.5")}
+            ],
+            FILES: [
+                {"source": "web", "file": "f", "n_bytes": 1, "modified_at": START, "n_lines": 1, "digest": 1,
+                 "last_received_at": WATERMARK, "last_event_at": START, "state": "ingested", "run_seq": 1}
+            ],
+        }  # fmt: skip
+
+
+# March and April; a day before there is any rate; a channel without credit, and none
+SPENT: list[tuple[date, str | None, str, int]] = [
+    (date(2026, 3, 1), "Email", "EUR", 1000),
+    (date(2026, 3, 3), "Email", "USD", 301),
+    (date(2026, 4, 30), "Email", "EUR", 7),
+    (date(2026, 3, 1), "Email", "USD", 5),
+    (date(2026, 4, 1), "Cinema", "EUR", 400),
+    (date(2026, 4, 1), None, "EUR", 30),
+]
+
+
+def config(root: Path) -> Config:
+    return make_config(
+        {
+            "deployment": "accounts",
+            "warehouse": str(root),
+            "sources": {"web": {"path": str(root / "*.jsonl"), "format": "jsonl", "preset": "segment"}},
+            "conversions": {
+                "order": {"event": "Order", "value": "properties.v", "currency": {"const": "EUR"}},
+                "signup": {"event": "Signup", "milestone": "lead"},
+            },
+            "reporting_currency": "EUR",
+            "fx_rates": {"bank": {"path": str(root / "fx.csv"), "format": "csv"}},
+            "opportunities": {"deal": {"path": str(root / "deals.csv"), "format": "csv"}},
+            "attribution": {
+                "models": [*MODELS, "set_shapley"], "levels": ["person", "account"], "roll_up": True,
+            },
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World(seed=5)
+
+
+@pytest.fixture(scope="module")
+def done(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, world: World) -> dict[str, list[Row]]:
+    """Rows of what one run of the stage has written, by table."""
+    root = tmp_path_factory.mktemp("attribution-stage")
+    warehouse, settings = Warehouse(spark, str(root)), config(root)
+
+    def context(**more: Any) -> RunContext:
+        return RunContext(
+            spark=spark, config=settings, warehouse=warehouse, keys=None, tag=CommitTag(1, 1, 1), as_of=START,
+            inputs=[], log=structlog.get_logger("test"), **more,
+        )  # fmt: skip
+
+    upstream = context(tables={})
+    for contract, rows in world.rows().items():
+        upstream.replace(contract, contract.frame(spark, rows))
+    stage = ATTRIBUTION_STAGE
+    ctx = context(tables=upstream.tables, stage=stage.name, may_read=stage.may_read, may_write=stage.may_write,
+                  takes=frozenset(stage.takes), gives=frozenset(stage.gives))  # fmt: skip
+    stage.run(ctx)
+    ctx.release()
+    assert ctx.metrics["conversions_without_rate"] == 0
+    assert ctx.metrics["spend_currencies_without_rate"] == 1
+    return {
+        contract.name: warehouse.read(contract, ctx.tables[contract.name]).collect()
+        for contract in (
+            ACCOUNT_CREDITS,
+            ACCOUNT_ATTRIBUTION,
+            ATTRIBUTION_SPEND,
+            ATTRIBUTION_PATHS,
+            ATTRIBUTION_SUMMARY,
+        )
+    }
+
+
+def pooled(world: World) -> list[oracle.Touch]:
+    """Each touch once for each account, or account above it, of which its person was a member then."""
+    found = {
+        (key, TOPS.get(account, account), when, channel)
+        for key, person, when, channel in world.touches
+        for member, account, begin, end in world.members
+        if member == person and (begin is None or begin <= when) and (end is None or when < end)
+    }
+    return [oracle.Touch(*one) for one in sorted(found)]
+
+
+def deal_id(spark: SparkSession, name: str) -> bytes:
+    one = spark.createDataFrame([(bytearray(name.encode()),)], "key binary")
+    return bytes(one.select(stable_id("opportunity deal", "key")).collect()[0][0])
+
+
+def test_accounts_are_credited_over_the_touches_of_members_at_their_time(
+    spark: SparkSession, world: World, done: dict[str, list[Row]]
+) -> None:
+    conversions = [
+        oracle.Conversion(key, TOPS.get(str(account), account), when, value, None if value is None else "EUR", kind)
+        for key, kind, _, account, when, value in world.conversions
+    ]
+    milestones = [
+        oracle.Milestone(one.entity, "lead", one.at) for one in conversions if one.kind == "signup" and one.entity
+    ]
+    for name, account, opened, closed, won, value in world.opportunities:
+        top = TOPS.get(account, account)
+        milestones.append(oracle.Milestone(top, "opportunity", opened))
+        if won and closed is not None:
+            conversions.append(oracle.Conversion(deal_id(spark, name), top, closed, value, "USD", "deal"))
+            milestones.append(oracle.Milestone(top, "close", closed))
+
+    credited = done["account_credits"]
+    found = {
+        (bytes(row.conversion_id), row.model, None if row.touch_id is None else bytes(row.touch_id), row.position,
+         row.channel, int(row.weight * oracle.UNITS), row.credit_minor, row.currency)
+        for row in credited
+    }  # fmt: skip
+    assert found == oracle.attribute(pooled(world), conversions, milestones, MODELS, oracle.Rules())
+    assert len(found) == len(credited)
+    assert {row.entity_level for row in credited} == {"account"}
+    assert {row.account_id for row in credited} == {"group", "mill", "zoo", None}
+    # in the reporting currency a dollar is half a euro
+    deals = [row for row in credited if row.conversion == "deal" and row.model == "linear"]
+    won = [value for _, _, _, closed, won, value in world.opportunities if won and closed is not None]
+    assert sum(row.credit_minor for row in deals) == sum(won)
+    assert sum(row.reporting_credit_minor for row in deals) == sum((value + 1) // 2 for value in won)
+    in_all = sum(row.conversions for row in done["account_attribution"] if row.model == "linear")
+    assert in_all == len(conversions)
+
+
+def test_spend_is_added_up_once_and_set_against_every_model(world: World, done: dict[str, list[Row]]) -> None:
+    rows = {
+        (row.model, row.conversion, row.interval_date, row.channel, row.currency): row
+        for row in done["attribution_spend"]
+    }
+    march, april = date(2026, 3, 1), date(2026, 4, 1)
+    for model in MODELS:
+        for kind in ("order", "signup"):
+            spent = {
+                key[2:]: row.spend_minor for key, row in rows.items() if key[:2] == (model, kind) and row.spend_minor
+            }
+            # 301 cents are 150.5, half away from zero; the fifth row has no rate
+            assert spent == {
+                (march, "Email", "EUR"): 1151, (march, "Email", "USD"): 5, (april, "Email", "EUR"): 7,
+                (april, "Cinema", "EUR"): 400, (april, "(unallocated)", "EUR"): 30, (None, "Email", "EUR"): 1158,
+                (None, "Email", "USD"): 5, (None, "Cinema", "EUR"): 400, (None, "(unallocated)", "EUR"): 30,
+            }  # fmt: skip
+    summary = {(row.model, row.conversion, row.channel): row for row in done["attribution_summary"] if row.currency}
+    for (model, kind, channel), credit in summary.items():
+        row = rows[model, kind, None, channel, "EUR"]
+        assert row.credit_minor == credit.reporting_credit_minor
+    email = rows["linear", "signup", None, "Email", "EUR"]
+    weight = sum(row.conversions for row in done["attribution_summary"]
+                 if (row.model, row.conversion, row.channel) == ("linear", "signup", "Email"))  # fmt: skip
+    assert email.conversions == weight > 0
+    assert email.cpa_minor == 1158 / float(weight)
+    cinema = rows["linear", "order", None, "Cinema", "EUR"]
+    assert (cinema.conversions, cinema.cpa_minor, cinema.roas) == (0, None, 0.0)
+    nobody = rows["linear", "order", None, "(unattributed)", "EUR"]
+    assert (nobody.spend_minor, nobody.roas, nobody.cpa_minor) == (0, None, 0.0)
+    # by interval what is there in all
+    for model in MODELS:
+        parts = sum(row.conversions for key, row in rows.items() if key[0] == model and key[2] and key[4] == "EUR")
+        assert parts == len(world.conversions)
+    assert {key[2] for key in rows if key[0] == "set_shapley"} == {None}
+
+
+def test_journeys_that_did_not_convert_end_at_the_watermark(world: World, done: dict[str, list[Row]]) -> None:
+    converting = {person for _, _, person, _, _, _ in world.conversions}
+    # a look-back of thirty days before the watermark, which is later than anything else
+    begins = 45.5 * oracle.DAY
+    paths: dict[tuple[str, ...], int] = {}
+    for person in set(PEOPLE) - converting:
+        mine = sorted((when, key, channel) for key, one, when, channel in world.touches if one == person)
+        path = tuple(channel for when, _, channel in mine if when >= begins)
+        if path:
+            paths[path] = paths.get(path, 0) + 1
+    found = {tuple(row.path): row.n_journeys - row.n_conversions for row in done["attribution_paths"]}
+    assert {path: n for path, n in found.items() if n} == paths
+    assert paths
