@@ -12,7 +12,7 @@ from airflow.sdk import DAG, chain
 from oneuser_operator import OneUserOperator
 
 # in the order in which they read each other
-STAGES = ("ingest", "graph", "identity", "consent", "sessions", "attribution", "retention")
+STAGES = ("ingest", "graph", "identity", "consent", "sessions", "attribution", "retention", "product")
 
 SCHEDULE = "@daily"
 SETTINGS: dict[str, Any] = {

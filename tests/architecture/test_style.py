@@ -23,6 +23,7 @@ SAME_THING = {
     "reference.py": "reference inputs: in the configuration, as tables",
     "identity.py": "people: in the configuration, as tables",
     "accounts.py": "accounts: in the configuration, as tables",
+    "product.py": "product analytics: in the configuration, as tables",
     "event_order.py": "the order of events: as bytes, as columns",
     "errors.py": "errors: as they are raised, as they are shown",
     "warehouse.py": "the warehouse: for the job, for readers",

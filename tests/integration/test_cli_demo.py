@@ -76,7 +76,7 @@ def test_the_demo_runs_every_stage_and_draws_the_report(first: dict[str, Any]) -
     stages = {stage["stage"]: stage["state"] for stage in first["run"]["stages"]}
 
     assert set(stages.values()) == {"done"}
-    assert list(stages) == ["ingest", "graph", "identity", "consent", "sessions", "attribution", "retention"]
+    assert list(stages) == ["ingest", "graph", "identity", "consent", "sessions", "attribution", "retention", "product"]
     page = Path(first["report"]).read_text(encoding="utf-8")
     assert "<html" in page
     assert len(page.encode()) < 5_000_000

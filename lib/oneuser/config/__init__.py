@@ -36,7 +36,8 @@ from oneuser.config.model import (
     SparkRules,
 )
 from oneuser.config.not_yet import NOT_YET
-from oneuser.config.retention import RetentionRules
+from oneuser.config.product import ProductRules
+from oneuser.config.retention import EventChoice, RetentionRules
 from oneuser.config.sources import (
     Campaign,
     Column,
@@ -69,6 +70,7 @@ __all__ = [
     "Conversion",
     "Derived",
     "DomainRules",
+    "EventChoice",
     "Expression",
     "Gates",
     "GraphRules",
@@ -82,6 +84,7 @@ __all__ = [
     "ModelSpec",
     "PositionWeights",
     "Product",
+    "ProductRules",
     "PropertyFilter",
     "QuarantineRules",
     "RecordTest",

@@ -42,6 +42,7 @@ from oneuser.config.commercial import (
 )
 from oneuser.config.identity import IdentityRules
 from oneuser.config.links import LinkTable, link_problems
+from oneuser.config.product import ProductRules, product_problems
 from oneuser.config.retention import DEFAULT, RetentionRules, Retentions
 from oneuser.config.sources import Source
 
@@ -275,6 +276,7 @@ class Config(Section):
     seats: Mapping[Name, SeatsFile] = {}
     attribution: AttributionRules = AttributionRules()
     retention: Retentions = RetentionRules()
+    product: ProductRules = ProductRules()
     incremental: IncrementalRules = IncrementalRules()
     maintenance: MaintenanceRules = MaintenanceRules()
     lease: LeaseRules = LeaseRules()
@@ -343,4 +345,5 @@ class Config(Section):
                 self.attribution, self.channels, self.conversions, has_opportunities=bool(self.opportunities)
             )
         )
+        misplaced(product_problems(self.product, self.conversions))
         return self

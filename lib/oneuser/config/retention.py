@@ -85,12 +85,12 @@ class RetentionRules(Section):
     @property
     def starts(self) -> EventChoice:
         """The start events."""
-        return _choice(self.start)
+        return events_chosen(self.start)
 
     @property
     def returns(self) -> EventChoice:
         """The return events."""
-        return _choice(self.return_event)
+        return events_chosen(self.return_event)
 
     @model_validator(mode="after")
     def _brackets_go_with_their_mode(self) -> RetentionRules:
@@ -101,7 +101,8 @@ class RetentionRules(Section):
         return self
 
 
-def _choice(chosen: str | tuple[str, ...] | EventChoice) -> EventChoice:
+def events_chosen(chosen: str | tuple[str, ...] | EventChoice) -> EventChoice:
+    """The events that a name, several, `any`, or a choice stands for."""
     return chosen if isinstance(chosen, EventChoice) else EventChoice(event=chosen)
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from oneuser.contracts.subject import NOBODY, Subject
 from oneuser.contracts.table import Field, TableContract
 
-_MADE = (
+MADE = (
     Field("params_id", "string", "hash of every parameter that shapes the row"),
     Field("identity_run", "bigint", "run since whose identity the row reads as it does"),
 )
-_STAMPS = ("identity_run",)
+STAMPS = ("identity_run",)
 
 SESSIONS = TableContract(
     name="sessions",
@@ -29,9 +29,9 @@ SESSIONS = TableContract(
         Field("n_events", "bigint", "events, those of touch: event sources left out"),
         Field("first_message_key", "binary", "first message in the order of events"),
         Field("source", "string", "source of its first event"),
-        *_MADE,
+        *MADE,
     ),
-    stamps=_STAMPS,
+    stamps=STAMPS,
 )
 
 TOUCHES = TableContract(
@@ -53,9 +53,9 @@ TOUCHES = TableContract(
         Field("campaign_name", "string", "utm_campaign", nullable=True),
         Field("campaign_content", "string", "utm_content", nullable=True),
         Field("source", "string", "name of the source"),
-        *_MADE,
+        *MADE,
     ),
-    stamps=_STAMPS,
+    stamps=STAMPS,
 )
 
 CONVERSIONS = TableContract(
@@ -79,9 +79,9 @@ CONVERSIONS = TableContract(
         ),
         Field("currency", "string", "ISO 4217 code", nullable=True),
         Field("is_value_invalid", "boolean", "whether it has a value that cannot be read, or one without a currency"),
-        *_MADE,
+        *MADE,
     ),
-    stamps=_STAMPS,
+    stamps=STAMPS,
 )
 
 CONVERSION_VALUES = TableContract(
@@ -101,9 +101,9 @@ CONVERSION_VALUES = TableContract(
         Field("rate", "decimal(21,14)", "how many of the reporting currency one of its own is", nullable=True),
         Field("rate_date", "date", "day of the rate", nullable=True),
         Field("is_rate_earlier", "boolean", "whether the rate is of an earlier day than the conversion"),
-        *_MADE,
+        *MADE,
     ),
-    stamps=_STAMPS,
+    stamps=STAMPS,
 )
 
 _CREDIT_FIELDS = (
@@ -141,7 +141,7 @@ _CREDIT_FIELDS = (
     Field("transforms", "string", "transforms of the path before it was weighted, in their order; may be empty"),
     Field("entity_level", "string", "person or account: whose touches are credited"),
     Field("lookback_days", "int", "closed look-back window in days"),
-    *_MADE,
+    *MADE,
 )
 
 _SUMMARY_FIELDS = (
@@ -175,7 +175,7 @@ _SUMMARY_FIELDS = (
     Field("transforms", "string", "transforms of paths before they were weighted, in their order; may be empty"),
     Field("entity_level", "string", "person or account: whose touches are credited"),
     Field("lookback_days", "int", "closed look-back window in days"),
-    *_MADE,
+    *MADE,
 )
 
 ATTRIBUTION_CREDITS = TableContract(
@@ -185,7 +185,7 @@ ATTRIBUTION_CREDITS = TableContract(
     key=("conversion_id", "model", "position"),
     subject=Subject(users=("user_id",)),
     fields=_CREDIT_FIELDS,
-    stamps=_STAMPS,
+    stamps=STAMPS,
 )
 
 ATTRIBUTION_SUMMARY = TableContract(
@@ -195,7 +195,7 @@ ATTRIBUTION_SUMMARY = TableContract(
     key=("model", "conversion", "channel", "currency"),
     subject=NOBODY,
     fields=_SUMMARY_FIELDS,
-    stamps=_STAMPS,
+    stamps=STAMPS,
 )
 
 ACCOUNT_CREDITS = TableContract(
@@ -205,7 +205,7 @@ ACCOUNT_CREDITS = TableContract(
     key=("conversion_id", "model", "position"),
     subject=Subject(users=("user_id",)),
     fields=_CREDIT_FIELDS,
-    stamps=_STAMPS,
+    stamps=STAMPS,
 )
 
 ACCOUNT_ATTRIBUTION = TableContract(
@@ -215,7 +215,7 @@ ACCOUNT_ATTRIBUTION = TableContract(
     key=("model", "conversion", "channel", "currency"),
     subject=NOBODY,
     fields=_SUMMARY_FIELDS,
-    stamps=_STAMPS,
+    stamps=STAMPS,
 )
 
 ATTRIBUTION_SPEND = TableContract(
@@ -245,9 +245,9 @@ ATTRIBUTION_SPEND = TableContract(
         Field("unit", "string", "day, week, month or quarter"),
         Field("zone", "string", "time zone of the intervals of conversions"),
         Field("week_start", "string", "monday or sunday"),
-        *_MADE,
+        *MADE,
     ),
-    stamps=_STAMPS,
+    stamps=STAMPS,
 )
 
 ATTRIBUTION_CHANGES = TableContract(
@@ -288,9 +288,9 @@ ATTRIBUTION_PATHS = TableContract(
         Field("path", "array<string>", "channels in order of touch, after the transforms"),
         Field("n_conversions", "bigint", "conversions with exactly this path"),
         Field("n_journeys", "bigint", "journeys of exactly this path, of conversions and of people without one"),
-        *_MADE,
+        *MADE,
     ),
-    stamps=_STAMPS,
+    stamps=STAMPS,
 )
 
 ATTRIBUTION_TRANSITIONS = TableContract(
@@ -304,9 +304,9 @@ ATTRIBUTION_TRANSITIONS = TableContract(
         Field("from_state", "string", "where from"),
         Field("to_state", "string", "where to"),
         Field("probability", "double", "share of the journeys that leave the state this way"),
-        *_MADE,
+        *MADE,
     ),
-    stamps=_STAMPS,
+    stamps=STAMPS,
 )
 
 ATTRIBUTION_REMOVAL_EFFECTS = TableContract(
@@ -319,9 +319,9 @@ ATTRIBUTION_REMOVAL_EFFECTS = TableContract(
         Field("markov_order", "int", "channels in a state"),
         Field("channel", "string", "channel"),
         Field("removal_effect", "double", "share of conversions that would be lost without it"),
-        *_MADE,
+        *MADE,
     ),
-    stamps=_STAMPS,
+    stamps=STAMPS,
 )
 
 ACTIVITY = TableContract(
@@ -343,9 +343,9 @@ ACTIVITY = TableContract(
             "the same, divided by what their declared properties say, as JSON text; null where none are declared",
             nullable=True,
         ),
-        *_MADE,
+        *MADE,
     ),
-    stamps=_STAMPS,
+    stamps=STAMPS,
 )
 
 RETENTION = TableContract(
@@ -388,7 +388,7 @@ RETENTION = TableContract(
         Field("week_start", "string", "monday or sunday"),
         Field("watermark", "timestamp", "last instant up to which all sources are complete"),
         Field("entity_level", "string", "person"),
-        *_MADE,
+        *MADE,
     ),
-    stamps=_STAMPS,
+    stamps=STAMPS,
 )

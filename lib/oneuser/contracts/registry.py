@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from oneuser.contracts import changes, control, graph, identity, marts, privacy, raw, reference
+from oneuser.contracts import changes, control, graph, identity, marts, privacy, product, raw, reference
 from oneuser.contracts.table import TableContract
 from oneuser.core.errors import ConfigError
 
 TABLES: dict[str, TableContract] = {
     contract.name: contract
-    for module in (raw, reference, privacy, graph, identity, marts, changes, control)
+    for module in (raw, reference, privacy, graph, identity, marts, product, changes, control)
     for contract in vars(module).values()
     if isinstance(contract, TableContract)
 }

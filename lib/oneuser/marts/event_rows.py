@@ -55,6 +55,11 @@ def times_counted(events: DataFrame) -> Column:
     return F.lit(1).cast("bigint")
 
 
+def last_of(events: DataFrame) -> Column:
+    """Time of the last of the events that a row stands for: `last_at` where rows are of several, else its own."""
+    return F.col("last_at") if "last_at" in events.columns else F.col("event_time")
+
+
 def check_at_least(least: int, **values: object) -> None:
     """Refuse what is no whole number, or is smaller than it may be.
 

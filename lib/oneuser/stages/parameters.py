@@ -46,7 +46,9 @@ def credits_provenance(ctx: RunContext) -> Provenance:
 
 def activity_properties(config: Config) -> tuple[str, ...]:
     """Properties that some definition read off `activity` names, as paths within an event's properties."""
-    return tuple(sorted({name for one in retention_definitions(config).values() for name in one.properties}))
+    of_retention = {name for one in retention_definitions(config).values() for name in one.properties}
+    of_product = {property_key(path) for one in config.product.of_activity() for path in one.where}
+    return tuple(sorted(of_retention | of_product))
 
 
 def activity_provenance(ctx: RunContext) -> Provenance:
@@ -61,8 +63,24 @@ def retention_definitions(config: Config) -> dict[str, Definition]:
 
 def retention_provenance(ctx: RunContext, name: str) -> Provenance:
     """How retention of one name is made."""
-    rules = ctx.config.retentions[name].model_dump(mode="json", by_alias=True)
-    return Provenance(params_id=_hashed(["retention", rules]), identity_run=ctx.run_seq)
+    return Provenance(params_id=retention_params_id(ctx.config, name), identity_run=ctx.run_seq)
+
+
+def retention_params_id(config: Config, name: str) -> str:
+    """Hash of what shapes retention of one name."""
+    return _hashed(["retention", config.retentions[name].model_dump(mode="json", by_alias=True)])
+
+
+def product_provenance(ctx: RunContext, table: str, name: str) -> Provenance:
+    """How rows of a table of product analytics are made, of one name."""
+    return Provenance(params_id=product_params_id(ctx.config, table, name), identity_run=ctx.run_seq)
+
+
+def product_params_id(config: Config, table: str, name: str) -> str:
+    """Hash of what shapes rows of a table of product analytics, of one name."""
+    rules = getattr(config.product, table)[name]
+    facts = [section_hash(config, "conversions")] if hasattr(rules, "conversions") else []
+    return _hashed(["product", table, rules.model_dump(mode="json", by_alias=True), *facts])
 
 
 def _definition(rules: RetentionRules) -> Definition:
@@ -75,23 +93,25 @@ def _definition(rules: RetentionRules) -> Definition:
         min_events=rules.min_events,
         basis=rules.basis,
         start=rules.starts.names,
-        start_where=_where(rules.starts.where),
+        start_where=where_of(rules.starts.where),
         return_event=rules.returns.names,
-        return_where=_where(rules.returns.where),
-        breakdown=None if rules.breakdown is None else _key(rules.breakdown),
+        return_where=where_of(rules.returns.where),
+        breakdown=None if rules.breakdown is None else property_key(rules.breakdown),
         breakdown_at=rules.breakdown_at,
         max_offset=rules.max_offset,
     )
 
 
-def _where(tests: Mapping[str, PropertyFilter]) -> dict[str, Any]:
+def where_of(tests: Mapping[str, PropertyFilter]) -> dict[str, Any]:
+    """Tests of properties as `oneuser.marts` takes them."""
     return {
-        _key(path): [test.equals] if test.equals is not None else list(test.one_of or ())
+        property_key(path): [test.equals] if test.equals is not None else list(test.one_of or ())
         for path, test in tests.items()
     }
 
 
-def _key(path: str) -> str:
+def property_key(path: str) -> str:
+    """A property as its path within an event's properties."""
     return path.removeprefix("properties.")
 
 

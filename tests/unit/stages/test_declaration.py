@@ -134,7 +134,16 @@ def test_every_table_that_a_stage_reads_is_one_that_a_stage_writes() -> None:
 
 
 def test_the_stages_of_a_run_keep_the_order_in_which_they_are_listed() -> None:
-    assert names(STAGES) == ["ingest", "graph", "identity", "consent", "sessions", "attribution", "retention"]
+    assert names(STAGES) == [
+        "ingest",
+        "graph",
+        "identity",
+        "consent",
+        "sessions",
+        "attribution",
+        "retention",
+        "product",
+    ]
 
 
 def test_the_stages_of_a_run_come_after_what_they_read() -> None:

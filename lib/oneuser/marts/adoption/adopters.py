@@ -62,21 +62,23 @@ def adoption(
     Raises:
         ConfigError: where an argument is not what it has to be.
     """
-    check_at_least(1, min_uses=min_uses, min_days=min_days)
-    people = _uses(events, feature, ("entity_id",), zone, window_days, watermark)
-    if eligible is not None:
-        could = _eligible(events, eligible, watermark).withColumn("is_eligible", F.lit(True))
-        people = people.join(could, on="entity_id", how="full")
-    else:
-        people = people.withColumn("is_eligible", F.lit(False))
-    is_adopted = _is_adopted(min_uses, min_days)
+    people = adopters(
+        events,
+        feature=feature,
+        eligible=eligible,
+        min_uses=min_uses,
+        min_days=min_days,
+        window_days=window_days,
+        watermark=watermark,
+        zone=zone,
+    )
     is_known = F.lit(eligible is not None)
     counted = people.agg(
-        F.count_if(F.col("n_uses") > F.lit(0)).alias("n_tried"),
-        F.count_if(is_adopted).alias("n_adopted"),
-        F.count("n_uses").alias("n_active"),
+        F.count_if("is_tried").alias("n_tried"),
+        F.count_if("is_adopted").alias("n_adopted"),
+        F.count_if("is_active").alias("n_active"),
         F.when(is_known, F.count_if("is_eligible")).alias("n_eligible"),
-        F.when(is_known, F.count_if(is_adopted & F.col("is_eligible"))).alias("n_adopted_eligible"),
+        F.when(is_known, F.count_if(F.col("is_adopted") & F.col("is_eligible"))).alias("n_adopted_eligible"),
     )
     return counted.select(
         "n_tried",
@@ -89,6 +91,47 @@ def adoption(
         "n_adopted_eligible",
         F.lit(text_of(checked_step("feature", feature))).alias("feature"),
         *_parameters(min_uses, min_days, window_days, zone, watermark),
+    )
+
+
+def adopters(
+    events: DataFrame,
+    *,
+    feature: Step,
+    eligible: DataFrame | Step | None = None,
+    min_uses: int,
+    min_days: int,
+    window_days: float,
+    watermark: datetime,
+    zone: str = "UTC",
+) -> DataFrame:
+    """Say of each entity whether it used and adopted a feature: those whom `adoption` counts.
+
+    Takes what `adoption` takes.
+
+    Returns:
+        A row per entity with an event in the window, or that could use the feature: `entity_id`, `n_uses`, `n_days`
+        with one, `is_active`, `is_tried`, `is_adopted`, `is_eligible` (false where it is not known who could).
+
+    Raises:
+        ConfigError: where an argument is not what it has to be.
+    """
+    check_at_least(1, min_uses=min_uses, min_days=min_days)
+    people = _uses(events, feature, ("entity_id",), zone, window_days, watermark)
+    if eligible is not None:
+        could = _eligible(events, eligible, watermark).withColumn("is_eligible", F.lit(True))
+        people = people.join(could, on="entity_id", how="full")
+    else:
+        people = people.withColumn("is_eligible", F.lit(False))
+    none, no = F.lit(0).cast("bigint"), F.lit(False)
+    return people.select(
+        "entity_id",
+        F.coalesce("n_uses", none).alias("n_uses"),
+        F.coalesce("n_days", none).alias("n_days"),
+        F.col("n_uses").isNotNull().alias("is_active"),
+        F.coalesce(F.col("n_uses") > F.lit(0), no).alias("is_tried"),
+        F.coalesce(_is_adopted(min_uses, min_days), no).alias("is_adopted"),
+        F.coalesce("is_eligible", no).alias("is_eligible"),
     )
 
 

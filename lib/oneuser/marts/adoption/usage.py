@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from oneuser.core.errors import ConfigError
 from oneuser.marts.calendar import checked_calendar, checked_watermark, instant, micros_of
-from oneuser.marts.event_rows import check_at_least, check_columns, known_events, micros_of_days, times_counted
+from oneuser.marts.event_rows import check_at_least, check_columns, known_events, last_of, micros_of_days, times_counted
 from oneuser.marts.steps import Step, checked_step, named_in, with_tests
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def feature_usage(
 
     Args:
         events: Rows with `entity_id`, `event_time`, `event`, and `properties` where features ask for them; where a row
-            stands for several events, `n_events`. Events of nobody and without a time are left out.
+            stands for several events, `n_events`, and `last_at`, the time of the last of them. Events of nobody and
+            without a time are left out.
         features: What is a use of a feature, by the feature's name: an event's name, or
             `{"event": name, "where": {property: value or values}}`. An event may be a use of several.
         zone: Time zone whose days count.
@@ -161,6 +162,7 @@ def _daily_uses(
     each = marked.select(
         *whose,
         "event_time",
+        last_of(events).alias("last_at"),
         calendar.interval_of(F.col("event_time")).alias("day"),
         times_counted(events).alias("n"),
         F.explode(used).alias("feature"),
@@ -168,7 +170,7 @@ def _daily_uses(
     return each.groupBy(*whose, "feature", "day").agg(
         F.sum("n").alias("n_uses"),
         F.min("event_time").alias("first_used_at"),
-        F.max("event_time").alias("last_used_at"),
+        F.max("last_at").alias("last_used_at"),
     )
 
 

@@ -1,4 +1,4 @@
-"""How often the active are active: stickiness, DAU/MAU, the power curve, power users.
+"""How often the active are active: stickiness, the power curve, power users.
 
 Reads   anybody's events, reduced to a row per entity and interval before anything else
 """
@@ -66,40 +66,6 @@ def stickiness(
     )
 
 
-def dau_mau(events: DataFrame, *, zone: str = "UTC", watermark: datetime, days: int = 28) -> DataFrame:
-    """Mean number of daily actives, divided by the different actives of the same days.
-
-    The days are the last full ones at the watermark; the day that holds it is left out, as it is not over.
-
-    Args:
-        events: Rows with `entity_id` and `event_time`. Events of nobody and without a time are left out.
-        zone: Time zone whose days count.
-        watermark: Last instant up to which all events are there, with a zone. Events after it count nowhere.
-        days: How many days.
-
-    Returns:
-        One row: `dau_mau`, null where nobody was active; `mean_daily_actives`, `n_actives`, `first_day`, `last_day`,
-        `zone`, `watermark`.
-
-    Raises:
-        ConfigError: where an argument is not what it has to be.
-    """
-    check_at_least(1, days=days)
-    counted = days_active(events, zone=zone, watermark=watermark, days=days).agg(
-        F.coalesce(F.sum("n_days"), F.lit(0)).alias("n_entity_days"), F.count(F.lit(1)).alias("n_actives")
-    )
-    last = Calendar("day", zone).interval_of(instant(checked_watermark(watermark))) - F.lit(1)
-    return counted.select(
-        (F.col("n_entity_days") / F.nullif(F.col("n_actives") * F.lit(days), F.lit(0))).alias("dau_mau"),
-        (F.col("n_entity_days") / F.lit(days)).alias("mean_daily_actives"),
-        "n_actives",
-        F.date_from_unix_date(last - F.lit(days - 1)).alias("first_day"),
-        F.date_from_unix_date(last).alias("last_day"),
-        F.lit(zone).alias("zone"),
-        instant(checked_watermark(watermark)).alias("watermark"),
-    )
-
-
 def power_curve(events: DataFrame, *, zone: str = "UTC", watermark: datetime, days: int = 28) -> DataFrame:
     """Share of the active by the number of days on which they were, of the last full days at the watermark.
 
@@ -116,19 +82,53 @@ def power_curve(events: DataFrame, *, zone: str = "UTC", watermark: datetime, da
     Raises:
         ConfigError: where an argument is not what it has to be.
     """
-    check_at_least(1, days=days)
-    counted = days_active(events, zone=zone, watermark=watermark, days=days).agg(
+    shares = recent_stickiness(events, unit="day", zone=zone, watermark=watermark, intervals=days)
+    return shares.select(F.col("n_intervals").alias("n_days"), "n_entities", "share", "zone", "watermark")
+
+
+def recent_stickiness(
+    events: DataFrame,
+    *,
+    unit: str = "day",
+    zone: str = "UTC",
+    week_start: str = "monday",
+    watermark: datetime,
+    intervals: int = 28,
+) -> DataFrame:
+    """Share of the active by the number of intervals in which they were, of the last full ones at the watermark.
+
+    Args:
+        events: As `stickiness` takes them.
+        unit: hour, day, week, month or quarter.
+        zone: Time zone of the calendar.
+        week_start: monday or sunday.
+        watermark: As in `dau_mau`; the interval that holds it is left out, as it is not over.
+        intervals: How many intervals.
+
+    Returns:
+        A row for each `n_intervals` from 1 to `intervals`: `n_entities`, 0 where nobody has that number; `share` of all
+        who were active, null where nobody was; `unit`, `zone`, `week_start`, `watermark`.
+
+    Raises:
+        ConfigError: where an argument is not what it has to be.
+    """
+    check_at_least(1, intervals=intervals)
+    active = intervals_active(
+        events, unit=unit, zone=zone, week_start=week_start, watermark=watermark, intervals=intervals
+    )
+    numbers = range(1, intervals + 1)
+    counted = active.agg(
         F.count(F.lit(1)).alias("n_actives"),
-        *(F.count_if(F.col("n_days") == F.lit(n)).alias(f"n_{n}") for n in range(1, days + 1)),
+        *(F.count_if(F.col("n_intervals") == F.lit(n)).alias(f"n_{n}") for n in numbers),
     )
-    each = F.array(
-        *(F.struct(F.lit(n).alias("n_days"), F.col(f"n_{n}").alias("n_entities")) for n in range(1, days + 1))
-    )
+    each = F.array(*(F.struct(F.lit(n).alias("n_intervals"), F.col(f"n_{n}").alias("n_entities")) for n in numbers))
     return counted.select("n_actives", F.explode(each).alias("one")).select(
-        "one.n_days",
+        "one.n_intervals",
         "one.n_entities",
         (F.col("one.n_entities") / F.nullif("n_actives", F.lit(0))).alias("share"),
+        F.lit(unit).alias("unit"),
         F.lit(zone).alias("zone"),
+        F.lit(week_start).alias("week_start"),
         instant(checked_watermark(watermark)).alias("watermark"),
     )
 
@@ -192,15 +192,48 @@ def days_active(events: DataFrame, *, zone: str = "UTC", watermark: datetime, da
     Raises:
         ConfigError: where an argument is not what it has to be.
     """
-    calendar = checked_calendar("day", zone)
+    active = intervals_active(events, unit="day", zone=zone, watermark=watermark, intervals=days)
+    return active.withColumnRenamed("n_intervals", "n_days")
+
+
+def intervals_active(
+    events: DataFrame,
+    *,
+    unit: str,
+    zone: str = "UTC",
+    week_start: str = "monday",
+    watermark: datetime,
+    intervals: int,
+) -> DataFrame:
+    """Count in how many full intervals each entity was active. A row of the result is an entity that was, in any.
+
+    Args:
+        events: As `stickiness` takes them.
+        unit: hour, day, week, month or quarter.
+        zone: Time zone of the calendar.
+        week_start: monday or sunday.
+        watermark: As in `dau_mau`.
+        intervals: How many intervals, the last of them the last full one at the watermark.
+
+    Returns:
+        `entity_id`, `n_intervals`.
+
+    Raises:
+        ConfigError: where an argument is not what it has to be.
+    """
+    calendar = checked_calendar(unit, zone, week_start)
+    known = within_last(events, calendar, watermark=watermark, intervals=intervals)
+    return _count_intervals(known, calendar).withColumnRenamed("n", "n_intervals")
+
+
+def within_last(events: DataFrame, calendar: Calendar, *, watermark: datetime, intervals: int) -> DataFrame:
+    """The events that count in the last full intervals at the watermark."""
     ends = checked_watermark(watermark)
     last = calendar.interval_of(instant(ends)) - F.lit(1)
-    known = known_events(events, watermark=ends)
     # instants, so that whoever stores events by time reads no others
-    is_inside = (F.col("event_time") >= calendar.start_of(last - F.lit(days - 1))) & (
-        F.col("event_time") < calendar.end_of(last)
-    )
-    return _count_intervals(known.where(is_inside), calendar).withColumnRenamed("n", "n_days")
+    begins, ended = calendar.start_of(last - F.lit(intervals - 1)), calendar.end_of(last)
+    known = known_events(events, watermark=ends)
+    return known.where((F.col("event_time") >= begins) & (F.col("event_time") < ended))
 
 
 def _count_intervals(known: DataFrame, calendar: Calendar) -> DataFrame:

@@ -51,27 +51,9 @@ def lifecycle(
     """
     calendar = checked_calendar(unit, zone, week_start)
     ends = checked_watermark(watermark)
-    known = known_events(events, watermark=ends)
+    phases = find_phases(events, unit=unit, zone=zone, week_start=week_start, watermark=ends)
+    counted = phases.groupBy("at").agg(*(F.count_if(F.col("phase") == F.lit(phase)).alias(phase) for phase in _PHASES))
     last = calendar.interval_of(instant(ends)) - F.lit(1)
-    active = known.select("entity_id", calendar.interval_of(F.col("event_time")).alias("at")).distinct()
-    by_entity = W.partitionBy("entity_id").orderBy("at")
-    before, after = F.lag("at").over(by_entity), F.lead("at").over(by_entity)
-    is_next = F.coalesce(F.col("after") == F.col("at") + F.lit(1), F.lit(False))
-    phases = active.select("at", before.alias("before"), after.alias("after")).select(
-        F.explode(
-            F.array_compact(
-                F.array(
-                    F.struct(F.col("at"), _phase().alias("phase")),
-                    F.when(~is_next, F.struct((F.col("at") + F.lit(1)).alias("at"), F.lit("dormant").alias("phase"))),
-                )
-            )
-        ).alias("one")
-    )
-    counted = (
-        phases.where(F.col("one.at") <= last)
-        .groupBy("one.at")
-        .agg(*(F.count_if(F.col("one.phase") == F.lit(phase)).alias(phase) for phase in _PHASES))
-    )
     numbered = _without_gaps(counted, last)
     starts_at = calendar.start_of(F.col("at"))
     return numbered.select(
@@ -84,6 +66,35 @@ def lifecycle(
         F.lit(week_start).alias("week_start"),
         instant(ends).alias("watermark"),
     )
+
+
+def find_phases(
+    events: DataFrame, *, unit: str, zone: str = "UTC", week_start: str = "monday", watermark: datetime
+) -> DataFrame:
+    """Find what each entity is in each interval: those whom `lifecycle` counts. A row is an entity and an interval.
+
+    Takes what `lifecycle` takes.
+
+    Returns:
+        `entity_id`, `at`, the number of the interval, and `phase`: new, returning, resurrecting or dormant.
+
+    Raises:
+        ConfigError: where an argument is not what it has to be.
+    """
+    calendar = checked_calendar(unit, zone, week_start)
+    ends = checked_watermark(watermark)
+    known = known_events(events, watermark=ends)
+    last = calendar.interval_of(instant(ends)) - F.lit(1)
+    active = known.select("entity_id", calendar.interval_of(F.col("event_time")).alias("at")).distinct()
+    by_entity = W.partitionBy("entity_id").orderBy("at")
+    before, after = F.lag("at").over(by_entity), F.lead("at").over(by_entity)
+    is_next = F.coalesce(F.col("after") == F.col("at") + F.lit(1), F.lit(False))
+    gone = F.struct((F.col("at") + F.lit(1)).alias("at"), F.lit("dormant").alias("phase"))
+    each = F.array_compact(F.array(F.struct(F.col("at"), _phase().alias("phase")), F.when(~is_next, gone)))
+    phases = active.select("entity_id", "at", before.alias("before"), after.alias("after")).select(
+        "entity_id", F.explode(each).alias("one")
+    )
+    return phases.where(F.col("one.at") <= last).select("entity_id", "one.at", "one.phase")
 
 
 def count_broken(rows: DataFrame) -> DataFrame:

@@ -113,3 +113,17 @@ def moments_of_activity(activity: DataFrame, *, properties: Sequence[str]) -> Da
         "one.first_at",
         "one.last_at",
     )
+
+
+def moments_of_events(events: DataFrame, *, properties: Sequence[str]) -> DataFrame:
+    """Single events as moments: the columns of `moments_of_activity`; `event` is null where events have no names."""
+    time = F.col("event_time")
+    has_name = "event" in events.columns
+    return events.select(
+        "entity_id",
+        (F.col("event") if has_name else F.lit(None).cast("string")).alias("event"),
+        *([F.col("properties")] if properties else []),
+        F.lit(1).cast("bigint").alias("n_events"),
+        time.alias("first_at"),
+        time.alias("last_at"),
+    )

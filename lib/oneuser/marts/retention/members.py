@@ -88,6 +88,23 @@ def find_steps(moments: DataFrame, definition: Definition, *, watermark: datetim
         those who are `retained`, and of these the eligible ones, change; `observed_until` is the last offset that any
         of the members has observed. With brackets, offsets are their numbers, from 1.
     """
+    members = find_members(moments, definition, watermark=watermark)
+    each = members.select("interval", "breakdown", F.explode("steps").alias("step"))
+    sums = ("size", "at_once", "passed", "retained", "retained_eligible")
+    return each.groupBy("interval", "breakdown", F.col("step.offset").alias("offset")).agg(
+        *[F.sum(f"step.{name}").alias(name) for name in sums], F.max("step.observed_until").alias("observed_until")
+    )
+
+
+def find_members(moments: DataFrame, definition: Definition, *, watermark: datetime) -> DataFrame:
+    """Find the members of cohorts, each with its part in their counts. A row is an entity and a cohort that it is in.
+
+    Takes what `find_steps` takes.
+
+    Returns:
+        `entity_id`, `interval` and `breakdown` of the cohort, and `steps`: by how much the counts change with the
+        member, and from which offset on.
+    """
     scale = _Scale(definition)
     people = _by_entity(_by_slot(moments, definition, scale, watermark), definition)
     if definition.mode == "before":
@@ -95,11 +112,7 @@ def find_steps(moments: DataFrame, definition: Definition, *, watermark: datetim
         earliest = moments.where(F.col("entity_id").isNotNull() & returns).agg(F.min("first_at").alias("earliest"))
         people = people.join(F.broadcast(earliest), how="cross")
     members = _with_offsets(_members(people, definition, scale), definition, scale, watermark)
-    each = members.select("interval", "breakdown", F.explode(_steps(definition, scale)).alias("step"))
-    sums = ("size", "at_once", "passed", "retained", "retained_eligible")
-    return each.groupBy("interval", "breakdown", F.col("step.offset").alias("offset")).agg(
-        *[F.sum(f"step.{name}").alias(name) for name in sums], F.max("step.observed_until").alias("observed_until")
-    )
+    return members.select("entity_id", "interval", "breakdown", _steps(definition, scale).alias("steps"))
 
 
 def _by_slot(moments: DataFrame, definition: Definition, scale: _Scale, watermark: datetime) -> DataFrame:
@@ -168,11 +181,12 @@ def _members(people: DataFrame, definition: Definition, scale: _Scale) -> DataFr
         # the first event of the name counts, whatever passes later
         starts = F.filter(starts, lambda one: one["at"] == F.col("named_at"))
     kept = [name for name in ("earliest",) if name in people.columns]
-    members = people.select(F.explode(starts).alias("start"), "returns", *kept)
+    members = people.select("entity_id", F.explode(starts).alias("start"), "returns", *kept)
     returns = F.col("returns")
     if definition.breakdown_at == "start_and_return" and definition.breakdown is not None:
         returns = F.filter(returns, lambda one: one["value"].eqNullSafe(F.col("start.value")))
     return members.select(
+        "entity_id",
         F.col("start.interval").alias("interval"),
         F.col("start.value").alias("breakdown"),
         "start",

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from oneuser.core.errors import ConfigError
 from oneuser.core.suggestions import did_you_mean
 from oneuser.marts.calendar import checked_watermark
+from oneuser.marts.retention.activity import moments_of_events
 from oneuser.marts.retention.cells import count_cells
 from oneuser.marts.retention.definition import checked_definition
 from oneuser.marts.retention.members import find_steps
@@ -122,16 +123,7 @@ def retain_moments(moments: DataFrame, definition: Definition, *, watermark: dat
 
 def moments_of(events: DataFrame, definition: Definition) -> DataFrame:
     """Single events as moments: `entity_id`, `event`, `properties` if asked for, `n_events`, `first_at`, `last_at`."""
-    time = F.col("event_time")
-    has_name = "event" in events.columns
-    return events.select(
-        "entity_id",
-        (F.col("event") if has_name else F.lit(None).cast("string")).alias("event"),
-        *([F.col("properties")] if definition.properties else []),
-        F.lit(1).cast("bigint").alias("n_events"),
-        time.alias("first_at"),
-        time.alias("last_at"),
-    )
+    return moments_of_events(events, properties=definition.properties)
 
 
 def _cohort(definition: Definition) -> Column:

@@ -1,7 +1,7 @@
 """Value: what buyers spent, what members are worth so far, how much recurring revenue stays."""
 
-from oneuser.marts.value.lifetime import ltv
+from oneuser.marts.value.lifetime import ltv, members_of_ages
 from oneuser.marts.value.purchases import rfm
-from oneuser.marts.value.subscriptions import revenue_retention
+from oneuser.marts.value.subscriptions import customers, revenue_retention
 
-__all__ = ["ltv", "revenue_retention", "rfm"]
+__all__ = ["customers", "ltv", "members_of_ages", "revenue_retention", "rfm"]

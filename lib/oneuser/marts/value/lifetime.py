@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame
 
+    from oneuser.marts.calendar import Calendar
+
 
 def ltv(
     rows: DataFrame,
@@ -69,10 +71,7 @@ def ltv(
         first = F.min("at").over(W.partitionBy("entity_id"))
         joined = by_interval.select(first.alias("start"), "at", "value", (F.col("at") == first).alias("is_first"))
     else:
-        check_columns("members", members, {"entity_id": None, "started_at": "timestamp"})
-        start, is_known = interval_column(members, calendar, ends, argument="members", time="started_at")
-        known = members.where(F.col("entity_id").isNotNull() & is_known)
-        started = known.groupBy("entity_id").agg(F.min(start).alias("start"))
+        started = _started(members, calendar, ends)
         spent = started.join(by_interval, on="entity_id", how="inner").where(F.col("at") >= F.col("start"))
         nothing = started.select("start", F.col("start").alias("at"), F.lit(0).cast("bigint"), F.lit(True))
         joined = spent.select("start", "at", "value", F.lit(False).alias("is_first")).union(nothing)
@@ -93,6 +92,41 @@ def ltv(
         F.lit(week_start).alias("week_start"),
         instant(ends).alias("watermark"),
     )
+
+
+def members_of_ages(
+    rows: DataFrame,
+    *,
+    watermark: datetime,
+    unit: str = "month",
+    zone: str = "UTC",
+    week_start: str = "monday",
+    members: DataFrame | None = None,
+) -> DataFrame:
+    """Find the members whom `ltv` counts at each age. A row of the result is a member and an age that is over.
+
+    Takes what `ltv` takes; answers `entity_id` and `age`.
+
+    Raises:
+        ConfigError: where an argument is not what it has to be.
+    """
+    calendar = checked_calendar(unit, zone, week_start)
+    ends = checked_watermark(watermark)
+    if members is None:
+        started = valued_rows(rows, calendar, ends).groupBy("entity_id").agg(F.min("at").alias("start"))
+    else:
+        started = _started(members, calendar, ends)
+    last = calendar.interval_of(instant(ends)) - F.lit(1)
+    ages = F.sequence(F.lit(0), last - F.col("start"))
+    return started.where(F.col("start") <= last).select("entity_id", F.explode(ages).alias("age"))
+
+
+def _started(members: DataFrame, calendar: Calendar, ends: datetime) -> DataFrame:
+    """The interval in which each member started: `entity_id`, `start`."""
+    check_columns("members", members, {"entity_id": None, "started_at": "timestamp"})
+    start, is_known = interval_column(members, calendar, ends, argument="members", time="started_at")
+    known = members.where(F.col("entity_id").isNotNull() & is_known)
+    return known.groupBy("entity_id").agg(F.min(start).alias("start"))
 
 
 def _up_to_each_age(cells: DataFrame, last: Column) -> DataFrame:

@@ -56,20 +56,10 @@ def revenue_retention(
     Raises:
         ConfigError: where an argument is not what it has to be.
     """
-    known_word("membership", membership, get_args(Customers))
-    calendar = checked_calendar("month", zone)
     ends = checked_watermark(watermark)
-    if not offsets:
-        raise ConfigError.single("offsets", "expected at least one number of months")
-    for offset in offsets:
-        check_at_least(1, offsets=offset)
-    monthly = (
-        valued_rows(rows, calendar, ends, value="mrr_minor", day="month")
-        .groupBy("entity_id", "at")
-        .agg(F.coalesce(F.sum("value_minor"), F.lit(0)).alias("mrr"))
-    )
+    calendar = checked_calendar("month", zone)
     last = calendar.interval_of(instant(ends)) - F.lit(1)
-    pairs = _with_later(monthly, sorted(set(offsets)), membership).where(F.col("at") <= last)
+    pairs = _customers(rows, ends, calendar, offsets, membership)
     summed = pairs.groupBy("at", "later.offset").agg(
         F.count(F.lit(1)).alias("n_customers"),
         F.sum("mrr").alias("mrr_minor"),
@@ -80,6 +70,57 @@ def revenue_retention(
     return _with_rates(summed, last, calendar).select(
         "*", F.lit(membership).alias("membership"), F.lit(zone).alias("zone"), instant(ends).alias("watermark")
     )
+
+
+def customers(
+    rows: DataFrame,
+    *,
+    watermark: datetime,
+    zone: str = "UTC",
+    offsets: Sequence[int] = (1, 3, 6, 12),
+    membership: Customers = "recurring",
+) -> DataFrame:
+    """Find the customers whom `revenue_retention` counts. A row is a customer of a month, and an offset.
+
+    Takes what `revenue_retention` takes.
+
+    Returns:
+        `entity_id`; `month`, its first day; `offset`; `mrr_minor`; `later_mrr_minor` and `is_retained`, null where the
+        later month is not over.
+
+    Raises:
+        ConfigError: where an argument is not what it has to be.
+    """
+    ends = checked_watermark(watermark)
+    calendar = checked_calendar("month", zone)
+    last = calendar.interval_of(instant(ends)) - F.lit(1)
+    is_observed = F.col("at") + F.col("later.offset") <= last
+    return _customers(rows, ends, calendar, offsets, membership).select(
+        "entity_id",
+        calendar.first_day_of(F.col("at")).alias("month"),
+        "later.offset",
+        F.col("mrr").alias("mrr_minor"),
+        F.when(is_observed, F.col("later.mrr")).alias("later_mrr_minor"),
+        F.when(is_observed, F.col("later.mrr") > F.lit(0)).alias("is_retained"),
+    )
+
+
+def _customers(
+    rows: DataFrame, ends: datetime, calendar: Calendar, offsets: Sequence[int], membership: Customers
+) -> DataFrame:
+    """Customers of the months that are over, each with what it has later, offset by offset."""
+    known_word("membership", membership, get_args(Customers))
+    if not offsets:
+        raise ConfigError.single("offsets", "expected at least one number of months")
+    for offset in offsets:
+        check_at_least(1, offsets=offset)
+    monthly = (
+        valued_rows(rows, calendar, ends, value="mrr_minor", day="month")
+        .groupBy("entity_id", "at")
+        .agg(F.coalesce(F.sum("value_minor"), F.lit(0)).alias("mrr"))
+    )
+    last = calendar.interval_of(instant(ends)) - F.lit(1)
+    return _with_later(monthly, sorted(set(offsets)), membership).where(F.col("at") <= last)
 
 
 def _with_later(monthly: DataFrame, offsets: Sequence[int], membership: Customers) -> DataFrame:
@@ -97,9 +138,9 @@ def _with_later(monthly: DataFrame, offsets: Sequence[int], membership: Customer
     )
     is_customer = F.col("mrr") > F.lit(0)
     first = F.min(F.when(is_customer, F.col("at"))).over(of_entity)
-    wide = monthly.select("at", "mrr", later.alias("each"), first.alias("first"))
+    wide = monthly.select("entity_id", "at", "mrr", later.alias("each"), first.alias("first"))
     is_base = is_customer if membership == "recurring" else F.col("at") == F.col("first")
-    return wide.where(is_base).select("at", "mrr", F.explode("each").alias("later"))
+    return wide.where(is_base).select("entity_id", "at", "mrr", F.explode("each").alias("later"))
 
 
 def _with_rates(summed: DataFrame, last: Column, calendar: Calendar) -> DataFrame:

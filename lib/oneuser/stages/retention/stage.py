@@ -14,11 +14,10 @@ from oneuser.contracts.graph import FILES
 from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.marts import ACTIVITY, RETENTION
 from oneuser.contracts.raw import EVENTS
-from oneuser.marts.calendar import instant, moment_of, quarter_of
-from oneuser.marts.retention.activity import build_activity, moments_of_activity, with_properties
+from oneuser.marts.retention.activity import build_activity, with_properties
 from oneuser.marts.retention.retain import moments_of, retain_moments
 from oneuser.marts.retention.retention_rows import build_retention
-from oneuser.marts.watermark import find_watermark
+from oneuser.stages.complete_moments import complete_moments, last_complete_instant
 from oneuser.stages.declaration import Stage
 from oneuser.stages.found_rows import only
 from oneuser.stages.parameters import (
@@ -30,6 +29,9 @@ from oneuser.stages.parameters import (
 from oneuser.stages.touched_people import touched_people
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from oneuser.contracts.table import TableContract
     from oneuser.marts.retention.definition import Definition
     from oneuser.stages.context import RunContext
 
@@ -45,7 +47,7 @@ def retention(ctx: RunContext) -> None:
     properties = activity_properties(ctx.config)
     events = with_properties(only(ctx.read(EVENTS_RESOLVED), people), ctx.read(EVENTS), properties=properties)
     ctx.replace_within(ACTIVITY, build_activity(events, provenance=activity_provenance(ctx)), people)
-    watermark = last_complete_instant(ctx)
+    watermark = last_complete_instant(ctx.read)
     if watermark is None:
         cells = RETENTION.empty(ctx.spark)
     else:
@@ -58,28 +60,23 @@ def retention(ctx: RunContext) -> None:
 
 def _cells(ctx: RunContext, name: str, definition: Definition, watermark: datetime) -> DataFrame:
     """Rows of `retention` of one name."""
-    cells = retain_moments(moments(ctx, definition, watermark), definition, watermark=watermark)
+    cells = retain_moments(moments(ctx.read, definition, watermark), definition, watermark=watermark)
     return build_retention(
         cells, definition, name=name, watermark=watermark, provenance=retention_provenance(ctx, name)
     )
 
 
-def moments(ctx: RunContext, definition: Definition, watermark: datetime) -> DataFrame:
+def moments(read: Callable[[TableContract], DataFrame], definition: Definition, watermark: datetime) -> DataFrame:
     """What a retention is counted from: activity, but for the quarter of an hour that holds the watermark.
 
     Of that one, single events say which are complete and which are not: a pass over the times of events, of which
     files without that quarter are left out.
     """
-    resolved, events = ctx.read(EVENTS_RESOLVED), ctx.read(EVENTS)
     properties = definition.properties
     if definition.needs_events:
+        resolved, events = read(EVENTS_RESOLVED), read(EVENTS)
         return moments_of(with_properties(resolved, events, properties=properties), definition)
-    last = instant(watermark)
-    begins = quarter_of(last)
-    is_last = (F.col("event_time") >= begins) & (F.col("event_time") < begins + F.expr("INTERVAL 15 MINUTES"))
-    single = with_properties(resolved.where(is_last), events, properties=properties)
-    counted = ctx.read(ACTIVITY).where(F.col("quarter") != begins)
-    return moments_of_activity(counted, properties=properties).unionByName(moments_of(single, definition))
+    return complete_moments(read, properties=properties, edges=[watermark])
 
 
 def _largest_number_of_members(ctx: RunContext) -> int:
@@ -89,21 +86,13 @@ def _largest_number_of_members(ctx: RunContext) -> int:
     return int(found["n"] or 0) if found else 0
 
 
-def last_complete_instant(ctx: RunContext) -> datetime | None:
-    """The watermark of this run; null where no source has a time."""
-    # as a number: a timestamp comes to Python in the zone of this machine
-    found = find_watermark(ctx.read(FILES)).select(F.unix_micros("watermark").alias("us")).first()
-    if found is None or found["us"] is None:
-        return None
-    return moment_of(int(found["us"]))
-
-
 RETENTION_STAGE = Stage(
     "retention",
     retention,
     reads=(EVENTS_RESOLVED, EVENTS, FILES),
     writes=(ACTIVITY, RETENTION),
-    sections=("retention",),
+    # properties that `product` asks for are part of activity
+    sections=("retention", "product"),
     # files are read for the watermark alone, which is asked for anew each time
     takes={OWNED_MESSAGES: (EVENTS_RESOLVED, EVENTS, FILES)},
 )

@@ -1,0 +1,304 @@
+"""Product analytics: what is counted of those whom the other sections find, several of a kind side by side, by name.
+
+A key of `product` is the name of the table that it fills; the names below it are the table's column `name`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from oneuser.config.analytics import ConstCurrency, Conversion, PropertyPath
+from oneuser.config.base import Name, Number, Place, Positive, Section, Text, Zone, misplaced
+from oneuser.config.retention import ANY, EventChoice, Events, events_chosen
+
+Unit = Literal["hour", "day", "week", "month", "quarter"]
+Days = Annotated[Number, Field(gt=0)]
+Several = Annotated[tuple[Events, ...], Field(min_length=1)]
+CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+_MOST_INTERVALS = 400
+_MOST_STEPS = 60
+_NAMED = "needs the name of an event: `any` would be every event"
+
+
+class ZonedRules(Section):
+    """The calendar by whose days something is counted."""
+
+    zone: Zone = "UTC"
+
+
+class CalendarRules(ZonedRules):
+    """The calendar by whose intervals something is counted."""
+
+    week_start: Literal["monday", "sunday"] = "monday"
+
+
+class WhoseRules(Section):
+    """Whose events: a person's, or an account's, those of its members while they are."""
+
+    level: Literal["person", "account"] = "person"
+
+
+class ActiveRules(WhoseRules):
+    """Which events make somebody active: an event's name, several, `any`, or {event: ..., where: ...}."""
+
+    active: Events = ANY
+
+    @property
+    def activity(self) -> EventChoice:
+        """The events that make somebody active."""
+        return events_chosen(self.active)
+
+
+class LifecycleRules(ActiveRules, CalendarRules):
+    """New, returning, resurrecting and dormant in each interval."""
+
+    unit: Unit
+
+
+class StickinessRules(ActiveRules, CalendarRules):
+    """By the number of the last full intervals in which they were active; 28 days make the power curve L28."""
+
+    unit: Unit = "day"
+    intervals: Annotated[Positive, Field(le=_MOST_INTERVALS)] = 28
+
+
+class ActiveUsersRules(ActiveRules, ZonedRules):
+    """Different actives of the last full days: 1 is DAU, 7 WAU, 28 MAU."""
+
+    days: Annotated[tuple[Annotated[Positive, Field(le=_MOST_INTERVALS)], ...], Field(min_length=1)] = (1, 7, 28)
+
+
+class PowerUserRules(ActiveRules, ZonedRules):
+    """Who is active on at least `min_days` of the last `days` full days, or belongs to the top tenth."""
+
+    rule: Literal["min_days", "top_decile"] = "min_days"
+    min_days: Positive = 20
+    days: Annotated[Positive, Field(le=_MOST_INTERVALS)] = 28
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> PowerUserRules:
+        if self.rule == "min_days" and self.min_days > self.days:
+            misplaced([(("min_days",), f"nobody is active on {self.min_days} of {self.days} days")])
+        return self
+
+
+class AtRiskRules(ActiveRules, ZonedRules):
+    """Who was active on `min_days` of the `days` before the last ones, and is so less, or is unusually silent."""
+
+    min_days: Positive
+    days: Annotated[Positive, Field(le=_MOST_INTERVALS)] = 28
+    drop: Annotated[Number, Field(gt=0, le=1)] = 0.5
+    silence_factor: Annotated[Number, Field(gt=0)] = 3.0
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> AtRiskRules:
+        if self.min_days > self.days:
+            misplaced([(("min_days",), f"nobody is active on {self.min_days} of {self.days} days")])
+        return self
+
+
+class ActivationRules(WhoseRules, CalendarRules):
+    """Of those who begin in an interval, who did all steps within the window."""
+
+    start: Events = ANY
+    steps: Several
+    window_days: Days
+    unit: Unit = "week"
+
+    @property
+    def starts(self) -> EventChoice:
+        """What somebody begins with; any event where its names are null."""
+        return events_chosen(self.start)
+
+    @property
+    def choices(self) -> tuple[EventChoice, ...]:
+        """The steps."""
+        return tuple(map(events_chosen, self.steps))
+
+    @model_validator(mode="after")
+    def _steps_have_names(self) -> ActivationRules:
+        misplaced(_unnamed("steps", self.choices))
+        if self.starts.names is None and self.starts.where:
+            misplaced([(("start",), "`where` needs the name of an event")])
+        return self
+
+
+class FeatureUsageRules(WhoseRules, ZonedRules):
+    """What each used, how often, on how many days; of the last `window_days`, or ever."""
+
+    features: Annotated[Mapping[Name, Events], Field(min_length=1)]
+    window_days: Days | None = None
+
+    @property
+    def choices(self) -> dict[str, EventChoice]:
+        """What is a use, by feature."""
+        return {name: events_chosen(use) for name, use in self.features.items()}
+
+    @model_validator(mode="after")
+    def _uses_have_names(self) -> FeatureUsageRules:
+        misplaced((("features", name), _NAMED) for name, use in self.choices.items() if use.names is None)
+        return self
+
+
+class AdoptionRules(ZonedRules):
+    """Who tried a feature in the last days, and who made it a habit; of people."""
+
+    feature: Events
+    eligible: Events | None = None
+    min_uses: Positive = 1
+    min_days: Positive = 1
+    window_days: Days
+
+    @property
+    def use(self) -> EventChoice:
+        """What is a use."""
+        return events_chosen(self.feature)
+
+    @property
+    def could_use(self) -> EventChoice | None:
+        """The event that those have had who could use it; null where that is not known."""
+        return None if self.eligible is None else events_chosen(self.eligible)
+
+    @model_validator(mode="after")
+    def _events_have_names(self) -> AdoptionRules:
+        named = {"feature": self.use, "eligible": self.could_use}
+        misplaced(((key,), _NAMED) for key, one in named.items() if one is not None and one.names is None)
+        return self
+
+
+class FunnelRules(WhoseRules):
+    """Who got how far through steps, within `window_days` from the first one, or without an end."""
+
+    steps: Annotated[Several, Field(max_length=_MOST_STEPS)]
+    window_days: Days | None = None
+    mode: Literal["ordered", "strict", "any_order"] = "ordered"
+    by: PropertyPath | None = None
+
+    @property
+    def choices(self) -> tuple[EventChoice, ...]:
+        """The steps in order."""
+        return tuple(map(events_chosen, self.steps))
+
+    @model_validator(mode="after")
+    def _steps_are_told_apart(self) -> FunnelRules:
+        problems = _unnamed("steps", self.choices)
+        if self.mode == "any_order":
+            problems += [
+                (("steps", place), "is there twice: with mode any_order it would be done twice at once")
+                for place, one in enumerate(self.choices)
+                if one in self.choices[:place]
+            ]
+        misplaced(problems)
+        return self
+
+
+class ValueRules(ZonedRules):
+    """Conversions of some kinds, and of one currency: that of the kinds, where they all have the same constant one."""
+
+    conversions: Annotated[tuple[Text, ...], Field(min_length=1)]
+    currency: CurrencyCode | None = None
+
+
+class RfmRules(ValueRules):
+    """Recency, frequency and monetary value of each buyer."""
+
+
+class LifetimeValueRules(ValueRules, CalendarRules):
+    """Revenue up to each age, by member. Members begin with their first event of `start`, or else with a purchase."""
+
+    unit: Literal["day", "week", "month", "quarter"] = "month"
+    start: Events | None = None
+
+    @property
+    def starts(self) -> EventChoice | None:
+        """What members begin with; null where it is their first conversion."""
+        return None if self.start is None else events_chosen(self.start)
+
+
+class RevenueRetentionRules(ValueRules):
+    """GRR, NRR and retention of customers. Recurring revenue of a month is what its conversions add up to."""
+
+    offsets: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1, 3, 6, 12)
+    membership: Literal["recurring", "first_ever"] = "recurring"
+
+
+class ProductRules(Section):
+    """Everything that is counted, by the table it is in and by name. Without any, nothing is."""
+
+    lifecycle: Mapping[Name, LifecycleRules] = {}
+    stickiness: Mapping[Name, StickinessRules] = {}
+    active_users: Mapping[Name, ActiveUsersRules] = {}
+    power_users: Mapping[Name, PowerUserRules] = {}
+    at_risk: Mapping[Name, AtRiskRules] = {}
+    activation: Mapping[Name, ActivationRules] = {}
+    feature_usage: Mapping[Name, FeatureUsageRules] = {}
+    adoption: Mapping[Name, AdoptionRules] = {}
+    funnels: Mapping[Name, FunnelRules] = {}
+    rfm: Mapping[Name, RfmRules] = {}
+    lifetime_value: Mapping[Name, LifetimeValueRules] = {}
+    revenue_retention: Mapping[Name, RevenueRetentionRules] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is declared."""
+        return not any(True for _ in self.each())
+
+    def each(self) -> Iterator[tuple[str, str, Section]]:
+        """Table, name and rules of everything that is declared, by table and name."""
+        for table in type(self).model_fields:
+            declared: Mapping[str, Section] = getattr(self, table)
+            yield from ((table, name, declared[name]) for name in sorted(declared))
+
+    def of_activity(self) -> Iterator[EventChoice]:
+        """Events whose properties are asked of `activity`, rather than of single events."""
+        for _, _, rules in self.each():
+            if getattr(rules, "level", "person") != "person":
+                continue
+            if isinstance(rules, ActiveRules):
+                yield rules.activity
+            elif isinstance(rules, FeatureUsageRules):
+                yield from rules.choices.values()
+            elif isinstance(rules, AdoptionRules):
+                yield from (one for one in (rules.use, rules.could_use) if one is not None)
+            elif isinstance(rules, LifetimeValueRules) and rules.starts is not None:
+                yield rules.starts
+
+
+def product_problems(product: ProductRules, conversions: Mapping[str, Conversion]) -> list[tuple[Place, str]]:
+    """What the rules of value say of conversions that there are not, or of currencies that are not theirs."""
+    problems: list[tuple[Place, str]] = []
+    for table, name, rules in product.each():
+        if not isinstance(rules, ValueRules):
+            continue
+        place = ("product", table, name)
+        known = ", ".join(conversions) or "none"
+        problems += [
+            ((*place, "conversions", n), f"{kind} is none of the declared conversions, which are {known}")
+            for n, kind in enumerate(rules.conversions)
+            if kind not in conversions
+        ]
+        kinds = [conversions[kind] for kind in rules.conversions if kind in conversions]
+        problems += [
+            ((*place, "conversions"), f"{kind} has no value")
+            for kind in rules.conversions
+            if kind in conversions and conversions[kind].value is None
+        ]
+        found = constant_currency(kinds)
+        if rules.currency is None and found is None:
+            problems.append(((*place, "currency"), "is missing: the conversions are not all of one constant currency"))
+        elif rules.currency is not None and found not in {None, rules.currency}:
+            problems.append(((*place, "currency"), f"the conversions are in {found}"))
+    return problems
+
+
+def constant_currency(kinds: list[Conversion]) -> str | None:
+    """The currency that all of these conversions have, whatever their events say; null where there is none."""
+    constants = {one.currency.const if isinstance(one.currency, ConstCurrency) else None for one in kinds}
+    return constants.pop() if len(constants) == 1 else None
+
+
+def _unnamed(key: str, choices: tuple[EventChoice, ...]) -> list[tuple[Place, str]]:
+    return [((key, place), _NAMED) for place, one in enumerate(choices) if one.names is None]

@@ -1,0 +1,1 @@
+"""Stage product: what is counted of people and accounts by the names of `product`."""
