@@ -37,7 +37,7 @@ def draw_funnel(funnel: Funnel) -> dict[str, Any]:
     rows = [(name, n, f"{wording.count(n)}{note}") for name, n, note in steps]
     people = funnel.people
     rows.append(("people", people, f"{wording.people(people)}{_per_person(funnel)}"))
-    return _bars(rows, highlight="people")
+    return bars(rows, highlight="people")
 
 
 def _of(part: int | None, whole: int | None, what: str) -> str:
@@ -50,17 +50,17 @@ def _per_person(funnel: Funnel) -> str:
 
 def draw_reasons(reasons: Sequence[Disposition]) -> dict[str, Any]:
     """Bars of counts by reason, over all runs."""
-    return _bars([(reason.name, reason.all_runs, wording.count(reason.all_runs)) for reason in reasons])
+    return bars([(reason.name, reason.all_runs, wording.count(reason.all_runs)) for reason in reasons])
 
 
 def draw_refusals(rules: Sequence[RefusedBy]) -> dict[str, Any]:
     """Bars of refused edges by rule."""
-    return _bars([(wording.words(rule.rule), rule.refused, wording.count(rule.refused)) for rule in rules])
+    return bars([(wording.words(rule.rule), rule.refused, wording.count(rule.refused)) for rule in rules])
 
 
 def draw_timings(stages: Sequence[StageTime]) -> dict[str, Any]:
     """Bars of seconds by stage."""
-    return _bars(
+    return bars(
         [
             (stage.stage, stage.seconds, "unchanged" if stage.state == "unchanged" else wording.seconds(stage.seconds))
             for stage in stages
@@ -68,18 +68,19 @@ def draw_timings(stages: Sequence[StageTime]) -> dict[str, Any]:
     )
 
 
-def _bars(rows: Sequence[tuple[str, float | None, str]], highlight: str | None = None) -> dict[str, Any]:
+def bars(rows: Sequence[tuple[str, float | None, str]], highlight: str | None = None) -> dict[str, Any]:
+    """Bars with a name before and a text behind each; without a value there is no bar. One may be highlighted."""
     values = [{"name": name, "value": value or 0, "label": label} for name, value, label in rows]
     largest = max((value or 0 for _, value, _ in rows), default=0) or 1
     base = alt.Chart(alt.InlineData(values=values)).encode(
-        y=alt.Y("name:N", sort=None, title=None, axis=_names_axis([name for name, _, _ in rows])),
+        y=alt.Y("name:N", sort=None, title=None, axis=names_axis([name for name, _, _ in rows])),
         # room for the labels to the right of the longest bar
         x=alt.X("value:Q", scale=alt.Scale(domain=[0, largest * 1.34]), axis=None),
     )
     colour = alt.value(MAIN) if highlight is None else _either("datum.name", highlight, MAIN, SECOND)
     bars = base.mark_bar(size=_BAR, cornerRadiusEnd=3).encode(color=colour)
     labels = base.mark_text(align="left", dx=8, color=INK, fontSize=13).encode(text="label:N")
-    return _finished(bars + labels, height=alt.Step(_BAR + 12))
+    return finished(bars + labels, height=alt.Step(_BAR + 12))
 
 
 def draw_sizes(buckets: Sequence[SizeBucket]) -> dict[str, Any]:
@@ -98,14 +99,14 @@ def draw_sizes(buckets: Sequence[SizeBucket]) -> dict[str, Any]:
         }
         for bucket in buckets
     ]
-    x = alt.X("size:N", sort=[b.label for b in buckets], title="identifiers per person", axis=_names_axis())
+    x = alt.X("size:N", sort=[b.label for b in buckets], title="identifiers per person", axis=names_axis())
     columns = (
         alt.Chart(alt.InlineData(values=parts))
         .mark_bar(size=46)
         .encode(
             x=x,
-            y=alt.Y("people:Q", title="people", axis=_counts_axis()),
-            color=_series("kind", ["known", "anonymous"], [MAIN, SECOND]),
+            y=alt.Y("people:Q", title="people", axis=counts_axis()),
+            color=series_colour("kind", ["known", "anonymous"], [MAIN, SECOND]),
             order="order:Q",
         )
     )
@@ -114,7 +115,7 @@ def draw_sizes(buckets: Sequence[SizeBucket]) -> dict[str, Any]:
         .mark_text(dy=-8, color=INK, fontSize=12)
         .encode(x=x, y="people:Q", text="label:N")
     )
-    return _finished(columns + labels, height=240)
+    return finished(columns + labels, height=240)
 
 
 def _size_label(bucket: SizeBucket) -> str:
@@ -139,13 +140,13 @@ def draw_consent(purposes: Sequence[Purpose]) -> dict[str, Any]:
         alt.Chart(alt.InlineData(values=values))
         .mark_bar(size=_BAR, stroke=PAPER, strokeWidth=1)
         .encode(
-            y=alt.Y("purpose:N", sort=None, title=None, scale=alt.Scale(domain=names), axis=_names_axis(names)),
-            x=alt.X("people:Q", title="people", stack="zero", axis=_counts_axis(grid=True)),
-            color=_series("state", list(states), list(states.values())),
+            y=alt.Y("purpose:N", sort=None, title=None, scale=alt.Scale(domain=names), axis=names_axis(names)),
+            x=alt.X("people:Q", title="people", stack="zero", axis=counts_axis(grid=True)),
+            color=series_colour("state", list(states), list(states.values())),
             order="order:Q",
         )
     )
-    return _finished(bars, height=alt.Step(_BAR + 12))
+    return finished(bars, height=alt.Step(_BAR + 12))
 
 
 def draw_attribution(shown: Attribution) -> dict[str, Any]:
@@ -160,14 +161,14 @@ def draw_attribution(shown: Attribution) -> dict[str, Any]:
     colours = {name: colour for name, colour in colours.items() if name in used}
     what = f"credited value, {shown.currency}" if shown.currency else "credited conversions"
     base = alt.Chart(alt.InlineData(values=values)).encode(
-        y=alt.Y("model:N", sort=None, title=None, axis=_names_axis([row["model"] for row in values])),
+        y=alt.Y("model:N", sort=None, title=None, axis=names_axis([row["model"] for row in values])),
         order="order:Q",
     )
     bars = base.mark_bar(size=30, stroke=PAPER, strokeWidth=1).encode(
-        x=alt.X("amount:Q", title=what, stack="zero", axis=_counts_axis(grid=True)),
-        color=_series("channel", list(colours), list(colours.values())),
+        x=alt.X("amount:Q", title=what, stack="zero", axis=counts_axis(grid=True)),
+        color=series_colour("channel", list(colours), list(colours.values())),
     )
-    return _finished(bars, height=alt.Step(44))
+    return finished(bars, height=alt.Step(44))
 
 
 def _attribution_parts(shown: Attribution, colours: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -190,15 +191,16 @@ def _either(field: str, value: str, then: str, otherwise: str) -> Any:
     return alt.when(f"{field} === '{value}'").then(alt.value(then)).otherwise(alt.value(otherwise))
 
 
-def _series(field: str, names: list[str], colours: list[str]) -> alt.Color:
+def series_colour(field: str, names: list[str], colours: list[str]) -> alt.Color:
+    """A colour for each name, with a legend above the chart."""
     legend = alt.Legend(
         orient="top", title=None, columns=0, labelColor=INK, labelFontSize=13, symbolType="square", labelLimit=260,
-        columnPadding=18, rowPadding=4, offset=14,
+        symbolOpacity=1, columnPadding=18, rowPadding=4, offset=14,
     )  # fmt: skip
     return alt.Color(f"{field}:N", sort=names, scale=alt.Scale(domain=names, range=colours), legend=legend)
 
 
-def _names_axis(beside: Sequence[str] = ()) -> alt.Axis:
+def names_axis(beside: Sequence[str] = ()) -> alt.Axis:
     """An axis of names; those `beside` the chart need room."""
     return alt.Axis(
         labelColor=INK, labelFontSize=13, labelAngle=0, labelLimit=_LONGEST_NAME, labelPadding=8, domain=False,
@@ -212,14 +214,16 @@ def room_beside(names: Sequence[str]) -> int:
     return min(max(map(len, names), default=0) * _WIDE_LETTER, _LONGEST_NAME) + 8
 
 
-def _counts_axis(*, grid: bool = True) -> alt.Axis:
+def counts_axis(*, grid: bool = True) -> alt.Axis:
+    """An axis of counts."""
     return alt.Axis(
         labelColor=SOFT, labelFontSize=12, format=",~r", tickCount=5, grid=grid, gridColor=RULE, domain=False,
         ticks=False, titleColor=SOFT, titleFontSize=12, titleFontWeight="normal", titlePadding=10, labelPadding=6,
     )  # fmt: skip
 
 
-def _finished(chart: alt.Chart | alt.LayerChart, *, height: int | alt.Step) -> dict[str, Any]:
+def finished(chart: alt.Chart | alt.LayerChart, *, height: int | alt.Step) -> dict[str, Any]:
+    """The chart at the width of the page, as Vega-Lite JSON."""
     sized = chart.properties(
         width=WIDTH,
         height=height,

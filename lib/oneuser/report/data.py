@@ -9,8 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from oneuser.report.product_data import ProductFigures
+
 if TYPE_CHECKING:
     from datetime import date, datetime
+
+    from oneuser.report.product_data import RetentionCurve
 
 UNATTRIBUTED = "(unattributed)"
 
@@ -242,7 +246,10 @@ class Cohort:
 
 @dataclass(frozen=True)
 class Retention:
-    """The newest cohorts; `pooled` is over all of them, by offset: Σ retained ÷ Σ eligible of observed cells."""
+    """The newest cohorts; `pooled` is over all of them, by offset: Σ retained ÷ Σ eligible of observed cells.
+
+    `curves` has the same of every rule set that can be drawn so.
+    """
 
     unit: str
     mode: str
@@ -251,6 +258,7 @@ class Retention:
     n_cohorts: int
     cohorts: tuple[Cohort, ...]
     pooled: tuple[RetentionCell, ...]
+    curves: tuple[RetentionCurve, ...] = ()
 
     @property
     def offsets(self) -> tuple[int, ...]:
@@ -313,5 +321,6 @@ class ReportData:
     consent: Consent | None = None
     attribution: tuple[Attribution, ...] = ()
     retention: Retention | None = None
+    product: ProductFigures = field(default_factory=ProductFigures)
     accounts: Accounts | None = None
     timings: tuple[StageTime, ...] = ()

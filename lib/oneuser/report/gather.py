@@ -13,6 +13,7 @@ from oneuser.contracts import graph, identity, marts
 from oneuser.report.data import Funnel, IdentifierType, ReportData, SizeBucket
 from oneuser.report.gather_consent import gather_consent
 from oneuser.report.gather_marts import gather_accounts, gather_attribution
+from oneuser.report.gather_product import gather_product
 from oneuser.report.gather_protection import find_bridges, find_shared_values, gather_protection
 from oneuser.report.gather_retention import gather_retention
 from oneuser.report.record import describe_run, describe_stability, dispositions, published_before, tally, timings
@@ -95,6 +96,7 @@ def gather_data(
         consent=gather_consent(read, config, n_people=n_people, min_people=min_people),
         attribution=gather_attribution(read(marts.ATTRIBUTION_CREDITS), min_people),
         retention=gather_retention(read(marts.RETENTION), min_people),
+        product=gather_product(read, min_people),
         accounts=gather_accounts(
             read(identity.DIM_ACCOUNT), read(identity.DIM_USER), read(marts.CONVERSIONS), min_people
         ),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
 from oneuser.config.retention import DEFAULT
+from oneuser.marts.wilson import wilson_interval
 from oneuser.report.data import Cohort, Retention, RetentionCell
+from oneuser.report.palette import SERIES
+from oneuser.report.product_data import CurvePoint, RetentionCurve
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, Row
@@ -16,6 +20,8 @@ if TYPE_CHECKING:
 _TRIANGLES = ("on", "on_or_after", "on_or_before", "streak")
 _COHORTS = 24
 _OFFSETS = 24
+# rule sets that are drawn as curves: as many as there are colours
+_CURVES = len(SERIES)
 
 
 def gather_retention(cells: DataFrame, min_people: int) -> Retention | None:
@@ -28,13 +34,15 @@ def gather_retention(cells: DataFrame, min_people: int) -> Retention | None:
     is_triangle = F.col("mode").isin(*_TRIANGLES) & (F.col("unit") != "hour")
     of_people = cells.where((F.col("entity_level") == "person") & (F.col("offset") <= _OFFSETS))
     names = of_people.groupBy("name").agg(F.bool_and(is_triangle & F.col("breakdown").isNull()).alias("is_shown"))
-    shown = names.where("is_shown").orderBy(F.col("name") != DEFAULT, "name").limit(1).select("name")
+    triangles = names.where("is_shown")
+    shown = triangles.orderBy(F.col("name") != DEFAULT, "name").limit(1).select("name")
     cells = of_people.join(F.broadcast(shown), on="name", how="left_semi")
     newest = cells.where(F.col("offset") == 0).orderBy(F.desc("cohort")).limit(_COHORTS).select("cohort")
     rows = cells.join(F.broadcast(newest), on="cohort", how="left_semi").orderBy("cohort", "offset").collect()
     if not rows:
         return None
-    sums = cells.where(F.col("is_observed")).groupBy("offset").agg(*_sums(min_people)).orderBy("offset").collect()
+    all_sums = _sums_by_name(of_people.join(F.broadcast(triangles), on="name", how="left_semi"), min_people)
+    sums = [row for row in all_sums if row["name"] == rows[0]["name"]]
     n_cohorts = next((row["n"] for row in sums if row["offset"] == 0), 0)
     pooled = tuple(_pooled_cell(row, min_people) for row in sums if row["offset"] > 0)
     by_cohort: dict[object, list[Row]] = {}
@@ -50,7 +58,35 @@ def gather_retention(cells: DataFrame, min_people: int) -> Retention | None:
         n_cohorts=max(n_cohorts, len(by_cohort)),
         cohorts=tuple(_describe_cohort(group, last, min_people) for group in by_cohort.values()),
         pooled=pooled,
+        curves=_curves(all_sums, min_people),
     )
+
+
+def _sums_by_name(cells: DataFrame, min_people: int) -> list[Row]:
+    """Observed cells of every rule set, added up by offset, with the Wilson interval of the rate."""
+    observed = cells.where(F.col("is_observed")).groupBy("name", "unit", "mode", "offset").agg(*_sums(min_people))
+    low, high = wilson_interval(F.col("retained"), F.col("eligible"))
+    return observed.select("*", low.alias("low"), high.alias("high")).orderBy("name", "offset").collect()
+
+
+def _curves(sums: list[Row], min_people: int) -> tuple[RetentionCurve, ...]:
+    """The first rule sets, from offset 1 on. What is hidden is a gap."""
+    curves = []
+    for name, group in groupby(sums, key=lambda row: row["name"]):
+        rows = list(group)
+        members = next((row["eligible"] for row in rows if row["offset"] == 0), 0)
+        points = tuple(_point(row, members, min_people) for row in rows if row["offset"] > 0)
+        if points:
+            curves.append(RetentionCurve(name, rows[0]["unit"], rows[0]["mode"], points))
+    return tuple(curves[:_CURVES])
+
+
+def _point(row: Row, members: int, min_people: int) -> CurvePoint:
+    cell = _pooled_cell(row, min_people)
+    is_late = 2 * row["eligible"] < members
+    if cell.rate is None:
+        return CurvePoint(row["offset"], None, None, None, None, None, is_late)
+    return CurvePoint(row["offset"], cell.rate, row["low"], row["high"], cell.retained, cell.eligible, is_late)
 
 
 def _sums(min_people: int) -> list[Column]:

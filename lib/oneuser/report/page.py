@@ -10,6 +10,7 @@ from markupsafe import Markup
 from oneuser.core.reasons import explain_code
 from oneuser.report import charts, palette, wording
 from oneuser.report.drawing import render_json, render_svg
+from oneuser.report.product_charts import draw_curves, draw_lifecycle, draw_power_curve, draw_step_funnel
 from oneuser.report.sentences import headline, summaries
 from oneuser.report.triangle import ALL_COHORTS, draw_retention, heat_level
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from oneuser.report.data import Attribution, ReportData, RetentionCell
+    from oneuser.report.product_data import RetentionCurve
 
 _TEMPLATE = "page.html.j2"
 
@@ -41,6 +43,9 @@ def render_page(data: ReportData) -> str:
         "rule": wording.explain_rule,
         "withheld": wording.explain_withheld,
         "units": wording.units,
+        "mode": wording.mode,
+        "interval": wording.interval,
+        "percent": lambda rate: wording.share(rate, 1),
         "day": lambda value: "–" if value is None else wording.moment(value)[:10],
     }
     return environment.get_template(_TEMPLATE).render(
@@ -51,6 +56,7 @@ def render_page(data: ReportData) -> str:
         pictures=_pictures(data),
         attribution=[_attribution_table(shown) for shown in data.attribution],
         retention=_retention_table(data),
+        curves=curves_by_unit(data),
         heat=palette.HEAT,
         swatch=palette.variable,
         share=wording.share,
@@ -89,6 +95,7 @@ def _pictures(data: ReportData) -> dict[str, dict[str, Markup]]:
     if data.retention and data.retention.offsets:
         title = f"Heat map of the share of each cohort that {wording.mode(data.retention.mode)}."
         drawn["retention"] = (draw_retention(data.retention), title)
+    drawn |= _product_pictures(data)
     if data.timings:
         drawn["timings"] = (charts.draw_timings(data.timings), "Bars of seconds per stage.")
     return {
@@ -98,6 +105,33 @@ def _pictures(data: ReportData) -> dict[str, dict[str, Markup]]:
         }
         for name, (spec, title) in drawn.items()
     }
+
+
+def _product_pictures(data: ReportData) -> dict[str, tuple[Mapping[str, Any], str]]:
+    """Curves of retention by unit, lifecycles, power curves and funnels; what is hidden as a whole is left out."""
+    drawn: dict[str, tuple[Mapping[str, Any], str]] = {}
+    for unit, curves in curves_by_unit(data).items():
+        drawn[f"curves-{unit}"] = (draw_curves(curves), f"Curves of the share who came back, by {unit}.")
+    for number, lifecycle in enumerate(data.product.lifecycles):
+        if any(one.new is not None for one in lifecycle.intervals):
+            title = f"Stacked columns of who is new, returning, resurrecting and dormant by {lifecycle.unit}."
+            drawn[f"lifecycle-{number}"] = (draw_lifecycle(lifecycle), title)
+    for number, curve in enumerate(data.product.power_curves):
+        if any(curve.counts):
+            title = f"Columns of people by number of {wording.units(curve.unit)} active."
+            drawn[f"power-{number}"] = (draw_power_curve(curve), title)
+    for number, funnel in enumerate(data.product.funnels):
+        drawn[f"steps-{number}"] = (draw_step_funnel(funnel), "Bars of how many came to each step.")
+    return drawn
+
+
+def curves_by_unit(data: ReportData) -> dict[str, list[RetentionCurve]]:
+    """Curves of retention that have a point to show, by unit: rates of days and of months are on different scales."""
+    found: dict[str, list[RetentionCurve]] = {}
+    for curve in data.retention.curves if data.retention else ():
+        if any(point.rate is not None for point in curve.points):
+            found.setdefault(curve.unit, []).append(curve)
+    return found
 
 
 def _attribution_table(shown: Attribution) -> dict[str, Any]:

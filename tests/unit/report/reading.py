@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 SECTIONS = (
-    "headline", "funnel", "stability", "sizes", "protection", "consent", "attribution", "retention", "accounts",
-    "timings", "making",
+    "headline", "funnel", "stability", "sizes", "protection", "consent", "attribution", "retention", "product",
+    "accounts", "timings", "making",
 )  # fmt: skip
 _FETCHING = {"src", "href", "xlink:href", "srcset", "data", "action", "poster", "background", "formaction"}
 _VOID = {"meta", "link", "br", "img", "input", "hr"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from oneuser.report.data import (
     Account,
@@ -28,6 +28,16 @@ from oneuser.report.data import (
     Stability,
     StageTime,
     Withheld,
+)
+from oneuser.report.product_data import (
+    CurvePoint,
+    FunnelStep,
+    Lifecycle,
+    LifecycleInterval,
+    PowerCurve,
+    ProductFigures,
+    RetentionCurve,
+    StepFunnel,
 )
 
 MODELS = ("first", "last", "linear", "position", "time_decay")
@@ -85,7 +95,42 @@ def made_up_retention(n_cohorts: int = 12) -> Retention:
         for offset in range(1, n_cohorts)
     )
     watermark = datetime(2026, 3, 1, 5, 58, tzinfo=UTC)
-    return Retention("month", "on", "UTC", watermark, n_cohorts, tuple(cohorts), pooled)
+    curves = (made_up_curve("default", "on", 0.62), made_up_curve("ever_again", "on_or_after", 0.81))
+    return Retention("month", "on", "UTC", watermark, n_cohorts, tuple(cohorts), pooled, curves)
+
+
+def made_up_curve(name: str, mode: str, share: float) -> RetentionCurve:
+    points = []
+    for offset in range(1, 12):
+        rate, eligible = share / (1 + 0.3 * offset), 5000 - 420 * offset
+        margin = 1.96 * (rate * (1 - rate) / eligible) ** 0.5
+        hidden = CurvePoint(offset, None, None, None, None, None, is_late=True)
+        shown = CurvePoint(
+            offset, rate, rate - margin, rate + margin, int(rate * eligible), eligible, is_late=eligible < 2500
+        )
+        points.append(hidden if offset == 11 else shown)
+    return RetentionCurve(name, "month", mode, tuple(points))
+
+
+def made_up_product() -> ProductFigures:
+    watermark = datetime(2026, 3, 1, 5, 58, tzinfo=UTC)
+    intervals = [
+        LifecycleInterval(date(2025, 10, 6) + timedelta(days=7 * n), 90 + 11 * (n % 4), 40 * n, 6 * n, 70 + 9 * (n % 5))
+        for n in range(20)
+    ]
+    intervals[3] = LifecycleInterval(intervals[3].starts, None, None, None, None)
+    counts = tuple(None if n in {25, 27} else int(900 / n) + (40 if n == 28 else 0) for n in range(1, 29))
+    steps = (
+        FunnelStep(1, "Product Viewed", 8_120, 1.0, None),
+        FunnelStep(2, "Product Added", 3_047, 0.371, 0.371),
+        FunnelStep(3, "Checkout Started", 1_310, 0.158, 0.426),
+        FunnelStep(4, "Order Completed (plan = pro or team)", None, None, None),
+    )
+    return ProductFigures(
+        (Lifecycle("weekly", "person", "week", "Europe/Berlin", watermark, tuple(intervals)),),
+        (PowerCurve("L28", "person", "day", "Europe/Berlin", watermark, counts),),
+        (StepFunnel("shop", "person", 7.0, "ordered", False, watermark, steps),),
+    )
 
 
 def made_up_accounts() -> Accounts:
@@ -154,6 +199,7 @@ def made_up_data(**changes: object) -> ReportData:
         ),
         "attribution": (made_up_attribution(),),
         "retention": made_up_retention(),
+        "product": made_up_product(),
         "accounts": made_up_accounts(),
         "timings": (
             StageTime("ingest", "done", 41.2), StageTime("graph", "done", 9.8), StageTime("identity", "done", 17.4),

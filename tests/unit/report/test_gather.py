@@ -133,6 +133,21 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         cell(1, -1, 97, 9) | {"name": "earlier", "mode": "before"},
         cell(1, 1, 96, 9) | {"name": "weekly"},
     ],
+    "lifecycle": [
+        {
+            "name": "weekly", "unit": "week", "starts_at": datetime(2026, 1, 5 + 7 * week, tzinfo=UTC),
+            "interval": date(2026, 1, 5 + 7 * week), "new": new, "returning": 6, "resurrecting": 0, "dormant": 7,
+        }
+        for week, new in [(2, 0), (0, 8), (1, 4)]
+    ] + [{"name": "by_hour", "unit": "hour"}],
+    "stickiness": [{"name": "L28", "n_intervals": n, "n_entities": count} for n, count in [(2, 4), (1, 9), (3, 0)]],
+    "funnels": [
+        {
+            "name": "shop", "step": step, "step_name": name, "n_entities": n, "n_eligible": n_eligible,
+            "rate_from_first": 0.5, "rate_from_previous": 0.5, "window_days": 7.0, "mode": "ordered",
+        }
+        for step, name, n, n_eligible in [(3, "C", 3, 3), (1, "A", 30, 20), (2, "B", 9, 3)]
+    ] + [{"name": "by_plan", "step": 1, "breakdown": "plan"}],
     "consent": [
         *({"user_id": f"known2{i}", "purpose": "ads", "state": "granted"} for i in range(7)),
         *({"user_id": f"anonymous1{i}", "purpose": "ads", "state": "refused"} for i in range(9)),
@@ -276,6 +291,32 @@ def test_retention_tells_nobody_hidden_and_not_observed_apart(data: ReportData) 
     assert (march.size, [c.state for c in march.cells]) == (None, ["unobserved", "unobserved"])
     # the pooled first month would give February's four away
     assert [(c.state, c.rate) for c in data.retention.pooled] == [("hidden", None), ("shown", 0.45)]
+
+
+def test_each_rule_set_of_retention_has_a_curve_with_its_interval(data: ReportData) -> None:
+    assert data.retention is not None
+    monthly, weekly = data.retention.curves
+
+    assert (monthly.name, monthly.unit, [one.rate for one in monthly.points]) == ("monthly", "month", [None, 0.45])
+    # of 33 members 20 are old enough for the second month
+    assert [one.is_late for one in monthly.points] == [False, False]
+    (point,) = weekly.points
+    assert (point.retained, point.eligible, point.rate) == (9, 96, 9 / 96)
+    assert (point.low, point.high) == (pytest.approx(0.0501, abs=1e-4), pytest.approx(0.1687, abs=1e-4))
+
+
+def test_lifecycle_stickiness_and_funnels_hide_few_people(data: ReportData) -> None:
+    (lifecycle,) = data.product.lifecycles
+    # of the second interval one phase is of four people, and the others would tell which
+    assert [(one.starts.day, one.new, one.returning, one.dormant) for one in lifecycle.intervals] == [
+        (5, 8, 6, 7), (12, None, None, None), (19, 0, 6, 7)
+    ]  # fmt: skip
+    (curve,) = data.product.power_curves
+    assert curve.counts == (9, None, 0)
+    (funnel,) = data.product.funnels
+    assert [(one.label, one.n_entities, one.rate_from_first) for one in funnel.steps] == [
+        ("A", 30, 0.5), ("B", 9, None), ("C", None, None)
+    ]  # fmt: skip
 
 
 def test_accounts_are_ranked_and_hide_what_few_people_did(data: ReportData) -> None:

@@ -48,7 +48,20 @@ def test_nothing_is_loaded_from_elsewhere_and_no_script_runs(page: str) -> None:
     assert loads(page) == []
     assert set(re.findall(r"<script([^>]*)>", page)) == {
         f' type="application/json" id="vega-lite-{name}"'
-        for name in ("funnel", "quarantine", "sizes", "protection", "consent", "attribution-0", "retention", "timings")
+        for name in (
+            "funnel",
+            "quarantine",
+            "sizes",
+            "protection",
+            "consent",
+            "attribution-0",
+            "retention",
+            "timings",
+            "curves-month",
+            "lifecycle-0",
+            "power-0",
+            "steps-0",
+        )
     }
     assert "default-src 'none'" in page
     assert len(page.encode()) < 5_000_000
@@ -57,7 +70,7 @@ def test_nothing_is_loaded_from_elsewhere_and_no_script_runs(page: str) -> None:
 def test_every_picture_has_a_title_a_table_and_its_chart(page: str) -> None:
     pictures = re.findall(r'<svg role="img"[^>]*><title>([^<]+)</title>', page)
 
-    assert len(pictures) == 8
+    assert len(pictures) == 12
     assert all(title.endswith("The table below has the same numbers.") for title in pictures)
     for spec in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL):
         assert json.loads(spec)["$schema"].startswith("https://vega.github.io/schema/vega-lite/")

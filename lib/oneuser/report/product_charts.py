@@ -1,0 +1,149 @@
+"""Charts of product analytics and of several retentions, as Vega-Lite JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+
+from oneuser.report import wording
+from oneuser.report.charts import (
+    bars,
+    counts_axis,
+    finished,
+    names_axis,
+    series_colour,
+)
+from oneuser.report.palette import GREY, INK, MAIN, PAPER, RULE, SERIES, SOFT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from oneuser.report.product_data import Lifecycle, PowerCurve, RetentionCurve, StepFunnel
+
+# from below to above the line of zero, gone ones below it
+PHASES = {"returning": MAIN, "new": SERIES[2], "resurrecting": SERIES[1], "dormant": GREY}
+_HEIGHT = 240
+_CURVES = 240
+
+
+def draw_lifecycle(shown: Lifecycle) -> dict[str, Any]:
+    """Stacked columns by interval, dormant below zero. Hidden intervals have a name and no column."""
+    names = [wording.interval(one.starts, shown.unit) for one in shown.intervals]
+    values = [
+        {"interval": name, "phase": phase, "n": -n if phase == "dormant" else n, "order": order}
+        for name, one in zip(names, shown.intervals, strict=True)
+        for order, phase in enumerate(PHASES)
+        if (n := getattr(one, phase)) is not None
+    ]
+    x = alt.X(
+        "interval:N", sort=names, title=f"{shown.unit} beginning on", scale=alt.Scale(domain=names),
+        axis=_dates_axis(len(names)),
+    )  # fmt: skip
+    columns = (
+        alt.Chart(alt.InlineData(values=values))
+        .mark_bar(stroke=PAPER, strokeWidth=1)
+        .encode(
+            x=x,
+            y=alt.Y("n:Q", title=f"{_whom(shown.level)}, dormant below zero", stack="zero", axis=counts_axis()),
+            color=series_colour("phase", list(PHASES), list(PHASES.values())),
+            order="order:Q",
+        )
+    )
+    zero = alt.Chart(alt.InlineData(values=[{"n": 0}])).mark_rule(color=INK, strokeWidth=1).encode(y="n:Q")
+    return finished(columns + zero, height=_HEIGHT)
+
+
+def draw_power_curve(shown: PowerCurve) -> dict[str, Any]:
+    """Columns by number of intervals active."""
+    values = [{"n": n, "entities": count} for n, count in enumerate(shown.counts, start=1) if count is not None]
+    numbers = list(range(1, len(shown.counts) + 1))
+    columns = (
+        alt.Chart(alt.InlineData(values=values))
+        .mark_bar(color=MAIN, cornerRadiusEnd=2)
+        .encode(
+            x=alt.X(
+                "n:O",
+                title=f"{wording.units(shown.unit)} active, of the last {len(numbers)}",
+                scale=alt.Scale(domain=numbers),
+                axis=names_axis(),
+            ),
+            y=alt.Y("entities:Q", title=_whom(shown.level), axis=counts_axis()),
+        )
+    )
+    labels = columns.mark_text(dy=-7, color=INK, fontSize=11).encode(text=alt.Text("entities:Q", format=","))
+    return finished(columns + labels, height=_HEIGHT)
+
+
+def draw_step_funnel(shown: StepFunnel) -> dict[str, Any]:
+    """Bars from step to step, each with its count and shares."""
+    rows = []
+    for one in shown.steps:
+        rates = [
+            f"{wording.share(rate, 1)} of {whom}"
+            for rate, whom in ((one.rate_from_first, "the first"), (one.rate_from_previous, "the step before"))
+            if rate is not None and one.step > 1
+        ]
+        rows.append((f"{one.step} {one.label}", one.n_entities, " · ".join([wording.people(one.n_entities), *rates])))
+    return bars(rows, highlight=rows[-1][0])
+
+
+def draw_curves(curves: Sequence[RetentionCurve]) -> dict[str, Any]:
+    """Pooled rates by offset, a line for each rule set of one unit, with bands; dashed where few are old enough."""
+    names = [curve.name for curve in curves]
+    points = [
+        {
+            "name": curve.name, "offset": one.offset, "rate": one.rate, "low": one.low, "high": one.high,
+            "part": "most are old enough" if not is_late else "less than half are old enough",
+        }
+        for curve in curves
+        for one, is_late in _parts(curve)
+        if one.rate is not None
+    ]  # fmt: skip
+    base = alt.Chart(alt.InlineData(values=points)).encode(
+        x=alt.X(
+            "offset:Q", title=f"{wording.units(curves[0].unit)} after the first",
+            axis=alt.Axis(
+                tickMinStep=1, format="d", grid=False, labelColor=SOFT, labelFontSize=12, titleColor=SOFT,
+                titleFontSize=12, titleFontWeight="normal", domainColor=RULE, ticks=False, labelPadding=6,
+                titlePadding=8,
+            ),
+        ),
+        color=series_colour("name", names, list(SERIES[: len(names)])),
+    )  # fmt: skip
+    share = alt.Axis(
+        format="%", labelColor=SOFT, labelFontSize=12, gridColor=RULE, domain=False, ticks=False, titleColor=SOFT,
+        titleFontSize=12, titleFontWeight="normal", titlePadding=10, tickCount=5,
+    )  # fmt: skip
+    y = alt.Y("rate:Q", title="share who came back", axis=share)
+    bands = base.mark_area(opacity=0.18).encode(y=alt.Y("low:Q", title="share who came back", axis=share), y2="high:Q")
+    dash = alt.StrokeDash(
+        "part:N",
+        sort=["most are old enough", "less than half are old enough"],
+        scale=alt.Scale(domain=["most are old enough", "less than half are old enough"], range=[[1, 0], [5, 4]]),
+        legend=None,
+    )
+    lines = base.mark_line(strokeWidth=2.5).encode(y=y, strokeDash=dash)
+    dots = base.mark_circle(size=36, opacity=1).encode(y=y)
+    return finished(bands + lines + dots, height=_CURVES)
+
+
+def _parts(curve: RetentionCurve) -> list[tuple[Any, bool]]:
+    """Points with the part of the line that they are on; where the dashes begin, a point is on both."""
+    found: list[tuple[Any, bool]] = []
+    for place, one in enumerate(curve.points):
+        if one.is_late and place and not curve.points[place - 1].is_late:
+            found.append((curve.points[place - 1], True))
+        found.append((one, one.is_late))
+    return found
+
+
+def _dates_axis(n_names: int) -> alt.Axis:
+    return alt.Axis(
+        labelColor=INK, labelFontSize=11, labelAngle=-40 if n_names > 10 else 0, labelPadding=6, domain=False,  # noqa: PLR2004 - from here on dates meet
+        ticks=False, titleColor=SOFT, titleFontSize=12, titleFontWeight="normal", titlePadding=8,
+    )  # fmt: skip
+
+
+def _whom(level: str) -> str:
+    return {"person": "people", "account": "accounts"}.get(level, level)
