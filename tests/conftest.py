@@ -34,6 +34,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
             conf={
                 "spark.sql.warehouse.dir": str(scratch / "warehouse"),
                 "spark.local.dir": str(scratch / "local"),
+                # what runs here is over before the optimising compiler has earned what it costs
+                "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
             },
             uses_s3a=True,
         ),

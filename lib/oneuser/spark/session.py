@@ -70,6 +70,7 @@ _SHORT_LIVED_JAVA = (
     "-XX:+UseParallelGC -XX:MetaspaceSize=256m -XX:ReservedCodeCacheSize=512m -XX:Tier4InvocationThreshold=200000 "
     "-XX:Tier4MinInvocationThreshold=24000 -XX:Tier4CompileThreshold=600000 -XX:Tier4BackEdgeThreshold=1600000"
 )
+_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 _STATIC = {
     # the same, from Python: eight calls into Java each time
     "spark.python.sql.dataFrameDebugging.enabled": "false",
@@ -335,7 +336,7 @@ def _static_conf(settings: SparkSettings, master: str | None, more_java_options:
             "spark.driver.bindAddress": "127.0.0.1",
             # workers import this very package, wherever it was imported from
             "spark.executorEnv.PYTHONPATH": package_root,
-            "spark.driver.extraJavaOptions": f"{_SHORT_LIVED_JAVA} {_quiet_java()} {more_java_options}",
+            _JAVA_OPTIONS: f"{_SHORT_LIVED_JAVA} {_quiet_java()} {more_java_options}",
             # the least that a sort, an aggregate or a hash table takes, 64 MB by default here, filled or not: with
             # several of them in every task, a small run spent a tenth of its time in collecting them again
             "spark.buffer.pageSize": "2m",
@@ -344,6 +345,9 @@ def _static_conf(settings: SparkSettings, master: str | None, more_java_options:
     # a list of somebody's own is added to ours, without which there is no Delta
     if "spark.sql.extensions" in asked:
         asked["spark.sql.extensions"] = _joined(DELTA_EXTENSION, asked["spark.sql.extensions"])
+    # so are options of Java, of which the last one counts
+    if _JAVA_OPTIONS in asked and _JAVA_OPTIONS in conf:
+        asked[_JAVA_OPTIONS] = f"{conf[_JAVA_OPTIONS]} {asked[_JAVA_OPTIONS]}"
     return conf | asked
 
 

@@ -63,6 +63,13 @@ def test_jars_of_ones_own_come_beside_those_of_delta(
     assert found.get("spark.jars.packages") == own.get("spark.jars.packages")
 
 
+def test_options_of_java_of_ones_own_come_after_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "spark.driver.extraJavaOptions"
+    ours, found = asked(monkeypatch, {})[key], asked(monkeypatch, {key: "-Dmine=1"})[key]
+
+    assert found == f"{ours} -Dmine=1"
+
+
 def test_extensions_of_ones_own_come_beside_that_of_delta(monkeypatch: pytest.MonkeyPatch) -> None:
     found = asked(monkeypatch, {"spark.sql.extensions": "org.example.Extensions"})
 
