@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from oneuser.cli import (
     analysing,
@@ -21,6 +24,7 @@ from oneuser.cli import (
     trust,
     upkeep,
 )
+from oneuser.core.masking import hide_typed
 from oneuser.core.version import __version__
 
 
@@ -30,10 +34,38 @@ def _show_version(is_asked: bool) -> None:  # noqa: FBT001 - the signature of an
         raise typer.Exit
 
 
+# what typer raises for a command line that is wrong; where it stands differs between its versions
+_UsageError: Any = typer.BadParameter.__base__
+
+
+class _Verbs(TyperGroup):
+    """All verbs. What is wrong with a command line is said without the addresses and numbers in it."""
+
+    def make_context(self, info_name: str | None, args: list[str], *others: Any, **more: Any) -> Any:
+        """As of any group."""
+        self._typed = list(args)
+        with self._hidden():
+            return super().make_context(info_name, args, *others, **more)
+
+    def invoke(self, ctx: Any) -> Any:
+        """As of any group."""
+        with self._hidden():
+            return super().invoke(ctx)
+
+    @contextmanager
+    def _hidden(self) -> Iterator[None]:
+        try:
+            yield
+        except _UsageError as problem:
+            problem.message = hide_typed(problem.message, self._typed)
+            raise
+
+
 def build_app() -> typer.Typer:
     """All verbs."""
     app = typer.Typer(
         name="oneuser",
+        cls=_Verbs,
         help="One persistent User ID per person, across sessions, devices, touchpoints and runs.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from oneuser.core.errors import ConfigError, OneUserError
+from oneuser.core.masking import hide_typed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from oneuser.cli.output import Output
 
 
@@ -33,18 +36,27 @@ def error_lines(error: OneUserError, *, verb: str = "") -> list[str]:
     return [f"error: {first}", *(f"  {line}" for line in rest), *(f"  {k}: {v}" for k, v in parts.items() if v)]
 
 
-def show_error(error: OneUserError, output: Output, *, verb: str = "") -> None:
+def show_error(error: OneUserError, output: Output, *, verb: str = "", typed: Sequence[str] = ()) -> None:
     """Print an error where the caller looks for it: the JSON document for programs, standard error for people.
 
-    `verb` is what was called, such as `export table`: whose help is meant where the call itself is wrong.
+    `verb` is what was called, such as `export table`: whose help is meant where the call itself is wrong. `typed` is
+    the command line: addresses and numbers in it are masked where the error repeats them.
     """
     if output.as_json:
-        output.document(error_document(error))
+        output.document(_hidden(error_document(error), typed))
         return
-    first, *rest = error_lines(error, verb=verb)
+    first, *rest = (hide_typed(line, typed) for line in error_lines(error, verb=verb))
     output.err.print(first, style="bold red", markup=False, soft_wrap=True)
     for line in rest:
         output.err.print(line, markup=False, soft_wrap=True)
+
+
+def _hidden(facts: Any, typed: Sequence[str]) -> Any:
+    if isinstance(facts, dict):
+        return {key: _hidden(value, typed) for key, value in facts.items()}
+    if isinstance(facts, list):
+        return [_hidden(value, typed) for value in facts]
+    return hide_typed(facts, typed) if isinstance(facts, str) else facts
 
 
 def _next_step(error: OneUserError, verb: str) -> str:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from oneuser.cli.local_paths import find_inputs
 from oneuser.config.dialects import Dialect
-from oneuser.core.column_names import is_value
+from oneuser.core.column_names import is_value, shown_names
 from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.storage.delimited_header import header_of
 
@@ -247,7 +247,7 @@ def _source(name: str, sight: Sight) -> Iterator[str]:
             yield f"    root: {_quoted(sight.root)}"
         return
     yield "    mapping:"
-    yield f"      # there are: {', '.join(map(_quoted, sight.columns)) or 'no columns that could be read'}"
+    yield f"      # there are: {', '.join(map(_quoted, shown_names(sight.columns))) or 'no columns that could be read'}"
     yield "      type: {const: track}"
     yield f"      event: {_quoted(sight.event)}" if sight.event else f"      event: {{const: {json.dumps(name)}}}"
     if sight.event_time:

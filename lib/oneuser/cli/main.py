@@ -83,7 +83,7 @@ def _show(error: OneUserError, arguments: list[str]) -> None:
     from oneuser.cli.output import Output
 
     output = Output(as_json="--json" in arguments, color="--no-color" not in arguments)
-    show_error(error, output, verb=_verb_of(arguments))
+    show_error(error, output, verb=_verb_of(arguments), typed=arguments)
 
 
 def _verb_of(arguments: list[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from oneuser.config.base import Flag, Pattern, Positive, Scalar, Section, Text, misplaced
+from oneuser.config.base import Flag, Pattern, Positive, Section, Tested, Text, misplaced
 
 ChannelField = Literal["utm_source", "utm_medium", "utm_campaign", "click_id", "referrer_host", "landing_host"]
 Milestone = Literal["lead", "opportunity", "close"]
@@ -63,8 +63,8 @@ class ChannelRule(Section):
 class PropertyFilter(Section):
     """A test of one property. Exactly one of its keys is there."""
 
-    equals: Scalar | None = None
-    one_of: Annotated[tuple[Scalar, ...], Field(min_length=1)] | None = Field(default=None, alias="in")
+    equals: Tested | None = None
+    one_of: Annotated[tuple[Tested, ...], Field(min_length=1)] | None = Field(default=None, alias="in")
 
     @model_validator(mode="after")
     def _is_one_test(self) -> PropertyFilter:

@@ -229,7 +229,7 @@ def parse_model(written: object, defaults: Mapping[str, Mapping[str, Any]] | Non
     if isinstance(written, str) and defaults is not None:
         parameters = dict(defaults.get(here, {}))
     if parse is None:
-        raise ValueError(f"there is no model {name!r}{did_you_mean(key, [*_MODELS, *_CALLED])}{_there_are(_MODELS)}")
+        raise ValueError(f"there is no such model{did_you_mean(key, [*_MODELS, *_CALLED])}{_there_are(_MODELS)}")
     label = parameters.pop("name", name)
     if not isinstance(label, str) or not label.strip():
         raise ValueError("`name` is what the rows of a model say: expected a text")

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Strict, Tag
 from pydantic_core import PydanticCustomError
 
+from oneuser.core.masking import has_address
+
 MISPLACED = "oneuser_misplaced"
 MAX_PATTERN = 500
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -162,6 +164,16 @@ Positive = Annotated[Whole, Field(gt=0)]
 NonNegative = Annotated[Whole, Field(ge=0)]
 Number = Annotated[float, Strict()]
 Share = Annotated[Number, Field(ge=0, le=1)]
+
+
+def _tested_for(value: Any) -> Any:
+    if isinstance(value, str) and has_address(value):
+        raise ValueError(
+            "an address names somebody, and what is tested for stands in plans of Spark: test another column"
+        )
+    return value
+
+
 Flag = Annotated[bool, Strict()]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
 DigitsOrText = Annotated[Text, BeforeValidator(_as_text)]
@@ -181,3 +193,5 @@ Scalar = Annotated[
     | Annotated[Number, Tag("<number>")],
     Discriminator(_scalar_kind),
 ]
+# what a column or property is compared with
+Tested = Annotated[Scalar, AfterValidator(_tested_for)]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from oneuser.config.base import InputPath, Name, Number, Place, Positive, Scalar, Section, Text, misplaced
+from oneuser.config.base import InputPath, Name, Number, Place, Positive, Section, Tested, Text, misplaced
 from oneuser.config.dialects import Delimited
 from oneuser.config.identity import undeclared
 from oneuser.config.reference import ReferenceFormat
@@ -24,8 +24,8 @@ class RecordTest(Section):
 
     at_least: Number | None = None
     at_most: Number | None = None
-    equals: Scalar | None = None
-    one_of: Annotated[tuple[Scalar, ...], Field(min_length=1)] | None = Field(default=None, alias="in")
+    equals: Tested | None = None
+    one_of: Annotated[tuple[Tested, ...], Field(min_length=1)] | None = Field(default=None, alias="in")
 
     @model_validator(mode="after")
     def _is_one_test(self) -> RecordTest:

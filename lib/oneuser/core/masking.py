@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 HIDDEN = "***"
 _SHOWN_FROM = 8
+# of a path only what lies between slashes; as it stands in a link, too
+_ADDRESS = re.compile(r"[^\s/@'\"=:,;()\[\]{}<>]+(?:@|%40)[^\s/@'\"=:,;()\[\]{}<>]+")
+# as a telephone or an account number has them, and nothing else
+_DIGITS = re.compile(r"\+?(?:[\s().-]*\d){7,}")
 
 
 def mask_identifier(value: str) -> str:
@@ -16,3 +26,23 @@ def mask_identifier(value: str) -> str:
         name, dot, suffix = domain.rpartition(".")
         return f"{local[0]}{HIDDEN}@{(name or suffix)[0]}{HIDDEN}{dot}{suffix if name else ''}"
     return f"{value[:2]}{HIDDEN}" if len(value) >= _SHOWN_FROM else HIDDEN
+
+
+def has_address(text: str) -> bool:
+    """Whether an e-mail address stands in a text, be it percent-encoded."""
+    return _ADDRESS.search(text) is not None
+
+
+def hide_typed(text: str, typed: Iterable[str]) -> str:
+    """A text without the addresses and numbers that somebody has typed: what it repeats of them is masked.
+
+    Args:
+        text: What is about to be shown.
+        typed: Words of a command line. Of those with a slash, which are paths, nothing is hidden.
+    """
+    words = [word for word in typed if "/" not in word]
+    found = {match for word in words for match in _ADDRESS.findall(word)}
+    found |= {part for word in words for part in re.split(r"[=:]", word) if _DIGITS.fullmatch(part.strip())}
+    for value in sorted(found, key=len, reverse=True):
+        text = text.replace(value, mask_identifier(value))
+    return text

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from oneuser.core.errors import ConfigError
+from oneuser.core.masking import has_address
 from oneuser.core.suggestions import did_you_mean
 from oneuser.marts.properties import is_value
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Value = str | bool | int | float
 
+_ADDRESS = "an address names somebody, and what is tested for stands in plans and logs of Spark: test something else"
 _TESTS = ("equals", "in", "present")
 _WHERE = "expected a value, a list of values, {equals: ...}, {in: [...]} or {present: true}"
 
@@ -87,7 +89,9 @@ def checked_filter(key: str, names: object = None, where: object = None) -> Even
         ConfigError: naming the part that cannot be read.
     """
     if where is not None and not isinstance(where, Mapping):
-        raise ConfigError.single(f"{key}_where", f"expected a mapping from property to value, found {where!r}")
+        raise ConfigError.single(
+            f"{key}_where", f"expected a mapping from property to value, found {type(where).__name__}"
+        )
     tests = tuple(_test(f"{key}_where", str(name), test) for name, test in sorted((where or {}).items()))
     return EventFilter(_names(key, names), tests)
 
@@ -121,4 +125,6 @@ def _test(key: str, name: str, test: Any) -> PropertyTest:
         raise ConfigError.single(key, "an empty list of values lets nothing pass")
     if not all(isinstance(value, str | bool | int | float) for value in values):
         raise ConfigError.single(key, _WHERE)
+    if any(isinstance(value, str) and has_address(value) for value in values):
+        raise ConfigError.single(key, _ADDRESS)
     return PropertyTest(name, tuple(sorted(values, key=repr)))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
+from oneuser.core.column_names import is_value
 from oneuser.spark.failures import JAVA_PROBLEMS, raise_if_surroundings
 from oneuser.spark.session import session_beside
 from oneuser.storage.input_bytes import InputBytes, of_each
@@ -71,15 +72,19 @@ class ParquetSchema:
     def chosen(self, needed: Collection[str]) -> ParquetSchema:
         """The schema with one column for names that differ in case only: the needed one, or else the first.
 
-        Spark plans a job by the rules of one session, and by those of the user's it would not tell them apart.
+        Spark plans a job by the rules of one session, and by those of the user's it would not tell them apart. Names
+        stand in its plans, so that a column or a part of one whose name is rather a value is left out unless needed.
         """
         taken: dict[str, str] = {}
         columns: list[ParquetColumn] = []
         unreadable = list(self.unreadable)
         for column in sorted(self.columns, key=lambda one: (one.name not in needed, one.name)):
             first = taken.setdefault(column.name.lower(), column.name)
-            if first == column.name:
-                columns.append(column)
+            read_as, given_as = _without_values(column.read_as), _without_values(column.given_as)
+            if read_as is None or given_as is None or (is_value(column.name) and column.name not in needed):
+                unreadable.append((column.name, "named like a value"))
+            elif first == column.name:
+                columns.append(ParquetColumn(column.name, read_as, given_as))
             else:
                 unreadable.append((column.name, f"beside {first}, which differs in case only"))
         return ParquetSchema(tuple(sorted(columns, key=lambda one: one.name)), tuple(sorted(unreadable)))
@@ -184,6 +189,21 @@ class ParquetSchemas:
         if _NANOS not in "".join(kinds) or len(kinds) != _n_leaves(read_as):
             kinds = [""] * _n_leaves(read_as)
         return ParquetColumn(name, read_as, _given_type(read_as, iter(kinds)))
+
+
+def _without_values(kind: T.DataType) -> T.DataType | None:
+    """A type without the parts whose names are rather values; null where nothing is left."""
+    if isinstance(kind, T.StructType):
+        parts = [(part.name, _without_values(part.dataType)) for part in kind if not is_value(part.name)]
+        kept = [T.StructField(name, part) for name, part in parts if part is not None]
+        return T.StructType(kept) if kept or not kind.fields else None
+    if isinstance(kind, T.ArrayType):
+        element = _without_values(kind.elementType)
+        return None if element is None else T.ArrayType(element)
+    if isinstance(kind, T.MapType):
+        key, value = _without_values(kind.keyType), _without_values(kind.valueType)
+        return None if key is None or value is None else T.MapType(key, value)
+    return kind
 
 
 def _annotation(primitive: Any) -> str:

@@ -89,6 +89,25 @@ def test_each_column_is_read_as_what_it_is_or_left_out_alone(spark: SparkSession
     assert row == {name: expected for name, (_, expected) in TYPES.items() if expected is not ...}
 
 
+def test_what_is_named_like_a_value_is_in_no_plan(spark: SparkSession, tmp_path: Path) -> None:
+    # as programs write objects whose keys are addresses or numbers
+    mail, number = "ann@example.com", "+49 30 2233445"
+    nested = [{mail: "a", "kept": {number: 1, "two": 2}}]
+    table = pa.table({"id": ["x"], mail: ["b"], number: ["c"], "owners": nested, "only": [[{mail: 1}]]})
+    pq.write_table(table, tmp_path / "a.parquet")
+
+    files = list_files(spark, "shop", str(tmp_path))
+    (rows,) = read_parquet(spark, files, ParquetSchemas(spark), needed=[number])
+    (row,) = rows.collect()
+
+    assert [name for name in rows.columns if name not in ABOUT_ROWS] == [number, "id", "owners"]
+    assert row["owners"].asDict(recursive=True) == {"kept": {"two": 2}}
+    # what a mapping names is no secret
+    assert row[number] == "c"
+    plan = str(rows._jdf.queryExecution().toString())  # as the event log has it
+    assert mail not in plan
+
+
 @pytest.mark.parametrize("name", [name for name, (_, expected) in TYPES.items() if expected is ...])
 def test_a_file_is_refused_for_a_column_that_is_needed_alone(name: str, spark: SparkSession, tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": ["a"], name: TYPES[name][0]}), tmp_path / "a.parquet")

@@ -207,6 +207,12 @@ BAD = [
     ("ingest/earliest_time", 2000, "ingest.earliest_time", "expected a day such as 2000-01-01"),
     ("ingest/earliest_time", "1969-12-31", "ingest.earliest_time", "must be from 1970-01-01"),
     ("ingest/earliest_time", None, "ingest.earliest_time", "expected a day"),
+    (
+        "retention/start",
+        {"event": "A", "where": {"properties.mail": {"equals": "ann@x.example"}}},
+        None,
+        "an address names",
+    ),
     (f"{MAPPING}/event", {"cnst": "x"}, "sources.shop.mapping.event", "expected a column or path, or one of {const"),
     (f"{MAPPING}/event", {"const": []}, "sources.shop.mapping.event.const", "a text, a number, true or false"),
     (f"{MAPPING}/event", {"concat": []}, "sources.shop.mapping.event.concat", "needs 1 at least"),

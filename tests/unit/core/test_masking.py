@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from oneuser.core.masking import mask_identifier
+from oneuser.core.masking import has_address, hide_typed, mask_identifier
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,31 @@ def test_a_masked_identifier_shows_too_little_to_learn_it(value: str, masked: st
 
 def test_a_mask_does_not_tell_the_length() -> None:
     assert mask_identifier("a" * 8) == mask_identifier("a" * 40)
+
+
+@pytest.mark.parametrize(
+    ("said", "typed", "shown"),
+    [
+        ("no unit 'ann@example.com'", ["--unit", "ann@example.com"], "no unit 'a***@e***.com'"),
+        ("PROPERTY=VALUE: mail=ann@example.com", ["mail=ann@example.com"], "PROPERTY=VALUE: mail=a***@e***.com"),
+        ("found ann%40example.com", ["email:ann%40example.com"], "found an***"),
+        ("no number: 493022334455", ["phone:493022334455"], "no number: 49***"),
+        ("no such file: runs/20260301-1234567.json", ["runs/20260301-1234567.json"], None),
+        ("no such folder: /data/ann@host/in", ["/data/ann@host/in"], None),
+        ("run 20260301 is unknown to bob@example.com", ["report"], None),
+    ],
+)
+def test_what_was_typed_is_masked_where_it_is_an_address_or_a_number(
+    said: str, typed: list[str], shown: str | None
+) -> None:
+    assert hide_typed(said, typed) == (said if shown is None else shown)
+
+
+@pytest.mark.parametrize("text", ["ann@example.com", "to ann@localhost!", "?eid=ann%40example.com"])
+def test_an_address_is_seen_in_a_text(text: str) -> None:
+    assert has_address(text)
+
+
+@pytest.mark.parametrize("text", ["@home", "5 @ 3", "pro", "", "a @b", "mailto:"])
+def test_what_is_no_address_is_not_seen_as_one(text: str) -> None:
+    assert not has_address(text)

@@ -34,6 +34,8 @@ def test_filters_are_names_and_tests() -> None:
         (None, {"plan": []}, "start_where['plan']: an empty list"),
         (None, {"plan": None}, "start_where['plan']: expected a value"),
         (None, {"plan": {"present": "yes"}}, "present is true or false"),
+        (None, {"mail": "ann@example.com"}, "start_where['mail']: an address names somebody"),
+        (None, {"mail": {"in": ["x", "ann%40example.com"]}}, "start_where['mail']: an address names somebody"),
     ],
 )
 def test_what_is_no_filter_is_named(names: Any, where: Any, said: str) -> None:
