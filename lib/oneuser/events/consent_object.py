@@ -6,6 +6,7 @@ The form is that of Segment: `{"categoryPreferences": {purpose: bool}}`, beside 
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -19,6 +20,14 @@ _WORDS = {
     **dict.fromkeys(("true", "yes", "granted", "opt_in", "opted_in"), True),
     **dict.fromkeys(("false", "no", "denied", "opt_out", "opted_out"), False),
 }
+# of Snowplow's consent_preferences; pending and implicit_consent state nothing
+_SCOPES = ("consentScopes", "consent_scopes")
+_SCOPES_ARE = {
+    **dict.fromkeys(("allow_all", "allow_selected"), True),
+    **dict.fromkeys(("deny_all", "withdrawn", "expired"), False),
+}
+# beside the purposes of GA4's privacy_info
+_NO_PURPOSES = frozenset({"uses_transient_token"})
 _NUMBERS = {"1": True, "0": False}
 # the header's value, as a number, a text, a word or a structured field
 _OPTED_OUT = frozenset({"1", "true", "yes", "?1"})
@@ -31,8 +40,9 @@ def read_consent(found: dict[str, Any] | None, opt_out: Any = None) -> dict[str,
 
     Args:
         found: The consent object of the message: one with `categoryPreferences`; one with `allowedConsentIds` and
-            `deniedConsentIds`; else its keys are purposes, as far as their values can be read. Values are true or
-            false, also as a word (yes, granted, denied …); what is neither says nothing.
+            `deniedConsentIds`; one with `consentScopes` and the `eventType` that says what became of them; else its
+            keys are purposes, as far as their values can be read. Values are true or false, also as a word (yes,
+            granted, denied …); what is neither says nothing.
         opt_out: What the message carries as a signal against sale and sharing: true, 1, or a US privacy string whose
             third letter is Y. Anything else is none, and grants nothing.
     """
@@ -73,8 +83,23 @@ def _preferences(found: dict[str, Any], stated: Any) -> dict[str, bool]:
         # of a purpose on both lists, what it refuses counts
         lists = ((allowed, True), (denied, False))
         return _readable((one, granted) for ids, granted in lists if isinstance(ids, list) for one in ids)
+    scopes = next((found[name] for name in _SCOPES if name in found), None)
+    if scopes is not None:
+        granted = _SCOPES_ARE.get(str(found.get("eventType", found.get("event_type"))).lower())
+        return _readable((scope, granted) for scope in _listed(scopes))
     # a bare number is a version sooner than an answer
-    return _readable((purpose, _granted(value, may_be_number=False)) for purpose, value in found.items())
+    named = ((purpose, value) for purpose, value in found.items() if purpose not in _NO_PURPOSES)
+    return _readable((purpose, _granted(value, may_be_number=False)) for purpose, value in named)
+
+
+def _listed(scopes: Any) -> list[Any]:
+    """A list, also as its JSON in a text, as columns of tables have it."""
+    if isinstance(scopes, str):
+        try:
+            scopes = json.loads(scopes)
+        except (ValueError, RecursionError):
+            return []
+    return scopes if isinstance(scopes, list) else []
 
 
 def _is_short(stated: dict[str, Any]) -> bool:

@@ -34,8 +34,17 @@ def preferences(found: dict[str, Any]) -> Any:
         ({"allowedConsentIds": ["A", "B"], "deniedConsentIds": ["B", "C", 7]}, {"A": True, "B": False, "C": False}),
         ({"allowedConsentIds": ["A"], "provider": "custom"}, {"A": True}),
         # GA4
-        ({"analytics_storage": "Yes", "ads_storage": "No", "uses_transient_token": None},
+        ({"analytics_storage": "Yes", "ads_storage": "No", "uses_transient_token": "No"},
          {"analytics_storage": True, "ads_storage": False}),
+        # Snowplow, whose event says what became of the scopes
+        ({"eventType": "allow_selected", "consentScopes": ["ads", "web"], "basisForProcessing": "consent",
+          "gdprApplies": False}, {"ads": True, "web": True}),
+        ({"event_type": "withdrawn", "consent_scopes": '["ads"]'}, {"ads": False}),
+        ({"eventType": "deny_all", "consentScopes": ["ads", 7]}, {"ads": False}),
+        ({"eventType": "pending", "consentScopes": ["ads"]}, {}),
+        ({"eventType": "implicit_consent", "consentScopes": ["ads"]}, {}),
+        ({"consentScopes": ["ads"]}, {}),
+        ({"eventType": "allow_all", "consentScopes": "ads"}, {}),
         # PostHog; a version is no answer
         ({"opt_in": True, "version": 1, "provider": "cmp"}, {"opt_in": True}),
         ({"categoryPreferences": {"": True, "x" * 129: True, "x" * 128: False}}, {"x" * 128: False}),
