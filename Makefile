@@ -116,6 +116,10 @@ bench-growth: setup ## How first runs grow from 1 M over 3 M to 10 M events, or 
 bench-components: setup ## Engines of connected components beside one thread of SciPy: 12.5 M edges
 	$(BIN)/python -m tests.bench.components $(ARGS)
 
+.PHONY: bench-attribution
+bench-attribution: setup ## All models on 1 M touches, or EVENTS=, beside DuckDB's rule models; restating 1 % of people
+	$(BIN)/python -m tests.bench.attribution $(SIZES) $(ARGS)
+
 .PHONY: bench-executors
 bench-executors: setup ## A first run of 300 k events, or EVENTS=, on 1, 2 and 4 small executors
 	$(BIN)/python -m tests.bench.executors $(SIZES) $(ARGS)

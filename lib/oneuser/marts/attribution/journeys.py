@@ -97,13 +97,16 @@ def removal_effects(
     return find_removal_effects(count_paths(touches, conversions, **parameters), order=order)
 
 
-def build_journeys(frames: Frames, rules: PathRules, *, with_unconverted: bool = True) -> DataFrame:
+def build_journeys(
+    frames: Frames, rules: PathRules, *, with_unconverted: bool = True, names_entity: bool = False
+) -> DataFrame:
     """Every journey with its path.
 
     Args:
         frames: Touches and conversions.
         rules: How paths are made.
         with_unconverted: Whether entities without a conversion are looked at too; else only those that converted are.
+        names_entity: Whether rows say in `entity` whose journey it is, as a text.
 
     Returns:
         One row per selected conversion, and per entity without one that has a touch before the end. `is_conversion`;
@@ -125,9 +128,11 @@ def build_journeys(frames: Frames, rules: PathRules, *, with_unconverted: bool =
             *told,
             T.StructField("path", T.ArrayType(T.StringType())),
             T.StructField("touch_ids", T.ArrayType(touch_id)),
+            *([T.StructField("entity", T.StringType())] if names_entity else []),
         ]
     )
-    return steps.mapInArrow(partial(_walk_journeys, rules=rules.walk, facts=tuple(facts)), shape)
+    walk = partial(_walk_journeys, rules=rules.walk, facts=tuple(facts), names_entity=names_entity)
+    return steps.mapInArrow(walk, shape)
 
 
 def _ends(touches: DataFrame, conversions: DataFrame, frames: Frames, rules: PathRules) -> DataFrame:
@@ -159,20 +164,21 @@ def count_journeys(journeys: DataFrame) -> DataFrame:
 
 
 def _walk_journeys(
-    batches: Iterable[pa.RecordBatch], *, rules: WalkRules, facts: Sequence[str]
+    batches: Iterable[pa.RecordBatch], *, rules: WalkRules, facts: Sequence[str], names_entity: bool
 ) -> Iterator[pa.RecordBatch]:
     types: pa.Schema | None = None
     rows: list[tuple[Any, ...]] = []
 
     def seen(batch: pa.RecordBatch) -> pa.RecordBatch:
         nonlocal types
-        types = types or _journey_types(batch.schema, facts)
+        types = types or _journey_types(batch.schema, facts, names_entity=names_entity)
         return batch
 
     for visit in visits(map(seen, batches), rules=rules, facts=facts):
+        whose = (visit.entity,) if names_entity else ()
         if visit.path is None:
             if visit.is_conversion:
-                rows.append((True, visit.row[0], *visit.row[2:], None, None))
+                rows.append((True, visit.row[0], *visit.row[2:], None, None, *whose))
         else:
             rows.append(
                 (
@@ -181,6 +187,7 @@ def _walk_journeys(
                     *visit.row[2:],
                     visit.channels[visit.begin :],
                     visit.ids[visit.begin :],
+                    *whose,
                 )
             )
         if len(rows) >= _ROWS_PER_BATCH:
@@ -190,7 +197,7 @@ def _walk_journeys(
         yield _batch(rows, types)
 
 
-def _journey_types(steps: pa.Schema, facts: Sequence[str]) -> pa.Schema:
+def _journey_types(steps: pa.Schema, facts: Sequence[str], *, names_entity: bool) -> pa.Schema:
     told = [(name, steps.field(name).type) for name in ("conversion_id", *facts)]
     return pa.schema(
         [
@@ -198,6 +205,7 @@ def _journey_types(steps: pa.Schema, facts: Sequence[str]) -> pa.Schema:
             *told,
             ("path", pa.list_(pa.string())),
             ("touch_ids", pa.list_(steps.field("touch_id").type)),
+            *([("entity", pa.string())] if names_entity else []),
         ]
     )
 

@@ -89,6 +89,7 @@ class Visit:
     `path` is null where no touch is eligible; `ids`, `times` and `channels` hold its touches from the place `begin` on.
     """
 
+    entity: str
     row: tuple[Any, ...]
     is_conversion: bool
     path: Path | None
@@ -142,14 +143,14 @@ def _visit(row: tuple[Any, ...], entity: _Entity, first: int, rules: WalkRules, 
     at = row[1]
     ids, times, channels = entity.ids, entity.times, entity.channels
     if first >= len(times):
-        return Visit(row, is_conversion, None, (), (), (), 0)
+        return Visit(entity.name or "", row, is_conversion, None, (), (), (), 0)
     if rules.transforms:
         places = [first + place for place in kept_places(channels[first:], rules.transforms)]
         ids, times = [ids[place] for place in places], [times[place] for place in places]
         channels = [channels[place] for place in places]
         first = 0
     path = Path(times, channels, converted_at=at, milestones=entity.milestones, first=first)
-    return Visit(row, is_conversion, path, ids, times, channels, first)
+    return Visit(entity.name or "", row, is_conversion, path, ids, times, channels, first)
 
 
 def credit_conversions(
