@@ -29,6 +29,8 @@ from oneuser.inspection.published_rows import read_published_rows, require_wareh
 from oneuser.inspection.reading import in_frames
 from oneuser.privacy.requests import Action, Asked, Request, Scope, read_requests
 from oneuser.runs.boundary import own_errors
+from oneuser.runs.cancellation import CANCELLED
+from oneuser.runs.cancellation import cancel as cancel_requests
 from oneuser.runs.claim_rows import load_claims, published
 from oneuser.runs.erasures import search_files, settle, tell
 from oneuser.runs.maintain import maintain_warehouse
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
 
 _ENDINGS = (".json", ".jsonl", ".ndjson")
 _MOST_BYTES = 64 * 1024 * 1024
-_DONE = ("completed", "cancelled")
+_DONE = ("completed", CANCELLED)
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,25 @@ def answer_requests(
         return [state for one in asked if (state := _state_of(files, one.request_id)) is not None]
 
 
+def cancel(
+    config: Config | Mapping[str, Any] | str | Path, request_ids: Sequence[str], *, spark: SparkSession | None = None
+) -> list[RequestState]:
+    """Take requests back that no run has begun with: what they name is removed, and they stay `cancelled` for ever.
+
+    Raises:
+        ConfigError: naming every request that there never was, or that a run has begun with; none is cancelled then.
+        OneUserError: with the exit code that the command line would end with, such as 4 while a run is under way.
+    """
+    ensure_logging()
+    loaded = read_config(config)
+    with own_errors(loaded.warehouse), working_in(session_for(spark, loaded)) as session:
+        warehouse = Warehouse(session, loaded.warehouse, raw_root=loaded.raw_root)
+        require_warehouse(warehouse)
+        cancel_requests(warehouse, request_ids, loaded.lease)
+        files = RequestFiles(warehouse.files, warehouse.layout)
+        return [state for one in request_ids if (state := _state_of(files, one)) is not None]
+
+
 def preview(
     config: Config | Mapping[str, Any] | str | Path,
     requests: Sequence[str | Path],
@@ -174,7 +195,7 @@ def prove(
 
     Raises:
         ConfigError: where one of the requests has not been completed.
-        OneUserError: where the files are not on this machine's disk.
+        OneUserError: where files of another storage are too large to be searched there.
     """
     ensure_logging()
     loaded = read_config(config)
@@ -189,11 +210,12 @@ def prove(
         rules = id_type_specs(loaded.identity.id_types)
         values = {request.request_id: sorted(_forms(request, rules)) for request in asked}
         found = search_files(warehouse, published(load_claims(warehouse)), values)
-        if found.scan is None:
+        if found.scan.too_large:
             raise OneUserError(
-                found="the files of this warehouse are not on this machine's disk",
-                expected="files that can be searched here",
-                where=loaded.warehouse,
+                found=f"{len(found.scan.too_large)} files are too large to be searched where they are",
+                expected="files of 256 MiB at most, on another storage than a disk",
+                where=found.scan.too_large[0],
+                next_step="copy the warehouse to a disk, and prove it there",
             )
         return [
             Proof(name, found.left.get(name, []), found.of_others.get(name, 0), found.scan.n_files, found.scan.n_bytes)

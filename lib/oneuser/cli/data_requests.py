@@ -1,4 +1,4 @@
-"""Verbs about what people ask of their data: privacy erase, suppress, unsuppress, package, prove, status."""
+"""Verbs about what people ask of their data: privacy erase, suppress, unsuppress, cancel, package, prove, status."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def register(app: typer.Typer) -> None:
     ]
     verb(privacy_app, "package", examples=examples)(package)
     verb(privacy_app, "prove", examples=["oneuser privacy prove request.json"])(prove)
+    verb(privacy_app, "cancel", examples=["oneuser privacy cancel 4711 --yes"])(cancel)
     verb(privacy_app, "status", examples=["oneuser privacy status", "oneuser privacy status 4711 --json"])(status)
     app.add_typer(privacy_app, name="privacy")
 
@@ -85,6 +86,20 @@ def suppress(call: Call, requests: _REQUESTS, *, yes: _YES = False) -> None:
 def unsuppress(call: Call, requests: _REQUESTS, *, yes: _YES = False) -> None:
     """Take in again what carries the identifiers that are named: from now on, and under a new User ID."""
     _answer(call, requests, "unsuppress", None, yes=yes)
+
+
+def cancel(
+    call: Call,
+    request_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Requests.")],
+    *,
+    yes: _YES = False,
+) -> None:
+    """Take requests back that no run has begun with. What is erased already cannot be had back."""
+    require_folder(call.config.warehouse)
+    _confirm(call, yes=yes, what=f"this cancels {len(request_ids)} requests for good")
+    from oneuser.api.answers import cancel as cancel_requests
+
+    _show_states(call, cancel_requests(call.config, request_ids))
 
 
 def status(
@@ -149,13 +164,11 @@ def _answer(
     from oneuser.api.jobs import start_session
 
     asked = load_requests(config, requests, action=action, scope=scope)
-    if not yes:
-        what = "cannot be undone" if action == "erase" else "changes what is taken in"
-        if call.output.as_json or not call.output.err.is_terminal:
-            raise ConfigError.single("--yes", f"this {what}: confirm it with --yes, or look first with --dry-run")
-        typer.confirm(
-            f"{action} for {len(asked)} requests in {config.warehouse}: this {what}. Go on?", abort=True, err=True
-        )
+    what = "cannot be undone" if action == "erase" else "changes what is taken in"
+    looks = ", or look first with --dry-run" if action == "erase" else ""
+    _confirm(
+        call, yes=yes, what=f"{action} for {len(asked)} requests in {config.warehouse}: this {what}", else_try=looks
+    )
     spark = start_session(config)
     with StageProgress(spark, call.output) as progress:
         states = answer_requests(
@@ -164,6 +177,19 @@ def _answer(
     _show_states(call, states)
     if any(one.state == "in_progress" for one in states):
         call.output.note("next: `oneuser maintain` removes the files of earlier runs and writes the receipts")
+
+
+def _confirm(call: Call, *, yes: bool, what: str, else_try: str = "") -> None:
+    """Ask whether to go on, unless that was said.
+
+    Raises:
+        ConfigError: where nobody can be asked.
+    """
+    if yes:
+        return
+    if call.output.as_json or not call.output.err.is_terminal:
+        raise ConfigError.single("--yes", f"{what}: confirm it with --yes{else_try}")
+    typer.confirm(f"{what}. Go on?", abort=True, err=True)
 
 
 def _scope(text: str | None) -> Scope | None:

@@ -158,20 +158,20 @@ def _count(warehouse: Warehouse, shown: Publication) -> dict[str, _Counted]:
 class Searched:
     """What a search of all files has found, by request: files that must not hold a value, and how many of others do.
 
-    `scan` is null where the files are not on this machine's disk.
+    Files that are too large to be read where they are prove nothing, so with any of them the search is not done.
     """
 
-    scan: Scan | None
+    scan: Scan
     left: Mapping[str, list[str]]
     of_others: Mapping[str, int]
     n_too_short: Mapping[str, int]
 
     def facts(self, request_id: str) -> dict[str, Any]:
         """For a receipt."""
-        if self.scan is None:
-            return {"is_done": False, "why": "the files are not on this machine's disk"}
-        return {
-            "is_done": True,
+        n_left_out = len(self.scan.too_large)
+        why = {"why": f"{n_left_out} files of another storage than a disk are too large to be searched"}
+        return (why if n_left_out else {}) | {
+            "is_done": not n_left_out,
             "n_files": self.scan.n_files,
             "n_bytes": self.scan.n_bytes,
             "n_files_of_others": self.of_others.get(request_id, 0),
@@ -194,8 +194,6 @@ def search_files(
     roots = {warehouse.root, *warehouse.layout.zones.values()}
     sealed = RequestFiles(warehouse.files, warehouse.layout).folder
     scan = scan_files(warehouse.spark, roots, wanted, without=[sealed])
-    if scan is None:
-        return Searched(None, {}, {}, too_short)
     # where readers look, whoever is left may have written of somebody else
     named = frozenset[str]().union(
         *(warehouse.file_names(TABLES[name], version) for one in readable for name, version in one.tables.items())

@@ -1,16 +1,17 @@
 """Searching every file of a warehouse for values, whatever its tables say: Parquet and gzip decoded, all else as bytes.
 
-Files on this machine's disk alone: its executors read them by their paths. The values travel inside the pickled
-function, and no answer repeats one.
+Files on this machine's disk are opened by their paths. Those of another storage are read by Spark, whole, so that none
+may be large. The values travel inside the pickled function, and no answer repeats one.
 """
 
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,15 +19,24 @@ import pyarrow.parquet as pq
 from oneuser.config.base import local_path
 from oneuser.core.whole_words import holds
 from oneuser.spark.row_shapes import RowShape
+from oneuser.spark.temporarily import session_settings
+from oneuser.storage.files import Files
+from oneuser.storage.reader_paths import read_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from pyspark.sql import SparkSession
 
+    from oneuser.storage.input_listing import InputFile
+
 HITS = RowShape({"path": "string", "request_id": "string"})
 # a piece of a file at a time, with so much of the one before as no value is longer than
 _PIECE, _OVERLAP = 8 * 1024 * 1024, 8 * 1024
+# a file of another storage is one value of a row: it has to fit a task's memory several times
+_LARGEST = 256 * 1024 * 1024
+# what Spark's readers leave out when they list files
+_HIDDEN = ("_", ".")
 
 
 class Hit(NamedTuple):
@@ -37,17 +47,21 @@ class Hit(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """What a scan found: how many files it read, their bytes, and those that hold a value."""
+    """What a scan found: how many files it read, their bytes, and those that hold a value.
+
+    `too_large` are files of another storage that were not read for their size: while there are any, nothing is proven.
+    """
 
     n_files: int
     n_bytes: int
     hits: list[Hit]
+    too_large: list[str]
 
 
 def scan_files(
     spark: SparkSession, roots: Collection[str], values: Mapping[str, str], *, without: Collection[str]
-) -> Scan | None:
-    """Search all files below some folders; null where one of these is not on this machine's disk.
+) -> Scan:
+    """Search all files below some folders, whatever storage these are on.
 
     Grows with all that lies there, read once by the executors.
 
@@ -57,20 +71,73 @@ def scan_files(
         values: The request of each value.
         without: Folders and files that are left out.
     """
-    places = [local_path(root) for root in roots]
-    left_out = {os.path.realpath(place) for one in without if (place := local_path(one)) is not None}
-    if any(place is None for place in places):
-        return None
-    found = sorted({path for place in places if place for path in _files_below(place, left_out)})
-    sizes = [path.lstat().st_size for path in found]
-    if not found or not values:
-        return Scan(len(found), sum(sizes), [])
     wanted = {value.lower().encode(): request for value, request in values.items()}
+    local = [place for root in roots if (place := local_path(root)) is not None]
+    elsewhere = [root for root in roots if local_path(root) is None]
+    scans = [_scan_disk(spark, local, wanted, without)] if local else []
+    return _together([*scans, *([scan_stored(spark, elsewhere, wanted, without=without)] if elsewhere else [])])
+
+
+def _together(scans: Collection[Scan]) -> Scan:
+    return Scan(
+        sum(one.n_files for one in scans),
+        sum(one.n_bytes for one in scans),
+        sorted({hit for one in scans for hit in one.hits}),
+        sorted({path for one in scans for path in one.too_large}),
+    )
+
+
+def _scan_disk(
+    spark: SparkSession, places: Collection[str], wanted: Mapping[bytes, str], without: Collection[str]
+) -> Scan:
+    left_out = {os.path.realpath(place) for one in without if (place := local_path(one)) is not None}
+    found = sorted({path for place in places for path in _files_below(place, left_out)})
+    sizes = [path.lstat().st_size for path in found]
+    if not found or not wanted:
+        return Scan(len(found), sum(sizes), [], [])
     context = spark.sparkContext
     n_slices = min(len(found), 4 * context.defaultParallelism)
     paths = spark.createDataFrame(context.parallelize([(str(path),) for path in found], n_slices), "path string")
     hits = paths.mapInArrow(_searcher(wanted), HITS.ddl).collect()
-    return Scan(len(found), sum(sizes), sorted({Hit(row["path"], row["request_id"]) for row in hits}))
+    return Scan(len(found), sum(sizes), [Hit(row["path"], row["request_id"]) for row in hits], [])
+
+
+def scan_stored(
+    spark: SparkSession, roots: Collection[str], wanted: Mapping[bytes, str], *, without: Collection[str]
+) -> Scan:
+    """`scan_files` through Hadoop's file system, for folders of any storage that it knows; `wanted` is in lower case.
+
+    Spark reads the files, but for those that it takes for hidden ones: these are small, and the driver reads them.
+    """
+    files = Files(spark)
+    skipped = tuple(files.uri(one) for one in without)
+    listed = {file.path: file for root in roots for file in files.below(root) if not _is_in(file.path, skipped)}
+    found = [listed[path] for path in sorted(listed)]
+    too_large = [file.path for file in found if file.n_bytes > _LARGEST]
+    kept = [file for file in found if file.n_bytes <= _LARGEST]
+    hidden = [file for file in kept if file.path.rpartition("/")[2].startswith(_HIDDEN)]
+    hits: set[Hit] = set()
+    if wanted:
+        for file in hidden:
+            hits |= {
+                Hit(file.path, request) for request in requests_in_bytes(file.path, files.read_bytes(file.path), wanted)
+            }
+        shown = [file for file in kept if file not in hidden]
+        hits |= _hits_in(spark, shown, wanted) if shown else set()
+    n_read = len(found) - len(too_large)
+    return Scan(n_read, sum(file.n_bytes for file in kept), sorted(hits), too_large)
+
+
+def _hits_in(spark: SparkSession, files: list[InputFile], wanted: Mapping[bytes, str]) -> set[Hit]:
+    rows = read_files(spark, files, lambda reader, paths: reader.format("binaryFile").load(paths))
+    # a file at a time is enough for a worker's memory
+    with session_settings(spark, {"spark.sql.execution.arrow.maxRecordsPerBatch": "1"}):
+        hits = rows.select("path", "content").mapInArrow(_content_searcher(wanted), HITS.ddl).collect()
+    return {Hit(row["path"], row["request_id"]) for row in hits}
+
+
+def _is_in(path: str, folders: tuple[str, ...]) -> bool:
+    return any(path == folder or path.startswith(f"{folder.rstrip('/')}/") for folder in folders)
 
 
 def _files_below(place: str, left_out: Collection[str]) -> Iterator[Path]:
@@ -83,35 +150,58 @@ def _files_below(place: str, left_out: Collection[str]) -> Iterator[Path]:
                 yield path
 
 
-def _searcher(wanted: dict[bytes, str]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _searcher(wanted: Mapping[bytes, str]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def search(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             paths: list[Any] = batch["path"].to_pylist()
-            found = [(path, request) for path in paths for request in sorted(requests_in(Path(path), wanted))]
-            hit_paths, requests = map(list, zip(*found, strict=True)) if found else ([], [])
-            yield HITS.batch(len(found), {"path": hit_paths, "request_id": requests})
+            yield _hit_rows([(path, requests_in(Path(path), wanted)) for path in paths])
 
     return search
 
 
+def _content_searcher(wanted: Mapping[bytes, str]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def search(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            pairs: Any = zip(batch["path"].to_pylist(), batch["content"].to_pylist(), strict=True)
+            yield _hit_rows([(path, requests_in_bytes(path, content, wanted)) for path, content in pairs])
+
+    return search
+
+
+def _hit_rows(found: list[tuple[Any, set[str]]]) -> pa.RecordBatch:
+    hits = [(path, request) for path, requests in found for request in sorted(requests)]
+    paths, requests = map(list, zip(*hits, strict=True)) if hits else ([], [])
+    return HITS.batch(len(hits), {"path": paths, "request_id": requests})
+
+
 def requests_in(path: Path, wanted: Mapping[bytes, str]) -> set[str]:
     """Requests of which a file holds a value; `wanted` has these in lower case. A file that is gone by now has none."""
+    return _found_in(_texts(path.name, lambda: path.open("rb")), wanted)
+
+
+def requests_in_bytes(name: str, content: bytes, wanted: Mapping[bytes, str]) -> set[str]:
+    """`requests_in` for a file that was read already."""
+    return _found_in(_texts(name, lambda: io.BytesIO(content)), wanted)
+
+
+def _found_in(texts: Iterator[bytes], wanted: Mapping[bytes, str]) -> set[str]:
     found: set[str] = set()
-    for text in _texts(path):
+    for text in texts:
         lower = text.lower()
         found |= {request for value, request in wanted.items() if request not in found and holds(lower, value)}
     return found
 
 
-def _texts(path: Path) -> Iterator[bytes]:
+def _texts(name: str, opened: Callable[[], BinaryIO]) -> Iterator[bytes]:
     """What a file holds, piece by piece: its bytes, and what they decode to."""
     try:
-        with path.open("rb") as file:
+        with opened() as file:
             yield from _pieces(file)
-        if path.suffix == ".parquet":
-            yield from _values(path)
-        elif path.suffix == ".gz":
-            with gzip.open(path, "rb") as decoded:
+        if name.endswith(".parquet"):
+            with opened() as file:
+                yield from _values(file)
+        elif name.endswith(".gz"):
+            with opened() as file, gzip.open(file) as decoded:
                 yield from _pieces(decoded)
     except FileNotFoundError:
         return
@@ -127,9 +217,9 @@ def _pieces(file: Any) -> Iterator[bytes]:
         end = piece[-_OVERLAP:]
 
 
-def _values(path: Path) -> Iterator[bytes]:
+def _values(opened: BinaryIO) -> Iterator[bytes]:
     """Texts of a Parquet file, those of a batch and column together."""
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(opened) as file:
         for batch in file.iter_batches(batch_size=8192):
             for column in batch.columns:
                 yield from (b"\n".join(leaf) for leaf in _leaves(column))

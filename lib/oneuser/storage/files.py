@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JJavaError
 
+from oneuser.storage.input_listing import InputFile
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -79,6 +81,39 @@ class Files:
                 below = self.stored_in(f"{folder}/{name}")
                 found += [replace(file, name=f"{name}/{file.name}") for file in below]
         return found
+
+    def below(self, folder: str) -> list[InputFile]:
+        """All files in a folder and in those below it, hidden ones too; none where the folder is not there.
+
+        Three calls of the JVM for each. Paths are as Spark reports them.
+        """
+        file_system, hadoop_path = self._open(folder)
+        if not file_system.exists(hadoop_path):
+            return []
+        found: list[InputFile] = []
+        listed = file_system.listFiles(hadoop_path, True)
+        while listed.hasNext():
+            status = listed.next()
+            path = str(status.getPath().toUri().toString())
+            found.append(InputFile("", path, int(status.getLen()), int(status.getModificationTime())))
+        return found
+
+    def uri(self, path: str) -> str:
+        """A path as `below` says it."""
+        file_system, hadoop_path = self._open(path)
+        return str(file_system.makeQualified(hadoop_path).toUri().toString())
+
+    def read_bytes(self, uri: str) -> bytes:
+        """A small file by its path as `below` says it; nothing where it is gone by now."""
+        hadoop_path = self._path(self._jvm.java.net.URI(uri))
+        try:
+            stream = hadoop_path.getFileSystem(self._hadoop_conf).open(hadoop_path)
+        except Py4JJavaError as problem:
+            if "FileNotFoundException" in str(problem.java_exception.getClass().getName()):
+                return b""
+            raise
+        with closing(stream):
+            return bytes(stream.readAllBytes())
 
     def modified_ms(self, path: str) -> int:
         """When a file was modified, in milliseconds since 1970 UTC by the clock of its storage."""
