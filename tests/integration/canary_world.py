@@ -333,7 +333,7 @@ def make(world: Path) -> None:
     _request(asked, "ask-ghost", "erasure", ("email", GHOST), scope="exact")
     _request(asked, "stop-eve", "erasure", ("email", EVE))
     _request(asked, "back-eve", "erasure", ("email", EVE))
-    _request(asked, "give-ann", "portability", ("email", ANN))
+    _request(asked, "give-carl", "portability", ("user_id", f"{CORE}-login-3"))
     _request(asked, "give-ghost", "portability", ("email", GHOST))
     named = [{"identity_type": ANN, "identity_value": ANN}]
     wrong = [
@@ -347,6 +347,11 @@ def make(world: Path) -> None:
 def add_a_day(world: Path) -> None:
     """More input, for another run."""
     _lines(world / "inputs" / "web" / "3.jsonl", *map(json.dumps, SECOND))
+
+
+def add_damage(world: Path) -> None:
+    """More lines that are no messages."""
+    _lines(world / "inputs" / "web" / "4.jsonl", *POISON)
 
 
 def wait_for_nobody(world: Path) -> None:

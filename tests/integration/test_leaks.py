@@ -138,7 +138,7 @@ def test_no_file_but_of_the_raw_zone_holds_a_canary(left: World) -> None:
 
 def test_canaries_are_where_values_belong(left: World) -> None:
     # so that finding none elsewhere says something
-    for place in ("values.csv", "identities.csv", "packages/give-ann/events.jsonl"):
+    for place in ("values.csv", "identities.csv", "packages/give-carl/events.jsonl"):
         assert traces(texts_of(left.world / place)), place
     for number, case, _ in left.called:
         assert bool(traces(left.said(number))) == bool(case.shows), case
