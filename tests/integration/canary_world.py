@@ -392,4 +392,3 @@ NOWHERE = ("--warehouse", "{world}/nowhere")
 BAD = ("--config", "{world}/broken.yaml")
 ASKED_FOR = "the value that was asked for"
 FOR_VALUES = "values are what it is for"
-TYPED = "the configuration as it was written"

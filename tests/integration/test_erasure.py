@@ -22,7 +22,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from oneuser.api import maintain
-from oneuser.api.answers import RequestState, answer_requests, cancel, preview, prove, request_states, submit
+from oneuser.api.answers import RequestState, answer_requests, preview, prove, request_states, submit
 from oneuser.api.warehouse import open_warehouse
 from oneuser.config import LeaseRules, make_config
 from oneuser.contracts.changes import CHANGES
@@ -322,38 +322,6 @@ def test_a_request_that_names_nobody_is_answered_so(family: Family, tmp_path: Pa
 
     assert state.receipt is not None
     assert (state.state, state.receipt["outcome"]) == ("completed", "unknown")
-
-
-def test_a_request_is_cancelled_before_a_run_and_never_after(family: Family, tmp_path: Path) -> None:
-    path = request_file(tmp_path, "ask-4", ("email", BOB))
-    warehouse = Warehouse(family.spark, str(family.root))
-    files = RequestFiles(warehouse.files, warehouse.layout)
-    submit(files, Request("ask-4", "erase", "connected", (NamedIdentifier("email", BOB),)))
-    assert files_with(family.root / "raw" / "requests", BOB)
-    before = published_versions(family.root)
-
-    # one that is completed, and one of which only the table of a run that stopped says that it was taken in
-    told = files.status("ask-2")
-    assert told is not None
-    files.write_status("ask-2", told | {"state": "pending"})
-    with pytest.raises(ConfigError) as refused:
-        cancel(family.config, ["ask-4", "ask-1", "ask-9"], spark=family.spark)
-    assert [str(one.key) for one in refused.value.problems] == ["request 'ask-1'", "request 'ask-9'"]
-    assert "cannot be had back" in refused.value.problems[0].message
-    with pytest.raises(ConfigError, match="an unfinished run has begun with it"):
-        cancel(family.config, ["ask-4", "ask-2"], spark=family.spark)
-    assert [one.state for one in request_states(family.config, "ask-4", spark=family.spark)] == ["pending"]
-    files.write_status("ask-2", told)
-
-    for _ in range(2):
-        (state,) = cancel(family.config, ["ask-4"], spark=family.spark)
-        assert (state.state, state.receipt) == ("cancelled", None)
-
-    assert not (family.root / "raw" / "requests").exists()
-    # asked once more, it stays so, and nothing is done
-    assert family.ask(path, scope="connected").state == "cancelled"
-    assert published_versions(family.root) == before
-    assert find_nothing_new(make_config(family.config)) is not None
 
 
 # kills ---------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,98 @@
+"""Requests are taken back before a run has begun with them, and never after; no run is needed to see it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from oneuser.api.answers import answer_requests, cancel, request_states, submit
+from oneuser.contracts.privacy import ERASURES
+from oneuser.core.errors import ConfigError
+from oneuser.core.identifier_text import NamedIdentifier
+from oneuser.privacy.requests import Request
+from oneuser.runs.claim_rows import load_claims, published
+from oneuser.runs.erasures import search_files
+from oneuser.storage.request_files import RequestFiles
+from oneuser.storage.warehouse import Warehouse
+from tests.integration import small_warehouse as small
+
+ANN, BOB = "ann@example.com", "bob@example.org"
+
+
+def config(root: Path) -> dict[str, Any]:
+    return {
+        "deployment": "test",
+        "warehouse": str(root),
+        "sources": {"web": {"path": f"{root.parent}/*.jsonl", "format": "jsonl", "preset": "segment"}},
+    }
+
+
+@pytest.fixture(scope="module")
+def warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """Three people; `half` was taken in by a run that stopped before it was published, `done` is completed."""
+    made = small.build(spark, tmp_path_factory.mktemp("asked") / "warehouse")
+    taken = {
+        "run_seq": 2, "request_id": "half", "kind": "request", "message_key": None, "identifier_id": None,
+        "user_id": None, "line_hash": None,
+    }  # fmt: skip
+    small.replace(made, 2, {ERASURES: [taken]}, fence=99)
+    files = RequestFiles(made.files, made.layout)
+    for name, value in (("waits", ANN), ("half", BOB), ("done", BOB)):
+        submit(files, Request(name, "erase", "connected", (NamedIdentifier("email", value),)))
+    files.write_status("done", {"request_id": "done", "action": "erase", "state": "completed", "run": 1})
+    files.unseal("done")
+    return made
+
+
+def test_what_a_run_has_begun_with_cannot_be_had_back(warehouse: Warehouse, spark: SparkSession) -> None:
+    asked = config(Path(warehouse.root))
+
+    with pytest.raises(ConfigError) as refused:
+        cancel(asked, ["waits", "done", "nobody", "../../oneuser"], spark=spark)
+    assert [one.key for one in refused.value.problems] == [
+        "request 'done'", "request 'nobody'", "request '../../oneuser'",
+    ]  # fmt: skip
+    assert "cannot be had back" in refused.value.problems[0].message
+    with pytest.raises(ConfigError, match=r"'half'.*an unfinished run has begun with it"):
+        cancel(asked, ["waits", "half"], spark=spark)
+
+    # of several, none is cancelled
+    states = {one.request_id: one.state for one in request_states(asked, spark=spark)}
+    assert states == {"waits": "pending", "half": "pending", "done": "completed"}
+
+
+def test_what_waits_is_cancelled_for_good(warehouse: Warehouse, spark: SparkSession, tmp_path: Path) -> None:
+    asked = config(Path(warehouse.root))
+    sealed = Path(warehouse.root, "raw", "requests")
+    assert ANN in (sealed / "waits.request.json").read_text()
+
+    for _ in range(2):
+        (state,) = cancel(asked, ["waits"], spark=spark)
+        assert (state.state, state.receipt) == ("cancelled", None)
+
+    assert [path.name for path in sealed.glob("*.json")] == ["half.request.json"]
+    # the same id asks for nothing any more, and no run is begun for it
+    again = tmp_path / "waits.json"
+    identity = f'{{"identity_type": "email", "identity_value": "{ANN}"}}'
+    again.write_text(f'{{"subject_request_id": "waits", "subject_identities": [{identity}], "scope": "connected"}}')
+    (state,) = answer_requests(asked, [again], spark=spark)
+    assert state.state == "cancelled"
+
+
+def test_a_search_tells_files_of_others_from_files_that_should_hold_nothing(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    planted = Path(warehouse.root, "control", "notes.txt")
+    planted.write_text(f"wrote to {BOB.upper()}")
+
+    found = search_files(warehouse, published(load_claims(warehouse)), {"ask": [BOB, "42"], "other": [f"x{ANN}"]})
+
+    assert found.left == {"ask": [str(planted)]}
+    # the value of who is still there
+    assert found.of_others == {"ask": 1}
+    facts = found.facts("ask")
+    assert (facts["is_done"], facts["n_values_too_short_to_search"]) == (True, 1)
+    planted.unlink()
