@@ -19,6 +19,7 @@ from oneuser.core.log import ensure_logging
 from oneuser.inspection.plan import PLANNED_STAGES, Plan, describe_plan
 from oneuser.inspection.published_rows import require_warehouse
 from oneuser.runs.boundary import own_errors
+from oneuser.runs.little_work import is_little_work
 from oneuser.runs.maintain import MaintenanceResult, maintain_warehouse
 from oneuser.runs.nothing_new import find_nothing_new
 from oneuser.runs.result import RunResult
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
 
 def start_session(config: Config | None = None) -> SparkSession:
     """Our own Spark session, as the configuration wants it: beside the one that is running where that is not ours."""
-    return build_session(settings_of(config))
+    settings = settings_of(config)
+    if config is not None and running_session() is None and is_little_work(config):
+        settings = replace(settings, is_little_work=True)
+    return build_session(settings)
 
 
 def session_for(spark: SparkSession | None, config: Config) -> SparkSession:

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from oneuser.storage.input_listing import InputFile
     from oneuser.storage.warehouse import Warehouse
 
-_MEGABYTE = 1024 * 1024
+MEGABYTE = 1024 * 1024
 # event logs take an eighth of their room when they are compressed, columns of tables and of Parquet a quarter
 _COMPRESSED = (".gz", ".bz2", ".zst", ".zstd", ".deflate", ".lz4", ".snappy", ".xz")
 _DECOMPRESSED_TIMES = 8
-_COLUMNS_TIMES = 4
+COLUMNS_TIMES = 4
 
 
 def is_small(
@@ -38,20 +38,20 @@ def is_small(
         tables: Version of each table that it sees; those that are not there yet have no bytes.
         inputs: New input files, where the stage reads them.
     """
-    bound = config.spark.small_mb * _MEGABYTE
+    bound = config.spark.small_mb * MEGABYTE
     if not bound or not is_local(warehouse.spark):
         return False
-    n_bytes = sum(map(_bytes_of_lines, inputs))
+    n_bytes = sum(map(bytes_of_lines, inputs))
     for name in sorted(stage.may_read & tables.keys()):
         of_table = warehouse.n_bytes(TABLES[name], tables[name]) if n_bytes < bound else 0
         if of_table is None:
             return False
-        n_bytes += _COLUMNS_TIMES * of_table
+        n_bytes += COLUMNS_TIMES * of_table
     return n_bytes < bound
 
 
-def _bytes_of_lines(file: InputFile) -> int:
+def bytes_of_lines(file: InputFile) -> int:
     """Bytes of a file's lines or rows, at a guess where it is compressed."""
     if file.path.endswith(".parquet"):
-        return _COLUMNS_TIMES * file.n_bytes
+        return COLUMNS_TIMES * file.n_bytes
     return file.n_bytes * (_DECOMPRESSED_TIMES if file.path.endswith(_COMPRESSED) else 1)
