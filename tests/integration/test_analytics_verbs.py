@@ -174,6 +174,14 @@ def test_the_verbs_answer_what_python_does(root: Path, tmp_path: Path, capsys: p
         "Email": "300",
         "(unallocated)": "300",
     }
+    rows = answer("attribute", "--model", "linear", "--by-lookback", "2", "--by-lookback", "30")["rows"]
+    found = {(row["lookback_days"], row["channel"]): row["credit_minor"] for row in rows}
+    assert found == {
+        (2.0, "Direct"): "1000", (2.0, "(unattributed)"): "500", (30.0, "Direct"): "1000", (30.0, "Email"): "500",
+    }  # fmt: skip
+    rows = answer("attribute", "--intervals")["rows"]
+    assert {row["channel"] for row in rows} == {"Direct", "Email", "Display"}
+    assert all(row["share_low"] <= row["share"] <= row["share_high"] for row in rows)
     to = tmp_path / "credits.csv"
     assert answer("attribute", "--model", "last", "--to", str(to))["rows"] == len(to.read_text().splitlines()) - 1
 

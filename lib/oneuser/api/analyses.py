@@ -18,7 +18,7 @@ from oneuser.contracts import graph, identity, marts, reference
 from oneuser.contracts import raw as raw_zone
 from oneuser.core.errors import ConfigError, OneUserError
 from oneuser.inspection.lookup import find_user
-from oneuser.marts.attribution import attribute
+from oneuser.marts.attribution import attribute, bootstrap_intervals, lookback_sensitivity, model_agreement
 from oneuser.marts.attribution.attributing import DEFAULT_MODELS
 from oneuser.marts.attribution.credit_rules import CreditRules
 from oneuser.marts.attribution.credits import find_milestones
@@ -179,15 +179,7 @@ class Analytics(OpenTables):
         Takes what `attribution` takes, and answers what `oneuser.marts.attribution.attribute` does.
         """
         rules = self.config.attribution if self.config else None
-        owner = _owner(level)
-        whose = F.col(owner).alias("entity_id")
-        touches = self._eligible_touches()
-        if level == "account":
-            touches = pool_touches(touches, self.published.read(identity.ACCOUNT_MEMBERSHIPS))
-        touches = touches.select(whose, "touch_id", "touched_at", "channel")
-        valued = self._valued_conversions(level)
-        facts = ["conversion_id", "converted_at", "conversion", "value_minor", "currency", "reporting_minor"]
-        conversions = valued.select(whose, *[name for name in facts if name in valued.columns])
+        touches, conversions = self._attribution_frames(level)
         if parameters.get("milestones") is None:
             parameters["milestones"] = self._milestones(level)
         return attribute(
@@ -196,6 +188,59 @@ class Analytics(OpenTables):
             models=[model] if model is not None else _models_of(rules),
             lookback_days=self._lookback_days(lookback_days),
             **(_path_rules_of(rules) | parameters),
+        )
+
+    def model_agreement(self, *, level: Level = "person") -> DataFrame:
+        """How far the published models divide conversions alike: see `oneuser.marts.attribution.model_agreement`."""
+        return model_agreement(self.attribution(level=level).where("is_additive"))
+
+    def attribution_by_lookback(
+        self,
+        lookbacks: Sequence[float] = (1, 7, 14, 30, 60, 90),
+        *,
+        model: str | Mapping[str, Any] | None = None,
+        level: Level = "person",
+        **parameters: Any,
+    ) -> DataFrame:
+        """What each channel gets with several look-backs: see `oneuser.marts.attribution.lookback_sensitivity`."""
+        rules = self.config.attribution if self.config else None
+        touches, conversions = self._attribution_frames(level)
+        if parameters.get("milestones") is None:
+            parameters["milestones"] = self._milestones(level)
+        models = [model] if model is not None else _models_of(rules)
+        given = _path_rules_of(rules) | parameters
+        return lookback_sensitivity(touches, conversions, lookbacks=lookbacks, models=models, **given)
+
+    def attribution_intervals(
+        self,
+        model: str | Mapping[str, Any] = "markov_global",
+        *,
+        level: Level = "person",
+        lookback_days: float | None = None,
+        samples: int = 200,
+        seed: int = 0,
+        confidence: float = 0.95,
+        **parameters: Any,
+    ) -> DataFrame:
+        """How sure each channel's share is, over drawn people: see `oneuser.marts.attribution.bootstrap_intervals`."""
+        rules = self.config.attribution if self.config else None
+        touches, conversions = self._attribution_frames(level)
+        how = {"lookback_days": self._lookback_days(lookback_days), **_path_rules_of(rules), **parameters}
+        return bootstrap_intervals(
+            touches, conversions, model=model, samples=samples, seed=seed, level=confidence, **how
+        )
+
+    def _attribution_frames(self, level: Level) -> tuple[DataFrame, DataFrame]:
+        """Touches and conversions of people or accounts, as the functions of `oneuser.marts.attribution` take them."""
+        whose = F.col(_owner(level)).alias("entity_id")
+        touches = self._eligible_touches()
+        if level == "account":
+            touches = pool_touches(touches, self.published.read(identity.ACCOUNT_MEMBERSHIPS))
+        valued = self._valued_conversions(level)
+        facts = ["conversion_id", "converted_at", "conversion", "value_minor", "currency", "reporting_minor"]
+        return (
+            touches.select(whose, "touch_id", "touched_at", "channel"),
+            valued.select(whose, *[name for name in facts if name in valued.columns]),
         )
 
     def _lookback_days(self, asked: float | None) -> float:

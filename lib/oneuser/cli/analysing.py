@@ -25,6 +25,9 @@ Watermark = Annotated[
     str | None,
     typer.Option(help="Last complete instant with its zone, such as 2026-03-01T00:00:00Z; default the publication's."),
 ]
+WithIntervals = Annotated[
+    bool, typer.Option("--intervals", help="Shares by markov_global or rate_shapley, with intervals over drawn people.")
+]
 WithSpend = Annotated[bool, typer.Option("--spend", help="With spend, cost by conversion, and return on spend.")]
 Where = Annotated[
     list[str] | None, typer.Option(metavar="PROPERTY=VALUE", help="What a property must say; may be repeated.")
@@ -42,6 +45,8 @@ def register(app: typer.Typer) -> None:
             'oneuser attribute --model \'{"model": "time_decay", "half_life_days": 2}\' --exclude-channel Direct',
             "oneuser attribute --level account --to accounts.csv",
             "oneuser attribute --model last --spend",
+            "oneuser attribute --model linear --by-lookback 7 --by-lookback 30",
+            "oneuser attribute --intervals",
         ],
         reads=True,
     )(attribute)
@@ -77,6 +82,10 @@ def attribute(
     since: Annotated[str | None, typer.Option(help="Conversions from this time on.")] = None,
     until: Annotated[str | None, typer.Option(help="Conversions before this time.")] = None,
     spend: WithSpend = False,  # noqa: FBT002 - an option
+    by_lookback: Annotated[
+        list[float] | None, typer.Option(metavar="DAYS", help="Beside each other with several look-backs; repeat.")
+    ] = None,
+    intervals: WithIntervals = False,  # noqa: FBT002 - an option
     to: To = None,
 ) -> None:
     """Show what each channel is credited with: as published, or computed anew with the parameters that are given."""
@@ -87,6 +96,16 @@ def attribute(
     }
     given = {name: value for name, value in parameters.items() if value is not None}
     opened = call.open()
+    asked = _json_or_text("--model", model)
+    if by_lookback:
+        rows = opened.attribution_by_lookback(by_lookback, model=asked, level=level, **given)
+        keys = ["model", "channel", "currency", "lookback_days"]
+        _answer(call, rows, [*keys, "conversions", "credit_minor"], by=keys, to=to)
+        return
+    if intervals:
+        rows = opened.attribution_intervals(asked or "markov_global", level=level, lookback_days=lookback_days, **given)
+        _answer(call, rows, ["channel", "share", "share_low", "share_high", "n_samples"], by=["channel"], to=to)
+        return
     rows = opened.attribution(
         _json_or_text("--model", model), level=level, lookback_days=lookback_days, spend=spend, **given
     )
