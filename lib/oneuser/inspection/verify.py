@@ -131,9 +131,15 @@ def _require_same_rules(run: RunRecord, config: Config, compactions: Compactions
     if changed:
         raise ConfigError.single(
             "--config",
-            f"the configuration of {' and '.join(changed)} is not that of run {run.run_seq}, which is published",
+            f"the configuration of {_listed(changed)} is not that of run {run.run_seq}, which is published",
             next_step="verify with the configuration of that run, or `oneuser run` and verify then",
         )
+
+
+def _listed(names: list[str]) -> str:
+    """Names in a sentence: `graph, identity and consent`."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _compare_all(

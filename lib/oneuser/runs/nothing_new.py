@@ -8,13 +8,14 @@ each is kept unless a table that it reads has changed, whatever time the run is 
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
 from oneuser.config import config_hash
-from oneuser.config.input_paths import SOURCES, input_paths
+from oneuser.config.input_paths import SOURCES, input_paths, is_on_s3a
 from oneuser.contracts.control import RUNS
 from oneuser.contracts.graph import FILES
 from oneuser.contracts.privacy import ERASURES, REQUEST
@@ -36,7 +37,9 @@ from oneuser.storage.input_listing import listing_of
 from oneuser.storage.layout import MARKER, PUBLISHED_FILE, Layout, marker_text
 from oneuser.storage.local_listing import list_local_files
 from oneuser.storage.local_tables import LocalTables
-from oneuser.storage.request_files import open_on_disk
+from oneuser.storage.request_files import open_requests, requests_folder
+from oneuser.storage.s3_listing import list_s3_files
+from oneuser.storage.s3_tables import S3Tables
 from oneuser.storage.table_reader import read_rows
 from oneuser.storage.uncertain import UncertainError
 
@@ -44,9 +47,13 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from oneuser.config import Config
+    from oneuser.storage.delta_rs_tables import DeltaRsTables
+    from oneuser.storage.input_listing import InputFile
     from oneuser.storage.table_reader import Row
 
 _log = structlog.get_logger("oneuser.run")
+# tables; of a store, the way there is most of an answer's time
+_ASKED_AT_ONCE = 8
 
 
 def find_nothing_new(config: Config, running: SparkSession | None = None) -> RunResult | None:
@@ -63,7 +70,7 @@ def find_nothing_new(config: Config, running: SparkSession | None = None) -> Run
     try:
         if not is_this_disk(config, running):
             raise UncertainError("paths may be those of another storage")  # noqa: TRY301 - as every other reason
-        tables = LocalTables(Layout.of(config.warehouse, config.raw_root))
+        tables = _tables(config)
         completed = _find_completed(tables, config)
         _require_versions(tables, completed)
         _require_no_requests(tables, completed)
@@ -74,7 +81,13 @@ def find_nothing_new(config: Config, running: SparkSession | None = None) -> Run
     return _result(completed, looked_at, time.monotonic() - started)
 
 
-def _find_completed(tables: LocalTables, config: Config) -> RunRecord:
+def _tables(config: Config) -> DeltaRsTables:
+    """What reads the warehouse without Spark."""
+    layout = Layout.of(config.warehouse, config.raw_root)
+    return S3Tables(layout, config.spark.conf) if is_on_s3a(layout.root) else LocalTables(layout)
+
+
+def _find_completed(tables: DeltaRsTables, config: Config) -> RunRecord:
     """The last published run, which readers see, and after which none left anything to do."""
     if tables.text(MARKER) != marker_text(config.deployment):
         raise UncertainError("the warehouse belongs to another deployment")
@@ -93,7 +106,7 @@ def _find_completed(tables: LocalTables, config: Config) -> RunRecord:
     return completed
 
 
-def _read_record(tables: LocalTables) -> tuple[list[Publication], list[RunRecord]]:
+def _read_record(tables: DeltaRsTables) -> tuple[list[Publication], list[RunRecord]]:
     """All publications, and the runs since the last one that was published."""
     claims = load_claims(tables)
     if any(row["state"] == "leased" for row in claims):
@@ -108,7 +121,7 @@ def _read_record(tables: LocalTables) -> tuple[list[Publication], list[RunRecord
         raise UncertainError("the record of runs is damaged") from None
 
 
-def _rows_since(tables: LocalTables, run_seq: int) -> list[Row]:
+def _rows_since(tables: DeltaRsTables, run_seq: int) -> list[Row]:
     """Rows of a run and of those after it; of the others, which may name many input files, the number alone is read."""
     head = tables.head(RUNS)
     numbers = {row["run_seq"] for row in read_rows(tables, RUNS, head, columns=["run_seq"])}
@@ -135,33 +148,34 @@ def _require_keys(newest_run: RunRecord, config: Config) -> None:
         raise UncertainError("the versions of the key are others")
 
 
-def _require_versions(tables: LocalTables, completed: RunRecord) -> None:
+def _require_versions(tables: DeltaRsTables, completed: RunRecord) -> None:
     """Every table must have the version that was published, and those that only grow no later one.
 
     A run would take back what is beyond.
     """
-    for contract in TABLES.values():
-        if contract.zone == "control":
-            continue
-        published_version, versions = completed.tables.get(contract.name), tables.versions(contract)
+    contracts = [contract for contract in TABLES.values() if contract.zone != "control"]
+    with ThreadPoolExecutor(_ASKED_AT_ONCE) as threads:
+        found = list(threads.map(tables.versions, contracts))
+    for contract, versions in zip(contracts, found, strict=True):
+        published_version = completed.tables.get(contract.name)
         if published_version is not None and published_version not in versions:
             raise UncertainError(f"version {published_version} of table {contract.name} is missing")
         if not contract.replaced and max(versions, default=None) != published_version:
             raise UncertainError(f"table {contract.name} is beyond its published version")
 
 
-def _require_no_requests(tables: LocalTables, completed: RunRecord) -> None:
+def _require_no_requests(tables: DeltaRsTables, completed: RunRecord) -> None:
     """Every request of people about their data must have been taken in."""
     taken = read_rows(
         tables, ERASURES, completed.tables.get(ERASURES.name), columns=["request_id"], where={"kind": {REQUEST}}
     )
-    if open_on_disk(tables.layout) - {row["request_id"] for row in taken}:
+    if open_requests(tables.names(requests_folder(tables.layout))) - {row["request_id"] for row in taken}:
         raise UncertainError("somebody asks about their data")
 
 
-def _look_at_inputs(tables: LocalTables, config: Config, completed: RunRecord) -> LookedAt:
+def _look_at_inputs(tables: DeltaRsTables, config: Config, completed: RunRecord) -> LookedAt:
     """How many files there are, every one of which is as the last run found it."""
-    listed = {key: list_local_files(_called(*key), path) for key, path in input_paths(config).items()}
+    listed = {key: _list_files(_called(*key), path, config) for key, path in input_paths(config).items()}
     of_sources = {name: files for (section, name), files in listed.items() if section == SOURCES}
     found = [replace(file, source=name) for name, files in of_sources.items() for file in files]
     if news := new_among(found, known_on_disk(tables, completed.tables.get(FILES.name), found)):
@@ -172,12 +186,16 @@ def _look_at_inputs(tables: LocalTables, config: Config, completed: RunRecord) -
     return LookedAt(sum(len(files) for files in listed.values()), len(listed))
 
 
+def _list_files(source: str, path: str, config: Config) -> list[InputFile]:
+    return list_s3_files(source, path, config.spark.conf) if is_on_s3a(path) else list_local_files(source, path)
+
+
 def _called(section: str, name: str) -> str:
     """What a reference input is called in `reference_inputs`."""
     return f"{section}.{name}"
 
 
-def _taken_references(tables: LocalTables, version: int | None) -> dict[str, str]:
+def _taken_references(tables: DeltaRsTables, version: int | None) -> dict[str, str]:
     """The listing of each reference input as it was last taken in; none before the first."""
     rows = read_rows(tables, REFERENCE_INPUTS, version, columns=["reference", "listing"])
     return {row["reference"]: row["listing"] for row in rows}

@@ -68,6 +68,11 @@ class DeltaRsTables(ABC):
         with _readable(name):
             return self._read(f"{self.root}/{name}")
 
+    def names(self, folder: str) -> list[str]:
+        """Names of what a folder below the root holds; none where there is no folder."""
+        with _readable(folder.rpartition("/")[2]):
+            return self._names(folder)
+
     def head(self, contract: TableContract) -> int | None:
         """Newest version of a table, null where it does not exist."""
         return max(self.versions(contract), default=None)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
+    from oneuser.storage.delta_rs_tables import DeltaRsTables
     from oneuser.storage.input_listing import InputFile
-    from oneuser.storage.local_tables import LocalTables
 
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -38,7 +38,7 @@ def known_files(ledger: DataFrame, files: Sequence[InputFile]) -> dict[tuple[str
 
 
 def known_on_disk(
-    tables: LocalTables, version: int | None, files: Sequence[InputFile]
+    tables: DeltaRsTables, version: int | None, files: Sequence[InputFile]
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """Size and `modified_ms` in a version of the ledger of those of `files` that it has, by source and path.
 

@@ -10,11 +10,12 @@ import re
 import stat
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from oneuser.storage.input_listing import InputFile
 from oneuser.storage.input_tree import Status, as_reported, split_pattern, walk
+from oneuser.storage.name_patterns import PlainPatterns
 from oneuser.storage.uncertain import UncertainError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 # what Java writes as it is in the path of a URI: see `URI.quote`
 _PLAIN = re.compile(r"[A-Za-z0-9_\-!.~'()*,;:$&+=@/]*")
-_CLASS = re.compile(r"\[([!^]?)((?:[A-Za-z0-9_](?:-[A-Za-z0-9_])?)+)\]")
 _ASCII = 0x80
 
 
@@ -47,29 +47,8 @@ def list_local_files(source: str, pattern: str) -> list[InputFile]:
     return sorted(inputs, key=lambda file: file.path)
 
 
-class _Disk:
+class _Disk(PlainPatterns):
     """The local disk as Hadoop sees it: links are followed, and those to nothing are not there."""
-
-    def __init__(self, source: str) -> None:
-        self._source = source
-
-    def alternatives(self, pattern: str) -> list[str]:
-        """The pattern itself; braces around a slash, which make it several, are left to Hadoop."""
-        depth = 0
-        for sign in re.sub(r"\\.", "", pattern, flags=re.DOTALL):
-            depth += {"{": 1, "}": -1}.get(sign, 0)
-            depth = max(depth, 0)
-            if sign == "/" and depth:
-                raise UncertainError(f"the path of {self._source} has braces around a slash")
-        return [pattern]
-
-    def matcher(self, part: str) -> re.Pattern[str] | None:
-        """The names that a part of the pattern matches."""
-        with suppress(re.error):
-            expression = _expression(part)
-            if expression is not None:
-                return re.compile(expression, re.DOTALL)
-        raise UncertainError(f"the path of {self._source} has a pattern that Hadoop may read otherwise")
 
     def there(self, places: Sequence[str]) -> list[Status]:
         """The places at which something is."""
@@ -91,7 +70,7 @@ class _Disk:
         try:
             yield
         except (OSError, UnicodeError):
-            raise UncertainError(f"a file or folder of {self._source} cannot be read") from None
+            raise UncertainError(f"a file or folder of {self.source} cannot be read") from None
 
 
 def _names(folder: str) -> list[str]:
@@ -134,38 +113,3 @@ def _quoted(sign: str) -> str:
         is_plain = unicodedata.category(sign) not in {"Zs", "Zl", "Zp", "Cc"}
     encoded = sign.encode()
     return sign if is_plain else "".join(f"%{byte:02X}" for byte in encoded)
-
-
-def _expression(part: str) -> str | None:
-    """The regular expression that Hadoop makes of a part of a pattern; null where that is not sure.
-
-    Sure are `*` and `?`, braces that are closed, classes of letters and digits, and a backslash before a sign that is
-    neither: before a letter it means something to a regular expression.
-    """
-    found, depth, at = "", 0, 0
-    while at < len(part):
-        sign = part[at]
-        at += 1
-        if sign == "\\":
-            escaped = part[at : at + 1]
-            if not escaped or escaped.isalnum() or not escaped.isascii():
-                return None
-            found += re.escape(escaped)
-            at += 1
-        elif sign == "[":
-            named = _CLASS.match(part, at - 1)
-            if named is None:
-                return None
-            found += f"[{'^' if named[1] else ''}{named[2]}]"
-            at = named.end()
-        elif sign == "{":
-            depth += 1
-            found += "(?:"
-        elif sign == "}" and depth:
-            depth -= 1
-            found += ")"
-        elif sign == "," and depth:
-            found += "|"
-        else:
-            found += {"*": ".*", "?": "."}.get(sign) or re.escape(sign)
-    return None if depth else found

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from oneuser.config.base import local_path
 from oneuser.storage.owner import only_for_owner
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from oneuser.storage.files import Files
     from oneuser.storage.layout import Layout
 
@@ -127,8 +127,11 @@ class RequestFiles(RequestStates):
         self._files.write_text(f"{self._told}/{name}", json.dumps(facts, indent=2, sort_keys=True) + "\n")
 
 
-def open_on_disk(layout: Layout) -> set[str]:
-    """Ids of the requests that are not completed, of a warehouse on this machine's disk, without Spark."""
-    folder = local_path(f"{layout.zones['raw']}/{FOLDER}")
-    found = Path(folder).glob(f"*{_REQUEST}") if folder is not None else ()
-    return {path.name.removesuffix(_REQUEST) for path in found if not path.name.startswith(".")}
+def requests_folder(layout: Layout) -> str:
+    """Where requests lie that are not completed."""
+    return f"{layout.zones['raw']}/{FOLDER}"
+
+
+def open_requests(names: Iterable[str]) -> set[str]:
+    """Ids of the requests that are not completed, of the names in their folder."""
+    return {name.removesuffix(_REQUEST) for name in names if name.endswith(_REQUEST) and not name.startswith(".")}

@@ -51,10 +51,10 @@ class S3Tables(DeltaRsTables):
             conf: What a session would be started with. The rest is told by the environment, as it is to Spark.
             most_bytes: As of `DeltaRsTables`.
         """
-        if not all(_PLAIN.fullmatch(root) for root in {layout.root, *layout.zones.values()}):
+        if not all(is_plain(root) for root in {layout.root, *layout.zones.values()}):
             raise UncertainError("the warehouse is not on s3a://, or oddly named")
         super().__init__(layout, most_bytes=most_bytes)
-        self._options = _store_options(conf)
+        self._options = store_options(conf)
 
     def exists(self) -> bool:
         """Whether the root is a warehouse: a missing file may be a missing bucket, which Spark tells apart."""
@@ -78,20 +78,34 @@ class S3Tables(DeltaRsTables):
         return [PurePosixPath(file.path).name for file in found]
 
     def _folder(self, folder: str) -> DeltaStorageHandler:
-        """What reads and lists below a folder. Raises `UncertainError` where it cannot be made."""
-        try:
-            from deltalake.exceptions import DeltaError
-            from deltalake.fs import DeltaStorageHandler
-        except ImportError:
-            raise UncertainError("there is no delta-rs here") from None
-        try:
-            return DeltaStorageHandler(self._place(folder), self._options)
-        except DeltaError as problem:
-            raise UncertainError(f"the store cannot be asked ({type(problem).__name__})") from None
+        """What reads and lists below a folder."""
+        return reach(folder, self._options or {})
 
 
-def _store_options(conf: Mapping[str, str]) -> dict[str, str]:
-    """The store for delta-rs. All of it is said: what is not, delta-rs would look for in places of its own."""
+def is_plain(path: str) -> bool:
+    """Whether both clients write a path of `s3a://` alike."""
+    return _PLAIN.fullmatch(path) is not None
+
+
+def reach(folder: str, options: dict[str, str]) -> DeltaStorageHandler:
+    """What reads and lists below a folder. Raises `UncertainError` where it cannot be made."""
+    try:
+        from deltalake.exceptions import DeltaError
+        from deltalake.fs import DeltaStorageHandler
+    except ImportError:
+        raise UncertainError("there is no delta-rs here") from None
+    try:
+        return DeltaStorageHandler(folder.replace("s3a://", "s3://", 1), options)
+    except DeltaError as problem:
+        raise UncertainError(f"the store cannot be asked ({type(problem).__name__})") from None
+
+
+def store_options(conf: Mapping[str, str]) -> dict[str, str]:
+    """The store for delta-rs. All of it is said: what is not, delta-rs would look for in places of its own.
+
+    Raises:
+        UncertainError: where Spark may be told of another store, or what is said can be in no request.
+    """
     unknown = [key for key in conf if key.startswith(_S3A) and key not in _PLACE | _PATIENCE]
     if unknown or any(key.startswith("spark.delta.logStore.") for key in conf):
         raise UncertainError("Spark is told more of the store than is known here")

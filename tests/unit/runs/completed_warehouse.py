@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,9 +24,10 @@ from oneuser.core.version import __version__
 from oneuser.privacy.keys import load_keys
 from oneuser.runs.publication import published_text
 from oneuser.runs.run_keys import KEY_CHECKS
-from oneuser.storage.input_listing import listing_of
+from oneuser.storage.input_listing import InputFile, listing_of
 from oneuser.storage.layout import MARKER, PUBLISHED_FILE, Layout, marker_text
 from oneuser.storage.local_listing import list_local_files
+from oneuser.storage.s3_listing import list_s3_files
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _VALUES: dict[str, Any] = {"string": "", "binary": b"", "bigint": 0, "int": 0, "boolean": False, "timestamp": NOON}
@@ -33,9 +35,14 @@ _VALUES: dict[str, Any] = {"string": "", "binary": b"", "bigint": 0, "int": 0, "
 
 @dataclass
 class CompletedWarehouse:
-    """The folder, its input, and what it was made of; `write` and its like change it as runs and others do."""
+    """The folder, its input, and what it was made of; `write` and its like change it as runs and others do.
+
+    `seen_at` is where a run finds the folder, of which `bring` brings the input there; itself where it is empty.
+    """
 
     home: Path
+    seen_at: str = ""
+    bring: Callable[[Path], None] | None = None
     values: dict[str, Any] = field(default_factory=dict)
     checks: tuple[tuple[str, str], ...] = ()
     tables: dict[str, int] = field(default_factory=dict)
@@ -46,13 +53,18 @@ class CompletedWarehouse:
         (self.home / "in" / "2.jsonl").write_text("{}\n")
         (self.home / "crm.csv").write_text("a,b\n")
         (self.home / "accounts.jsonl").write_text("{}\n")
-        self.values = {
+        place = self.seen_at or str(self.home)
+        key = self.home / ("key" if self.seen_at else "warehouse/.secrets/identifiers")
+        self.values |= {
             "deployment": "acme",
-            "warehouse": str(self.root),
-            "sources": {"web": {"path": f"{self.home}/in/*.jsonl", "format": "jsonl", "preset": "segment"}},
-            "links": {"crm": {"path": f"{self.home}/crm.csv", "format": "csv"}},
-            "accounts": {"files": {"accounts": {"path": f"{self.home}/accounts.jsonl", "format": "jsonl"}}},
+            "warehouse": f"{place}/warehouse",
+            "keys": {"identifiers": f"file:{key}"},
+            "sources": {"web": {"path": f"{place}/in/*.jsonl", "format": "jsonl", "preset": "segment"}},
+            "links": {"crm": {"path": f"{place}/crm.csv", "format": "csv"}},
+            "accounts": {"files": {"accounts": {"path": f"{place}/accounts.jsonl", "format": "jsonl"}}},
         }
+        if self.bring is not None:
+            self.bring(self.home)
         self.root.mkdir()
         (self.root / MARKER).write_text(marker_text("acme"))
         self.checks = load_keys(self.config.keys.identifiers, deployment="acme", may_create=True).checks
@@ -80,13 +92,18 @@ class CompletedWarehouse:
         """Where its tables are."""
         return Layout.of(str(self.root))
 
+    def _list(self, name: str, path: str) -> list[InputFile]:
+        if self.seen_at:
+            return list_s3_files(name, f"{self.seen_at}/{path}", self.config.spark.conf)
+        return list_local_files(name, f"{self.home}/{path}")
+
     def _write_tables(self) -> None:
-        files = list_local_files("web", f"{self.home}/in/*.jsonl")
+        files = self._list("web", "in/*.jsonl")
         ledger = [
             {"source": "web", "file": one.path, "n_bytes": one.n_bytes, "modified_at": one.modified_at} for one in files
         ]
         references = [
-            {"reference": name, "listing": listing_of(list_local_files(name, str(self.home / path)))}
+            {"reference": name, "listing": listing_of(self._list(name, path))}
             for name, path in (("links.crm", "crm.csv"), ("accounts.files.accounts", "accounts.jsonl"))
         ]
         self.write(FILES, *ledger)
@@ -128,7 +145,7 @@ class CompletedWarehouse:
 
     def show(self, run_seq: int, tables: dict[str, int]) -> None:
         """What `published.json` says."""
-        (self.root / PUBLISHED_FILE).write_text(published_text(self.layout, run_seq, tables))
+        (self.root / PUBLISHED_FILE).write_text(published_text(Layout.of(self.config.warehouse), run_seq, tables))
 
     def log(self, contract: TableContract, version: int) -> Path:
         """The commit of a version."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +20,7 @@ from oneuser.runs import nothing_new
 from oneuser.runs.nothing_new import find_nothing_new
 from oneuser.runs.result import LookedAt, RunResult
 from oneuser.storage.layout import MARKER, PUBLISHED_FILE
+from tests.integration.emulated_s3 import ACCESS, EmulatedS3, emulated_s3
 from tests.unit.runs.completed_warehouse import NOON, CompletedWarehouse
 
 
@@ -90,7 +91,7 @@ def know_them_from_another_source(done: CompletedWarehouse) -> None:
 
 
 def name_a_remote_source(done: CompletedWarehouse) -> None:
-    done.values["sources"]["app"] = {"path": "s3a://bucket/in", "format": "jsonl", "preset": "segment"}
+    done.values["sources"]["app"] = {"path": "hdfs://cluster/in", "format": "jsonl", "preset": "segment"}
     done.publish(2)
 
 
@@ -359,6 +360,58 @@ def test_from_python_no_session_is_built_but_for_what_is_asked_for(
     assert asked == ["True", "['retention']", "False"]
 
 
+# on S3 ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[EmulatedS3, CompletedWarehouse]]:
+    """The same warehouse and its input in a bucket, and the store that it is in."""
+    for name in [*os.environ]:
+        if name.startswith("AWS_") or name == "SPARK_HOME":
+            monkeypatch.delenv(name)
+    for name, value in ACCESS.items():
+        monkeypatch.setenv(name, value)
+    home = tmp_path / "home"
+    home.mkdir()
+    with emulated_s3(tmp_path) as store:
+        store.make_bucket("shop")
+        conf = {"spark.hadoop.fs.s3a.endpoint": store.endpoint}
+        done = CompletedWarehouse(
+            home, "s3a://shop/live", lambda folder: store.put_folder("shop/live", folder), {"spark": {"conf": conf}}
+        )
+        store.put_folder("shop/live/warehouse", done.root)
+        yield store, done
+
+
+def test_on_s3_nothing_new_is_told_by_looks_alone_and_what_is_new_has_a_run_look(
+    in_bucket: tuple[EmulatedS3, CompletedWarehouse],
+) -> None:
+    store, done = in_bucket
+    n_before = len(store.requests())
+
+    found = find_nothing_new(done.config)
+
+    assert found is not None
+    assert found.looked_at == LookedAt(n_files=4, n_inputs=3)
+    assert {line.partition(" ")[0] for line in store.requests()[n_before:]} <= {"GET", "HEAD"}
+    # what is hidden is no input
+    store.put("shop/live/in/_SUCCESS", "")
+    assert find_nothing_new(done.config) is not None
+    store.put("shop/live/in/2.jsonl", '{"a": 1}')
+    assert why_not(done) == "source web has new files"
+    store.put("shop/live/in/%C3%A9.jsonl", "{}")
+    assert why_not(done) == "a file of sources.web is oddly named"
+
+
+def test_on_s3_a_request_that_was_not_taken_in_has_a_run_look(
+    in_bucket: tuple[EmulatedS3, CompletedWarehouse],
+) -> None:
+    store, done = in_bucket
+    store.put("shop/live/warehouse/raw/requests/r1.request.json", "{}")
+
+    assert why_not(done) == "somebody asks about their data"
+
+
 # surroundings ---------------------------------------------------------------------------------------------------------
 
 
@@ -381,7 +434,7 @@ def test_a_session_that_is_running_says_what_paths_mean(
 
 
 def test_a_remote_warehouse_has_a_run_look(done: CompletedWarehouse) -> None:
-    done.values |= {"warehouse": "s3a://bucket/warehouse", "keys": {"identifiers": "env:NONE"}}
+    done.values |= {"warehouse": "hdfs://cluster/warehouse", "keys": {"identifiers": "env:NONE"}}
 
     assert "the warehouse is not on this machine's disk" in str(why_not(done))
 
