@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,30 @@ from pyspark.sql import SparkSession
 from oneuser import open_warehouse
 from oneuser.api import OpenWarehouse
 from oneuser.cli.main import main
+from oneuser.config import make_config, show_config
 from oneuser.contracts.graph import FILES
 from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, EVENTS_RESOLVED
-from oneuser.contracts.marts import ATTRIBUTION_SPEND, ATTRIBUTION_SUMMARY, CONVERSIONS, RETENTION, TOUCHES
+from oneuser.contracts.marts import (
+    ACTIVITY,
+    ATTRIBUTION_CREDITS,
+    ATTRIBUTION_SPEND,
+    ATTRIBUTION_SUMMARY,
+    CONVERSIONS,
+    RETENTION,
+    TOUCHES,
+)
+from oneuser.contracts.product import FUNNELS, LIFECYCLE, POWER_USERS
 from oneuser.contracts.reference import OPPORTUNITIES, SPEND
 from oneuser.core.errors import ConfigError
 from oneuser.marts.ordered_journeys import build_journey
+from oneuser.spark.small_data import planned_for_small_data
+from oneuser.stages.parameters import product_params_id, retention_params_id
 from tests.integration import small_warehouse as small
 from tests.integration.small_warehouse import ANN, BOB, CARLA, MONDAY, OLD_BOB
 
 MADE = {"params_id": "p", "identity_run": 1}
-DAY = timedelta(days=1)
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
+MIDNIGHT = MONDAY - timedelta(hours=9)
 
 
 def event(number: int, user: str, name: str, days: float, account: str | None = None) -> dict[str, Any]:
@@ -49,6 +63,31 @@ def order(number: int, user: str, value: int, days: float, account: str | None =
     } | MADE  # fmt: skip
 
 
+def credit(number: int, user: str, channel: str, touch_number: int) -> dict[str, Any]:
+    return {
+        "conversion_id": number.to_bytes(16), "conversion": "order", "model": "first", "position": 1, "path_length": 1,
+        "touch_id": touch_number.to_bytes(16), "channel": channel, "user_id": user, "account_id": None,
+        "touched_at": MONDAY, "converted_at": MONDAY, "weight": Decimal(1), "credit_minor": 1, "currency": "EUR",
+        "is_additive": True, "transforms": "", "entity_level": "person", "lookback_days": 30,
+    } | MADE  # fmt: skip
+
+
+CONFIG = make_config(
+    {
+        "deployment": "test", "warehouse": "/nowhere",
+        "sources": {"web": {"path": "/nowhere", "format": "jsonl", "preset": "segment"}},
+        "retention": {"unit": "week", "return": ["Order Completed"]},
+        "product": {
+            "lifecycle": {"weekly": {"unit": "week"}},
+            "funnels": {"shop": {"steps": ["Signed Up", "Order Completed"], "window_days": 7}},
+        },
+    }
+)  # fmt: skip
+# what rows of a calendar have in common, and more than each of them has
+CALENDAR = {
+    "unit": "week", "zone": "UTC", "week_start": "monday", "watermark": MONDAY + 30 * DAY, "entity_level": "person",
+    "identity_run": 1,
+}  # fmt: skip
 ROWS = {
     FILES: [
         {
@@ -79,16 +118,72 @@ ROWS = {
          "campaign_name": None, "currency": "EUR", "spend_minor": 300, "n_records": 1}
         for channel in ("Email", None)
     ],
-    ATTRIBUTION_SUMMARY: [],
     ATTRIBUTION_SPEND: [],
-    RETENTION: [],
+    ACTIVITY: [
+        {
+            "user_id": user, "event": name, "quarter": MONDAY + days * DAY, "n_events": 1,
+            "first_at": MONDAY + days * DAY, "last_at": MONDAY + days * DAY, "variants": None,
+        } | MADE
+        for user, name, days in [
+            (ANN, "Signed Up", 0), (ANN, "Order Completed", 3), (BOB, "Signed Up", 1), (CARLA, "Signed Up", 0),
+            (CARLA, "Order Completed", 9),
+        ]
+    ],
+    ATTRIBUTION_SUMMARY: [
+        {
+            "model": "first", "conversion": "order", "currency": "EUR", "channel": "Email", "conversions": Decimal(1),
+            "credit_minor": Decimal(1000), "n_touches": 1, "is_additive": True, "transforms": "",
+            "entity_level": "person",
+            "lookback_days": 30,
+        } | MADE
+    ],
+    ATTRIBUTION_CREDITS: [
+        credit(1, ANN, "Email", 1), credit(2, BOB, "Direct", 4),
+    ],
+    RETENTION: [
+        {
+            "name": "default", "cohort": MONDAY.date(), "cohort_starts_at": MIDNIGHT, "breakdown": None,
+            "offset": offset, "offset_until": offset, "cohort_size": 3, "returned_same_interval": 1,
+            "retained": retained, "retained_eligible": retained, "eligible": 3, "is_observed": True,
+            "rate": retained / 3, "rate_low": 0.1, "rate_high": 0.9, "mode": "on", "membership": "first_ever",
+            "basis": "calendar", "min_events": 1, **CALENDAR, "params_id": retention_params_id(CONFIG, "default"),
+        }
+        for offset, retained in [(0, 3), (1, 1), (2, 0)]
+    ],
+    LIFECYCLE: [
+        {
+            "name": "weekly", "interval": (MONDAY + week * WEEK).date(), "starts_at": MIDNIGHT + week * WEEK,
+            "new": new, "returning": returning, "resurrecting": 0, "dormant": dormant, "active": new + returning,
+            **CALENDAR, "params_id": product_params_id(CONFIG, "lifecycle", "weekly"),
+        }
+        for week, new, returning, dormant in [(0, 3, 0, 0), (1, 0, 1, 2), (2, 0, 0, 1)]
+    ],
+    FUNNELS: [
+        {
+            "name": "shop", "step": step, "step_name": name, "by_value": None, "n_entities": n, "n_eligible": n,
+            "is_final": True, "mode": "ordered", "window_days": 7.0, **CALENDAR,
+            "params_id": product_params_id(CONFIG, "funnels", "shop"),
+        }
+        for step, name, n in [(1, "Signed Up", 3), (2, "Order Completed", 1)]
+    ],
+    POWER_USERS: [
+        {
+            "name": name, "entity_id": user, "n_days": 2, "rule": "min_days", "min_days": 2, "days": 28, **CALENDAR,
+            "params_id": "p",
+        }
+        for name, user in [("some", ANN), ("some", CARLA), ("few", BOB)]
+    ],
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def root(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("analytics") / "warehouse"
-    small.publish(small.build(spark, folder), 2, ROWS)
+    whole = {
+        contract: [{name: row.get(name) for name in contract.columns} for row in rows]
+        for contract, rows in ROWS.items()
+    }
+    small.publish(small.build(spark, folder), 2, whole)
     return folder
 
 
@@ -211,3 +306,77 @@ def test_a_level_that_there_is_not_is_refused(warehouse: OpenWarehouse) -> None:
     with pytest.raises(ConfigError, match="zone"):
         warehouse.retention(unit="week", watermark=datetime(2026, 3, 1))  # noqa: DTZ001 - without one, on purpose
     assert warehouse.retention(unit="week", watermark=datetime(2026, 3, 1, tzinfo=UTC)).count() >= 0
+
+
+@pytest.mark.parametrize(
+    ("table", "cell", "who"),
+    [
+        ("retention", {"offset": 1}, {CARLA}),
+        ("retention", {"offset": 0}, {ANN, BOB, CARLA}),
+        ("retention", {"offset": 1, "number": "returned_same_interval"}, {ANN}),
+        ("retention", {"cohort": "2026-03-02", "offset": 2}, set()),
+        ("lifecycle", {"interval": MONDAY.date()}, {ANN, BOB, CARLA}),
+        ("lifecycle", {"name": "weekly", "interval": "2026-03-09", "number": "dormant"}, {ANN, BOB}),
+        ("lifecycle", {"starts_at": "2026-03-09T01:00+01:00", "number": "returning"}, {CARLA}),
+        ("funnels", {"name": "shop", "step": 2}, {ANN}),
+        ("funnels", {"step": "1", "by_value": None, "number": "n_eligible"}, {ANN, BOB, CARLA}),
+        ("attribution_summary", {"channel": "Email"}, {ANN}),
+        ("power_users", {"name": "some"}, {ANN, CARLA}),
+    ],
+)
+def test_who_is_in_a_number_are_as_many_as_it_says(
+    root: Path, spark: SparkSession, table: str, cell: dict[str, Any], who: set[str]
+) -> None:
+    with planned_for_small_data(spark):
+        opened = open_warehouse(root, spark=spark, config=CONFIG)
+        found = [row["entity_id"] for row in opened.members(table, cell).collect()]
+        assert sorted(found) == sorted(who)
+        if table != "power_users":
+            asked = {name: value for name, value in cell.items() if name in {"offset", "step", "interval"}}
+            numbers = {"retention": "retained", "lifecycle": "active", "funnels": "n_entities"}
+            number = cell.get("number", numbers.get(table, "n_touches"))
+            rows = [row.asDict() for row in opened.table(table).collect()]
+            said = {row[number] for row in rows if all(str(row[name]) == str(asked[name]) for name in asked)}
+            assert len(found) in said
+
+
+@pytest.mark.parametrize(
+    ("table", "cell", "said"),
+    [
+        ("retentions", {}, "did you mean retention?"),
+        ("retention", {}, "several rows of retention have these values"),
+        ("retention", {"offset": 9}, "no row of retention has these values"),
+        ("retention", {"ofset": 1}, "did you mean offset?"),
+        ("lifecycle", {"interval": "March"}, "interval is 'March', expected date"),
+        ("lifecycle", {"starts_at": "2026-03-02"}, "starts_at names no zone"),
+        ("lifecycle", {"interval": "2026-03-02", "number": "news"}, "did you mean new?"),
+        ("power_users", {"number": "n_days"}, "rows of power_users are people: they have no number"),
+    ],
+)
+def test_a_cell_that_there_is_not_is_refused(
+    root: Path, spark: SparkSession, table: str, cell: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        open_warehouse(root, spark=spark, config=CONFIG).members(table, cell)
+    assert said in str(refused.value)
+
+
+def test_members_are_found_by_the_rules_that_were_published(root: Path, spark: SparkSession, tmp_path: Path) -> None:
+    cell = {"interval": "2026-03-09", "number": "dormant"}
+    with pytest.raises(ConfigError, match="open it with `config=`"):
+        open_warehouse(root, spark=spark).members("lifecycle", cell)
+    file = tmp_path / "other.yaml"
+    file.write_text(show_config(CONFIG).replace("unit: week", "unit: day"), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"lifecycle\.weekly: is not what it was when this was published"):
+        open_warehouse(root, spark=spark, config=file).members("lifecycle", cell)
+
+
+def test_the_verb_members_shows_them(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "oneuser.yaml"
+    file.write_text(show_config(CONFIG), encoding="utf-8")
+    asked = ["members", "lifecycle", "interval=2026-03-09", "number=dormant"]
+    assert main([*asked, "--config", str(file), "--warehouse", str(root), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == [{"entity_id": ANN}, {"entity_id": BOB}]
+    assert main(["members", "lifecycle", "dormant", "--config", str(file), "--warehouse", str(root)]) == 2
+    shown = capsys.readouterr()
+    assert "expected COLUMN=VALUE" in " ".join((shown.out + shown.err).split())

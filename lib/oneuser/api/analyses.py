@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from oneuser.api.tables import OpenTables
+from oneuser.api.members_of_numbers import MembersOfNumbers
 from oneuser.contracts import graph, identity, marts, reference
 from oneuser.contracts import raw as raw_zone
 from oneuser.core.errors import ConfigError, OneUserError
@@ -48,7 +48,7 @@ _LEVELS = ("person", "account")
 _ASKED = Provenance(params_id="", identity_run=0)
 
 
-class Analytics(OpenTables):
+class Analytics(MembersOfNumbers):
     """Attribution, retention, funnels and lifecycle of the people and accounts of a publication."""
 
     # what the functions read ---------------------------------------------------------------------------------------

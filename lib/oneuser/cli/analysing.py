@@ -1,4 +1,4 @@
-"""Verbs that compute analytics with parameters of one's own: attribute, retain, funnel."""
+"""Verbs that compute analytics with parameters of one's own, attribute, retain and funnel, and say who is in it."""
 
 from __future__ import annotations
 
@@ -69,6 +69,17 @@ def register(app: typer.Typer) -> None:
         ],
         reads=True,
     )(funnel)
+    verb(
+        app,
+        "members",
+        examples=[
+            "oneuser members retention cohort=2026-03-02 offset=1",
+            "oneuser members lifecycle name=weekly interval=2026-03-02 number=new",
+            "oneuser members funnels name=shop step=3 --to buyers.csv",
+            "oneuser members at_risk name=quiet",
+        ],
+        reads=True,
+    )(members)
 
 
 def attribute(
@@ -189,6 +200,28 @@ def funnel(
     parts = ["by_value"] if by else []
     names = ["step", "event", "n_entities", "rate_from_first", "rate_from_previous"]
     _answer(call, rows, [*parts, *[one for one in names if one in rows.columns]], by=[*parts, "step"], to=to)
+
+
+def members(
+    call: Call,
+    table: Annotated[str, typer.Argument(help="retention, attribution_summary, or a table of product analytics.")],
+    cell: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="COLUMN=VALUE", help="Which row, and number=COLUMN: which of its numbers."),
+    ] = None,
+    to: To = None,
+) -> None:
+    """Show who is in a number of a published table, as many as it says."""
+    asked: dict[str, Any] = {}
+    for part in cell or ():
+        name, is_there, value = part.partition("=")
+        if not is_there or not name.strip():
+            raise ConfigError.single("CELL", "expected COLUMN=VALUE, such as interval=2026-03-02 or number=new")
+        asked[name.strip()] = value
+    rows = call.open().members(table, asked)
+    columns = [name for name, kind in rows.dtypes if kind != "binary"]
+    shown = columns if "params_id" not in columns else columns[: columns.index("watermark")]
+    _answer(call, rows, shown, by=rows.columns[:2], to=to)
 
 
 def _answer(call: Call, rows: DataFrame, columns: Sequence[str], *, by: Sequence[str], to: Path | None) -> None:
