@@ -12,8 +12,8 @@ HIDDEN = "***"
 _SHOWN_FROM = 8
 # of a path only what lies between slashes; as it stands in a link, too
 _ADDRESS = re.compile(r"[^\s/@'\"=:,;()\[\]{}<>]+(?:@|%40)[^\s/@'\"=:,;()\[\]{}<>]+")
-# as a telephone or an account number has them, and nothing else
-_DIGITS = re.compile(r"\+?(?:[\s().-]*\d){7,}")
+# as a telephone or an account number has them, and nothing else; fewer are days, sizes and limits
+_DIGITS = re.compile(r"\+?(?:[\s().-]*\d){9,}")
 
 
 def mask_identifier(value: str) -> str:

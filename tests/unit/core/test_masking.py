@@ -33,6 +33,8 @@ def test_a_mask_does_not_tell_the_length() -> None:
         ("found ann%40example.com", ["email:ann%40example.com"], "found an***"),
         ("no number: 493022334455", ["phone:493022334455"], "no number: 49***"),
         ("no such file: runs/20260301-1234567.json", ["runs/20260301-1234567.json"], None),
+        ("2026-13-01 is no day", ["--as-of", "2026-13-01"], None),
+        ("10000000 is above the limit", ["--events=10000000"], None),
         ("no such folder: /data/ann@host/in", ["/data/ann@host/in"], None),
         ("run 20260301 is unknown to bob@example.com", ["report"], None),
     ],
