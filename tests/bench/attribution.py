@@ -162,7 +162,7 @@ def restatement(spark: SparkSession, folder: Path, seconds: dict[str, float]) ->
     goes = (number % 200 == 0) & (F.xxhash64("touch_id") % 2 == 0)
     moved = touches.withColumn("user_id", F.when(goes, F.concat(F.lit("p"), number + 1)).otherwise(F.col("user_id")))
     people = touches.select("user_id").distinct().where((number % 200).isin(0, 1))
-    told = people.select(F.lit(None).cast("binary").alias("message_key"), "user_id")
+    told = people.select("user_id", F.lit("touched").alias("reason"))
     base = dict(tables)
     put(2, moved, conversions, moved=told)
     timed("stage, 1 % of people changed", seconds, lambda: run(2, base, is_incremental=True))
@@ -196,7 +196,7 @@ def as_conversions(rows: DataFrame) -> DataFrame:
             "conversion": F.lit("order"),
             "account_id": F.lit(None).cast("string"),
             "converted_at": F.col("converted_at").cast("timestamp"),
-            "is_value_invalid": F.lit(value=False),
+            "is_value_invalid": F.lit(False),
             "params_id": F.lit("p"),
             "identity_run": F.lit(1).cast("bigint"),
         }
