@@ -17,6 +17,7 @@ from oneuser.contracts.registry import TABLES
 from oneuser.contracts.table import TableContract
 from oneuser.core.errors import OneUserError
 from oneuser.inspection.published_rows import require_warehouse
+from oneuser.report.gather import gather_report
 from oneuser.storage.layout import Layout
 from oneuser.storage.local_tables import LocalTables
 from oneuser.storage.table_reader import rows_of
@@ -55,6 +56,8 @@ def assert_same_whole_tables(*readers: OpenWarehouse, to: Path, runs: Collection
     _assert_same([*counted], "number of identities")
     _assert_same([file.read_bytes() for file in files], "identities")
     _assert_same([reader.count_withheld_identities() for reader in readers], "withheld identities")
+    if runs:
+        _assert_same([gather_report(reader) for reader in readers], "report")
     for pair in runs:
         compared = [reader.compare_runs(*pair) for reader in readers]
         for answers in (

@@ -21,11 +21,16 @@ from oneuser.inspection.suspect_tables import rank_held
 from oneuser.runs.claim_rows import load_claims
 from oneuser.runs.readable import require_published
 from oneuser.storage.layout import Layout
+from oneuser.storage.uncertain import UncertainError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pyspark.sql import DataFrame
+
     from oneuser.config import Config
+    from oneuser.inspection.published_rows import PublishedRows
+    from oneuser.inspection.reading import Published
     from oneuser.inspection.run_metrics import RunComparison
     from oneuser.runs.records import RunRecord
     from oneuser.storage.table_reader import Row
@@ -66,6 +71,33 @@ class QuickAnswers(Questions):
         # what the later one recorded in columns is enough
         require_published(load_claims(self.tables), earlier, key="runs diff")
         return find_run(records, earlier), find_run(records, later)
+
+    # the report ---------------------------------------------------------------------------------------------------
+
+    @property
+    def figures(self) -> PublishedRows | Published:
+        """The publication that is read, to be counted."""
+        return self.rows
+
+    def table(self, name: str) -> DataFrame:
+        """A table as a frame.
+
+        Raises:
+            UncertainError: always; `OpenWarehouse` has frames.
+        """
+        raise UncertainError(f"{name} is asked for as a frame")
+
+    def report(self, to: str | Path, *, min_people: int | None = None) -> Path:
+        """Write the report, one HTML page for a browser without network; returns the absolute path.
+
+        Args:
+            to: The file; its folder is made.
+            min_people: Counts of fewer people are hidden; by default as the configuration says, or 5.
+        """
+        # what draws takes its time to load
+        from oneuser.report.build import build_report
+
+        return build_report(self, self.outside(to), min_people=min_people)
 
     # other programs -----------------------------------------------------------------------------------------------
 

@@ -28,6 +28,8 @@ from oneuser.storage.quick_tables import IfCertain
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from oneuser.inspection.published_rows import PublishedRows
+    from oneuser.inspection.reading import Published
     from oneuser.inspection.run_metrics import RunComparison
     from oneuser.runs.claim_rows import Publication
     from oneuser.storage.table_reader import Row
@@ -165,17 +167,10 @@ class OpenWarehouse(Analytics):
         """
         return headline(self.published)
 
-    def report(self, to: str | Path, *, min_people: int | None = None) -> Path:
-        """Write the report, one HTML page for a browser without network; returns the absolute path.
-
-        Args:
-            to: The file; its folder is made.
-            min_people: Counts of fewer people are hidden; by default as the configuration says, or 5.
-        """
-        # what draws takes its time to load
-        from oneuser.report.build import build_report
-
-        return build_report(self, self.outside(to), min_people=min_people)
+    @property
+    def figures(self) -> PublishedRows | Published:
+        """The publication that is read, to be counted: of the past by frames, which know whose what was then."""
+        return self.published if self._is_past else self.rows
 
     def rollback(self, to_run: int, *, reason: str | None = None) -> Publication:
         """Show an earlier publication again. Changes what readers see and nothing else."""

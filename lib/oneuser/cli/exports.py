@@ -38,8 +38,11 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of the published run: one HTML page, for a browser without network."""
-    opened, made = call.open(), folder_to_make(to or Path(REPORT))
-    written = (opened if run is None else opened.as_of(run=run)).report(to or REPORT)
+    made = folder_to_make(to or Path(REPORT))
+    if run is None:
+        _, written = call.answer(lambda asked: asked.report(to or REPORT))
+    else:
+        written = call.open().as_of(run=run).report(to or REPORT)
     call.output.document({"report": written})
     call.output.text(f"report: {written}")
     say_made(call.output, made)

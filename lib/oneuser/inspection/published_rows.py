@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from oneuser.contracts.table import TableContract
     from oneuser.runs.claim_rows import Publication
+    from oneuser.storage.asked_counts import Groups, Top
     from oneuser.storage.table_reader import Row, TableReader
 
 # tables whose rows say from which run to which they held
@@ -51,6 +52,14 @@ class PublishedRows:
     def distinct(self, contract: TableContract, column: str) -> set[Any]:
         """The values that a column has in the published version."""
         return self.tables.distinct(contract, self.publication.tables.get(contract.name), column)
+
+    def groups(self, contract: TableContract, asked: Groups) -> list[Row]:
+        """Rows of the published version counted and added up by some columns; as of no rows where there is no table."""
+        return self.tables.groups(contract, self.publication.tables.get(contract.name), asked)
+
+    def top(self, contract: TableContract, asked: Top) -> list[Row]:
+        """The rows of the published version that come first by some numbers; none where there is no table."""
+        return self.tables.top(contract, self.publication.tables.get(contract.name), asked)
 
     def held(self, contract: TableContract, *, columns: Sequence[str]) -> pa.Table:
         """All rows of the published version at once, some columns of them; none where it has no such table.
@@ -88,10 +97,18 @@ class PublishedRowsThen(PublishedRows):
             return super().rows(contract, columns=columns, where=where, limit=limit)
         return [{name: row[name] for name in columns or contract.columns} for row in found[:limit]]
 
+    def groups(self, contract: TableContract, asked: Groups) -> list[Row]:
+        """Rows of a table as of the run, counted and added up.
+
+        Raises:
+            UncertainError: for those whose past is in columns.
+        """
+        self._require_no_history(contract)
+        return super().groups(contract, asked)
+
     def held(self, contract: TableContract, *, columns: Sequence[str]) -> pa.Table:
         """All rows of a table as of the run; not of those whose past is in columns, for which see `recorded`."""
-        if self._keeps_history and contract.name in (*_HISTORIES, IDENTIFIER_MAP.name):
-            raise UncertainError(f"the past of {contract.name} is in columns")
+        self._require_no_history(contract)
         return super().held(contract, columns=columns)
 
     def recorded(self, contract: TableContract, *, columns: Sequence[str]) -> pa.Table:
@@ -102,6 +119,10 @@ class PublishedRowsThen(PublishedRows):
         """
         shown = self.recorder if self._keeps_history else self.publication
         return held(self.tables, contract, shown.tables.get(contract.name), columns=columns)
+
+    def _require_no_history(self, contract: TableContract) -> None:
+        if self._keeps_history and contract.name in (*_HISTORIES, IDENTIFIER_MAP.name):
+            raise UncertainError(f"the past of {contract.name} is in columns")
 
     @property
     def _keeps_history(self) -> bool:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from oneuser.contracts.identity import IDENTIFIER_HISTORY, IDENTIFIER_MAP, IDENTIFIER_OWNERSHIP
 from oneuser.identity.history import as_recorded, current
 from oneuser.inspection.published_rows import PublishedRows, PublishedRowsThen
+from oneuser.storage.frame_rows import count_frame, first_of_frame, read_frame
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
     from pyspark.sql import DataFrame
 
     from oneuser.contracts.table import TableContract
     from oneuser.runs.claim_rows import Publication
+    from oneuser.storage.asked_counts import Groups, Top
+    from oneuser.storage.table_reader import Row
     from oneuser.storage.warehouse import Warehouse
 
 
@@ -27,6 +32,20 @@ class Published:
     def read(self, contract: TableContract) -> DataFrame:
         """Rows of the published version; empty where the publication has no such table."""
         return self.warehouse.read(contract, self.publication.tables.get(contract.name))
+
+    def groups(self, contract: TableContract, asked: Groups) -> list[Row]:
+        """Rows of a table counted and added up by some columns."""
+        return count_frame(self.read(contract), contract, asked)
+
+    def top(self, contract: TableContract, asked: Top) -> list[Row]:
+        """The rows of a table that come first by some numbers."""
+        return first_of_frame(self.read(contract), contract, asked)
+
+    def rows(
+        self, contract: TableContract, *, columns: Sequence[str], where: Mapping[str, Collection[Any]]
+    ) -> list[Row]:
+        """Rows of a table in Python: see `PublishedRows.rows`."""
+        return read_frame(self.read(contract), contract, columns=columns, where=where)
 
     def ownership(self) -> DataFrame:
         """Rows of `identifier_ownership` that hold."""

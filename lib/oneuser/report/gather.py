@@ -1,23 +1,24 @@
 """Read the published tables and the runs' record, and make a report's data of them.
 
-Everything is aggregated in Spark: what is collected are at most a few thousand rows, whatever the size of the tables.
+Everything is counted where the tables are read: what comes here are at most some thousand rows, whatever their size.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from pyspark.sql import functions as F
-
-from oneuser.contracts import graph, identity, marts
+from oneuser.contracts import graph, identity
+from oneuser.contracts.product import FUNNELS, LIFECYCLE, STICKINESS
 from oneuser.report.data import Funnel, IdentifierType, ReportData, SizeBucket
 from oneuser.report.gather_consent import gather_consent
 from oneuser.report.gather_marts import gather_accounts, gather_attribution
-from oneuser.report.gather_product import gather_product
 from oneuser.report.gather_protection import find_bridges, find_shared_values, gather_protection
 from oneuser.report.gather_retention import gather_retention
+from oneuser.report.product_data import ProductFigures
 from oneuser.report.record import describe_run, describe_stability, dispositions, published_before, tally, timings
 from oneuser.report.suppression import hidden_cells
+from oneuser.storage.asked_counts import Counted, Groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from oneuser.config import Config
     from oneuser.contracts.table import TableContract
     from oneuser.report.data import Bridge, SharedValue
-    from oneuser.report.source import PublicationFacts, ReportSource, RunFacts
+    from oneuser.report.source import Figures, ReportSource, RunFacts
 
 MIN_PEOPLE = 5
 # upper ends of the size histogram's buckets; beyond the last one there is one more
@@ -45,41 +46,41 @@ def gather_report(source: ReportSource, *, min_people: int | None = None) -> Rep
     if min_people is None:
         min_people = source.config.report.min_people if source.config else MIN_PEOPLE
     return gather_data(
-        lambda contract: source.table(contract.name),
+        source.figures,
         source.run_records(),
-        source.published.publication,
         deployment=source.deployment,
         min_people=min_people,
         config=source.config,
+        frame=lambda contract: source.table(contract.name),
         bridges=find_bridges(source, min_people),
         shared=find_shared_values(source, min_people),
     )
 
 
 def gather_data(
-    read: Callable[[TableContract], DataFrame],
+    figures: Figures,
     records: Sequence[RunFacts],
-    shown: PublicationFacts,
     *,
     deployment: str,
     min_people: int,
+    frame: Callable[[TableContract], DataFrame],
     config: Config | None = None,
     bridges: Sequence[Bridge] = (),
     shared: Sequence[SharedValue] = (),
 ) -> ReportData:
-    """The data of the report on the run of the publication `shown`, from its tables and all runs' records.
+    """The data of the report on the run of a publication, from its tables and all runs' records.
 
-    What was withheld for want of consent is told by the configuration, where there is one.
+    What was withheld for want of consent is told by the configuration, where there is one, and by frames.
     """
+    shown = figures.publication
     runs = published_before(records, shown.run_seq)
-    # a residual ID was cut off by a limit and counts as no person
-    sizes = count_people_by_size(read(identity.DIM_USER).where(F.col("kind") != "residual"))
+    sizes, n_members = count_people(figures)
     n_known = sum(n for (_, is_known), n in sizes.items() if is_known)
     n_people = sum(sizes.values())
     by_kind = {True: n_known, False: n_people - n_known}
     hidden = hidden_cells(by_kind, min_people)
-    n_identifiers, types = gather_identifier_types(read(identity.IDENTIFIER_MAP), min_people)
-    lines, accepted, with_person = _count_events(read(graph.FILES), read(identity.EVENTS_RESOLVED))
+    n_identifiers, types = gather_identifier_types(figures, min_people)
+    lines, accepted, with_person = _count_events(figures)
     return ReportData(
         head=describe_run(runs, shown, deployment),
         min_people=min_people,
@@ -92,26 +93,38 @@ def gather_data(
         stability=describe_stability(runs[-1], n_identifiers=n_identifiers, n_people=n_people),
         sizes=describe_sizes(sizes, min_people),
         identifier_types=types,
-        protection=gather_protection(read(graph.REFUSED_EDGES), runs, bridges, min_people, shared),
-        consent=gather_consent(read, config, n_people=n_people, min_people=min_people),
-        attribution=gather_attribution(read(marts.ATTRIBUTION_CREDITS), min_people),
-        retention=gather_retention(read(marts.RETENTION), min_people),
-        product=gather_product(read, min_people),
-        accounts=gather_accounts(
-            read(identity.DIM_ACCOUNT), read(identity.DIM_USER), read(marts.CONVERSIONS), min_people
-        ),
+        protection=gather_protection(figures, runs, bridges, min_people, shared),
+        consent=gather_consent(figures, frame, config, n_people=n_people, min_people=min_people),
+        attribution=gather_attribution(figures, min_people),
+        retention=gather_retention(figures, min_people),
+        product=_gather_product(figures, frame, min_people),
+        accounts=gather_accounts(figures, n_members, min_people),
         timings=timings(runs[-1]),
     )
 
 
-def count_people_by_size(users: DataFrame) -> dict[tuple[int, bool], int]:
-    """People by bucket of the size histogram, from 0, and by whether they are known."""
-    bucket = F.lit(len(_SIZES))
-    for number in reversed(range(len(_SIZES))):
-        bucket = F.when(F.col("n_identifiers") <= _SIZES[number], number).otherwise(bucket)
-    is_known = F.col("kind") == "known"
-    rows = users.groupBy(bucket.alias("bucket"), is_known.alias("is_known")).agg(F.count("*").alias("people")).collect()
-    return {(row["bucket"], bool(row["is_known"])): row["people"] for row in rows}
+def _gather_product(figures: Figures, frame: Callable[[TableContract], DataFrame], min_people: int) -> ProductFigures:
+    """Product analytics by frames, where any is declared."""
+    if not any(
+        figures.groups(table, Groups((), {"n": ("rows", "name")}))[0]["n"] for table in (FUNNELS, LIFECYCLE, STICKINESS)
+    ):
+        return ProductFigures()
+    from oneuser.report.gather_product import gather_product
+
+    return gather_product(frame, min_people)
+
+
+def count_people(figures: Figures) -> tuple[dict[tuple[int, bool], int], int]:
+    """People by bucket of the size histogram, from 0, and by whether they are known; how many belong to an account."""
+    counted: Counted = {"people": ("rows", "kind"), "members": ("values", "account_id")}
+    rows = figures.groups(identity.DIM_USER, Groups(("n_identifiers", "kind"), counted))
+    people: Counter[tuple[int, bool]] = Counter()
+    for row in rows:
+        # a residual ID was cut off by a limit and counts as no person
+        if row["kind"] != "residual":
+            bucket = sum(row["n_identifiers"] > size for size in _SIZES)
+            people[bucket, row["kind"] == "known"] += row["people"]
+    return dict(people), sum(row["members"] for row in rows)
 
 
 def describe_sizes(people: dict[tuple[int, bool], int], min_people: int) -> tuple[SizeBucket, ...]:
@@ -140,14 +153,11 @@ def _size_label(bucket: int) -> str:
     return str(low) if low == _SIZES[bucket] else f"{low:,}–{_SIZES[bucket]:,}"
 
 
-def gather_identifier_types(owned: DataFrame, min_people: int) -> tuple[int, tuple[IdentifierType, ...]]:
+def gather_identifier_types(figures: Figures, min_people: int) -> tuple[int, tuple[IdentifierType, ...]]:
     """How many identifiers are owned, and of each type how many by how many people; the commonest type first."""
-    rows = (
-        owned.groupBy("id_type")
-        .agg(F.count("*").alias("identifiers"), F.countDistinct("user_id").alias("people"))
-        .orderBy(F.desc("identifiers"), "id_type")
-        .collect()
-    )
+    counted: Counted = {"identifiers": ("rows", "id_type"), "people": ("distinct", "user_id")}
+    rows = figures.groups(identity.IDENTIFIER_MAP, Groups(("id_type",), counted))
+    rows.sort(key=lambda row: (-row["identifiers"], row["id_type"]))
     types = []
     for row in rows:
         is_hidden = row["people"] < min_people
@@ -156,10 +166,9 @@ def gather_identifier_types(owned: DataFrame, min_people: int) -> tuple[int, tup
     return sum(row["identifiers"] for row in rows), tuple(types)
 
 
-def _count_events(files: DataFrame, events: DataFrame) -> tuple[int | None, int, int]:
+def _count_events(figures: Figures) -> tuple[int | None, int, int]:
     """Lines ever read, null before there are files; messages accepted; messages that somebody owns."""
-    lines = files.where(F.col("state") == "ingested").agg(F.sum("n_lines").alias("lines")).first()
-    counted = events.agg(F.count("*").alias("accepted"), F.count("user_id").alias("with_person")).first()
-    assert lines is not None  # noqa: S101 - an aggregate has one row
-    assert counted is not None  # noqa: S101 - same
-    return lines["lines"], counted["accepted"], counted["with_person"]
+    (lines,) = figures.groups(graph.FILES, Groups((), {"lines": ("sum", "n_lines")}, where={"state": ["ingested"]}))
+    counted: Counted = {"accepted": ("rows", "user_id"), "with_person": ("values", "user_id")}
+    (events,) = figures.groups(identity.EVENTS_RESOLVED, Groups((), counted))
+    return lines["lines"], events["accepted"], events["with_person"]

@@ -6,44 +6,42 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from pyspark.sql import functions as F
-
+from oneuser.contracts.identity import DIM_ACCOUNT
+from oneuser.contracts.marts import ATTRIBUTION_CREDITS, CONVERSIONS
 from oneuser.report.data import Account, Accounts, Attribution, Credit
 from oneuser.report.suppression import hidden_cells
+from oneuser.storage.asked_counts import Counted, Groups, Top
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, Row
+    from collections.abc import Collection
+
+    from oneuser.report.source import Figures
+    from oneuser.storage.table_reader import Row
 
 _MAX_CELLS = 4000
 _MAX_GROUPS = 4
 _TOP_ACCOUNTS = 10
+# members of an account: now, and ever
+_MEMBERS = ("n_current_users", "n_users")
 # models in the order in which people compare them; any other follows by name
 _MODELS = ("first", "last", "linear", "position", "time_decay")
 # behind the name of a model whose credits are no parts of one total
 _DOES_NOT_ADD_UP = " (does not add up)"
 
 
-def gather_attribution(credited: DataFrame, min_people: int) -> tuple[Attribution, ...]:
+def gather_attribution(figures: Figures, min_people: int) -> tuple[Attribution, ...]:
     """Credits by model and channel, for each of the largest pairs of conversion kind and currency.
 
     A cell is hidden where too few people are behind it; a conversion that nobody owns counts as a person of its own.
     """
-    person = F.coalesce("user_id", F.hex("conversion_id"))
-    named = F.when(F.col("is_additive"), F.col("model")).otherwise(F.concat("model", F.lit(_DOES_NOT_ADD_UP)))
-    rows = (
-        credited.where(F.col("entity_level") == "person")
-        .withColumn("model", named)
-        .groupBy("conversion", "currency", "model", "channel")
-        .agg(
-            F.sum("weight").cast("double").alias("conversions"),
-            F.sum(F.col("credit_minor").cast("decimal(38,0)")).alias("credit_minor"),
-            F.countDistinct(person).alias("people"),
-            F.max("lookback_days").alias("lookback_days"),
+    rows = _credits(figures)
+    rows.sort(
+        key=lambda row: (
+            -row["conversions"], row["conversion"], row["currency"] is not None, row["currency"], row["model"],
+            row["channel"],
         )
-        .orderBy(F.desc("conversions"), "conversion", "currency", "model", "channel")
-        .limit(_MAX_CELLS)
-        .collect()
-    )
+    )  # fmt: skip
+    rows = rows[:_MAX_CELLS]
     groups: dict[tuple[str, str | None], list[Row]] = defaultdict(list)
     for row in rows:
         groups[row["conversion"], row["currency"]].append(row)
@@ -51,6 +49,28 @@ def gather_attribution(credited: DataFrame, min_people: int) -> tuple[Attributio
         _describe_group(conversion, currency, cells, min_people)
         for (conversion, currency), cells in list(groups.items())[:_MAX_GROUPS]
     )
+
+
+def _credits(figures: Figures) -> list[Row]:
+    """A row per kind of conversion, currency, model and channel."""
+    by, of_people = ("conversion", "currency", "model", "is_additive", "channel"), {"entity_level": ["person"]}
+    counted: Counted = {
+        "conversions": ("sum", "weight"), "credit_minor": ("sum", "credit_minor"), "people": ("distinct", "user_id"),
+        "lookback_days": ("max", "lookback_days"),
+    }  # fmt: skip
+    alone: Counted = {"people": ("distinct", "conversion_id")}
+    rows = figures.groups(ATTRIBUTION_CREDITS, Groups(by, counted, where=of_people))
+    nobody = figures.groups(ATTRIBUTION_CREDITS, Groups(by, alone, where=of_people, null=("user_id",)))
+    owned_by_nobody = {tuple(row[name] for name in by): row["people"] for row in nobody}
+    return [
+        row
+        | {
+            "model": row["model"] if row["is_additive"] else f"{row['model']}{_DOES_NOT_ADD_UP}",
+            "conversions": float(row["conversions"]),
+            "people": row["people"] + owned_by_nobody.get(tuple(row[name] for name in by), 0),
+        }
+        for row in rows
+    ]
 
 
 def _describe_group(conversion: str, currency: str | None, cells: list[Row], min_people: int) -> Attribution:
@@ -90,24 +110,24 @@ def _whole(minor: Decimal | None) -> int | None:
     return None if minor is None else int(minor)
 
 
-def gather_accounts(accounts: DataFrame, users: DataFrame, conversions: DataFrame, min_people: int) -> Accounts | None:
-    """The largest accounts by members now, without their names; null where there are no accounts."""
-    is_small = F.greatest("n_current_users", "n_users") < min_people
-    counted = accounts.agg(F.count("*").alias("total"), F.count_if(is_small).alias("small")).first()
-    members = users.agg(F.count("account_id").alias("people")).first()
-    assert counted is not None  # noqa: S101 - an aggregate has one row
-    assert members is not None  # noqa: S101 - same
-    if not counted["total"]:
+def gather_accounts(figures: Figures, n_members: int, min_people: int) -> Accounts | None:
+    """The largest accounts by members now, without their names; null where there are no accounts.
+
+    `n_members` people belong to one.
+    """
+    sizes = figures.groups(DIM_ACCOUNT, Groups(_MEMBERS, {"accounts": ("rows", "account_id")}))
+    total = sum(row["accounts"] for row in sizes)
+    if not total:
         return None
-    shown = (F.col("n_current_users") >= min_people) & (F.col("n_users") >= min_people)
-    top = accounts.where(shown).orderBy(F.desc("n_current_users"), F.desc("n_users"), "account_id").limit(_TOP_ACCOUNTS)
-    rows = top.collect()
-    worth = _conversions_of(top, conversions)
+    n_small = sum(row["accounts"] for row in sizes if max(row[name] for name in _MEMBERS) < min_people)
+    columns = ("account_id", *_MEMBERS, "first_seen_at", "last_seen_at")
+    rows = figures.top(DIM_ACCOUNT, Top(columns, _MEMBERS, _TOP_ACCOUNTS, least=dict.fromkeys(_MEMBERS, min_people)))
+    worth = _conversions_of([row["account_id"] for row in rows], figures)
     described = [
         _describe_account(place, row, worth[row["account_id"]], min_people) for place, row in enumerate(rows, start=1)
     ]
-    people = members["people"] if members["people"] >= min_people else None
-    return Accounts(counted["total"], people, counted["small"], tuple(described))
+    people = n_members if n_members >= min_people else None
+    return Accounts(total, people, n_small, tuple(described))
 
 
 def _describe_account(place: int, account: Row, worth: list[Row], min_people: int) -> Account:
@@ -125,17 +145,23 @@ def _describe_account(place: int, account: Row, worth: list[Row], min_people: in
     )
 
 
-def _conversions_of(top: DataFrame, conversions: DataFrame) -> dict[str, list[Row]]:
-    """By account, a row per currency (null without a value): conversions, value in minor units, people behind them."""
-    person = F.coalesce("user_id", F.hex("conversion_id"))
-    rows = (
-        conversions.join(F.broadcast(top.select("account_id")), on="account_id", how="inner")
-        .groupBy("account_id", "currency")
-        .agg(F.count("*").alias("n"), F.sum("value_minor").alias("minor"), F.countDistinct(person).alias("people"))
-        .orderBy("account_id", "currency")
-        .collect()
-    )
+def _conversions_of(accounts: Collection[str], figures: Figures) -> dict[str, list[Row]]:
+    """By account, a row per currency (null without a value): conversions, value in minor units, people behind them.
+
+    A conversion that nobody owns counts as a person of its own.
+    """
+    if not accounts:
+        return {}
+    by, of_these = ("account_id", "currency"), {"account_id": accounts}
+    counted: Counted = {
+        "n": ("rows", "conversion_id"), "minor": ("sum", "value_minor"), "people": ("distinct", "user_id"),
+    }  # fmt: skip
+    alone: Counted = {"people": ("distinct", "conversion_id")}
+    rows = figures.groups(CONVERSIONS, Groups(by, counted, where=of_these))
+    nobody = figures.groups(CONVERSIONS, Groups(by, alone, where=of_these, null=("user_id",)))
+    owned_by_nobody = {tuple(row[name] for name in by): row["people"] for row in nobody}
     worth: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        worth[row["account_id"]].append(row)
+    for row in sorted(rows, key=lambda row: (row["account_id"], row["currency"] is not None, row["currency"])):
+        people = row["people"] + owned_by_nobody.get(tuple(row[name] for name in by), 0)
+        worth[row["account_id"]].append(row | {"people": people})
     return worth

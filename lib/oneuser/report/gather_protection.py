@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from pyspark.sql import functions as F
-
+from oneuser.contracts.graph import REFUSED_EDGES
 from oneuser.report.data import Bridge, Protection, RefusedBy, SharedValue
 from oneuser.report.record import published_before, tally
+from oneuser.storage.asked_counts import Counted, Groups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyspark.sql import DataFrame
-
-    from oneuser.report.source import ReportSource, RunFacts
+    from oneuser.report.source import Figures, ReportSource, RunFacts
 
 # how many of the largest people are looked at, and how many values are shown
 _LARGEST = 200
@@ -23,7 +22,7 @@ _SHARED_VALUES = 20
 
 
 def gather_protection(
-    refused: DataFrame,
+    figures: Figures,
     runs: Sequence[RunFacts],
     bridges: Sequence[Bridge],
     min_people: int,
@@ -32,7 +31,7 @@ def gather_protection(
     """Refusals by rule, and what the last run's record says of contested, over-shared and residual values.
 
     Args:
-        refused: Rows of `refused_edges`.
+        figures: The published tables.
         runs: Published runs up to the one that is shown.
         bridges: From `find_bridges`.
         min_people: Fewer residual IDs are hidden.
@@ -43,7 +42,7 @@ def gather_protection(
     residual = metrics.get("ids_residual")
     is_hidden = residual is not None and 0 < residual < min_people
     return Protection(
-        refusals=_refusals(refused, run.run_seq),
+        refusals=_refusals(figures, run.run_seq),
         contested=metrics.get("identifiers_contested"),
         replayed=metrics.get("components_replayed"),
         over_shared=metrics.get("values_over_shared"),
@@ -55,20 +54,17 @@ def gather_protection(
     )
 
 
-def _refusals(refused: DataFrame, run_seq: int) -> tuple[RefusedBy, ...]:
-    is_open = F.col("closed_run").isNull()
-    rows = (
-        refused.groupBy("rule")
-        .agg(
-            F.count_if(is_open).alias("refused"),
-            F.count_if(is_open & (F.col("opened_run") == run_seq)).alias("opened"),
-            F.count_if(F.col("closed_run") == run_seq).alias("closed"),
-        )
-        .where((F.col("refused") > 0) | (F.col("closed") > 0))
-        .orderBy(F.desc("refused"), "rule")
-        .collect()
-    )
-    return tuple(RefusedBy(row["rule"], row["refused"], row["opened"], row["closed"]) for row in rows)
+def _refusals(figures: Figures, run_seq: int) -> tuple[RefusedBy, ...]:
+    counted: Counted = {"edges": ("rows", "rule")}
+    still = figures.groups(REFUSED_EDGES, Groups(("rule", "opened_run"), counted, null=("closed_run",)))
+    no_longer = figures.groups(REFUSED_EDGES, Groups(("rule",), counted, where={"closed_run": [run_seq]}))
+    refused, opened = Counter[str](), Counter[str]()
+    for row in still:
+        refused[row["rule"]] += row["edges"]
+        opened[row["rule"]] += row["edges"] * (row["opened_run"] == run_seq)
+    closed = {row["rule"]: row["edges"] for row in no_longer}
+    rules = sorted({*refused, *closed}, key=lambda rule: (-refused[rule], rule))
+    return tuple(RefusedBy(rule, refused[rule], opened[rule], closed.get(rule, 0)) for rule in rules)
 
 
 def find_bridges(source: ReportSource, min_people: int) -> list[Bridge]:
@@ -76,7 +72,7 @@ def find_bridges(source: ReportSource, min_people: int) -> list[Bridge]:
 
     The number of people that would be left is hidden below `min_people`.
     """
-    rows = source.suspects(_BRIDGES, largest=_LARGEST).collect()
+    rows = source.suspect_rows(_BRIDGES, largest=_LARGEST)
     values = source.values([row["identifier_id"] for row in rows]) if rows else {}
     bridges = []
     for row in rows:
@@ -91,7 +87,7 @@ def find_shared_values(source: ReportSource, min_people: int) -> list[SharedValu
 
     The number of people is hidden below `min_people`.
     """
-    run = published_before(source.run_records(), source.published.publication.run_seq)[-1]
+    run = published_before(source.run_records(), source.figures.publication.run_seq)[-1]
     details = run.stages["graph"].details if "graph" in run.stages else {}
     rows = details.get("shared_values", [])[:_SHARED_VALUES]
     values = source.values([row["identifier_id"] for row in rows]) if rows else {}

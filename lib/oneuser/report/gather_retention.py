@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from itertools import groupby
+from math import sqrt
 from typing import TYPE_CHECKING
 
-from pyspark.sql import functions as F
-
 from oneuser.config.retention import DEFAULT
-from oneuser.marts.wilson import wilson_interval
+from oneuser.contracts.marts import RETENTION
 from oneuser.report.data import Cohort, Retention, RetentionCell
 from oneuser.report.palette import SERIES
 from oneuser.report.product_data import CurvePoint, RetentionCurve
+from oneuser.storage.asked_counts import Groups
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, Row
+    from oneuser.report.source import Figures
+    from oneuser.storage.table_reader import Row
 
 # modes in which a later interval is a column to the right
 _TRIANGLES = ("on", "on_or_after", "on_or_before", "streak")
@@ -22,27 +23,36 @@ _COHORTS = 24
 _OFFSETS = 24
 # rule sets that are drawn as curves: as many as there are colours
 _CURVES = len(SERIES)
+# of the normal distribution, for 95 %
+_Z = 1.959963984540054
+_OF_PEOPLE = {"entity_level": ["person"]}
+_COLUMNS = (
+    "cohort", "offset", "cohort_size", "retained_eligible", "eligible", "is_observed", "unit", "mode", "zone",
+    "watermark", "name",
+)  # fmt: skip
+_SUMMED = ("n", "retained", "eligible", "n_hidden", "hidden_retained", "hidden_eligible")
 
 
-def gather_retention(cells: DataFrame, min_people: int) -> Retention | None:
+def gather_retention(figures: Figures, min_people: int) -> Retention | None:
     """The newest cohorts with their first intervals; null where there is no cohort.
 
     Of several retentions, that called `default`, or else the first of those that make a triangle: by days or more, with
     neither brackets nor a breakdown, and forward in time. A cell is hidden where 1 to `min_people` - 1 people came back
-    or fewer than `min_people` could have.
+    or fewer than `min_people` could have. Of that retention a row is read for each cohort and interval.
     """
-    is_triangle = F.col("mode").isin(*_TRIANGLES) & (F.col("unit") != "hour")
-    of_people = cells.where((F.col("entity_level") == "person") & (F.col("offset") <= _OFFSETS))
-    names = of_people.groupBy("name").agg(F.bool_and(is_triangle & F.col("breakdown").isNull()).alias("is_shown"))
-    triangles = names.where("is_shown")
-    shown = triangles.orderBy(F.col("name") != DEFAULT, "name").limit(1).select("name")
-    cells = of_people.join(F.broadcast(shown), on="name", how="left_semi")
-    newest = cells.where(F.col("offset") == 0).orderBy(F.desc("cohort")).limit(_COHORTS).select("cohort")
-    rows = cells.join(F.broadcast(newest), on="cohort", how="left_semi").orderBy("cohort", "offset").collect()
+    names = _triangles(figures)
+    if not names:
+        return None
+    where = _OF_PEOPLE | {"name": names, "offset": range(_OFFSETS + 1)}
+    found = figures.rows(RETENTION, columns=_COLUMNS, where=where)
+    cells = [row for row in found if row["name"] == min(names, key=lambda name: (name != DEFAULT, name))]
+    newest = sorted((row["cohort"] for row in cells if row["offset"] == 0), reverse=True)[:_COHORTS]
+    shown = set(newest)
+    rows = sorted((row for row in cells if row["cohort"] in shown), key=lambda row: (row["cohort"], row["offset"]))
     if not rows:
         return None
-    all_sums = _sums_by_name(of_people.join(F.broadcast(triangles), on="name", how="left_semi"), min_people)
-    sums = [row for row in all_sums if row["name"] == rows[0]["name"]]
+    sums = _sums(cells, min_people)
+    curves = _curves(sorted(found, key=lambda row: row["name"]), min_people)
     n_cohorts = next((row["n"] for row in sums if row["offset"] == 0), 0)
     pooled = tuple(_pooled_cell(row, min_people) for row in sums if row["offset"] > 0)
     by_cohort: dict[object, list[Row]] = {}
@@ -58,26 +68,30 @@ def gather_retention(cells: DataFrame, min_people: int) -> Retention | None:
         n_cohorts=max(n_cohorts, len(by_cohort)),
         cohorts=tuple(_describe_cohort(group, last, min_people) for group in by_cohort.values()),
         pooled=pooled,
-        curves=_curves(all_sums, min_people),
+        curves=curves,
     )
 
 
-def _sums_by_name(cells: DataFrame, min_people: int) -> list[Row]:
-    """Observed cells of every rule set, added up by offset, with the Wilson interval of the rate."""
-    observed = cells.where(F.col("is_observed")).groupBy("name", "unit", "mode", "offset").agg(*_sums(min_people))
-    low, high = wilson_interval(F.col("retained"), F.col("eligible"))
-    return observed.select("*", low.alias("low"), high.alias("high")).orderBy("name", "offset").collect()
+def _triangles(figures: Figures) -> list[str]:
+    """The retentions that make a triangle."""
+    by = ("name", "mode", "unit")
+    found = figures.groups(RETENTION, Groups(by, {"broken_down": ("values", "breakdown")}, where=_OF_PEOPLE))
+    other = {
+        row["name"] for row in found if row["mode"] not in _TRIANGLES or row["unit"] == "hour" or row["broken_down"]
+    }
+    return sorted({row["name"] for row in found} - other)
 
 
-def _curves(sums: list[Row], min_people: int) -> tuple[RetentionCurve, ...]:
+def _curves(cells: list[Row], min_people: int) -> tuple[RetentionCurve, ...]:
     """The first rule sets, from offset 1 on. What is hidden is a gap."""
     curves = []
-    for name, group in groupby(sums, key=lambda row: row["name"]):
-        rows = list(group)
+    for name, group in groupby(cells, key=lambda row: row["name"]):
+        of_name = list(group)
+        rows = _sums(of_name, min_people)
         members = next((row["eligible"] for row in rows if row["offset"] == 0), 0)
         points = tuple(_point(row, members, min_people) for row in rows if row["offset"] > 0)
         if points:
-            curves.append(RetentionCurve(name, rows[0]["unit"], rows[0]["mode"], points))
+            curves.append(RetentionCurve(name, of_name[0]["unit"], of_name[0]["mode"], points))
     return tuple(curves[:_CURVES])
 
 
@@ -86,20 +100,35 @@ def _point(row: Row, members: int, min_people: int) -> CurvePoint:
     is_late = 2 * row["eligible"] < members
     if cell.rate is None:
         return CurvePoint(row["offset"], None, None, None, None, None, is_late)
-    return CurvePoint(row["offset"], cell.rate, row["low"], row["high"], cell.retained, cell.eligible, is_late)
+    low, high = _wilson_ends(row["retained"], row["eligible"])
+    return CurvePoint(row["offset"], cell.rate, low, high, cell.retained, cell.eligible, is_late)
 
 
-def _sums(min_people: int) -> list[Column]:
-    retained, eligible = F.col("retained_eligible"), F.col("eligible")
-    is_hidden = (eligible < min_people) | ((retained > 0) & (retained < min_people))
-    return [
-        F.count("*").alias("n"),
-        F.sum("retained_eligible").alias("retained"),
-        F.sum("eligible").alias("eligible"),
-        F.count_if(is_hidden & (eligible > 0)).alias("n_hidden"),
-        F.coalesce(F.sum(F.when(is_hidden, retained)), F.lit(0)).alias("hidden_retained"),
-        F.coalesce(F.sum(F.when(is_hidden, eligible)), F.lit(0)).alias("hidden_eligible"),
-    ]
+def _wilson_ends(retained: int, eligible: int) -> tuple[float, float]:
+    """Ends of the Wilson interval of a rate, as `marts.wilson` computes them in Spark; somebody is eligible."""
+    share, square = retained / eligible, _Z * _Z
+    spread = _Z * sqrt(share * (1.0 - share) / eligible + square / (4.0 * eligible * eligible))
+    scale, middle = 1.0 + square / eligible, share + square / (2.0 * eligible)
+    low = 0.0 if retained == 0 else (middle - spread) / scale
+    return low, 1.0 if retained == eligible else (middle + spread) / scale
+
+
+def _sums(cells: list[Row], min_people: int) -> list[Row]:
+    """Over all cohorts whose interval is observed, by offset: members, and what of them is in hidden cells."""
+    sums: dict[int, Row] = {}
+    for row in cells:
+        if not row["is_observed"]:
+            continue
+        of_offset = sums.setdefault(row["offset"], dict.fromkeys(_SUMMED, 0) | {"offset": row["offset"]})
+        retained, eligible = row["retained_eligible"], row["eligible"]
+        is_hidden = eligible < min_people or 0 < retained < min_people
+        of_offset["n"] += 1
+        of_offset["retained"] += retained
+        of_offset["eligible"] += eligible
+        of_offset["n_hidden"] += is_hidden and eligible > 0
+        of_offset["hidden_retained"] += retained * is_hidden
+        of_offset["hidden_eligible"] += eligible * is_hidden
+    return [sums[offset] for offset in sorted(sums)]
 
 
 def _pooled_cell(row: Row, min_people: int) -> RetentionCell:

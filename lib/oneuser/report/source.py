@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from oneuser.config import Config
+    from oneuser.contracts.table import TableContract
+    from oneuser.storage.asked_counts import Groups, Top
+    from oneuser.storage.table_reader import Row
 
 
 class StageFacts(Protocol):
@@ -62,23 +65,31 @@ class PublicationFacts(Protocol):
     def published_at(self) -> datetime: ...
 
 
-class PublishedTables(Protocol):
-    """A publication with its tables."""
+class Figures(Protocol):
+    """A publication, whose tables are counted, whoever reads them: by Spark, or without."""
 
     @property
     def publication(self) -> PublicationFacts: ...
+    def groups(self, contract: TableContract, asked: Groups) -> list[Row]: ...
+    def top(self, contract: TableContract, asked: Top) -> list[Row]: ...
+    def rows(
+        self, contract: TableContract, *, columns: Sequence[str], where: Mapping[str, Collection[Any]]
+    ) -> list[Row]: ...
 
 
 class ReportSource(Protocol):
-    """An open warehouse: `oneuser.api.OpenWarehouse` is one."""
+    """An open warehouse: `oneuser.api.OpenWarehouse` is one, and so is what answers without Spark.
+
+    The latter says of `table` that it cannot tell.
+    """
 
     @property
     def deployment(self) -> str: ...
     @property
     def config(self) -> Config | None: ...
     @property
-    def published(self) -> PublishedTables: ...
+    def figures(self) -> Figures: ...
     def table(self, name: str) -> DataFrame: ...
-    def suspects(self, limit: int | None = None, *, largest: int | None = None) -> DataFrame: ...
+    def suspect_rows(self, limit: int | None = None, *, largest: int | None = None) -> list[Row]: ...
     def values(self, numbers: Collection[int]) -> Mapping[int, tuple[str, str | None]]: ...
     def run_records(self) -> Sequence[RunFacts]: ...

@@ -8,19 +8,24 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 from pyarrow import compute as pc
 
+from oneuser.storage.asked_counts import Groups, Top
 from oneuser.storage.layout import MARKER, Layout, versions_in
+from oneuser.storage.row_groups import count_rows, first_rows
 from oneuser.storage.uncertain import UncertainError
 
 if TYPE_CHECKING:
     from oneuser.contracts.table import TableContract
+    from oneuser.storage.table_reader import Row
 
 # of files whose rows are held at once, some ten times as large
 _MOST_HELD_BYTES = 64 << 20
+# of files of which a few columns are held, to be counted
+_MOST_COUNTED_BYTES = 256 << 20
 
 
 class DeltaRsTables(ABC):
@@ -124,10 +129,25 @@ class DeltaRsTables(ABC):
         Raises:
             UncertainError: where its files are larger than what is held.
         """
-        bounded = copy(self)
-        bounded._most_bytes = _MOST_HELD_BYTES  # noqa: SLF001 - of the same class
         types = pa.schema([contract.arrow_schema.field(name) for name in columns])
-        return pa.Table.from_batches(bounded.batches(contract, version, columns=columns), types)
+        found = self._bounded(_MOST_HELD_BYTES).batches(contract, version, columns=columns)
+        return pa.Table.from_batches(found, types)
+
+    def groups(self, contract: TableContract, version: int | None, asked: Groups) -> list[Row]:
+        """Rows of a version counted and added up by some columns, which are held at once."""
+        tables = self._bounded(_MOST_COUNTED_BYTES)
+        return count_rows(tables.batches(contract, version, columns=asked.columns, where=asked.where), contract, asked)
+
+    def top(self, contract: TableContract, version: int | None, asked: Top) -> list[Row]:
+        """The rows of a version that come first by some numbers; all rows are held at once."""
+        columns = list(dict.fromkeys([*asked.columns, *asked.descending, *asked.least, *contract.key]))
+        return first_rows(self.held(contract, version, columns=columns), contract, asked)
+
+    def _bounded(self, most_bytes: int) -> Self:
+        """The same tables, those with larger files left to Spark."""
+        bounded = copy(self)
+        bounded._most_bytes = most_bytes  # noqa: SLF001 - of the same class
+        return bounded
 
     def data_files(self, contract: TableContract, version: int | None) -> list[str]:
         """Addresses of the files that a version consists of, in their order."""
@@ -176,8 +196,9 @@ def sort_rows(rows: pa.Table, by: Sequence[str]) -> pa.Table:
 
 def array_of(values: Collection[Any], dtype: pa.DataType) -> pa.Array[Any]:
     """Numbers, texts or bytes, none of them null. Made of their bytes: `pa.array` would load pandas."""
-    if pa.types.is_int64(dtype):
-        return pa.Array.from_buffers(dtype, len(values), [None, pa.py_buffer(array("q", values))])
+    if pa.types.is_integer(dtype):
+        form = "q" if pa.types.is_int64(dtype) else "i"
+        return pa.Array.from_buffers(dtype, len(values), [None, pa.py_buffer(array(form, values))])
     encoded = [value.encode() if isinstance(value, str) else bytes(value) for value in values]
     offsets = array("i", accumulate(map(len, encoded), initial=0))
     return pa.Array.from_buffers(dtype, len(encoded), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))])

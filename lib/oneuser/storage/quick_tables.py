@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from oneuser.contracts.table import TableContract
-    from oneuser.storage.table_reader import TableReader
+    from oneuser.storage.asked_counts import Groups, Top
+    from oneuser.storage.table_reader import Row, TableReader
 
 _log = structlog.get_logger("oneuser.tables")
 _Answer = TypeVar("_Answer")
@@ -76,6 +77,14 @@ class QuickTables:
     def distinct(self, contract: TableContract, version: int | None, column: str) -> set[Any]:
         """The values that a column of a version has."""
         return self._answer(lambda tables: tables.distinct(contract, version, column))
+
+    def groups(self, contract: TableContract, version: int | None, asked: Groups) -> list[Row]:
+        """Rows of a version counted and added up by some columns."""
+        return self._answer(lambda tables: tables.groups(contract, version, asked))
+
+    def top(self, contract: TableContract, version: int | None, asked: Top) -> list[Row]:
+        """The rows of a version that come first by some numbers."""
+        return self._answer(lambda tables: tables.top(contract, version, asked))
 
     def data_files(self, contract: TableContract, version: int | None) -> list[str]:
         """Addresses of the files that a version consists of, in their order."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from oneuser.contracts.table import TableContract
+    from oneuser.storage.asked_counts import Groups, Top
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # by column
@@ -60,6 +61,12 @@ class TableReader(Protocol):
 
     def distinct(self, contract: TableContract, version: int | None, column: str) -> set[Any]:
         """The values that a column of a version has."""
+
+    def groups(self, contract: TableContract, version: int | None, asked: Groups) -> list[Row]:
+        """Rows of a version counted by some columns, in no order; of no rows where `version` is null."""
+
+    def top(self, contract: TableContract, version: int | None, asked: Top) -> list[Row]:
+        """The rows of a version that come first by some numbers; none where `version` is null."""
 
     def data_files(self, contract: TableContract, version: int | None) -> list[str]:
         """Addresses of the files that a version consists of, in their order: plain paths on this machine's disk."""

@@ -27,6 +27,7 @@ from oneuser.spark.session import READS_PINNED_VERSIONS, lent_conf, session_besi
 from oneuser.storage.checkpoint import write_checkpoint
 from oneuser.storage.expiry import COMPACTED_FILE, SMALL_FILE
 from oneuser.storage.files import Files
+from oneuser.storage.frame_rows import collect, count_frame, first_of_frame, fitting
 from oneuser.storage.layout import MARKER, Layout, marked_deployment, marker_text, versions_in
 from oneuser.storage.listing import (
     Listing,
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
     from oneuser.contracts.table import TableContract
+    from oneuser.storage.asked_counts import Groups, Top
+    from oneuser.storage.table_reader import Row
 
 # what one task writes of the files that a change of rows puts in the place of others: none is worth compacting
 _REWRITTEN_FILE = 2 * SMALL_FILE
@@ -218,14 +221,9 @@ class Warehouse:
         asked = where or {}
         if version is None or not all(asked.values()):
             return
-        rows = self.read(contract, version)
-        types = contract.arrow_schema
-        for name, values in asked.items():
-            wanted = pa.table({name: pa.array(list(values), types.field(name).type)})
-            rows = rows.join(self.spark.createDataFrame(wanted), on=name, how="left_semi")
+        rows = fitting(self.read(contract, version), contract, asked)
         shown = rows.select(*(columns or contract.columns))
-        found = (shown if limit is None else shown.limit(limit)).toArrow()
-        yield from found.cast(pa.schema([types.field(name) for name in found.column_names])).to_batches()
+        yield from collect(shown if limit is None else shown.limit(limit), contract).to_batches()
 
     def ordered(self, contract: TableContract, version: int | None, *, by: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """All rows of a version in the order of some columns, nulls first, one partition after the other."""
@@ -235,6 +233,14 @@ class Warehouse:
     def distinct(self, contract: TableContract, version: int | None, column: str) -> set[Any]:
         """The values that a column of a version has."""
         return {row[column] for row in self.read(contract, version).select(column).distinct().collect()}
+
+    def groups(self, contract: TableContract, version: int | None, asked: Groups) -> list[Row]:
+        """Rows of a version counted and added up by some columns. One job."""
+        return count_frame(self.read(contract, version), contract, asked)
+
+    def top(self, contract: TableContract, version: int | None, asked: Top) -> list[Row]:
+        """The rows of a version that come first by some numbers. One job."""
+        return first_of_frame(self.read(contract, version), contract, asked)
 
     def data_files(self, contract: TableContract, version: int | None) -> list[str]:
         """Addresses of the files that a version consists of, in their order: plain paths on this machine's disk."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from oneuser.config import make_config
 from oneuser.contracts.registry import TABLES
+from oneuser.contracts.table import TableContract
 from oneuser.report.build import build_report
 from oneuser.report.data import (
     Bridge,
@@ -28,6 +30,10 @@ from oneuser.report.data import (
 )
 from oneuser.report.gather import gather_report
 from oneuser.report.gather_consent import gather_consent
+from oneuser.storage.asked_counts import Groups, Top
+from oneuser.storage.frame_rows import count_frame, first_of_frame, read_frame
+from oneuser.storage.row_groups import count_rows, first_rows
+from oneuser.storage.table_reader import rows_of
 from tests.unit.report.reading import SECTIONS, read_page
 from tests.unit.report.test_record import Run, Shown, Stage
 
@@ -37,6 +43,54 @@ _PLAIN: dict[str, Any] = {
     "binary": b"x", "map<string,bigint>": {}, "array<string>": [], "decimal(20,12)": Decimal(1),
     "array<struct<id_type:string,id_key:binary,id_value:string,link:string>>": [],
 }  # fmt: skip
+
+
+@dataclass
+class Held:
+    """The publication of literal rows, counted without Spark."""
+
+    source: Source
+    publication: Shown
+
+    def groups(self, contract: TableContract, asked: Groups) -> list[dict[str, Any]]:
+        return count_rows(self._held(contract, asked.columns, asked.where).to_batches(), contract, asked)
+
+    def top(self, contract: TableContract, asked: Top) -> list[dict[str, Any]]:
+        return first_rows(self._held(contract, contract.columns, {}), contract, asked)
+
+    def rows(
+        self, contract: TableContract, *, columns: Sequence[str], where: Mapping[str, Collection[Any]]
+    ) -> list[dict[str, Any]]:
+        return list(rows_of(self._held(contract, columns, where).to_batches()))
+
+    def _held(self, contract: TableContract, columns: Sequence[str], where: Mapping[str, Collection[Any]]) -> pa.Table:
+        named = [dict(zip(contract.columns, row, strict=True)) for row in self.source.literal(contract.name)]
+        fitting = [row for row in named if all(row[name] in values for name, values in where.items())]
+        listed = [{key: _for_arrow(row[key]) for key in columns} for row in fitting]
+        return pa.Table.from_pylist(listed, pa.schema([contract.arrow_schema.field(name) for name in columns]))
+
+
+def _for_arrow(value: Any) -> Any:
+    return list(value.items()) if isinstance(value, dict) else value
+
+
+@dataclass
+class Framed:
+    """The same, counted by Spark."""
+
+    source: Source
+    publication: Shown
+
+    def groups(self, contract: TableContract, asked: Groups) -> list[dict[str, Any]]:
+        return count_frame(self.source.table(contract.name), contract, asked)
+
+    def top(self, contract: TableContract, asked: Top) -> list[dict[str, Any]]:
+        return first_of_frame(self.source.table(contract.name), contract, asked)
+
+    def rows(
+        self, contract: TableContract, *, columns: Sequence[str], where: Mapping[str, Collection[Any]]
+    ) -> list[dict[str, Any]]:
+        return read_frame(self.source.table(contract.name), contract, columns=columns, where=where)
 
 
 @dataclass
@@ -51,26 +105,27 @@ class Source:
     config: None = None
 
     @property
-    def published(self) -> Source:
-        return self
+    def figures(self) -> Held:
+        return Held(self, self.publication)
 
-    def table(self, name: str) -> DataFrame:
+    def literal(self, name: str) -> list[tuple[Any, ...]]:
+        """The rows of a table."""
         fields = TABLES[name].fields
-        rows = [
+        return [
             tuple(row.get(f.name, None if f.nullable else _PLAIN[f.dtype]) for f in fields)
             for row in self.rows.get(name, [])
         ]
-        return self.spark.createDataFrame(rows, TABLES[name].schema)
+
+    def table(self, name: str) -> DataFrame:
+        return self.spark.createDataFrame(self.literal(name), TABLES[name].schema)
 
     def run_records(self) -> list[Run]:
         return self.runs
 
-    def suspects(self, limit: int | None = None, *, largest: int | None = None) -> DataFrame:
+    def suspect_rows(self, limit: int | None = None, *, largest: int | None = None) -> list[dict[str, Any]]:
         assert (limit, largest) == (10, 200)
-        rows = [(7, "email", 23, 4, 9), (8, "phone", 2, 1, 3)]
-        return self.spark.createDataFrame(
-            rows, "identifier_id bigint, id_type string, n_people int, n_parted bigint, n_events bigint"
-        )
+        names = ("identifier_id", "id_type", "n_people", "n_parted", "n_events")
+        return [dict(zip(names, row, strict=True)) for row in [(7, "email", 23, 4, 9), (8, "phone", 2, 1, 3)]]
 
     def values(self, numbers: Collection[int]) -> dict[int, tuple[str, str | None]]:
         return {number: ("email", f"masked {number}") for number in numbers}
@@ -199,6 +254,15 @@ def data(source: Source) -> ReportData:
     return gather_report(source)
 
 
+def test_spark_counts_the_same(source: Source, data: ReportData) -> None:
+    class OnFrames(Source):
+        @property
+        def figures(self) -> Any:
+            return Framed(self, self.publication)
+
+    assert gather_report(OnFrames(source.spark, source.rows, source.runs)) == data
+
+
 def test_the_funnel_counts_ingested_lines_events_and_people(data: ReportData) -> None:
     assert data.funnel == Funnel(lines=100, accepted=90, with_person=80, people=25)
     assert data.known_people == 13
@@ -244,7 +308,7 @@ def test_what_is_withheld_is_told_by_the_configuration(source: Source) -> None:
     sources = {"web": {"path": "*.jsonl", "format": "jsonl", "preset": "segment"}}
     config = make_config({"deployment": "acme", "warehouse": "w", "sources": sources, "consent": asked})
 
-    found = gather_consent(lambda one: source.table(one.name), config, n_people=25, min_people=5)
+    found = gather_consent(source.figures, lambda one: source.table(one.name), config, n_people=25, min_people=5)
 
     assert found is not None
     assert found.withheld == (
@@ -256,7 +320,7 @@ def test_what_is_withheld_is_told_by_the_configuration(source: Source) -> None:
 def test_where_nobody_says_anything_and_nothing_is_asked_there_is_no_consent_to_tell_of(spark: SparkSession) -> None:
     nothing = Source(spark, {}, [])
 
-    assert gather_consent(lambda one: nothing.table(one.name), None, n_people=0, min_people=5) is None
+    assert gather_consent(nothing.figures, lambda one: nothing.table(one.name), None, n_people=0, min_people=5) is None
 
 
 def test_identifiers_of_few_people_are_hidden(data: ReportData) -> None:

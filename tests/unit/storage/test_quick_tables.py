@@ -14,10 +14,11 @@ from deltalake import write_deltalake
 
 from oneuser.contracts.graph import FILES
 from oneuser.contracts.table import TableContract
+from oneuser.storage.asked_counts import Groups, Top
 from oneuser.storage.layout import Layout
 from oneuser.storage.local_tables import LocalTables
 from oneuser.storage.quick_tables import QuickTables
-from oneuser.storage.table_reader import read_rows, rows_of
+from oneuser.storage.table_reader import Row, read_rows, rows_of
 
 SOURCES = pa.schema([FILES.arrow_schema.field("source")])
 
@@ -50,6 +51,12 @@ class Spark:
 
     def distinct(self, contract: TableContract, version: int | None, column: str) -> set[Any]:
         return {"spark"}
+
+    def groups(self, contract: TableContract, version: int | None, asked: Groups) -> list[Row]:
+        return [{"source": "spark"}]
+
+    def top(self, contract: TableContract, version: int | None, asked: Top) -> list[Row]:
+        return [{"source": "spark"}]
 
     def data_files(self, contract: TableContract, version: int | None) -> list[str]:
         return ["by Spark"]
