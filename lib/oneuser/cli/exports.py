@@ -68,8 +68,9 @@ def export_identities(call: Call, to: ToFile) -> None:
     Left out are people who do not grant every purpose of consent.required_for_export.
     """
     made = folder_to_make(to)
-    asked, n_rows = call.answer(lambda asked: asked.export_identities(to))
-    n_withheld = asked.count_withheld_identities()
+    _, (n_rows, n_withheld) = call.answer(
+        lambda asked: (asked.export_identities(to), asked.count_withheld_identities())
+    )
     call.output.document({"file": to, "rows": n_rows, "withheld": n_withheld})
     call.output.text(f"{n_rows:,} identities in {to}")
     say_made(call.output, made)

@@ -14,6 +14,11 @@ _SHOWN_FROM = 8
 _ADDRESS = re.compile(r"[^\s/@'\"=:,;()\[\]{}<>]+(?:@|%40)[^\s/@'\"=:,;()\[\]{}<>]+")
 # as a telephone or an account number has them, and nothing else; fewer are days, sizes and limits
 _DIGITS = re.compile(r"\+?(?:[\s().-]*\d){9,}")
+# a day, or a time of it, that no further digits make part of a number
+_MOMENT = re.compile(
+    r"(?<![\d+.-])\d{4}-[01]\d-[0-3]\d(?:[T ][0-2]\d:[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?(?:[+-][01]\d:?[0-5]\d)?)?"
+    r"(?![\s().-]*\d)"
+)
 
 
 def mask_identifier(value: str) -> str:
@@ -38,11 +43,13 @@ def hide_typed(text: str, typed: Iterable[str]) -> str:
 
     Args:
         text: What is about to be shown.
-        typed: Words of a command line. Of those with a slash, which are paths, nothing is hidden.
+        typed: Words of a command line. Of those with a slash, which are paths, nothing is hidden, nor are days and
+            times.
     """
     words = [word for word in typed if "/" not in word]
     found = {match for word in words for match in _ADDRESS.findall(word)}
-    found |= {part for word in words for part in re.split(r"[=:]", word) if _DIGITS.fullmatch(part.strip())}
+    parts = [part for word in words for part in re.split(r"[=:]", _MOMENT.sub("=", word))]
+    found |= {part for part in parts if _DIGITS.fullmatch(part.strip())}
     for value in sorted(found, key=len, reverse=True):
         text = text.replace(value, mask_identifier(value))
     return text
