@@ -33,10 +33,13 @@ if TYPE_CHECKING:
 
 def start_session(config: Config | None = None) -> SparkSession:
     """Our own Spark session, as the configuration wants it: beside the one that is running where that is not ours."""
-    settings = settings_of(config)
-    if config is not None and running_session() is None and is_little_work(config):
-        settings = replace(settings, is_little_work=True)
-    return build_session(settings)
+    return build_session(settings_of(config))
+
+
+def start_session_for_one_job(config: Config) -> SparkSession:
+    """The same for a process that does this and ends: where there is little to go through, Java is started for that."""
+    is_little = running_session() is None and is_little_work(config)
+    return build_session(replace(settings_of(config), is_little_work=is_little))
 
 
 def session_for(spark: SparkSession | None, config: Config) -> SparkSession:

@@ -161,7 +161,7 @@ def _answer(
     require_folder(config.warehouse)
     require_local_paths(config, call.find_config(), call.overrides, reads_input=True)
     from oneuser.api.answers import answer_requests, load_requests
-    from oneuser.api.jobs import start_session
+    from oneuser.api.jobs import start_session_for_one_job
 
     asked = load_requests(config, requests, action=action, scope=scope)
     what = "cannot be undone" if action == "erase" else "changes what is taken in"
@@ -169,7 +169,7 @@ def _answer(
     _confirm(
         call, yes=yes, what=f"{action} for {len(asked)} requests in {config.warehouse}: this {what}", else_try=looks
     )
-    spark = start_session(config)
+    spark = start_session_for_one_job(config)
     with StageProgress(spark, call.output) as progress:
         states = answer_requests(
             config, requests, action=action, scope=scope, purge_now=purge_now, spark=spark, listener=progress

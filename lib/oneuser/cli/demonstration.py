@@ -34,6 +34,7 @@ def demo(
 ) -> None:
     """Make up a log with a known truth, run the whole job on it, and say how well people were found."""
     from oneuser import api
+    from oneuser.api.jobs import start_session_for_one_job
     from oneuser.config import load_config
     from oneuser.demo.folder import DemoFolder
     from oneuser.demo.generate import end_of
@@ -46,7 +47,7 @@ def demo(
     truth = place.prepare(events=events, seed=seed)
     config = load_config(place.config, list(call.overrides))
     call.output.note("starting Spark")
-    spark = api.start_session(config)
+    spark = start_session_for_one_job(config)
     with StageProgress(spark, call.output) as progress:
         result = api.run(config, as_of=end_of(truth), spark=spark, listener=progress)
     call.output.note("comparing with the truth, drawing the report")

@@ -44,8 +44,9 @@ def plan(
     config = call.config
     require_local_paths(config, call.find_config(), call.overrides)
     from oneuser import api
+    from oneuser.api.jobs import start_session_for_one_job
 
-    spark = api.start_session(config)
+    spark = start_session_for_one_job(config)
     with StageProgress(spark, call.output) as progress:
         found = api.plan(config, as_of=moment, limit=limit, unmasked=unmasked, spark=spark, listener=progress)
     call.output.document(asdict(found) | {"holds": found.holds})

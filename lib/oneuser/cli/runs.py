@@ -75,9 +75,9 @@ def run(
     require_local_paths(config, call.find_config(), call.overrides, reads_input=wanted is None or "ingest" in wanted)
     result = None if wanted or full else _nothing_new(config)
     if result is None:
-        from oneuser.api.jobs import begin_run, start_session
+        from oneuser.api.jobs import begin_run, start_session_for_one_job
 
-        spark = start_session(config)
+        spark = start_session_for_one_job(config)
         with StageProgress(spark, call.output) as progress:
             result = begin_run(
                 config,

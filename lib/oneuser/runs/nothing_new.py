@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from oneuser.config import config_hash
-from oneuser.config.input_paths import SOURCES, input_paths, is_on_s3a
+from oneuser.config.input_paths import SOURCES, input_paths, is_on_s3a, names_s3a
 from oneuser.contracts.control import RUNS
 from oneuser.contracts.graph import FILES
 from oneuser.contracts.privacy import ERASURES, REQUEST
@@ -70,6 +70,8 @@ def find_nothing_new(config: Config, running: SparkSession | None = None) -> Run
     try:
         if not is_this_disk(config, running):
             raise UncertainError("paths may be those of another storage")  # noqa: TRY301 - as every other reason
+        if running is not None and names_s3a(config):
+            raise UncertainError("the session may reach another store than what is said here")  # noqa: TRY301
         tables = _tables(config)
         completed = _find_completed(tables, config)
         _require_versions(tables, completed)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from oneuser import api
+from oneuser.api import jobs
 from oneuser.cli.local_paths import find_inputs, folder_to_make
 from oneuser.cli.main import main
 
@@ -27,7 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def start(*_arguments: object) -> None:
         pytest.fail("Spark was started")
 
-    monkeypatch.setattr(api, "start_session", start)
+    monkeypatch.setattr(jobs, "start_session_for_one_job", start)
     monkeypatch.setattr(api, "open_warehouse", start)
     configure(tmp_path, "./warehouse")
     return tmp_path

@@ -39,7 +39,7 @@ def ends_with(
     stages = {"ingest": StageRecord("ingest", attempt, "done", "", {}, read, {}, 1.0)}
     result = RunResult(3, BEGUN, attempt, True, {}, {}, read, stages, 12.5, finished=finished)
     spark = SimpleNamespace(sparkContext=SimpleNamespace(statusTracker=lambda: None))
-    monkeypatch.setattr(jobs, "start_session", lambda _config: spark)
+    monkeypatch.setattr(jobs, "start_session_for_one_job", lambda _config: spark)
     monkeypatch.setattr(jobs, "begin_run", lambda _config, **options: asked.append(options) or result)
     return asked
 
@@ -142,7 +142,7 @@ def has_nothing_new(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stages = {"ingest": StageRecord("ingest", 2, "unchanged", "", {}, {}, {}, 0.0)}
     result = RunResult(3, BEGUN, 2, False, {}, {}, {}, stages, 0.1, is_nothing_new=True, looked_at=LookedAt(1200, 1))
     monkeypatch.setattr(nothing_new, "find_nothing_new", lambda _config: result)
-    monkeypatch.setattr(jobs, "start_session", lambda _config: pytest.fail("a session was started"))
+    monkeypatch.setattr(jobs, "start_session_for_one_job", lambda _config: pytest.fail("a session was started"))
 
 
 @pytest.mark.usefixtures("has_nothing_new")

@@ -394,6 +394,10 @@ def test_on_s3_nothing_new_is_told_by_looks_alone_and_what_is_new_has_a_run_look
     assert found is not None
     assert found.looked_at == LookedAt(n_files=4, n_inputs=3)
     assert {line.partition(" ")[0] for line in store.requests()[n_before:]} <= {"GET", "HEAD"}
+    # a session that is running may reach another store by the same name
+    hadoop = SimpleNamespace(get={"fs.defaultFS": "file:///"}.get)
+    running = SimpleNamespace(_jsc=SimpleNamespace(hadoopConfiguration=lambda: hadoop))
+    assert find_nothing_new(done.config, running) is None  # type: ignore[arg-type]
     # what is hidden is no input
     store.put("shop/live/in/_SUCCESS", "")
     assert find_nothing_new(done.config) is not None

@@ -32,7 +32,7 @@ from oneuser.stages.graph.evidence import (
     find_over_shared,
     linking,
 )
-from oneuser.stages.graph.touched import Touched, find_asserted, messages_with, whole_candidates
+from oneuser.stages.graph.touched import Touched, find_asserted, messages_with, whole_candidates, with_kept_apart
 
 if TYPE_CHECKING:
     from oneuser.stages.context import RunContext
@@ -63,6 +63,8 @@ def gather_touched(ctx: RunContext, declared: Declared) -> Gathered | None:
     values, rows = declared.values, eligible(ctx)
     asserted = find_asserted(ctx, rows, declared.manual, declared.classes)
     told = whole_candidates(ctx, asserted.identifiers)
+    if declared.excluded is not None:
+        told = with_kept_apart(ctx, told, declared.excluded)
     again = whole_candidates(ctx, asserted.again.rows) if asserted.again.n_rows else None
     news = ctx.checkpoint(rows.where(F.col("run_seq") == ctx.run_seq))
     messages = linking(ctx, news, values)
@@ -72,6 +74,8 @@ def gather_touched(ctx: RunContext, declared: Declared) -> Gathered | None:
     if beside is not None:
         again = whole_candidates(ctx, beside if again is None else _all([beside, again.rows]))
         told = find(ctx, _all([told.rows, again.rows]))
+        if declared.excluded is not None:
+            told = with_kept_apart(ctx, told, declared.excluded)
         read = _read(ctx, declared, again.rows)
     ctx.details["judged_again"] = {"identifiers": told.n_rows, "read_again": 0 if again is None else again.n_rows}
     touched = Touched.of(ctx, told.rows, over_shared)
@@ -151,7 +155,12 @@ def _find_uncertain(
     known = before.select("identifier_id")
     if not asserted.has_classes:
         known = known.join(asserted.identifiers, on="identifier_id", how="left_semi")
-    found = find(ctx, near.unionByName(known).distinct())
+    parts = [near, known]
+    if declared.excluded is not None:
+        # kept apart from the best of its messages, a value is in no candidate component with whom they name
+        ends = declared.excluded.select(F.explode(F.array("src", "dst")).alias("identifier_id"))
+        parts.append(ends.join(asserted.identifiers, on="identifier_id", how="left_semi"))
+    found = find(ctx, _all(parts))
     return found.rows if found.n_rows else None
 
 
@@ -194,7 +203,8 @@ def _find_edges(
     ctx: RunContext, told: DataFrame, messages: DataFrame, read: _Read | None, declared_pairs: list[DataFrame]
 ) -> DataFrame:
     """Rows of `edges`: grown by new messages, made anew of those that are read again and of what is declared."""
-    stored = ctx.read(EDGES).join(told.withColumnRenamed("identifier_id", "src"), on="src", how="left_semi")
+    # by either end, so that one which leads elsewhere is seen to
+    stored = touching(ctx.read(EDGES), told)
     new = find_pairs(messages)
     anew = list(declared_pairs)
     if read is not None:

@@ -177,6 +177,28 @@ def whole_candidates(ctx: RunContext, identifiers: DataFrame) -> Found:
     return find(ctx, _union([identifiers, members]))
 
 
+def with_kept_apart(ctx: RunContext, told: Found, excluded: DataFrame) -> Found:
+    """`identifier_id` of whole candidate components, and of all that a manual rule keeps apart from them, and so on.
+
+    An edge that a rule excludes runs between two of them, and is judged with both.
+
+    Args:
+        ctx: The stage's context.
+        told: `identifier_id` of whole candidate components.
+        excluded: `src`, `dst` that manual rules keep apart, as many as a file names.
+    """
+    ends = excluded.select("src", "dst").unionByName(
+        excluded.select(F.col("dst").alias("src"), F.col("src").alias("dst"))
+    )
+    while True:
+        met = ends.join(told.rows.withColumnRenamed("identifier_id", "src"), on="src", how="left_semi")
+        beyond = met.select(F.col("dst").alias("identifier_id")).distinct()
+        found = find(ctx, beyond.join(told.rows, on="identifier_id", how="left_anti"))
+        if not found.n_rows:
+            return told
+        told = whole_candidates(ctx, _union([told.rows, found.rows]))
+
+
 def _union(parts: list[DataFrame]) -> DataFrame:
     """`identifier_id` of all parts, each once."""
     return reduce(DataFrame.unionByName, parts).distinct()
