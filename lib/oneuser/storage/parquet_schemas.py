@@ -80,9 +80,12 @@ class ParquetSchema:
         unreadable = list(self.unreadable)
         for column in sorted(self.columns, key=lambda one: (one.name not in needed, one.name)):
             first = taken.setdefault(column.name.lower(), column.name)
-            read_as, given_as = _without_values(column.read_as), _without_values(column.given_as)
-            if read_as is None or given_as is None or (is_value(column.name) and column.name not in needed):
+            read_as = _without_values(column.read_as, column.name, needed)
+            given_as = _without_values(column.given_as, column.name, needed)
+            if is_value(column.name) and not _is_named(column.name, needed):
                 unreadable.append((column.name, "named like a value"))
+            elif read_as is None or given_as is None:
+                unreadable.append((column.name, "a group whose parts are all named like values"))
             elif first == column.name:
                 columns.append(ParquetColumn(column.name, read_as, given_as))
             else:
@@ -191,19 +194,29 @@ class ParquetSchemas:
         return ParquetColumn(name, read_as, _given_type(read_as, iter(kinds)))
 
 
-def _without_values(kind: T.DataType) -> T.DataType | None:
-    """A type without the parts whose names are rather values; null where nothing is left."""
+def _without_values(kind: T.DataType, path: str, needed: Collection[str]) -> T.DataType | None:
+    """A type without the parts whose names are rather values, unless needed; null where nothing is left.
+
+    `path` leads to it, with dots, as `needed` has them.
+    """
     if isinstance(kind, T.StructType):
-        parts = [(part.name, _without_values(part.dataType)) for part in kind if not is_value(part.name)]
+        paths = {part.name: f"{path}.{part.name}" for part in kind}
+        named = [part for part in kind if not is_value(part.name) or _is_named(paths[part.name], needed)]
+        parts = [(part.name, _without_values(part.dataType, paths[part.name], needed)) for part in named]
         kept = [T.StructField(name, part) for name, part in parts if part is not None]
         return T.StructType(kept) if kept or not kind.fields else None
     if isinstance(kind, T.ArrayType):
-        element = _without_values(kind.elementType)
+        element = _without_values(kind.elementType, path, needed)
         return None if element is None else T.ArrayType(element)
     if isinstance(kind, T.MapType):
-        key, value = _without_values(kind.keyType), _without_values(kind.valueType)
+        key, value = _without_values(kind.keyType, path, needed), _without_values(kind.valueType, path, needed)
         return None if key is None or value is None else T.MapType(key, value)
     return kind
+
+
+def _is_named(path: str, needed: Collection[str]) -> bool:
+    """Whether a path, or a longer one that begins with it, is needed."""
+    return any(f"{name}.".startswith(f"{path}.") for name in needed)
 
 
 def _annotation(primitive: Any) -> str:
