@@ -17,14 +17,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from oneuser.config.base import local_path
+from oneuser.core.errors import OneUserError
 from oneuser.core.whole_words import holds
 from oneuser.spark.row_shapes import RowShape
 from oneuser.spark.temporarily import session_settings
 from oneuser.storage.files import Files
+from oneuser.storage.input_tree import is_hidden
 from oneuser.storage.reader_paths import read_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from pyspark.sql import SparkSession
 
@@ -35,8 +37,6 @@ HITS = RowShape({"path": "string", "request_id": "string"})
 _PIECE, _OVERLAP = 8 * 1024 * 1024, 8 * 1024
 # a file of another storage is one value of a row: it has to fit a task's memory several times
 _LARGEST = 256 * 1024 * 1024
-# what Spark's readers leave out when they list files
-_HIDDEN = ("_", ".")
 
 
 class Hit(NamedTuple):
@@ -108,6 +108,9 @@ def scan_stored(
     """`scan_files` through Hadoop's file system, for folders of any storage that it knows; `wanted` is in lower case.
 
     Spark reads the files, but for those that it takes for hidden ones: these are small, and the driver reads them.
+
+    Raises:
+        OneUserError: where Spark has left out one of the others: nothing is proven by a scan that has not read it.
     """
     files = Files(spark)
     skipped = tuple(files.uri(one) for one in without)
@@ -115,14 +118,15 @@ def scan_stored(
     found = [listed[path] for path in sorted(listed)]
     too_large = [file.path for file in found if file.n_bytes > _LARGEST]
     kept = [file for file in found if file.n_bytes <= _LARGEST]
-    hidden = [file for file in kept if file.path.rpartition("/")[2].startswith(_HIDDEN)]
+    hidden = [file for file in kept if is_hidden(file.path.rpartition("/")[2], is_file=True)]
     hits: set[Hit] = set()
     if wanted:
         for file in hidden:
             hits |= {
                 Hit(file.path, request) for request in requests_in_bytes(file.path, files.read_bytes(file.path), wanted)
             }
-        shown = [file for file in kept if file not in hidden]
+        # Spark reads no empty files, in which nothing is
+        shown = [file for file in kept if file.n_bytes and file not in hidden]
         hits |= _hits_in(spark, shown, wanted) if shown else set()
     n_read = len(found) - len(too_large)
     return Scan(n_read, sum(file.n_bytes for file in kept), sorted(hits), too_large)
@@ -133,7 +137,15 @@ def _hits_in(spark: SparkSession, files: list[InputFile], wanted: Mapping[bytes,
     # a file at a time is enough for a worker's memory
     with session_settings(spark, {"spark.sql.execution.arrow.maxRecordsPerBatch": "1"}):
         hits = rows.select("path", "content").mapInArrow(_content_searcher(wanted), HITS.ddl).collect()
-    return {Hit(row["path"], row["request_id"]) for row in hits}
+    n_read = len({row["path"] for row in hits})
+    if n_read != len(files):
+        raise OneUserError(
+            found=f"{n_read} of {len(files)} files were read",
+            expected="each file that is listed",
+            where=files[0].path.rpartition("/")[0],
+            next_step="run the same command again, when nobody else writes there; the requests stay in progress",
+        )
+    return {Hit(row["path"], row["request_id"]) for row in hits if row["request_id"] is not None}
 
 
 def _is_in(path: str, folders: tuple[str, ...]) -> bool:
@@ -163,13 +175,14 @@ def _content_searcher(wanted: Mapping[bytes, str]) -> Callable[[Iterator[pa.Reco
     def search(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             pairs: Any = zip(batch["path"].to_pylist(), batch["content"].to_pylist(), strict=True)
-            yield _hit_rows([(path, requests_in_bytes(path, content, wanted)) for path, content in pairs])
+            # and of each file a row that says that it was read
+            yield _hit_rows([(path, (None, *requests_in_bytes(path, content, wanted))) for path, content in pairs])
 
     return search
 
 
-def _hit_rows(found: list[tuple[Any, set[str]]]) -> pa.RecordBatch:
-    hits = [(path, request) for path, requests in found for request in sorted(requests)]
+def _hit_rows(found: Iterable[tuple[Any, Iterable[str | None]]]) -> pa.RecordBatch:
+    hits = [(path, request) for path, requests in found for request in requests]
     paths, requests = map(list, zip(*hits, strict=True)) if hits else ([], [])
     return HITS.batch(len(hits), {"path": paths, "request_id": requests})
 

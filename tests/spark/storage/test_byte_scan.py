@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from oneuser.core.errors import OneUserError
 from oneuser.storage import byte_scan
 from oneuser.storage.byte_scan import Scan, scan_files, scan_stored
 
@@ -31,6 +32,7 @@ def root(tmp_path: Path) -> Path:
     (root / "raw" / "requests" / "ask-1.json").write_text(ANN)
     (root / "control" / "odd+ c%20{x}.log.gz").write_bytes(gzip.compress(BOB.encode()))
     (root / "control" / ".part").write_text(BOB)
+    (root / "control" / "copy._COPYING_").write_text(BOB)
     (root / "control" / "empty").write_text("")
     return root
 
@@ -49,6 +51,7 @@ def test_a_search_through_hadoop_finds_what_one_of_the_disk_does(spark: SparkSes
     assert names(stored) == names(on_disk)
     assert names(stored) == {
         ("part", "ask-1"), ("0000", "ask-2"), ("_las", "ask-1"), ("odd+", "ask-2"), (".par", "ask-2"),
+        ("copy", "ask-2"),
     }  # fmt: skip
     assert (stored.n_files, stored.n_bytes, stored.too_large) == (on_disk.n_files, on_disk.n_bytes, [])
 
@@ -62,3 +65,15 @@ def test_a_file_that_is_too_large_there_is_named(
 
     assert {path.rpartition("/")[2] for path in scan.too_large} == {"part-0.parquet", "part-1.parquet"}
     assert {hit.request_id for hit in scan.hits} == {"ask-1", "ask-2"}
+
+
+def test_a_file_that_spark_leaves_out_unasked_is_told(
+    spark: SparkSession, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "control" / "copy._COPYING_").unlink()
+    # as a later Spark may hide other names
+    (root / "control" / "late._COPYING_").write_text(BOB)
+    monkeypatch.setattr(byte_scan, "is_hidden", lambda name, **_: name.startswith(("_", ".")))
+
+    with pytest.raises(OneUserError, match="0 of 1 files were read"):
+        scan_stored(spark, [f"file:{root}/control"], WANTED, without=[str(root / "control" / "odd+ c%20{x}.log.gz")])
