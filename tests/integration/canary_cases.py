@@ -68,6 +68,8 @@ CASES = [
     Case("retain", ("--unit", ANN), 2),
     Case("funnel", ("Seen", "Order Completed", "--window-days", "7")),
     Case("funnel", ("Seen", f'{{"event": "{ANN}"'), 2),
+    Case("members", ("retention", "offset=0", "number=cohort_size")),
+    Case("members", ("dim_user", f"user_id={ANN}"), 2),
     # for others
     Case("report", ("--to", "{world}/report.html")),
     Case("report", ("--run", "99", "--to", "{world}/report-2.html"), 2),

@@ -368,7 +368,8 @@ def is_killed_and_ends_alike(spark: SparkSession, calm: tuple[Family, Path, list
         roll_back(Warehouse(spark, str(root)), to_run=1, reason=None, rules=LeaseRules())
 
 
-@pytest.mark.parametrize("draw", [0, *[pytest.param(n, marks=pytest.mark.soak) for n in range(1, 12)]])
+@pytest.mark.soak
+@pytest.mark.parametrize("draw", range(12))
 def test_a_kill_at_a_commit_of_an_erasure_ends_like_an_undisturbed_one(
     spark: SparkSession, calm: tuple[Family, Path, list[str]], tmp_path: Path, draw: int
 ) -> None:

@@ -218,6 +218,7 @@ def thrice(compared: Compared) -> Rotated:
     return world
 
 
+@pytest.mark.soak
 def test_who_was_known_is_known_under_a_third_version(thrice: Rotated) -> None:
     owners, key_ids = people(thrice.root), thrice.key_ids()
 
@@ -225,6 +226,7 @@ def test_who_was_known_is_known_under_a_third_version(thrice: Rotated) -> None:
     assert (key_ids["one5@example.com"], key_ids["tablet"], key_ids["newcomer"]) == ("k1", "k3", "k3")
 
 
+@pytest.mark.soak
 def test_who_is_suppressed_stays_so_whatever_version_says_so(thrice: Rotated) -> None:
     suppressed = read_table(thrice.root, "suppressions").to_pylist()
 
@@ -241,6 +243,7 @@ def test_who_is_suppressed_stays_so_whatever_version_says_so(thrice: Rotated) ->
     assert not [value for value in thrice.key_ids() if value.endswith("3@example.com") or value == "login 3"]
 
 
+@pytest.mark.soak
 def test_questions_find_identifiers_of_every_version(thrice: Rotated, tmp_path: Path) -> None:
     warehouse = open_warehouse(str(thrice.root), config=make_config(thrice.values))
 
@@ -263,6 +266,7 @@ def test_questions_find_identifiers_of_every_version(thrice: Rotated, tmp_path: 
     assert [one.n_identifiers > 0 for one in uses.values()] == [True, False, True]
 
 
+@pytest.mark.soak
 def test_without_a_version_that_something_is_stored_by_nothing_is_done(thrice: Rotated) -> None:
     whole, published = thrice.lines, (thrice.root / "published.json").read_bytes()
     stored = {one.key_id: one for one in list_keys(thrice.values)}
@@ -291,6 +295,7 @@ def test_without_a_version_that_something_is_stored_by_nothing_is_done(thrice: R
         thrice.key_file.write_text("".join(whole))
 
 
+@pytest.mark.soak
 def test_no_secret_is_in_any_file_but_its_own(thrice: Rotated) -> None:
     secrets = [version.secret for version in parse_versions(thrice.key_file.read_text())]
     forms = [form for one in secrets for form in (one, one.hex().encode(), one.hex()[:32].encode())]

@@ -88,7 +88,7 @@ def test_people_are_those_of_the_known_answer_and_a_block_can_be_taken_back(
     assert find_nothing_new(plain) is not None
     assert find_nothing_new(with_block) is None
     assert {name: stage.state for name, stage in second.stages.items() if name != "ingest"} == dict.fromkeys(
-        ("graph", "identity", "consent", "sessions", "attribution", "retention"), "unchanged"
+        ("graph", "identity", "consent", "sessions", "attribution", "retention", "product"), "unchanged"
     )
 
     # when a placeholder is blocked, then its people part
