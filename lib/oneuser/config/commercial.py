@@ -17,6 +17,11 @@ from oneuser.config.reference import ReferenceFile
 
 CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
+_NO_CURRENCY = "rates do nothing without `reporting_currency`, the one that values are told in"
+_NO_ACCOUNTS = (
+    "opportunities are conversions of accounts and do nothing without `attribution.levels: [person, account]`"
+)
+
 
 class CommercialFile(ReferenceFile):
     """A file of amounts or periods. `times` says how days and times in it are written.
@@ -39,7 +44,7 @@ class FxRatesFile(CommercialFile):
     """Exchange rates: day, currency, to_currency, rate: one of `currency` is `rate` of `to_currency`.
 
     `currency` or `to_currency` may be given here for all records; without either, `to_currency` is the
-    reporting currency.
+    reporting currency, without which rates do nothing and are refused.
     """
 
     required_columns: ClassVar[tuple[str, ...]] = ("day", "rate")
@@ -68,6 +73,7 @@ class OpportunitiesFile(CommercialFile):
     """Opportunities of accounts: opportunity_id, account_id, lead_at, opened_at, closed_at, is_won, amount, currency.
 
     `won_values` are those of `is_won` that say that it was won, such as the name of a stage; case does not count.
+    Won ones are conversions of accounts: they need the level `account` of attribution, and are refused without it.
     """
 
     required_columns: ClassVar[tuple[str, ...]] = ("opportunity_id", "account_id")
@@ -83,6 +89,7 @@ class SubscriptionsFile(CommercialFile):
 
     That is account_id, or an identifier of a person: id_value and id_type. `id_type` and `currency` may be given here
     for all records. An upgrade is another record of the same subscription, from the day on which the one before ends.
+    They are read, checked and kept as a table; no stage of this version counts them.
     """
 
     required_columns: ClassVar[tuple[str, ...]] = ("subscription_id", "amount")
@@ -96,7 +103,10 @@ class SubscriptionsFile(CommercialFile):
 
 
 class SeatsFile(CommercialFile):
-    """Seats that accounts have paid for: account_id, seats, valid_from, valid_to."""
+    """Seats that accounts have paid for: account_id, seats, valid_from, valid_to.
+
+    They are read, checked and kept as a table; no stage of this version counts them.
+    """
 
     required_columns: ClassVar[tuple[str, ...]] = ("account_id", "seats")
     optional_columns: ClassVar[tuple[str, ...]] = ("valid_from", "valid_to")
@@ -108,6 +118,7 @@ def commercial_problems(
     reporting_currency: str | None,
     id_types: Mapping[str, IdType],
     conversions: Collection[str],
+    has_accounts: bool,
 ) -> Iterator[tuple[Place, str]]:
     """What these files say that does not go with the rest of the configuration.
 
@@ -116,6 +127,7 @@ def commercial_problems(
         reporting_currency: What rates without a currency are to.
         id_types: The declared types of identifiers.
         conversions: Names of the declared conversions.
+        has_accounts: Whether conversions of accounts are attributed, which won opportunities are.
     """
     for section, named in files.items():
         for name, file in named.items():
@@ -125,9 +137,10 @@ def commercial_problems(
             id_type = file.given.get("id_type")
             if id_type is not None and id_type not in id_types:
                 yield (section, name, "id_type"), undeclared(id_type, id_types)
-    for name, rates in files["fx_rates"].items():
-        if "to_currency" not in {*rates.given, *rates.columns} and reporting_currency is None:
-            yield ("fx_rates", name), "rates to which currency? Give `reporting_currency`, or `to_currency` here"
+    if reporting_currency is None:
+        yield from ((("fx_rates", name), _NO_CURRENCY) for name in files["fx_rates"])
+    if not has_accounts:
+        yield from ((("opportunities", name), _NO_ACCOUNTS) for name in files["opportunities"])
     for name in files["opportunities"]:
         if name in conversions:
             yield ("opportunities", name), "a conversion is called so already, and won opportunities are conversions"

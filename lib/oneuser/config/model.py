@@ -338,6 +338,7 @@ class Config(Section):
                 reporting_currency=self.reporting_currency,
                 id_types=id_types,
                 conversions=self.conversions,
+                has_accounts="account" in self.attribution.levels,
             )
         )
         misplaced(

@@ -82,6 +82,9 @@ class PowerUserRules(ActiveRules, ZonedRules):
     def _is_possible(self) -> PowerUserRules:
         if self.rule == "min_days" and self.min_days > self.days:
             misplaced([(("min_days",), f"nobody is active on {self.min_days} of {self.days} days")])
+        # the default itself is no wish: `config show` writes it
+        if self.rule == "top_decile" and self.min_days != type(self).model_fields["min_days"].default:
+            misplaced([(("min_days",), "does nothing beside `rule: top_decile`, which finds the days: leave one out")])
         return self
 
 
@@ -221,7 +224,7 @@ class LifetimeValueRules(ValueRules, CalendarRules):
 class RevenueRetentionRules(ValueRules):
     """GRR, NRR and retention of customers. Recurring revenue of a month is what its conversions add up to."""
 
-    offsets: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1, 3, 6, 12)
+    offsets: Annotated[tuple[Annotated[Positive, Field(le=_MOST_INTERVALS)], ...], Field(min_length=1)] = (1, 3, 6, 12)
     membership: Literal["recurring", "first_ever"] = "recurring"
 
 

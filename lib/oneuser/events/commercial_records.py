@@ -18,7 +18,7 @@ from pyspark.sql import types as T
 from oneuser.contracts.reference import FX_RATES, OPPORTUNITIES, SEATS, SPEND, SUBSCRIPTIONS
 from oneuser.core.money import EXPONENTS, USUAL_EXPONENT
 from oneuser.core.reasons import Reason
-from oneuser.events.instants import make_time_reader
+from oneuser.events.instants import make_day_reader, make_time_reader
 from oneuser.events.period_records import read_periods
 from oneuser.spark.refused_records import refuse
 
@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from pyspark.sql.window import WindowSpec
 
 _INSTANT = pa.timestamp("us", tz="UTC")
+_TIMESTAMP = T.TimestampType()
 # ten to the sixteenth of the smallest unit, as values of conversions
 _DIGITS = 16
 # with the sixteen digits of a value, as many as a decimal holds
 _RATE = "decimal(21,14)"
 _ENDS = (-(1 << 62), 1 << 62)
+_WITH_THOUSANDS = r"\A\s*[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]*)?\s*\z"
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class Writing:
     Attributes:
         given: What the configuration says of every record, by column.
         time_format: How days and times are written, in Java's letters; any form of `instants` where null.
-        zone: The zone of times that name none. A day is the one it is in UTC.
-        decimal: The mark before decimals; where it is a comma, points stand between thousands.
+        zone: The zone of times that name none. A day is the one that is written; of an epoch, the one it is there.
+        decimal: The mark before decimals; where it is a comma, points stand between thousands and nowhere else.
         earliest: The first instant that is believed of an epoch, in microseconds since 1970 UTC.
     """
 
@@ -205,7 +207,12 @@ def _with_currency(records: DataFrame, name: str, *, is_required: Column | None 
 
 
 def _number(text: Column, writing: Writing) -> Column:
-    return F.replace(F.replace(text, F.lit("."), F.lit("")), F.lit(","), F.lit(".")) if writing.decimal == "," else text
+    """A number with a point before its decimals. Null where the mark is a comma, and points divide no thousands."""
+    if writing.decimal != ",":
+        return text
+    # 12.5 is no 125, and 0.925 no 925
+    is_plain = ~F.contains(text, F.lit(".")) | text.rlike(_WITH_THOUSANDS)
+    return F.when(is_plain, F.replace(F.replace(text, F.lit("."), F.lit("")), F.lit(","), F.lit(".")))
 
 
 def _with_amount(records: DataFrame, writing: Writing, name: str, *, is_required: bool = True) -> DataFrame:
@@ -224,37 +231,42 @@ def _with_amount(records: DataFrame, writing: Writing, name: str, *, is_required
 
 
 def _with_day(records: DataFrame, writing: Writing, name: str) -> DataFrame:
-    timed = _with_times(records, writing, ("day",))
-    return timed.withColumn(name, F.col("day").cast("date"))
+    read = _with_times(records, writing, ("day",), of=T.DateType())
+    return read.withColumn(name, F.col("day"))
 
 
 def _with_period(records: DataFrame, writing: Writing) -> DataFrame:
     return read_periods(records, earliest=writing.earliest, pattern=writing.time_format, zone=writing.zone)
 
 
-def _with_times(records: DataFrame, writing: Writing, names: Sequence[str]) -> DataFrame:
-    """Columns of text as instants; what is no time is refused, naming the first such column."""
-    fields = [
-        T.StructField(field.name, T.TimestampType() if field.name in names else field.dataType)
-        for field in records.schema
-    ]
-    return records.mapInArrow(partial(_read_times, writing=writing, names=tuple(names)), T.StructType(fields))
+def _with_times(
+    records: DataFrame,
+    writing: Writing,
+    names: Sequence[str],
+    *,
+    of: T.DataType = _TIMESTAMP,
+) -> DataFrame:
+    """Columns of text as instants, or as days; what is no time is refused, naming the first such column."""
+    fields = [T.StructField(field.name, of if field.name in names else field.dataType) for field in records.schema]
+    read = partial(_read_times, writing=writing, names=tuple(names), is_day=isinstance(of, T.DateType))
+    return records.mapInArrow(read, T.StructType(fields))
 
 
 def _read_times(
-    batches: Iterable[pa.RecordBatch], *, writing: Writing, names: Sequence[str]
+    batches: Iterable[pa.RecordBatch], *, writing: Writing, names: Sequence[str], is_day: bool
 ) -> Iterator[pa.RecordBatch]:
-    read_time = make_time_reader(writing.time_format, writing.zone, earliest=writing.earliest)
+    make_reader, kind = (make_day_reader, pa.date32()) if is_day else (make_time_reader, _INSTANT)
+    read_time = make_reader(writing.time_format, writing.zone, earliest=writing.earliest)
     for batch in batches:
         columns = {name: batch.column(name) for name in batch.schema.names}
         codes, details = columns["code"].to_pylist(), columns["detail"].to_pylist()
         for name in names:
             texts = columns[name].to_pylist()
             found = [None if text is None else read_time(text)[0] for text in texts]
-            for row, (text, instant) in enumerate(zip(texts, found, strict=True)):
-                if text is not None and instant is None and codes[row] is None:
+            for row, (text, time) in enumerate(zip(texts, found, strict=True)):
+                if text is not None and time is None and codes[row] is None:
                     codes[row], details[row] = Reason.REFERENCE_TIME.value, name
-            columns[name] = pa.array(found, _INSTANT)
+            columns[name] = pa.array(found, kind)
         columns["code"], columns["detail"] = pa.array(codes, pa.string()), pa.array(details, pa.string())
         yield pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 

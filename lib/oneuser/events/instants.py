@@ -128,6 +128,18 @@ def make_time_reader(
     return read_time if pattern or zone else read_plain_time
 
 
+def make_day_reader(
+    pattern: str | None = None, zone: str | None = None, *, earliest: int = EARLIEST_TIME
+) -> Callable[[Any], Instant]:
+    """A function from a raw value to (days since 1970, how it was found): the day that is written, in its own zone.
+
+    What `make_time_reader` takes for a time has a day: of a time with an offset the one that stands before it, of an
+    epoch, which has none, the one that it is in the declared zone, or else in UTC.
+    """
+    reader = _DayReader(compile_time_pattern(pattern) if pattern else None, ZoneInfo(zone) if zone else None, earliest)
+    return lambda value: reader.read_text(value) if type(value) is str else reader.read_other(value)
+
+
 def plain_instants(values: Sequence[Any]) -> npt.NDArray[np.int64]:
     """Microseconds since 1970 of times in the usual form, ISO 8601 with a zone; below zero for any other value.
 
@@ -219,8 +231,11 @@ class _Reader:
                     break
         instant, unit = _from_epoch(number)
         if instant is None or self._earliest <= instant < _LATEST_EPOCH:
-            return instant, unit
+            return self._from_epoch(instant, unit)
         return None, Reason.TIME_IMPLAUSIBLE
+
+    def _from_epoch(self, instant: int | None, unit: Reason | None) -> Instant:
+        return instant, unit
 
     def _from_datetime(self, moment: datetime) -> Instant:
         flag = None
@@ -230,6 +245,19 @@ class _Reader:
             return micros(moment), flag
         except OverflowError:
             return None, Reason.TIME_INVALID
+
+
+class _DayReader(_Reader):
+    """Reads days as they are written: what an offset or a zone makes of them is another day."""
+
+    def _from_datetime(self, moment: datetime) -> Instant:
+        return moment.toordinal() - _EPOCH.toordinal(), None
+
+    def _from_epoch(self, instant: int | None, unit: Reason | None) -> Instant:
+        if instant is None:
+            return None, unit
+        local = (_EPOCH + timedelta(microseconds=instant)).astimezone(self._zone or UTC)
+        return local.toordinal() - _EPOCH.toordinal(), unit
 
 
 def _localised(moment: datetime, zone: tzinfo | None) -> tuple[datetime, Reason | None]:

@@ -35,7 +35,7 @@ from oneuser.events.spec import (
 )
 from oneuser.events.syntax import LineReader, RefusedLine
 from oneuser.events.touch import TouchReader, harmless
-from oneuser.events.values import decimal_point, make_getter, open_text, path_getter, plain_text
+from oneuser.events.values import decimal_point, make_comma_getter, make_getter, open_text, path_getter, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -78,9 +78,7 @@ class MessageParser:
         self._event = make_getter(mapping.event, is_table=is_table)
         self._group_id = make_getter(mapping.group_id, is_table=is_table)
         self._traits = object_getter(mapping.traits, is_table=is_table)
-        self._properties = object_getter(mapping.properties, is_table=is_table)
-        if spec.decimal == ",":
-            self._properties = with_decimal_points(self._properties)
+        self._properties = object_getter(mapping.properties, is_table=is_table, decimal=spec.decimal)
         self._consent = object_getter(mapping.consent, is_table=is_table)
         self._opt_out = make_getter(mapping.opt_out, is_table=is_table)
         self._objects = _as_tree(_object_paths(mapping))
@@ -238,12 +236,17 @@ def _as_text(value: Any) -> str:
 
 
 def object_getter(
-    mapped: Expression | tuple[tuple[str, Expression], ...] | None, *, is_table: bool
+    mapped: Expression | tuple[tuple[str, Expression], ...] | None, *, is_table: bool, decimal: str = "."
 ) -> Callable[[dict[str, Any]], Any]:
-    """A getter of traits, properties or consent: an object of the message, or one put together from declared parts."""
+    """A getter of traits, properties or consent: an object of the message, or one put together from declared parts.
+
+    Where `decimal` is a comma, numbers of it come with a point: `1.299,00` becomes `1299.00`.
+    """
     if not isinstance(mapped, tuple):
-        return make_getter(mapped, is_table=is_table)
-    getters = tuple((name, make_getter(part, is_table=is_table)) for name, part in mapped)
+        whole = make_getter(mapped, is_table=is_table)
+        return _with_decimal_points(whole) if decimal == "," else whole
+    make = make_comma_getter if decimal == "," else make_getter
+    getters = tuple((name, make(part, is_table=is_table)) for name, part in mapped)
 
     def get_object(message: dict[str, Any]) -> dict[str, Any]:
         values = ((name, getter(message)) for name, getter in getters)
@@ -252,9 +255,7 @@ def object_getter(
     return get_object
 
 
-def with_decimal_points(getter: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
-    """A getter of properties whose numbers have a comma before their decimals: `1.299,00` becomes `1299.00`."""
-
+def _with_decimal_points(getter: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
     def get_pointed(message: dict[str, Any]) -> Any:
         found = getter(message)
         if type(found) is not dict:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
-from oneuser.events.spec import Concat, Const, Expression, FirstOf, Path, Time, UrlParam
+from oneuser.events.spec import Concat, Const, Expression, FirstOf, Path, Product, Time, UrlParam
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,8 @@ _EXACT = Context(prec=76)
 _MAX_DIGITS = 38
 _PAIR = 2
 _EMPTY: dict[str, Any] = {}
-_COMMA_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?")
+# 0.925 has no thousands
+_COMMA_NUMBER = re.compile(r"[+-]?(?:[1-9][0-9]{0,2}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?")
 # an ampersand that was escaped for HTML, once or more often, on its way into a link
 _ESCAPED_AMPERSAND = re.compile(r"&(?:(?:amp|#0*38|#[xX]0*26)(?:;|%3[bB]))+")
 
@@ -49,6 +50,20 @@ def make_getter(expression: Expression | None, *, is_table: bool = False) -> Get
     if isinstance(expression, FirstOf):
         return _first_getter(getters)
     return _concat_getter(getters) if isinstance(expression, Concat) else _product_getter(getters)
+
+
+def make_comma_getter(expression: Expression, *, is_table: bool = False) -> Getter:
+    """The same where numbers have a comma before their decimals: `1.299,00` becomes `1299.00`, in a product too."""
+    if isinstance(expression, FirstOf | Product):
+        getters = tuple(make_comma_getter(part, is_table=is_table) for part in expression.parts)
+        return _first_getter(getters) if isinstance(expression, FirstOf) else _product_getter(getters)
+    getter = make_getter(expression, is_table=is_table)
+
+    def get_pointed(top: dict[str, Any]) -> Any:
+        value = getter(top)
+        return decimal_point(value) if type(value) is str else value
+
+    return get_pointed
 
 
 def path_getter(keys: tuple[str, ...]) -> Getter:

@@ -15,7 +15,7 @@ from tests.spark.events.staging import Ingest, lines_source
 from tests.unit.events.parsing import KEYS, line
 
 RATES = """day,currency,rate
-2026-01-01,USD,0.9
+2026-01-01T00:00:00+01:00,USD,0.9
 2026-01-01,USD,0.90
 2026-01-02,USD,0.91
 2026-01-02,USD,0.92
@@ -32,6 +32,9 @@ SPEND = """Date;Kosten;Kanal;Kampagne
 01.02.2026;3;Kino;
 02.02.2026;-1;;
 02.02.2026;viel;Email;
+02.02.2026;12.5;Email;
+02.02.2026;0.925;Email;
+02.02.2026;1,299.50;Email;
 """
 OPPORTUNITIES = """opportunity_id,account_id,opened_at,closed_at,Stage,amount,currency
 o1,acme,2026-01-01,2026-02-01T02:00:00+02:00,closed won,100.005,JPY
@@ -63,8 +66,9 @@ zoo,2,2025-01-01,
 """
 EUR = {"currency": "EUR"}
 FILES: dict[str, dict[str, Any]] = {
-    "fx_rates": {"columns": {}},
-    "spend": {"currency": "EUR", "separator": ";", "decimal": ",", "times": {"format": "dd.MM.yyyy"},
+    "fx_rates": {"columns": {}, "times": {"zone": "Europe/Berlin"}},
+    "spend": {"currency": "EUR", "separator": ";", "decimal": ",",
+              "times": {"format": "dd.MM.yyyy", "zone": "Europe/Berlin"},
               "columns": {"day": "Date", "amount": "Kosten", "channel": "Kanal", "campaign_name": "Kampagne"}},
     "opportunities": {"columns": {"is_won": "Stage"}, "won_values": ["Closed Won"]},
     "subscriptions": {"currency": "EUR", "id_type": "email", "columns": {"id_value": "email"}},
@@ -79,7 +83,7 @@ def ingest(spark: SparkSession, warehouse_path: Path) -> Ingest:
 
 
 def declare(folder: Path, texts: dict[str, str]) -> dict[str, Any]:
-    declared: dict[str, Any] = {"reporting_currency": "EUR"}
+    declared: dict[str, Any] = {"reporting_currency": "EUR", "attribution": {"levels": ["person", "account"]}}
     for section, text in texts.items():
         (folder / f"{section}.csv").write_text(text, encoding="utf-8")
         declared[section] = {"one": {"path": f"{folder}/{section}.csv", "format": "csv", **FILES[section]}}
@@ -134,7 +138,7 @@ def test_every_record_counts_or_is_refused_with_a_reason_and_all_of_it_is_withdr
             ("fx_rates.one", "reference.number", "rate", 1),
             ("fx_rates.one", "reference.time", "day", 1),
             ("fx_rates.one", "reference.missing", "rate", 1),
-            ("spend.one", "reference.number", "amount", 1),
+            *[("spend.one", "reference.number", "amount", 1)] * 4,
             *[("opportunities.one", "opportunities.conflict", "other records of the opportunity differ", 1)] * 2,
             ("opportunities.one", "reference.currency", "currency", 1),
             ("opportunities.one", "reference.missing", "account_id", 1),
@@ -151,7 +155,7 @@ def test_every_record_counts_or_is_refused_with_a_reason_and_all_of_it_is_withdr
     counted = {name: (metrics[f"records_in|{name}.one"], metrics[f"records_rejected|{name}.one"]) for name in FILES}
     assert counted == {
         "fx_rates": (10, 7),
-        "spend": (5, 1),
+        "spend": (8, 4),
         "opportunities": (7, 4),
         "subscriptions": (9, 5),
         "seats": (6, 4),

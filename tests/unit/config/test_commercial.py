@@ -17,6 +17,9 @@ FILE = {"path": "x.csv", "format": "csv"}
     ("key", "value", "found"),
     [
         ("fx_rates", {"bank": FILE}, ("fx_rates.bank", "reporting_currency")),
+        ("fx_rates", {"bank": {**FILE, "to_currency": "EUR"}}, ("fx_rates.bank", "reporting_currency")),
+        ("fx_rates", {"bank": {**FILE, "columns": {"to_currency": "To"}}}, ("fx_rates.bank", "reporting_currency")),
+        ("opportunities", {"deal": FILE}, ("opportunities.deal", "attribution.levels: [person, account]")),
         ("spend", {"ads": {**FILE, "currency": "EUR", "columns": {"currency": "Cur"}}},
          ("spend.ads.columns.currency", "given for all records")),
         ("spend", {"ads": {**FILE, "currency": "eur"}}, ("spend.ads.currency", "[A-Z]{3}")),
@@ -31,11 +34,11 @@ def test_what_a_file_cannot_mean_is_told_at_its_place(key: str, value: Any, foun
     assert found[1] in problems[0].message
 
 
-def test_rates_to_one_currency_need_no_reporting_currency_and_every_file_is_an_input() -> None:
+def test_rates_may_be_to_a_given_currency_and_every_file_is_an_input() -> None:
     rates = {"bank": {**FILE, "to_currency": "EUR"}}
     config = make_config(
         {"deployment": "d", "warehouse": "/w", "sources": {"web": {**FILE, "preset": "segment", "format": "jsonl"}},
-         "fx_rates": rates, "seats": {"plan": FILE}}
+         "reporting_currency": "EUR", "fx_rates": rates, "seats": {"plan": FILE}}
     )  # fmt: skip
 
     assert set(input_paths(config)) == {("sources", "web"), ("fx_rates", "bank"), ("seats", "plan")}
@@ -43,6 +46,8 @@ def test_rates_to_one_currency_need_no_reporting_currency_and_every_file_is_an_i
 
 
 def test_a_won_opportunity_is_no_conversion_of_another_name() -> None:
-    written = changed("conversions", {"deal": {"event": "Won"}}) | {"opportunities": {"deal": FILE}}
+    written = changed("conversions", {"deal": {"event": "Won"}}) | {
+        "opportunities": {"deal": FILE}, "attribution": {"levels": ["person", "account"]},
+    }  # fmt: skip
 
     assert [problem.key for problem in problems_of(written)] == ["opportunities.deal"]

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from oneuser.events.instants import make_time_reader, micros
+from oneuser.events.instants import make_day_reader, make_time_reader, micros
 from oneuser.events.spec import Limits
 from tests.unit.events.parsing import SEGMENT, line, parse, parse_row, table_spec
 
@@ -270,3 +270,31 @@ def test_a_time_of_a_typed_column_is_read_as_it_is() -> None:
     spec = table_spec(type={"const": "track"}, event_time="at", identifiers={"customer_id": "who"})
 
     assert parse_row({"at": MOMENT, "who": 7}, spec)["event_time"] == micros(MOMENT)
+
+
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin", "America/New_York", "Pacific/Kiritimati"])
+@pytest.mark.parametrize(
+    ("written", "pattern"),
+    [
+        ("2026-01-01", None),
+        ("2026-01-01+13:00", None),
+        ("20260101", None),
+        ("01/01/2026", "dd/MM/yyyy"),
+        ("2026-01-01T00:00:00", None),
+        ("2026-01-01T00:00:00+01:00", None),
+        ("2026-01-01T23:59:59.999999-08:00", None),
+        ("2026-01-01 23:30 +0000", "yyyy-MM-dd HH:mm xx"),
+        ("Thu, 01 Jan 2026 23:30:00 GMT", None),
+    ],
+)
+def test_a_day_is_the_one_that_is_written_wherever_it_is(written: str, pattern: str | None, zone: str | None) -> None:
+    found, _ = make_day_reader(pattern, zone)(written)
+    assert found == (date(2026, 1, 1) - date(1970, 1, 1)).days
+
+
+def test_an_epoch_is_the_day_that_it_is_in_the_declared_zone_and_what_is_no_time_is_no_day() -> None:
+    midnight_in_berlin = str(micros(datetime(2025, 12, 31, 23, tzinfo=UTC)) // 1000)
+    days = [make_day_reader(zone=zone)(midnight_in_berlin)[0] for zone in (None, "Europe/Berlin")]
+    assert days == [20453, 20454]
+    assert make_day_reader()("2026-02-30") == make_time_reader()("2026-02-30")
+    assert make_day_reader(zone="Europe/Berlin")("5")[0] is None

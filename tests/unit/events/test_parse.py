@@ -222,6 +222,25 @@ def test_a_product_with_what_is_no_number_is_left_out(factor: object) -> None:
     assert parse_row({"c": "1", "a": "2", "b": factor}, spec)["properties"] is None
 
 
+def test_points_in_numbers_with_a_comma_divide_thousands_or_nothing() -> None:
+    row = {"a": "1.299,00", "b": "12.5", "c": "0.925", "d": "1.2999", "e": "-12.345.678", "f": "0,5", "g": "1,299.00"}
+    products = {"ae": {"product": ["a", "two"]}, "bf": {"product": ["b", "quarter"]}}
+    spec = replace(
+        table_spec(
+            type={"const": "track"}, event_time={"const": "2026-01-01T00:00:00Z"}, identifiers={"customer_id": "id"},
+            properties={name: name for name in row} | products,
+        ),
+        decimal=",",
+    )  # fmt: skip
+
+    found = parse_row(row | {"id": "c1", "two": "2", "quarter": "0,25"}, spec)
+
+    assert json.loads(found["properties"]) == {
+        "a": "1299.00", "b": "12.5", "c": "0.925", "d": "1.2999", "e": "-12345678", "f": "0.5", "g": "1,299.00",
+        "ae": "2598.00", "bf": "3.125",
+    }  # fmt: skip
+
+
 def test_a_mapping_of_lines_reads_url_parameters() -> None:
     mapping = read_mapping(
         {"type": {"const": "page"}, "event_time": "at", "identifiers": {"user_id": {"url_param": ["page.url", "eid"]}}}
