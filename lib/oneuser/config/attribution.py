@@ -83,7 +83,8 @@ class AttributionRules(Section):
     each path in their order. `first_per_entity` and `reset_at_conversion` go by kind of conversion. A path of more
     than `report_paths_above` touches is credited like any other, and told of. Spend is set against credit by
     `spend_unit`, and of all time. With the level `account` conversions of accounts are credited to the touches of all
-    members, too; with `roll_up` to those of every account below the one furthest above.
+    members, too, by models that look at one path alone; with `roll_up` to those of every account below the one
+    furthest above.
     """
 
     lookback_days: Positive = 30
@@ -112,6 +113,17 @@ class AttributionRules(Section):
     def _accounts_roll_up(self) -> AttributionRules:
         if self.roll_up and "account" not in self.levels:
             misplaced([(("roll_up",), "only accounts roll up: add `levels: [person, account]`")])
+        return self
+
+    @model_validator(mode="after")
+    def _accounts_have_a_model(self) -> AttributionRules:
+        if "account" in self.levels and not any(spec.kind == "rule" for spec in self.specs):
+            found = ", ".join(spec.label for spec in self.specs)
+            text = (
+                f"accounts are credited by rule models alone, and all of `models` are fitted on all paths ({found}): "
+                "add one such as linear, or leave account out"
+            )
+            misplaced([(("levels",), text)])
         return self
 
     @field_validator("models")
