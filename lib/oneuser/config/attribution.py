@@ -82,9 +82,9 @@ class AttributionRules(Section):
     sides; `calendar_days` are counted by dates in `zone`, `whole_days` are floor(hours ÷ 24). Transforms are applied to
     each path in their order. `first_per_entity` and `reset_at_conversion` go by kind of conversion. A path of more
     than `report_paths_above` touches is credited like any other, and told of. Spend is set against credit by
-    `spend_unit`, and of all time. With the level `account` conversions of accounts are credited to the touches of all
-    members, too, by models that look at one path alone; with `roll_up` to those of every account below the one
-    furthest above.
+    `spend_unit`, of which weeks begin on `week_start`, and of all time. With the level `account` conversions of
+    accounts are credited to the touches of all members, too, by models that look at one path alone; with `roll_up` to
+    those of every account below the one furthest above.
     """
 
     lookback_days: Positive = 30
@@ -101,6 +101,7 @@ class AttributionRules(Section):
     levels: Annotated[tuple[Literal["person", "account"], ...], Field(min_length=1)] = ("person",)
     roll_up: Flag = False
     spend_unit: Literal["day", "week", "month", "quarter"] = "month"
+    week_start: Literal["monday", "sunday"] = "monday"
 
     @field_validator("levels")
     @classmethod

@@ -145,12 +145,15 @@ def config(root: Path) -> Config:
             "conversions": {
                 "order": {"event": "Order", "value": "properties.v", "currency": {"const": "EUR"}},
                 "signup": {"event": "Signup", "milestone": "lead"},
+                # which nobody has done yet
+                "demo": {"event": "Demo"},
             },
             "reporting_currency": "EUR",
             "fx_rates": {"bank": {"path": str(root / "fx.csv"), "format": "csv"}},
             "opportunities": {"deal": {"path": str(root / "deals.csv"), "format": "csv"}},
             "attribution": {
                 "models": [*MODELS, "set_shapley"], "levels": ["person", "account"], "roll_up": True,
+                "week_start": "sunday",
             },
         }
     )  # fmt: skip
@@ -254,7 +257,7 @@ def test_spend_is_added_up_once_and_set_against_every_model(world: World, done: 
     }
     march, april = date(2026, 3, 1), date(2026, 4, 1)
     for model in MODELS:
-        for kind in ("order", "signup"):
+        for kind in ("order", "signup", "demo"):
             spent = {
                 key[2:]: row.spend_minor for key, row in rows.items() if key[:2] == (model, kind) and row.spend_minor
             }
@@ -277,6 +280,10 @@ def test_spend_is_added_up_once_and_set_against_every_model(world: World, done: 
     assert (cinema.conversions, cinema.cpa_minor, cinema.roas) == (0, None, 0.0)
     nobody = rows["linear", "order", None, "(unattributed)", "EUR"]
     assert (nobody.spend_minor, nobody.roas, nobody.cpa_minor) == (0, None, 0.0)
+    without = [row for key, row in rows.items() if key[1] == "demo"]
+    assert {row.model for row in without} == {*MODELS, "set_shapley"}
+    assert {(row.conversions, row.cpa_minor, row.roas) for row in without} == {(0, None, 0.0)}
+    assert {row.week_start for row in rows.values()} == {"sunday"}
     # by interval what is there in all
     for model in MODELS:
         parts = sum(row.conversions for key, row in rows.items() if key[0] == model and key[2] and key[4] == "EUR")

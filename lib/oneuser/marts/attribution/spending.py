@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from oneuser.marts.provenance import Provenance
 
+# a model, a kind of conversion, and whether of all time or by interval
+AskedOf = tuple[str, str, bool]
+
 _SUM = "decimal(38,0)"
 _WEIGHT = "decimal(30,12)"
 _OF_MODEL = ("model", "conversion")
@@ -106,7 +109,12 @@ def spent_by_interval(
 
 
 def build_attribution_spend(
-    credited: Sequence[DataFrame], spent: DataFrame, *, calendar: Calendar, provenance: Provenance
+    credited: Sequence[DataFrame],
+    spent: DataFrame,
+    *,
+    calendar: Calendar,
+    provenance: Provenance,
+    asked: Sequence[AskedOf] = (),
 ) -> DataFrame:
     """Set spend against credit. All of it are sums already: a row per day and channel at most.
 
@@ -118,6 +126,7 @@ def build_attribution_spend(
         spent: What `spent_by_interval` gives.
         calendar: The intervals.
         provenance: How the rows are made.
+        asked: Models and kinds of conversion that are set against spend whether they have credit or not.
 
     Returns:
         Rows of `attribution_spend`. Each model and kind of conversion is set against the same spend.
@@ -126,9 +135,12 @@ def build_attribution_spend(
     counted = credits_so.groupBy(*_OF_MODEL, *_WHERE).agg(F.sum("conversions").cast(_WEIGHT).alias("conversions"))
     worth = credits_so.select(*_OF_MODEL, *_WHERE, "currency", "credit_minor")
     # every model is set against all spend, and every channel that got credit in some currency of it
-    models = credits_so.select(*_OF_MODEL, F.col("interval_date").isNull().alias("is_all")).distinct()
+    models = credits_so.select(*_OF_MODEL, F.col("interval_date").isNull().alias("is_all"))
+    if asked:
+        more = spent.sparkSession.createDataFrame(list(asked), "model string, conversion string, is_all boolean")
+        models = models.unionByName(more)
     spends = spent.select(*_WHERE, "currency", F.col("interval_date").isNull().alias("is_all"))
-    against = models.join(spends, on="is_all", how="inner").select(*_OF_MODEL, *_WHERE, "currency")
+    against = models.distinct().join(spends, on="is_all", how="inner").select(*_OF_MODEL, *_WHERE, "currency")
     currencies = spent.select("currency").distinct()
     own = counted.select(*_OF_MODEL, *_WHERE).crossJoin(F.broadcast(currencies))
     keys = [*_OF_MODEL, *_WHERE, "currency"]

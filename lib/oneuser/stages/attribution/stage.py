@@ -85,7 +85,7 @@ def attribution(ctx: RunContext) -> None:
     summary = build_summary(ctx.read(ATTRIBUTION_CREDITS), provenance=provenance)
     fitted = fit_models(ctx, rules, provenance, conversions)
     ctx.replace_within(ATTRIBUTION_SUMMARY, summary if fitted is None else summary.unionByName(fitted), within=None)
-    set_against_spend(ctx, provenance)
+    set_against_spend(ctx, rules, provenance)
     credit_accounts(ctx, rules, provenance, conversions)
     if ATTRIBUTION_CREDITS.name in ctx.base:
         restated = find_restated(changed, models=rules.labels, params_id=provenance.params_id)
