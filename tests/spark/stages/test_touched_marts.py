@@ -190,7 +190,16 @@ class Marts:
         self.run_seq = 0
         self.metrics: dict[str, float] = {}
 
-    def run(self, world: World, config: Config, *, is_incremental: bool = False, run_seq: int | None = None) -> None:
+    def run(
+        self,
+        world: World,
+        config: Config,
+        *,
+        is_incremental: bool = False,
+        run_seq: int | None = None,
+        rates: list[dict[str, Any]] | None = None,
+        stages: list[Stage] = MARTS,
+    ) -> None:
         """One run of the stages after what came before them has been written."""
         self.run_seq = run_seq or self.run_seq + 1
         base = dict(self.tables)
@@ -200,7 +209,7 @@ class Marts:
             (EVENTS_RESOLVED, [as_resolved(event) for event in world.events.values()]),
             (EVENT_IDENTIFIERS, [row for event in world.events.values() for row in as_carried(event)]),
             (FILES, [as_file(source, world) for source in ("web", "crm")]),
-            (FX_RATES, rates_of(self.run_seq)),
+            (FX_RATES, rates or rates_of(self.run_seq)),
         ):
             upstream.replace(contract, contract.frame(self.spark, rows))
         lineage = [
@@ -214,7 +223,7 @@ class Marts:
             upstream.tell(OWNED_MESSAGES, self.spark.createDataFrame(told, schema))
         self.tables = upstream.tables
         self.metrics = {}
-        for stage in MARTS:
+        for stage in stages:
             ctx = self._context(config, base, stage, is_incremental=is_incremental)
             stage.run(ctx)
             ctx.release()
@@ -356,6 +365,31 @@ def check_retentions(marts: Marts, world: World) -> None:
 
 def test_days_of_whom_they_touch(spark: SparkSession, tmp_path: Path) -> None:
     check_days(spark, tmp_path, seed=1, n_days=3)
+
+
+def test_a_run_of_another_rate_alone_credits_all_of_whom_it_revalues(spark: SparkSession, tmp_path: Path) -> None:
+    stages = [stage for stage in MARTS if stage.name in {"sessions", "attribution"}]
+    # every earlier conversion counts for the later ones of its person
+    rules = {"lookback_days": 2, "models": ["linear"], "reset_at_conversion": True}
+    settings = config(tmp_path, attribution=rules, consent={})
+    world = happen(World(), random.Random(3), 1)
+    rates = rates_of(1)
+    corrected = [
+        rate | {"rate": rate["rate"] + Decimal("0.5")} if rate["currency"] == "EUR" else rate for rate in rates
+    ]
+    touched, everybody = Marts(spark, tmp_path / "touched"), Marts(spark, tmp_path / "everybody")
+
+    touched.run(world, settings, rates=rates, stages=stages)
+    before = touched.rows(ATTRIBUTION_CREDITS, without=("identity_run",))
+    touched.run(world, settings, rates=corrected, stages=stages, is_incremental=True)
+    everybody.run(world, settings, rates=corrected, stages=stages, run_seq=2)
+
+    for contract in (CONVERSION_VALUES, ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY):
+        found, wanted = (marts.rows(contract, without=("identity_run",)) for marts in (touched, everybody))
+        assert found == wanted, contract.name
+    now = touched.rows(ATTRIBUTION_CREDITS, without=("identity_run",))
+    assert len(now) == len(before)
+    assert set(now) - set(before)
 
 
 @pytest.mark.soak

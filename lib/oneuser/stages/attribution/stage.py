@@ -51,10 +51,10 @@ def attribution(ctx: RunContext) -> None:
     """Write credits, what changed of those that there were, and the summary.
 
     Touches of people who do not grant what attribution needs get no credit. Where it is incremental: the credits of
-    conversions of people whose touches, conversions or consent changed, and of changed conversions of nobody. Shuffles
-    and writes grow with these; what grows with all of them is one pass over touches and conversions by which theirs are
-    found, and one over all credits that adds them up. Models that are fitted on all paths have no credits here (see
-    `fitting`).
+    conversions of people whose touches, conversions, consent or exchange rates changed, and of changed conversions of
+    nobody. Shuffles and writes grow with these; what grows with all of them is one pass over touches and conversions by
+    which theirs are found, and one over all credits that adds them up. Models that are fitted on all paths have no
+    credits here (see `fitting`).
 
     Raises:
         CheckError: where what was credited is not what there was to credit; nothing is published then.
@@ -93,26 +93,28 @@ def attribution(ctx: RunContext) -> None:
 
 
 def _touched(ctx: RunContext, provenance: Provenance) -> tuple[DataFrame | None, DataFrame | None]:
-    """People whose touches, conversions or consent changed, and the conversions to credit again; null stands for all.
+    """The people of whom everything is credited again, and these conversions; null stands for all.
 
-    These are the conversions that such people have or had, and those of nobody that changed, by their messages; and
-    those whose value in the reporting currency is another by now.
+    People whose touches, conversions or consent changed, and whoever has a conversion whose value in the reporting
+    currency is another by now: all of a person is credited again, or nothing. The conversions are those that such
+    people have or had, and those of nobody that changed, by their messages or by their value.
     """
     if not ctx.is_incremental:
         return None, None
     told = ctx.changes(JOURNEYS)
     if ctx.config.consent.required_for_attribution:
         told = told.unionByName(ctx.changes(CONSENTS))
-    people, messages = (
-        find(ctx, told.where(F.col(name).isNotNull()).select(name)).rows for name in ("user_id", "message_key")
-    )
+    worth_else = [find(ctx, ids).rows for ids in revalued(ctx, provenance)]
+    owners = [only(ctx.read(CONVERSIONS), ids).select("user_id") for ids in worth_else]
+    named = reduce(DataFrame.union, [told.select("user_id"), *owners])
+    people = find(ctx, named.where(F.col("user_id").isNotNull()).distinct()).rows
+    messages = find(ctx, told.where(F.col("message_key").isNotNull()).select("message_key")).rows
     ids = [
         only(conversions, touched).select("conversion_id")
         for conversions in (ctx.read(CONVERSIONS), ctx.read_before(CONVERSIONS))
         for touched in (people, messages)
     ]
-    ids += revalued(ctx, provenance)
-    return people, find(ctx, reduce(DataFrame.union, ids).distinct()).rows
+    return people, find(ctx, reduce(DataFrame.union, [*ids, *worth_else]).distinct()).rows
 
 
 def _tell_restated(ctx: RunContext, restated: DataFrame, people: DataFrame | None) -> None:
