@@ -203,8 +203,12 @@ ACCOUNT_CREDITS = TableContract(
     zone="pseudonymous",
     grain="one row per conversion of an account, model and credited touch of a member; one (unattributed) row without",
     key=("conversion_id", "model", "position"),
-    subject=Subject(users=("user_id",)),
-    fields=_CREDIT_FIELDS,
+    # the touch, its time and channel are of the member who came, not of whoever converted
+    subject=Subject(users=("user_id", "touch_user_id"), is_of_one=True),
+    fields=(
+        *_CREDIT_FIELDS,
+        Field("touch_user_id", "string", "person of the touch; null for (unattributed)", nullable=True),
+    ),
     stamps=STAMPS,
 )
 

@@ -17,6 +17,8 @@ class Subject:
         texts: Columns with text as it was received, in which a value of somebody may stand, each with the column that
             holds its hash.
         kept: A column and the value that it has in rows which stay of an erased person, as the stage has left them.
+        is_of_one: Whether a row that names two people says more about the second than their User ID: it is no part then
+            of what the first one asks for.
     """
 
     messages: tuple[str, ...] = ()
@@ -25,6 +27,7 @@ class Subject:
     is_keyed: bool = False
     texts: tuple[tuple[str, str], ...] = ()
     kept: tuple[str, str] | None = None
+    is_of_one: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:

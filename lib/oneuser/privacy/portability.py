@@ -71,8 +71,9 @@ def rows_of_people(contract: TableContract, rows: DataFrame, belongings: Belongi
     """`request_id` and the columns of a table: the rows that are somebody's; null where none can be.
 
     A row is theirs by the first of its subjects: a User ID, else a message, else an identifier. Where it also names
-    what is not theirs, that is emptied, or the row is left out where the column cannot be empty. Texts that nothing
-    could read have no subject, and are nobody's.
+    what is not theirs, that is emptied, or the row is left out where the column cannot be empty, or where the table
+    says that more of the row is about whoever else it names. Texts that nothing could read have no subject, and are
+    nobody's.
     """
     subject = contract.subject
     named = [
@@ -87,11 +88,20 @@ def rows_of_people(contract: TableContract, rows: DataFrame, belongings: Belongi
     (first, theirs), *rest = named
     found = rows.join(theirs.toDF("request_id", *first), on=first, how="inner")
     for names, those in rest:
-        if may_be_null.issuperset(names):
+        if subject.is_of_one:
+            found = _without_others(found, names[0], those)
+        elif may_be_null.issuperset(names):
             found = _emptied(found, names[0], those)
         else:
             found = found.join(those.toDF("request_id", *names), on=["request_id", *names], how="left_semi")
     return found.select("request_id", *contract.columns)
+
+
+def _without_others(rows: DataFrame, name: str, theirs: DataFrame) -> DataFrame:
+    """The rows whose column is null or among theirs (`request_id`, the value)."""
+    kept = theirs.toDF("request_id", name).withColumn("is_theirs", F.lit(True))
+    marked = rows.join(kept, on=["request_id", name], how="left")
+    return marked.where(F.col(name).isNull() | F.col("is_theirs")).drop("is_theirs")
 
 
 def _emptied(rows: DataFrame, name: str, theirs: DataFrame) -> DataFrame:

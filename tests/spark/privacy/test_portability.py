@@ -58,6 +58,11 @@ def belongings(spark: SparkSession) -> Belongings:
         ),
         # a message that is not theirs cannot be emptied: the row is left out
         (Subject(messages=("message_key",), users=("user_id",)), [("a", 1), ("a", 2)]),
+        # who else is named has more of the row than their number
+        (
+            Subject(users=("user_id", "other_user_id"), is_of_one=True),
+            [("a", 1, "usr_ann", "usr_old"), ("a", 3, "usr_ann", None)],
+        ),
         (Subject(messages=("message_key",)), [("a", 1), ("a", 2), ("a", 4), ("a", 5), ("b", 3)]),
         (Subject(identifiers=("identifier_id",)), [("a", 1), ("a", 4), ("b", 2)]),
     ],

@@ -241,6 +241,10 @@ def test_accounts_are_credited_over_the_touches_of_members_at_their_time(
     assert len(found) == len(credited)
     assert {row.entity_level for row in credited} == {"account"}
     assert {row.account_id for row in credited} == {"group", "mill", "zoo", None}
+    # a touch is named after whoever came
+    came = {key: person for key, person, _, _ in world.touches}
+    assert all(row.touch_user_id == (row.touch_id and came[bytes(row.touch_id)]) for row in credited)
+    assert any(row.touch_user_id and row.user_id and row.touch_user_id != row.user_id for row in credited)
     # in the reporting currency a dollar is half a euro
     deals = [row for row in credited if row.conversion == "deal" and row.model == "linear"]
     won = [value for _, _, _, closed, won, value in world.opportunities if won and closed is not None]

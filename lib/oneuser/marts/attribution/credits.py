@@ -64,7 +64,7 @@ def build_credits(
         stages: More milestones than the conversions are: `entity_id`, `milestone`, `reached_at`.
 
     Returns:
-        Rows of `attribution_credits`, or of `account_credits`, which have the same columns.
+        Rows of `attribution_credits`, or of `account_credits` but for `touch_user_id`.
     """
     owner = OWNERS[level]
     of_person = F.col(owner).alias("entity")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from oneuser.contracts.marts import CONVERSIONS
+from oneuser.contracts.marts import ACCOUNT_CREDITS, CONVERSIONS
 from oneuser.marts.provenance import stable_id
 
 if TYPE_CHECKING:
@@ -43,6 +43,24 @@ def pool_touches(touches: DataFrame, memberships: DataFrame, rollup: DataFrame |
         F.col("of_account").alias("account_id"), "touch_id", "touched_at", "channel"
     )
     return roll_up(pooled, rollup, time="touched_at").distinct()
+
+
+def name_touched(credits: DataFrame, touches: DataFrame) -> DataFrame:  # noqa: A002
+    """Say of each credited touch whose it is. One join of the credits with ids of touches.
+
+    Args:
+        credits: What `build_credits` gives of accounts.
+        touches: Rows of `touches`.
+
+    Returns:
+        Rows of `account_credits`.
+    """
+    # without a touch, rows are spread by their conversion: those of one null key would all meet in one task
+    met_by = F.coalesce("touch_id", "conversion_id")
+    theirs = touches.select(F.col("touch_id").alias("met_by"), F.col("user_id").alias("touched_by"))
+    named = credits.withColumn("met_by", met_by).join(theirs, on="met_by", how="left")
+    touch_user_id = F.when(F.col("touch_id").isNotNull(), F.col("touched_by"))
+    return ACCOUNT_CREDITS.conform(named.withColumn("touch_user_id", touch_user_id))
 
 
 def convert_opportunities(opportunities: DataFrame, *, provenance: Provenance) -> DataFrame:

@@ -12,7 +12,7 @@ from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP
 from oneuser.contracts.marts import ACCOUNT_ATTRIBUTION, ACCOUNT_CREDITS, TOUCHES
 from oneuser.contracts.reference import FX_RATES, OPPORTUNITIES
 from oneuser.marts.attribution.credits import build_credits, build_summary, only_counted
-from oneuser.marts.attribution.pooling import convert_opportunities, find_stages, pool_touches, roll_up
+from oneuser.marts.attribution.pooling import convert_opportunities, find_stages, name_touched, pool_touches, roll_up
 from oneuser.marts.attribution.reporting import build_conversion_values
 from oneuser.stages.attribution.conservation import check_conservation
 from oneuser.stages.consenting import of_consenting
@@ -59,7 +59,7 @@ def credit_accounts(ctx: RunContext, rules: CreditRules, provenance: Provenance,
             stages = roll_up(reached, above, time="reached_at").withColumnRenamed("account_id", "entity_id")
     converted = ctx.checkpoint(roll_up(of_accounts, above, time="converted_at"))
     found = build_credits(pooled, converted, rules=rules, provenance=provenance, level="account", stages=stages)
-    ctx.replace_within(ACCOUNT_CREDITS, found, within=None)
+    ctx.replace_within(ACCOUNT_CREDITS, name_touched(found, touches), within=None)
     counted = only_counted(converted, rules=rules, level="account")
     check_conservation(ctx, ACCOUNT_CREDITS, counted, models=rules.additive, name="account_attribution_conservation")
     summary = build_summary(ctx.read(ACCOUNT_CREDITS), provenance=provenance, contract=ACCOUNT_ATTRIBUTION)
