@@ -361,6 +361,12 @@ def test_a_cell_that_there_is_not_is_refused(
     assert said in str(refused.value)
 
 
+def test_no_value_of_a_cell_stands_in_a_plan(root: Path, spark: SparkSession) -> None:
+    rows = open_warehouse(root, spark=spark).members("power_users", {"entity_id": ANN, "min_days": 2})
+    assert [row["name"] for row in rows.collect()] == ["some"]
+    assert ANN not in str(rows._jdf.queryExecution().toString())  # as the event log has it
+
+
 def test_members_are_found_by_the_rules_that_were_published(root: Path, spark: SparkSession, tmp_path: Path) -> None:
     cell = {"interval": "2026-03-09", "number": "dormant"}
     with pytest.raises(ConfigError, match="open it with `config=`"):
@@ -374,9 +380,14 @@ def test_members_are_found_by_the_rules_that_were_published(root: Path, spark: S
 def test_the_verb_members_shows_them(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "oneuser.yaml"
     file.write_text(show_config(CONFIG), encoding="utf-8")
-    asked = ["members", "lifecycle", "interval=2026-03-09", "number=dormant"]
+    asked = ["members", "lifecycle", "interval=2026-03-09", "number=dormant", "resurrecting=0"]
     assert main([*asked, "--config", str(file), "--warehouse", str(root), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == [{"entity_id": ANN}, {"entity_id": BOB}]
     assert main(["members", "lifecycle", "dormant", "--config", str(file), "--warehouse", str(root)]) == 2
     shown = capsys.readouterr()
     assert "expected COLUMN=VALUE" in " ".join((shown.out + shown.err).split())
+    asked = ["members", "funnels", "step=2", "by_value=", "--config", str(file), "--warehouse", str(root), "--json"]
+    assert main(asked) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == [{"entity_id": ANN}]
+    assert main(["members", "retention", "is_observed=maybe", "--config", str(file), "--warehouse", str(root)]) == 2
+    assert "is_observed is 'maybe', expected boolean" in " ".join(capsys.readouterr().err.split())

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
+from oneuser.api.cell_values import NUMBER, checked_values, rows_with
 from oneuser.api.tables import OpenTables
 from oneuser.contracts import marts
 from oneuser.contracts.product import PRODUCT_TABLES
 from oneuser.core.errors import ConfigError
-from oneuser.marts.calendar import instant, known_word, moment_of
+from oneuser.marts.calendar import known_word, moment_of
 from oneuser.marts.retention.cell_members import find_cell_members
 from oneuser.stages.parameters import product_params_id, retention_definitions, retention_params_id
 from oneuser.stages.product.counted_entities import NUMBERS, find_counted
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from oneuser.config import Config
     from oneuser.contracts.table import TableContract
 
-NUMBER = "number"
 # the one first that is meant where none is named
 _OF_RETENTION = ("retained", "cohort_size", "returned_same_interval", "retained_eligible", "eligible")
 _OF_ATTRIBUTION = ("n_touches",)
@@ -46,10 +46,11 @@ class MembersOfNumbers(OpenTables):
         Args:
             table: `retention`, `attribution_summary`, or a table of product analytics, such as `funnels`.
             cell: Which number: values of the table's columns that only one row has, such as
-                `{"name": "weekly", "interval": "2026-03-02", "number": "new"}`. `number` is the column that is asked
-                about; without it, the first of those that somebody is in: `retained`, `n_touches`, `active`,
-                `n_entities` and so on. Of tables whose rows are people (`power_users`, `at_risk`, `feature_usage`,
-                `rfm`), values of columns that their rows have; all rows where there are none.
+                `{"name": "weekly", "interval": "2026-03-02", "number": "new"}`; `None` means null. `number` is the
+                column that is asked about; without it, the first of those that somebody is in: `retained`,
+                `n_touches`, `active`, `n_entities` and so on. Of tables whose rows are people (`power_users`,
+                `at_risk`, `feature_usage`, `rfm`), values of columns that their rows have; all rows where there are
+                none.
 
         Returns:
             `entity_id`, a person, or an account where the row is about such: one row for each that the number counts.
@@ -64,7 +65,7 @@ class MembersOfNumbers(OpenTables):
         asked = dict(cell or {})
         if table in _LISTS:
             contract = PRODUCT_TABLES[table]
-            return self.published.read(contract).where(_is_cell(contract, asked))
+            return rows_with(self.published.read(contract), contract, checked_values(contract, asked))
         if table == marts.ATTRIBUTION_SUMMARY.name:
             return self._credited(asked)
         contract = marts.RETENTION if table == marts.RETENTION.name else PRODUCT_TABLES[table]
@@ -120,7 +121,8 @@ class MembersOfNumbers(OpenTables):
     def _row(self, contract: TableContract, asked: Mapping[str, Any]) -> Row:
         """The one row of the table that the cell names, with its times in microseconds since 1970."""
         times = [F.unix_micros(one.name).alias(f"us_{one.name}") for one in contract.fields if one.dtype == "timestamp"]
-        found = self.published.read(contract).where(_is_cell(contract, asked)).select("*", *times).limit(2).collect()
+        rows = rows_with(self.published.read(contract), contract, checked_values(contract, asked))
+        found = rows.select("*", *times).limit(2).collect()
         if len(found) != 1:
             shown = ", ".join(name for name in contract.key if name not in asked)
             raise ConfigError.single(
@@ -165,37 +167,3 @@ class MembersOfNumbers(OpenTables):
                 "run again",
             )
         return config
-
-
-def _is_cell(contract: TableContract, asked: Mapping[str, Any]) -> Any:
-    """Whether a row has the values that are asked for.
-
-    Raises:
-        ConfigError: for a column that the table does not have, or a value that is none of its type.
-    """
-    is_asked = F.lit(True)
-    types = {one.name: one.dtype for one in contract.fields}
-    for name, value in asked.items():
-        known_word("cell", name, [*types, NUMBER] if name == NUMBER else types)
-        if name == NUMBER:
-            raise ConfigError.single("cell", f"rows of {contract.name} are people: they have no number")
-        is_asked = is_asked & F.col(name).eqNullSafe(_literal(name, value, types[name]))
-    return is_asked
-
-
-def _literal(name: str, value: Any, dtype: str) -> Any:
-    if value is None:
-        return F.lit(None).cast(dtype)
-    try:
-        if dtype == "timestamp":
-            moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-            if moment.tzinfo is None:
-                raise ConfigError.single("cell", f"{name} names no zone; write Z or an offset such as +01:00 after it")
-            return instant(moment)
-        if dtype == "date":
-            return F.lit(value if isinstance(value, date) else date.fromisoformat(str(value)))
-        if dtype in {"int", "bigint"}:
-            return F.lit(int(value)).cast(dtype)
-    except ValueError:
-        raise ConfigError.single("cell", f"{name} is {value!r}, expected {dtype}") from None
-    return F.lit(value).cast(dtype)

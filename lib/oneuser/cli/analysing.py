@@ -207,7 +207,9 @@ def members(
     table: Annotated[str, typer.Argument(help="retention, attribution_summary, or a table of product analytics.")],
     cell: Annotated[
         list[str] | None,
-        typer.Argument(metavar="COLUMN=VALUE", help="Which row, and number=COLUMN: which of its numbers."),
+        typer.Argument(
+            metavar="COLUMN=VALUE", help="Which row, `COLUMN=` where it is null; number=COLUMN: which of its numbers."
+        ),
     ] = None,
     to: To = None,
 ) -> None:
@@ -217,7 +219,8 @@ def members(
         name, is_there, value = part.partition("=")
         if not is_there or not name.strip():
             raise ConfigError.single("CELL", "expected COLUMN=VALUE, such as interval=2026-03-02 or number=new")
-        asked[name.strip()] = value
+        # nothing behind it is null: from a shell there is no other way to say that
+        asked[name.strip()] = value or None
     rows = call.open().members(table, asked)
     columns = [name for name, kind in rows.dtypes if kind != "binary"]
     shown = columns if "params_id" not in columns else columns[: columns.index("watermark")]
