@@ -58,7 +58,7 @@ class Writing:
 
 
 def read_rates(records: DataFrame, *, writing: Writing, reporting_currency: str | None) -> DataFrame:
-    """Exchange rates: `rate_date`, `currency`, `to_currency`, `rate`. Two rates of one day are refused, both.
+    """Exchange rates of a file: `rate_date`, `currency`, `to_currency`, `rate`; see `refuse_conflicting_rates`.
 
     Args:
         records: `day`, `rate`, `currency`, `to_currency`.
@@ -73,9 +73,17 @@ def read_rates(records: DataFrame, *, writing: Writing, reporting_currency: str 
     read = refuse(dated.withColumn("rate", number), ~F.coalesce(F.col("rate") > F.lit(0), F.lit(False)),
                   Reason.REFERENCE_NUMBER, F.lit("rate"))  # fmt: skip
     to_itself = (F.col("currency") == F.col("to_currency")) & (F.col("rate") != F.lit(1))
-    sane = refuse(read, to_itself, Reason.FX_RATES_CONFLICT, F.lit("a currency has the rate 1 to itself"))
+    return refuse(read, to_itself, Reason.FX_RATES_CONFLICT, F.lit("a currency has the rate 1 to itself"))
+
+
+def refuse_conflicting_rates(records: Mapping[str, DataFrame]) -> DataFrame:
+    """Records of all files, with their name as `reference`. Two rates of one day are refused, both."""
+    columns = ("file", "record", "code", "detail", *FX_RATES.columns)
+    said = [rows.select(F.lit(name).alias("reference"), *columns) for name, rows in records.items()]
     same = _among_counting("rate_date", "currency", "to_currency")
-    disagree = sane.withColumn("disagree", F.min("rate").over(same) < F.max("rate").over(same))
+    disagree = reduce(lambda one, other: one.unionByName(other), said).withColumn(
+        "disagree", F.min("rate").over(same) < F.max("rate").over(same)
+    )
     detail = F.lit("other records have another rate for the day")
     return refuse(disagree, F.col("disagree"), Reason.FX_RATES_CONFLICT, detail).drop("disagree")
 

@@ -26,6 +26,12 @@ RATES = """day,currency,rate
 2026-02-30,USD,1
 2026-01-06,USD,
 """
+# of another bank
+MORE_RATES = """day,currency,rate
+2026-01-01,USD,0.9
+2026-01-03,USD,0.94
+2026-01-07,USD,0.95
+"""
 SPEND = """Date;Kosten;Kanal;Kampagne
 01.02.2026;1.234,50;paid search ;spring
 01.02.2026;0,5;Paid Search;spring
@@ -87,6 +93,8 @@ def declare(folder: Path, texts: dict[str, str]) -> dict[str, Any]:
     for section, text in texts.items():
         (folder / f"{section}.csv").write_text(text, encoding="utf-8")
         declared[section] = {"one": {"path": f"{folder}/{section}.csv", "format": "csv", **FILES[section]}}
+    (folder / "more_rates.csv").write_text(MORE_RATES, encoding="utf-8")
+    declared["fx_rates"]["two"] = {"path": f"{folder}/more_rates.csv", "format": "csv", **FILES["fx_rates"]}
     return declared
 
 
@@ -105,7 +113,7 @@ def test_every_record_counts_or_is_refused_with_a_reason_and_all_of_it_is_withdr
 
     assert rows_of(ingest, "fx_rates", "*") == [
         (date(2026, 1, 1), "USD", "EUR", Decimal("0.9").quantize(Decimal("1e-14"))),
-        (date(2026, 1, 3), "USD", "EUR", Decimal("0.93").quantize(Decimal("1e-14"))),
+        (date(2026, 1, 7), "USD", "EUR", Decimal("0.95").quantize(Decimal("1e-14"))),
     ]
     assert rows_of(ingest, "spend", "*") == [
         ("one", date(2026, 2, 1), "Kino", None, None, "EUR", 300, 1),
@@ -132,7 +140,8 @@ def test_every_record_counts_or_is_refused_with_a_reason_and_all_of_it_is_withdr
     refused = rows_of(ingest, "rejected_records", "reference", "code", "detail", "n_records")
     assert refused == sorted(
         [
-            *[("fx_rates.one", "fx_rates.conflict", "other records have another rate for the day", 1)] * 2,
+            *[("fx_rates.one", "fx_rates.conflict", "other records have another rate for the day", 1)] * 3,
+            ("fx_rates.two", "fx_rates.conflict", "other records have another rate for the day", 1),
             ("fx_rates.one", "fx_rates.conflict", "a currency has the rate 1 to itself", 1),
             ("fx_rates.one", "reference.currency", "currency", 1),
             ("fx_rates.one", "reference.number", "rate", 1),
@@ -154,12 +163,13 @@ def test_every_record_counts_or_is_refused_with_a_reason_and_all_of_it_is_withdr
     )  # fmt: skip
     counted = {name: (metrics[f"records_in|{name}.one"], metrics[f"records_rejected|{name}.one"]) for name in FILES}
     assert counted == {
-        "fx_rates": (10, 7),
+        "fx_rates": (10, 8),
         "spend": (8, 4),
         "opportunities": (7, 4),
         "subscriptions": (9, 5),
         "seats": (6, 4),
     }
+    assert (metrics["records_in|fx_rates.two"], metrics["records_rejected|fx_rates.two"]) == (3, 1)
 
     # a kind that is no longer configured is withdrawn, and the others stay as they are
     written = dict(ingest.tables)

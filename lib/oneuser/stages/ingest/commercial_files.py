@@ -91,10 +91,15 @@ def _reference(section: str, name: str, file: CommercialFile) -> Reference:
 def _read_all(
     ctx: RunContext, section: str, files: Mapping[str, CommercialFile], records: Mapping[str, DataFrame]
 ) -> dict[str, DataFrame]:
-    return {
+    read = {
         name: ctx.persist(_read(ctx, section, files[name.removeprefix(f"{section}.")], rows))
         for name, rows in records.items()
     }
+    if section != "fx_rates" or not read:
+        return read
+    # all files make one table, in which a day has one rate
+    judged = ctx.persist(commercial.refuse_conflicting_rates(read))
+    return {name: judged.where(F.col("reference") == F.lit(name)).drop("reference") for name in read}
 
 
 def _read(ctx: RunContext, section: str, file: CommercialFile, records: DataFrame) -> DataFrame:
