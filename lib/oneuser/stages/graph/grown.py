@@ -32,7 +32,14 @@ from oneuser.stages.graph.evidence import (
     find_over_shared,
     linking,
 )
-from oneuser.stages.graph.touched import Touched, find_asserted, messages_with, whole_candidates, with_kept_apart
+from oneuser.stages.graph.touched import (
+    Touched,
+    all_of,
+    find_asserted,
+    messages_with,
+    whole_candidates,
+    with_kept_apart,
+)
 
 if TYPE_CHECKING:
     from oneuser.stages.context import RunContext
@@ -72,8 +79,8 @@ def gather_touched(ctx: RunContext, declared: Declared) -> Gathered | None:
     over_shared = find_over_shared(ctx, shared)
     beside = _find_beside_turned(ctx, shared)
     if beside is not None:
-        again = whole_candidates(ctx, beside if again is None else _all([beside, again.rows]))
-        told = find(ctx, _all([told.rows, again.rows]))
+        again = whole_candidates(ctx, beside if again is None else all_of([beside, again.rows]))
+        told = find(ctx, all_of([told.rows, again.rows]))
         if declared.excluded is not None:
             told = with_kept_apart(ctx, told, declared.excluded)
         read = _read(ctx, declared, again.rows)
@@ -107,7 +114,7 @@ def gather_touched(ctx: RunContext, declared: Declared) -> Gathered | None:
 
 def _read(ctx: RunContext, declared: Declared, again: DataFrame, *more: DataFrame) -> _Read:
     """Messages of candidate components, and of more values."""
-    identifiers = find(ctx, _all([again, *more])).rows if more else again
+    identifiers = find(ctx, all_of([again, *more])).rows if more else again
     rows = messages_with(ctx, eligible(ctx), identifiers)
     return _Read(again, rows, linking(ctx, rows, declared.values))
 
@@ -129,7 +136,7 @@ def _count_again(
         return ctx.checkpoint(before), None
     nobody = told.limit(0) if again is None else again
     read = _read(ctx, declared, nobody, *([] if uncertain is None else [uncertain]))
-    counted = find(ctx, _all([one for one in (again, uncertain) if one is not None])).rows
+    counted = find(ctx, all_of([one for one in (again, uncertain) if one is not None])).rows
     shared = (
         count_shared(read.messages, declared)
         .join(counted, on="identifier_id", how="left_semi")
@@ -160,7 +167,7 @@ def _find_uncertain(
         # kept apart from the best of its messages, a value is in no candidate component with whom they name
         ends = declared.excluded.select(F.explode(F.array("src", "dst")).alias("identifier_id"))
         parts.append(ends.join(asserted.identifiers, on="identifier_id", how="left_semi"))
-    found = find(ctx, _all(parts))
+    found = find(ctx, all_of(parts))
     return found.rows if found.n_rows else None
 
 
@@ -228,8 +235,3 @@ def _is_closed(edges: DataFrame, touched: Touched) -> bool:
     """Whether all edges that touch something run between what is touched."""
     ends = edges.select(F.explode(F.array("src", "dst")).alias("identifier_id"))
     return ends.join(touched.identifiers, on="identifier_id", how="left_anti").isEmpty()
-
-
-def _all(parts: list[DataFrame]) -> DataFrame:
-    """`identifier_id` of all parts, each once."""
-    return reduce(DataFrame.unionByName, parts).distinct()

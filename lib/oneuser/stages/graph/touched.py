@@ -109,7 +109,7 @@ def find_asserted(
         again.append(reread)
     if identity_values(ctx.config).required_purposes:
         again.append(messages_with(ctx, eligible, linked).select("identifier_id"))
-    found = find(ctx, _union(again))
+    found = find(ctx, all_of(again))
     if found.n_rows:
         parts.append(found.rows)
     has_classes = False
@@ -117,7 +117,7 @@ def find_asserted(
         members = _find_members(ctx, classes, found.rows)
         has_classes = members.n_rows > 0
         parts += [members.rows] if has_classes else []
-    return Asserted(linked if len(parts) == 1 else find(ctx, _union(parts)).rows, found, has_classes)
+    return Asserted(linked if len(parts) == 1 else find(ctx, all_of(parts)).rows, found, has_classes)
 
 
 def _find_read_otherwise(ctx: RunContext, gone: DataFrame) -> DataFrame | None:
@@ -150,7 +150,7 @@ def _find_read_otherwise(ctx: RunContext, gone: DataFrame) -> DataFrame | None:
     if come.n_rows:
         older = stored.where(~is_new & is_observed).join(come.rows, on="identifier_id", how="left_semi")
         parts.append(come.rows.join(older.select("identifier_id"), on="identifier_id", how="left_anti"))
-    turned = find(ctx, _union(parts))
+    turned = find(ctx, all_of(parts))
     if not turned.n_rows:
         return None
     messages = readings.join(turned.rows, on="identifier_id", how="left_semi").select("message_key").distinct()
@@ -163,7 +163,7 @@ def _find_members(ctx: RunContext, classes: DataFrame, again: DataFrame) -> Foun
     parts = [again]
     if aliases is not None:
         parts.append(aliases.rows.where(F.col("run_seq") == ctx.run_seq).select("identifier_id"))
-    changed = classes.join(_union(parts), on="identifier_id", how="left_semi").select("value_class").distinct()
+    changed = classes.join(all_of(parts), on="identifier_id", how="left_semi").select("value_class").distinct()
     return find(ctx, classes.join(changed, on="value_class", how="left_semi").select("identifier_id"))
 
 
@@ -174,7 +174,7 @@ def whole_candidates(ctx: RunContext, identifiers: DataFrame) -> Found:
         ctx, before.join(identifiers, on="identifier_id", how="left_semi").select("candidate_id").distinct()
     )
     members = before.join(candidates.rows, on="candidate_id", how="left_semi").select("identifier_id")
-    return find(ctx, _union([identifiers, members]))
+    return find(ctx, all_of([identifiers, members]))
 
 
 def with_kept_apart(ctx: RunContext, told: Found, excluded: DataFrame) -> Found:
@@ -196,9 +196,9 @@ def with_kept_apart(ctx: RunContext, told: Found, excluded: DataFrame) -> Found:
         found = find(ctx, beyond.join(told.rows, on="identifier_id", how="left_anti"))
         if not found.n_rows:
             return told
-        told = whole_candidates(ctx, _union([told.rows, found.rows]))
+        told = whole_candidates(ctx, all_of([told.rows, found.rows]))
 
 
-def _union(parts: list[DataFrame]) -> DataFrame:
+def all_of(parts: list[DataFrame]) -> DataFrame:
     """`identifier_id` of all parts, each once."""
     return reduce(DataFrame.unionByName, parts).distinct()
