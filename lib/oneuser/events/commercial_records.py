@@ -32,6 +32,9 @@ _INSTANT = pa.timestamp("us", tz="UTC")
 _TIMESTAMP = T.TimestampType()
 # ten to the sixteenth of the smallest unit, as values of conversions
 _DIGITS = 16
+_SUM = "decimal(38,0)"
+# spend of equal ones is added up
+_ADDED_UP = tuple(name for name in SPEND.key if name != "source")
 # with the sixteen digits of a value, as many as a decimal holds
 _RATE = "decimal(21,14)"
 _ENDS = (-(1 << 62), 1 << 62)
@@ -91,6 +94,9 @@ def refuse_conflicting_rates(records: Mapping[str, DataFrame]) -> DataFrame:
 def read_spend(records: DataFrame, *, writing: Writing, channels: Sequence[str]) -> DataFrame:
     """Spend: `spend_date`, `channel`, `campaign_source`, `campaign_name`, `currency`, `spend_minor`.
 
+    Records of a day and campaign that add up to more than sixteen digits are refused, all of them: no amount has more,
+    and no rate would turn them into another currency.
+
     Args:
         records: `day`, `amount`, `channel`, `campaign_source`, `campaign_name`, `currency`.
         writing: How the file is written.
@@ -100,7 +106,11 @@ def read_spend(records: DataFrame, *, writing: Writing, channels: Sequence[str])
     folded = F.lower(F.trim("channel"))
     known = [F.when(folded == F.lit(name.strip().lower()), F.lit(name)) for name in channels]
     named = said.withColumn("channel", F.coalesce(*known, F.col("channel")))
-    return _with_amount(named, writing, "spend_minor")
+    read = _with_amount(named, writing, "spend_minor")
+    total = F.sum(F.col("spend_minor").cast(_SUM)).over(_among_counting(*_ADDED_UP))
+    summed = read.withColumn("is_beyond", F.abs(total) >= F.lit(10**_DIGITS))
+    detail = F.lit("amounts of the day and campaign add up to more than sixteen digits of minor units")
+    return refuse(summed, F.col("is_beyond"), Reason.REFERENCE_NUMBER, detail).drop("is_beyond")
 
 
 def read_opportunities(records: DataFrame, *, writing: Writing, won_values: Collection[str]) -> DataFrame:
@@ -168,10 +178,9 @@ def counting_rates(records: Sequence[DataFrame]) -> DataFrame:
 
 def counting_spend(records: Mapping[str, DataFrame]) -> DataFrame:
     """Rows of `spend`, by the name of their file."""
-    names = [name for name in SPEND.key if name != "source"]
-    said = _named(records, *names, "spend_minor")
-    total = F.sum(F.col("spend_minor").cast("decimal(38,0)")).cast("bigint").alias("spend_minor")
-    return SPEND.conform(said.groupBy("source", *names).agg(total, F.count(F.lit(1)).alias("n_records")))
+    said = _named(records, *_ADDED_UP, "spend_minor")
+    total = F.sum(F.col("spend_minor").cast(_SUM)).cast("bigint").alias("spend_minor")
+    return SPEND.conform(said.groupBy("source", *_ADDED_UP).agg(total, F.count(F.lit(1)).alias("n_records")))
 
 
 def counting_opportunities(records: Mapping[str, DataFrame]) -> DataFrame:

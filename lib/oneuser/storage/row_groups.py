@@ -23,6 +23,8 @@ _ARROW: dict[How, tuple[str, pc.CountOptions | None]] = {
     "sum": ("sum", None),
     "max": ("max", None),
 }
+# what sums of whole numbers are added up in: Arrow goes round where 64 bits do not hold one
+_SUM = pa.decimal128(38, 0)
 
 
 def count_rows(batches: Iterable[pa.RecordBatch], contract: TableContract, asked: Groups) -> list[Row]:
@@ -32,13 +34,24 @@ def count_rows(batches: Iterable[pa.RecordBatch], contract: TableContract, asked
     for name in asked.null:
         rows = rows.filter(pc.is_null(rows.column(name)))
     keys = [f"by {name}" for name in asked.by]
-    columns = [*asked.by, *(column for _, column in asked.figures.values())]
-    apart = pa.Table.from_arrays([rows.column(name) for name in columns], names=[*keys, *asked.figures])
+    whole = {
+        name
+        for name, (how, column) in asked.figures.items()
+        if how == "sum" and pa.types.is_integer(types.field(column).type)
+    }
+    added = [
+        rows.column(column).cast(_SUM) if name in whole else rows.column(column)
+        for name, (_, column) in asked.figures.items()
+    ]
+    apart = pa.Table.from_arrays([*(rows.column(name) for name in asked.by), *added], names=[*keys, *asked.figures])
     figures: list[Any] = [(name, *_ARROW[how]) for name, (how, _) in asked.figures.items()]
     grouped = apart.group_by(keys).aggregate(figures)
     found = [*keys, *(f"{name}_{_ARROW[how][0]}" for name, (how, _) in asked.figures.items())]
     shown = pa.Table.from_arrays([grouped.column(name) for name in found], names=[*asked.by, *asked.figures])
-    return list(rows_of(shown.to_batches()))
+    return [
+        {name: int(value) if name in whole and value is not None else value for name, value in row.items()}
+        for row in rows_of(shown.to_batches())
+    ]
 
 
 def first_rows(rows: pa.Table, contract: TableContract, asked: Top) -> list[Row]:

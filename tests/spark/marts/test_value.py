@@ -27,6 +27,8 @@ from tests.oracle.product_events import (
 
 START = datetime(2026, 1, 15, 22, tzinfo=UTC)
 WATERMARK = datetime(2026, 6, 30, 22, tzinfo=UTC)
+# two of these are more than 64 bits hold
+HUGE = 9 * 10**18
 # entity, when, value
 Purchase = tuple[str | None, datetime | None, int | None]
 
@@ -40,7 +42,7 @@ def random_purchases(seed: int) -> list[Purchase]:
                 [START + timedelta(days=chance.randrange(180), hours=chance.choice([0, 1, 2])) - MICROSECOND] * 15
                 + [None]
             ),
-            chance.choice([None, 0, 100, 999, -50, 10**12]),
+            chance.choice([None, 0, 100, 999, -50, HUGE]),
         )
         for _ in range(130)
     ]
@@ -87,7 +89,7 @@ def rfm_by_hand(watermark: datetime, zone: str) -> list[tuple[Any, ...]]:
                 len(by_day) - 1,
                 (last - first).days,
                 (watermark.astimezone(ZoneInfo(zone)).date() - first).days,
-                sum(values) / len(values) if values else None,
+                float(sum(values)) / len(values) if values else None,
             )
         )
     return sorted(rows, key=in_order)
@@ -147,7 +149,8 @@ def test_lifetime_value_is_that_of_those_who_are_old_enough(spark: SparkSession,
     expected = [ltv_by_hand(u, z, w, mine) for u, z, w, _, mine in cases]
     assert [[row[:3] for row in rows] for rows in found] == expected
     assert all(rows and len({n for _, n, _ in rows}) > 1 for rows in expected)
-    assert all(row[3] == row[2] / row[1] for rows in found for row in rows)
+    assert all(row[3] == float(row[2]) / row[1] for rows in found for row in rows)
+    assert max(row[2] for rows in found for row in rows) > 2 * HUGE
 
 
 def revenue_by_hand(
@@ -167,7 +170,14 @@ def revenue_by_hand(
             later = [mine.get(month + offset, 0) for mine in base]
             gross = sum(min(mine[month], value) for mine, value in zip(base, later, strict=True))
             kept = sum(value > 0 for value in later)
-            sums = (gross, sum(later), kept, gross / there, sum(later) / there, kept / len(base))
+            sums = (
+                gross,
+                sum(later),
+                kept,
+                float(gross) / float(there),
+                float(sum(later)) / float(there),
+                kept / len(base),
+            )
             is_over = month + offset <= last
             shown = first_day_of(month, "month", "monday").isoformat()
             found.append((shown, offset, len(base), there, *(sums if is_over else (None,) * 6), is_over))
@@ -177,7 +187,7 @@ def revenue_by_hand(
 def test_revenue_retention_is_gross_net_and_of_customers(spark: SparkSession) -> None:
     chance = random.Random(2)
     rows = [
-        (f"e{n}", date(2025 + m // 12, m % 12 + 1, chance.choice([1, 15, 28])), chance.choice([0, 100, 250, 900, -30]))
+        (f"e{n}", date(2025 + m // 12, m % 12 + 1, chance.choice([1, 15, 28])), chance.choice([0, 100, 250, HUGE, -30]))
         for n in range(15)
         for m in range(18)
         for _ in range(chance.choice([0, 1, 1, 1, 2]))
@@ -209,6 +219,7 @@ def test_revenue_retention_is_gross_net_and_of_customers(spark: SparkSession) ->
     expected = [revenue_by_hand(rows, watermark, z, o, is_first_only=m == "first_ever") for z, o, m in cases]
     assert found == expected
     assert {row[-1] for row in expected[0]} == {True, False}
+    assert max(row[3] for rows in found for row in rows) > 2 * HUGE
 
 
 def test_money_that_is_not_whole_and_rows_without_a_time_are_refused(purchases: DataFrame) -> None:

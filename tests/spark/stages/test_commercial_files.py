@@ -41,6 +41,10 @@ SPEND = """Date;Kosten;Kanal;Kampagne
 02.02.2026;12.5;Email;
 02.02.2026;0.925;Email;
 02.02.2026;1,299.50;Email;
+03.02.2026;50000000000000;Email;large
+03.02.2026;50000000000000;Email;large
+03.02.2026;99999999999999,99;Email;largest
+03.02.2026;-1;Email;largest
 """
 OPPORTUNITIES = """opportunity_id,account_id,opened_at,closed_at,Stage,amount,currency
 o1,acme,2026-01-01,2026-02-01T02:00:00+02:00,closed won,100.005,JPY
@@ -119,6 +123,7 @@ def test_every_record_counts_or_is_refused_with_a_reason_and_all_of_it_is_withdr
         ("one", date(2026, 2, 1), "Kino", None, None, "EUR", 300, 1),
         ("one", date(2026, 2, 1), "Paid Search", None, "spring", "EUR", 123500, 2),
         ("one", date(2026, 2, 2), None, None, None, "EUR", -100, 1),
+        ("one", date(2026, 2, 3), "Email", None, "largest", "EUR", 10**16 - 101, 2),
     ]
     won = ("opportunity_id", "account_id", "cast(closed_at as string)", "is_won", "value_minor", "currency")
     assert rows_of(ingest, "opportunities", *won) == [
@@ -148,6 +153,8 @@ def test_every_record_counts_or_is_refused_with_a_reason_and_all_of_it_is_withdr
             ("fx_rates.one", "reference.time", "day", 1),
             ("fx_rates.one", "reference.missing", "rate", 1),
             *[("spend.one", "reference.number", "amount", 1)] * 4,
+            ("spend.one", "reference.number",
+             "amounts of the day and campaign add up to more than sixteen digits of minor units", 2),
             *[("opportunities.one", "opportunities.conflict", "other records of the opportunity differ", 1)] * 2,
             ("opportunities.one", "reference.currency", "currency", 1),
             ("opportunities.one", "reference.missing", "account_id", 1),
@@ -164,7 +171,7 @@ def test_every_record_counts_or_is_refused_with_a_reason_and_all_of_it_is_withdr
     counted = {name: (metrics[f"records_in|{name}.one"], metrics[f"records_rejected|{name}.one"]) for name in FILES}
     assert counted == {
         "fx_rates": (10, 8),
-        "spend": (8, 4),
+        "spend": (12, 6),
         "opportunities": (7, 4),
         "subscriptions": (9, 5),
         "seats": (6, 4),

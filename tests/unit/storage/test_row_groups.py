@@ -32,7 +32,7 @@ BY = ("model", "currency")
 CREDITS = st.lists(
     st.tuples(
         st.sampled_from(["first", "last"]), st.sampled_from(["EUR", None]), st.sampled_from(["a", "b", None]),
-        st.decimals(0, 9, places=12), st.one_of(st.none(), st.integers(-9, 9)), st.integers(1, 90),
+        st.decimals(0, 9, places=12), st.one_of(st.none(), st.integers(-9, 9), st.just(2**62)), st.integers(1, 90),
     ),
     max_size=12,
 )  # fmt: skip

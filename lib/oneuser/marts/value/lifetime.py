@@ -54,8 +54,8 @@ def ltv(
             row.
 
     Returns:
-        `age` from 0 to the last that is over for anybody; `n_members`, `revenue_minor`, `ltv_minor`, the one divided by
-        the other; `unit`, `zone`, `week_start`, `watermark`.
+        `age` from 0 to the last that is over for anybody; `n_members`, `revenue_minor`, a decimal(38,0), `ltv_minor`,
+        the one divided by the other; `unit`, `zone`, `week_start`, `watermark`.
 
     Raises:
         ConfigError: where an argument is not what it has to be.
@@ -73,7 +73,7 @@ def ltv(
     else:
         started = _started(members, calendar, ends)
         spent = started.join(by_interval, on="entity_id", how="inner").where(F.col("at") >= F.col("start"))
-        nothing = started.select("start", F.col("start").alias("at"), F.lit(0).cast("bigint"), F.lit(True))
+        nothing = started.select("start", F.col("start").alias("at"), F.lit(0), F.lit(True))
         joined = spent.select("start", "at", "value", F.lit(False).alias("is_first")).union(nothing)
     cells = joined.groupBy("start", "at").agg(F.sum("value").alias("value"), F.count_if("is_first").alias("n_members"))
     last = calendar.interval_of(instant(ends)) - F.lit(1)
@@ -86,7 +86,8 @@ def ltv(
         "age",
         "n_members",
         "revenue_minor",
-        (F.col("revenue_minor") / F.col("n_members")).alias("ltv_minor"),
+        # by doubles: a quotient of decimals has few digits after the point
+        (F.col("revenue_minor").cast("double") / F.col("n_members")).alias("ltv_minor"),
         F.lit(unit).alias("unit"),
         F.lit(zone).alias("zone"),
         F.lit(week_start).alias("week_start"),

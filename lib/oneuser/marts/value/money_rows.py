@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 _WHOLE = ("tinyint", "smallint", "int", "bigint")
+# what minor units are added up in: a thousand of the largest values are more than 64 bits hold
+_SUM = "decimal(38,0)"
 
 
 def valued_rows(
@@ -32,7 +34,8 @@ def valued_rows(
         day: Column of the day.
 
     Returns:
-        `entity_id`, `at`, the number of the interval, and `value_minor`, null where that is not known.
+        `entity_id`, `at`, the number of the interval, and `value_minor`, a decimal(38,0), in which any values can be
+        added up; null where it is not known.
 
     Raises:
         ConfigError: where a column is missing or of another type.
@@ -45,7 +48,7 @@ def valued_rows(
         )
     at, is_known = interval_column(rows, calendar, ends, day=day)
     known = rows.where(F.col("entity_id").isNotNull() & is_known)
-    return known.select("entity_id", at.alias("at"), F.col(value).cast("bigint").alias("value_minor"))
+    return known.select("entity_id", at.alias("at"), F.col(value).cast(_SUM).alias("value_minor"))
 
 
 def interval_column(

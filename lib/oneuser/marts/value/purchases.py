@@ -59,7 +59,8 @@ def rfm(rows: DataFrame, *, watermark: datetime, zone: str = "UTC") -> DataFrame
         (F.col("n_days") - F.lit(1)).alias("frequency"),
         (F.col("last") - F.col("first.at")).alias("recency"),
         (calendar.interval_of(instant(ends)) - F.col("first.at")).alias("T"),
-        (later_value / F.nullif(n_later_valued, F.lit(0))).alias("monetary_minor"),
+        # by doubles: a quotient of decimals has few digits after the point
+        (later_value.cast("double") / F.nullif(n_later_valued, F.lit(0))).alias("monetary_minor"),
         F.lit(zone).alias("zone"),
         instant(ends).alias("watermark"),
     )

@@ -149,6 +149,7 @@ def _with_rates(summed: DataFrame, last: Column, calendar: Calendar) -> DataFram
     def known(column: str) -> Column:
         return F.when(is_observed, F.col(column))
 
+    there = F.col("mrr_minor").cast("double")
     return summed.select(
         calendar.first_day_of(F.col("at")).alias("month"),
         "offset",
@@ -157,8 +158,9 @@ def _with_rates(summed: DataFrame, last: Column, calendar: Calendar) -> DataFram
         known("gross").alias("gross_mrr_minor"),
         known("later").alias("later_mrr_minor"),
         known("retained").alias("n_retained"),
-        (known("gross") / F.col("mrr_minor")).alias("grr"),
-        (known("later") / F.col("mrr_minor")).alias("nrr"),
+        # by doubles: a quotient of decimals has few digits after the point
+        (known("gross").cast("double") / there).alias("grr"),
+        (known("later").cast("double") / there).alias("nrr"),
         (known("retained") / F.col("n_customers")).alias("logo_retention"),
         is_observed.alias("is_observed"),
     )
