@@ -89,7 +89,7 @@ class SubscriptionsFile(CommercialFile):
 
     That is account_id, or an identifier of a person: id_value and id_type. `id_type` and `currency` may be given here
     for all records. An upgrade is another record of the same subscription, from the day on which the one before ends.
-    They are read, checked and kept as a table; no stage of this version counts them.
+    They are what `product.revenue_retention` counts where it names the file.
     """
 
     required_columns: ClassVar[tuple[str, ...]] = ("subscription_id", "amount")
@@ -105,7 +105,7 @@ class SubscriptionsFile(CommercialFile):
 class SeatsFile(CommercialFile):
     """Seats that accounts have paid for: account_id, seats, valid_from, valid_to.
 
-    They are read, checked and kept as a table; no stage of this version counts them.
+    They are what `product.adoption` counts the accounts of, and their members out of, where it names the file.
     """
 
     required_columns: ClassVar[tuple[str, ...]] = ("account_id", "seats")

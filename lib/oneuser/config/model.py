@@ -346,5 +346,5 @@ class Config(Section):
                 self.attribution, self.channels, self.conversions, has_opportunities=bool(self.opportunities)
             )
         )
-        misplaced(product_problems(self.product, self.conversions))
+        misplaced(product_problems(self.product, self.conversions, self.commercial))
         return self

@@ -10,35 +10,23 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from oneuser.config.analytics import ConstCurrency, Conversion, PropertyPath
-from oneuser.config.base import Name, Number, Place, Positive, Section, Text, Zone, misplaced
+from oneuser.config.analytics import Conversion, PropertyPath
+from oneuser.config.base import Name, Number, Place, Positive, Section, misplaced
+from oneuser.config.commercial import CommercialFile
+from oneuser.config.counting import MOST_INTERVALS, CalendarRules, Days, WhoseRules, ZonedRules
 from oneuser.config.retention import ANY, EventChoice, Events, events_chosen
+from oneuser.config.revenue import (
+    LifetimeValueRules,
+    RevenueRetentionRules,
+    RfmRules,
+    ValueRules,
+    value_problems,
+)
 
 Unit = Literal["hour", "day", "week", "month", "quarter"]
-Days = Annotated[Number, Field(gt=0)]
 Several = Annotated[tuple[Events, ...], Field(min_length=1)]
-CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
-_MOST_INTERVALS = 400
 _MOST_STEPS = 60
 _NAMED = "needs the name of an event: `any` would be every event"
-
-
-class ZonedRules(Section):
-    """The calendar by whose days something is counted."""
-
-    zone: Zone = "UTC"
-
-
-class CalendarRules(ZonedRules):
-    """The calendar by whose intervals something is counted."""
-
-    week_start: Literal["monday", "sunday"] = "monday"
-
-
-class WhoseRules(Section):
-    """Whose events: a person's, or an account's, those of its members while they are."""
-
-    level: Literal["person", "account"] = "person"
 
 
 class ActiveRules(WhoseRules):
@@ -62,13 +50,13 @@ class StickinessRules(ActiveRules, CalendarRules):
     """By the number of the last full intervals in which they were active; 28 days make the power curve L28."""
 
     unit: Unit = "day"
-    intervals: Annotated[Positive, Field(le=_MOST_INTERVALS)] = 28
+    intervals: Annotated[Positive, Field(le=MOST_INTERVALS)] = 28
 
 
 class ActiveUsersRules(ActiveRules, ZonedRules):
     """Different actives of the last full days: 1 is DAU, 7 WAU, 28 MAU."""
 
-    days: Annotated[tuple[Annotated[Positive, Field(le=_MOST_INTERVALS)], ...], Field(min_length=1)] = (1, 7, 28)
+    days: Annotated[tuple[Annotated[Positive, Field(le=MOST_INTERVALS)], ...], Field(min_length=1)] = (1, 7, 28)
 
 
 class PowerUserRules(ActiveRules, ZonedRules):
@@ -76,7 +64,7 @@ class PowerUserRules(ActiveRules, ZonedRules):
 
     rule: Literal["min_days", "top_decile"] = "min_days"
     min_days: Positive = 20
-    days: Annotated[Positive, Field(le=_MOST_INTERVALS)] = 28
+    days: Annotated[Positive, Field(le=MOST_INTERVALS)] = 28
 
     @model_validator(mode="after")
     def _is_possible(self) -> PowerUserRules:
@@ -92,7 +80,7 @@ class AtRiskRules(ActiveRules, ZonedRules):
     """Who was active on `min_days` of the `days` before the last ones, and is so less, or is unusually silent."""
 
     min_days: Positive
-    days: Annotated[Positive, Field(le=_MOST_INTERVALS)] = 28
+    days: Annotated[Positive, Field(le=MOST_INTERVALS)] = 28
     drop: Annotated[Number, Field(gt=0, le=1)] = 0.5
     silence_factor: Annotated[Number, Field(gt=0)] = 3.0
 
@@ -146,14 +134,20 @@ class FeatureUsageRules(WhoseRules, ZonedRules):
         return self
 
 
-class AdoptionRules(ZonedRules):
-    """Who tried a feature in the last days, and who made it a habit; of people."""
+class AdoptionRules(WhoseRules, ZonedRules):
+    """Who tried a feature in the last days, and who made it a habit. An account adopts by its members.
+
+    `seats` names files of seats: accounts that have some could use the feature, unless `eligible` says who could, and
+    with `min_seats_percent` so many per cent of them have to have adopted it; without, one member is enough.
+    """
 
     feature: Events
     eligible: Events | None = None
     min_uses: Positive = 1
     min_days: Positive = 1
     window_days: Days
+    seats: tuple[Name, ...] = ()
+    min_seats_percent: Annotated[Number, Field(gt=0, le=100)] | None = None
 
     @property
     def use(self) -> EventChoice:
@@ -169,6 +163,16 @@ class AdoptionRules(ZonedRules):
     def _events_have_names(self) -> AdoptionRules:
         named = {"feature": self.use, "eligible": self.could_use}
         misplaced(((key,), _NAMED) for key, one in named.items() if one is not None and one.names is None)
+        return self
+
+    @model_validator(mode="after")
+    def _seats_are_of_accounts_and_do_something(self) -> AdoptionRules:
+        if self.seats and self.level != "account":
+            misplaced([(("seats",), "accounts have seats: set `level: account`, or leave them out")])
+        if self.min_seats_percent is not None and not self.seats:
+            misplaced([(("min_seats_percent",), "is of seats: name files of `seats`")])
+        if self.seats and self.eligible is not None and self.min_seats_percent is None:
+            misplaced([(("seats",), "do nothing beside `eligible` without `min_seats_percent`: leave one out")])
         return self
 
 
@@ -196,36 +200,6 @@ class FunnelRules(WhoseRules):
             ]
         misplaced(problems)
         return self
-
-
-class ValueRules(ZonedRules):
-    """Conversions of some kinds, and of one currency: that of the kinds, where they all have the same constant one."""
-
-    conversions: Annotated[tuple[Text, ...], Field(min_length=1)]
-    currency: CurrencyCode | None = None
-
-
-class RfmRules(ValueRules):
-    """Recency, frequency and monetary value of each buyer."""
-
-
-class LifetimeValueRules(ValueRules, CalendarRules):
-    """Revenue up to each age, by member. Members begin with their first event of `start`, or else with a purchase."""
-
-    unit: Literal["day", "week", "month", "quarter"] = "month"
-    start: Events | None = None
-
-    @property
-    def starts(self) -> EventChoice | None:
-        """What members begin with; null where it is their first conversion."""
-        return None if self.start is None else events_chosen(self.start)
-
-
-class RevenueRetentionRules(ValueRules):
-    """GRR, NRR and retention of customers. Recurring revenue of a month is what its conversions add up to."""
-
-    offsets: Annotated[tuple[Annotated[Positive, Field(le=_MOST_INTERVALS)], ...], Field(min_length=1)] = (1, 3, 6, 12)
-    membership: Literal["recurring", "first_ever"] = "recurring"
 
 
 class ProductRules(Section):
@@ -270,37 +244,31 @@ class ProductRules(Section):
                 yield rules.starts
 
 
-def product_problems(product: ProductRules, conversions: Mapping[str, Conversion]) -> list[tuple[Place, str]]:
-    """What the rules of value say of conversions that there are not, or of currencies that are not theirs."""
+def product_problems(
+    product: ProductRules, conversions: Mapping[str, Conversion], files: Mapping[str, Mapping[str, CommercialFile]]
+) -> list[tuple[Place, str]]:
+    """What the rules say of conversions or files that there are not, or of currencies that are not theirs.
+
+    Args:
+        product: The rules.
+        conversions: The declared kinds of conversions.
+        files: Files of finance and sales, by section and name.
+    """
     problems: list[tuple[Place, str]] = []
     for table, name, rules in product.each():
-        if not isinstance(rules, ValueRules):
-            continue
         place = ("product", table, name)
-        known = ", ".join(conversions) or "none"
-        problems += [
-            ((*place, "conversions", n), f"{kind} is none of the declared conversions, which are {known}")
-            for n, kind in enumerate(rules.conversions)
-            if kind not in conversions
-        ]
-        kinds = [conversions[kind] for kind in rules.conversions if kind in conversions]
-        problems += [
-            ((*place, "conversions"), f"{kind} has no value")
-            for kind in rules.conversions
-            if kind in conversions and conversions[kind].value is None
-        ]
-        found = constant_currency(kinds)
-        if rules.currency is None and found is None:
-            problems.append(((*place, "currency"), "is missing: the conversions are not all of one constant currency"))
-        elif rules.currency is not None and found not in {None, rules.currency}:
-            problems.append(((*place, "currency"), f"the conversions are in {found}"))
+        for section in ("subscriptions", "seats"):
+            known = ", ".join(files[section]) or "none"
+            problems += [
+                ((*place, section, n), f"{one} is none of the files of `{section}`, which are {known}")
+                for n, one in enumerate(getattr(rules, section, ()))
+                if one not in files[section]
+            ]
+        if isinstance(rules, ValueRules):
+            problems += [
+                ((*place, *where), what) for where, what in value_problems(rules, conversions, files["subscriptions"])
+            ]
     return problems
-
-
-def constant_currency(kinds: list[Conversion]) -> str | None:
-    """The currency that all of these conversions have, whatever their events say; null where there is none."""
-    constants = {one.currency.const if isinstance(one.currency, ConstCurrency) else None for one in kinds}
-    return constants.pop() if len(constants) == 1 else None
 
 
 def _unnamed(key: str, choices: tuple[EventChoice, ...]) -> list[tuple[Place, str]]:

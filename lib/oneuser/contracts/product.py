@@ -18,7 +18,7 @@ _ZONE = Field("zone", "string", "time zone of the calendar")
 _WEEK_START = Field("week_start", "string", "monday or sunday")
 _WATERMARK = Field("watermark", "timestamp", "last instant up to which all sources are complete")
 _WINDOW = Field("window_days", "double", "days of 24 hours that count; null where all do", nullable=True)
-_CURRENCY = Field("currency", "string", "of the conversions that count")
+_CURRENCY = Field("currency", "string", "of the conversions or subscriptions that count")
 _STARTS_AT = Field("starts_at", "timestamp", "instant at which the interval begins")
 _BY_ENTITY = Subject(users=("entity_id",))
 
@@ -156,19 +156,31 @@ ADOPTION = _table(
     subject=NOBODY,
     fields=(
         Field("feature", "string", "what is a use"),
-        Field("n_tried", "bigint", "people with a use"),
-        Field("n_adopted", "bigint", "people with enough uses on enough days"),
+        Field("n_tried", "bigint", "people with a use; accounts with a member who has one"),
+        Field("n_adopted", "bigint", "people with enough uses on enough days; accounts with enough such members"),
         Field("adoption_of_active", "double", "adopted by active; null without any", nullable=True),
         Field(
             "adoption_of_eligible", "double", "adopted by eligible, of the eligible; null without any", nullable=True
         ),
         Field("adopted_of_tried", "double", "adopted by tried; null without any", nullable=True),
-        Field("n_active", "bigint", "people with any event in the window"),
-        Field("n_eligible", "bigint", "people who could use it; null where that is not known", nullable=True),
+        Field("n_active", "bigint", "people with any event in the window; accounts with such a member"),
+        Field("n_eligible", "bigint", "who could use it; null where that is not known", nullable=True),
         Field("n_adopted_eligible", "bigint", "those of them who adopted; null where not known", nullable=True),
+        Field(
+            "n_without_seats",
+            "bigint",
+            "accounts that may have adopted it, but for seats that are not known; null where seats do not count",
+            nullable=True,
+        ),
         Field("min_uses", "int", "uses from which on it is adopted"),
         Field("min_days", "int", "days with a use from which on it is"),
         Field("window_days", "double", "days of 24 hours up to the watermark"),
+        Field(
+            "min_seats_percent",
+            "double",
+            "per cent of an account's seats that have to have adopted it; null where one member is enough",
+            nullable=True,
+        ),
         _ZONE,
     ),
 )
@@ -262,7 +274,7 @@ REVENUE_RETENTION = _table(
     fields=(
         Field("month", "date", "first day of the month"),
         Field("offset", "int", "months later"),
-        Field("n_customers", "bigint", "people with recurring revenue in the month"),
+        Field("n_customers", "bigint", "people or accounts with recurring revenue in the month"),
         Field("mrr_minor", "decimal(38,0)", "their recurring revenue of the month, in minor units"),
         Field("gross_mrr_minor", "decimal(38,0)", "of each what there is later, at most what there was", nullable=True),
         Field("later_mrr_minor", "decimal(38,0)", "of each what there is later", nullable=True),

@@ -12,7 +12,16 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from oneuser.core.errors import ConfigError
-from oneuser.marts.adoption import account_adoption, account_feature_usage, adoption, breadth, depth, feature_usage
+from oneuser.marts.adoption import (
+    account_adoption,
+    account_feature_usage,
+    adopting_accounts,
+    adoption,
+    breadth,
+    count_adopters,
+    depth,
+    feature_usage,
+)
 from tests.oracle.product_events import (
     BERLIN,
     EPOCH,
@@ -30,6 +39,13 @@ EVENTS = random_events(seed=8, n_events=700)
 WATERMARK = datetime(2026, 4, 10, 22, tzinfo=UTC)
 PRO = {"event": "B", "where": {"plan": "pro"}}
 FEATURES: dict[str, Any] = {"alpha": "A", "beta": PRO, "all of B": "B"}
+
+
+_COUNTS = ("n_tried", "n_adopted", "n_active", "n_eligible", "n_adopted_eligible")
+
+
+def known_ever() -> list[Event]:
+    return [event for event in EVENTS if event.at is not None and event.at <= WATERMARK]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -231,6 +247,22 @@ def test_an_account_adopts_by_one_member_or_by_a_share_of_its_seats(spark: Spark
             expected.append((account, len(members), sum(bool(mine) for mine in uses), n, there, is_adopted))
         assert rows == sorted(expected, key=in_order)
     assert {row[5] for row in found[1]} == {True, False, None}
+
+    counted_accounts = [
+        count_adopters(people, is_eligible_known=True, n_missing=F.count_if("is_seat_missing"))
+        for people in (
+            adopting_accounts(events, **arguments, seats=seats, min_seats_percent=50),
+            adopting_accounts(events, **arguments, eligible="C"),
+        )
+    ]
+    by_seats, by_event = collect_cases([rows.select(*_COUNTS, "n_missing") for rows in counted_accounts])
+    had_c = {event.account for event in known_ever() if event.name == "C" and event.account is not None}
+    for rows, could, summed in ((found[1], {"acc0", "acc1", "acc9"}, by_seats), (found[0], had_c, by_event)):
+        adopted = {row[0] for row in rows if row[5]}
+        assert summed == [
+            (sum(row[2] > 0 for row in rows), len(adopted), sum(row[1] > 0 for row in rows), len(could),
+             len(adopted & could), sum(row[5] is None for row in rows))
+        ]  # fmt: skip
 
 
 def test_wrong_arguments_of_adoption_are_refused(spark: SparkSession, events: DataFrame) -> None:

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from oneuser.core.errors import ConfigError
-from oneuser.marts.value import ltv, revenue_retention, rfm
+from oneuser.marts.value import ltv, monthly_revenue, revenue_retention, rfm
 from tests.oracle.product_events import (
     BERLIN,
     MICROSECOND,
@@ -220,6 +220,71 @@ def test_revenue_retention_is_gross_net_and_of_customers(spark: SparkSession) ->
     assert found == expected
     assert {row[-1] for row in expected[0]} == {True, False}
     assert max(row[3] for rows in found for row in rows) > 2 * HUGE
+
+
+def months_by_hand(
+    records: list[tuple[str | None, int, datetime | None, datetime | None]], watermark: datetime, zone: str
+) -> list[tuple[str, str, int]]:
+    """What holds at the end of each month, looked at month by month."""
+    last = ended(watermark, "month", zone, "monday")
+    first_days = {month: first_day_of(month, "month", "monday") for month in range(2020 * 12, last + 2)}
+    ends = {
+        month: datetime(first_days[month + 1].year, first_days[month + 1].month, 1, tzinfo=ZoneInfo(zone))
+        for month in range(2020 * 12, last + 1)
+    }
+
+    def holds(begin: datetime | None, end: datetime | None, month: int) -> bool:
+        return (begin is None or begin < ends[month]) and (end is None or end >= ends[month])
+
+    known = {
+        next((month for month in ends if begin < ends[month]), last)
+        if begin is not None
+        else max(month for month in ends if end >= ends[month])  # type: ignore[operator]
+        for entity, _, begin, end in records
+        if entity is not None and (begin is not None or end is not None)
+    }
+    return sorted(
+        (entity, first_days[month].isoformat(), value)
+        for entity, value, begin, end in records
+        if entity is not None
+        for month in range(min(known, default=last), last + 1)
+        if holds(begin, end, month)
+    )
+
+
+def test_a_subscription_is_revenue_of_the_months_at_whose_end_it_holds(spark: SparkSession) -> None:
+    chance = random.Random(7)
+    # midnight in Berlin, and an instant before, about the ends of months; others within them
+    instants = [
+        datetime(2025 + m // 12, m % 12 + 1, day, hour, tzinfo=ZoneInfo(BERLIN)).astimezone(UTC) - before * MICROSECOND
+        for m in range(20)
+        for day, hour in ((1, 0), (1, 2), (15, 12))
+        for before in (0, 1)
+    ]
+    records: list[tuple[str | None, int, datetime | None, datetime | None]] = []
+    while len(records) < 60:
+        begin, end = chance.choice([*instants, None]), chance.choice([*instants, None, None])
+        if begin is None or end is None or begin < end:
+            records.append((chance.choice(["e1", "e2", "e3", None]), chance.choice([0, 5, 7]), begin, end))
+    schema = "entity_id string, mrr_minor bigint, valid_from timestamp, valid_to timestamp"
+    watermark = datetime(2026, 4, 30, 22, tzinfo=UTC)
+    forever: list[tuple[str | None, int, datetime | None, datetime | None]] = [("e1", 9, None, None)]
+    early = [("e1", 9, datetime(1, 2, 1, tzinfo=UTC), None)]
+    cases: list[tuple[Any, str]] = [(records, BERLIN), (records, "UTC"), (forever, "UTC"), (early, "UTC")]
+
+    found = collect_cases(
+        [
+            monthly_revenue(spark.createDataFrame(rows, schema), watermark=watermark, zone=zone).select(
+                "entity_id", F.col("month").cast("string"), "mrr_minor"
+            )
+            for rows, zone in cases
+        ]
+    )
+
+    assert found[:3] == [months_by_hand(rows, watermark, zone) for rows, zone in cases[:3]]
+    assert found[0] != found[1]
+    assert found[2] == [("e1", "2026-03-01", 9)]
+    assert (len(found[3]), found[3][0][1]) == (400, "1992-12-01")
 
 
 def test_money_that_is_not_whole_and_rows_without_a_time_are_refused(purchases: DataFrame) -> None:

@@ -20,6 +20,10 @@ CONVERSIONS = {
     "sale": {"event": "Sale", "value": "properties.revenue", "currency": "properties.currency"},
     "sign_up": {"event": "Signed Up"},
 }
+SUBSCRIPTIONS = {
+    "plan": {"path": "/plan.csv", "format": "csv", "currency": "USD"},
+    "mixed": {"path": "/mixed.csv", "format": "csv"},
+}
 
 
 def config(**product: Any) -> Config:
@@ -27,7 +31,7 @@ def config(**product: Any) -> Config:
     return make_config(
         {
             "deployment": "d", "warehouse": "/w", "sources": {"web": source}, "conversions": CONVERSIONS,
-            "product": product,
+            "product": product, "subscriptions": SUBSCRIPTIONS, "seats": {"plan": {"path": "/s.csv", "format": "csv"}},
         }
     )  # fmt: skip
 
@@ -105,6 +109,24 @@ def test_the_commented_example_that_ships_is_one_of_each() -> None:
         ({"rfm": {"x": {"conversions": ["sale"]}}}, "product.rfm.x.currency: is missing"),
         ({"rfm": {"x": {"conversions": ["order"], "currency": "EUR"}}}, "the conversions are in USD"),
         ({"lifetime_value": {"x": {"conversions": ["order"], "unit": "hour"}}}, "product.lifetime_value.x.unit"),
+        ({"revenue_retention": {"x": {}}}, "product.revenue_retention.x.conversions: recurring revenue is that of"),
+        ({"revenue_retention": {"x": {"conversions": ["order"], "subscriptions": ["plan"]}}},
+         "product.revenue_retention.x.subscriptions: are recurring revenue"),
+        ({"revenue_retention": {"x": {"subscriptions": ["plans"]}}},
+         "product.revenue_retention.x.subscriptions[0]: plans is none of the files of `subscriptions`, which are plan"),
+        ({"revenue_retention": {"x": {"subscriptions": ["plan", "mixed"]}}},
+         "product.revenue_retention.x.currency: is missing: the subscriptions are not all"),
+        ({"revenue_retention": {"x": {"subscriptions": ["plan"], "currency": "EUR"}}}, "the subscriptions are in USD"),
+        ({"adoption": {"x": {"feature": "A", "window_days": 7, "seats": ["plan"]}}},
+         "product.adoption.x.seats: accounts have seats: set `level: account`"),
+        ({"adoption": {"x": {"feature": "A", "window_days": 7, "level": "account", "seats": ["plans"]}}},
+         "product.adoption.x.seats[0]: plans is none of the files of `seats`"),
+        ({"adoption": {"x": {"feature": "A", "window_days": 7, "level": "account", "min_seats_percent": 5}}},
+         "product.adoption.x.min_seats_percent: is of seats"),
+        ({"adoption": {"x": {"feature": "A", "eligible": "B", "window_days": 7, "level": "account",
+                             "seats": ["plan"]}}}, "product.adoption.x.seats: do nothing beside `eligible`"),
+        ({"adoption": {"x": {"feature": "A", "window_days": 7, "level": "account", "seats": ["plan"],
+                             "min_seats_percent": 101}}}, "product.adoption.x.min_seats_percent"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_place(product: dict[str, Any], said: str) -> None:

@@ -1,17 +1,15 @@
-"""Adoption: who tried a feature, who made it a habit, out of how many. Of people, and of accounts by their members.
+"""Adoption: who tried a feature, who made it a habit, out of how many.
 
 Reads   anybody's events, reduced to a row per entity and day before anything else
 """
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from oneuser.core.errors import ConfigError
 from oneuser.marts.adoption.usage import in_window
 from oneuser.marts.calendar import checked_calendar, checked_watermark, instant
 from oneuser.marts.event_rows import check_at_least, check_columns, known_events, times_counted
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pyspark.sql import Column
-
-_HUNDRED = 100
 
 
 def adoption(
@@ -72,13 +68,33 @@ def adoption(
         watermark=watermark,
         zone=zone,
     )
-    is_known = F.lit(eligible is not None)
+    counted = count_adopters(people, is_eligible_known=eligible is not None)
+    return counted.select(
+        "*",
+        F.lit(text_of(checked_step("feature", feature))).alias("feature"),
+        *parameters_of(min_uses, min_days, window_days, zone, watermark),
+    )
+
+
+def count_adopters(people: DataFrame, *, is_eligible_known: bool, **more: Column) -> DataFrame:
+    """Count those who tried and adopted, and out of how many. One row.
+
+    Args:
+        people: Rows of `adopters`, or of `adopting_accounts`.
+        is_eligible_known: Whether it is known who could use the feature.
+        more: Further numbers of the same rows, by name.
+
+    Returns:
+        The numbers and shares that `adoption` gives, and the further ones.
+    """
+    is_known = F.lit(is_eligible_known)
     counted = people.agg(
         F.count_if("is_tried").alias("n_tried"),
         F.count_if("is_adopted").alias("n_adopted"),
         F.count_if("is_active").alias("n_active"),
         F.when(is_known, F.count_if("is_eligible")).alias("n_eligible"),
         F.when(is_known, F.count_if(F.col("is_adopted") & F.col("is_eligible"))).alias("n_adopted_eligible"),
+        *(number.alias(name) for name, number in more.items()),
     )
     return counted.select(
         "n_tried",
@@ -89,8 +105,7 @@ def adoption(
         "n_active",
         "n_eligible",
         "n_adopted_eligible",
-        F.lit(text_of(checked_step("feature", feature))).alias("feature"),
-        *_parameters(min_uses, min_days, window_days, zone, watermark),
+        *more,
     )
 
 
@@ -117,9 +132,9 @@ def adopters(
         ConfigError: where an argument is not what it has to be.
     """
     check_at_least(1, min_uses=min_uses, min_days=min_days)
-    people = _uses(events, feature, ("entity_id",), zone, window_days, watermark)
+    people = uses_of(events, feature, ("entity_id",), zone, window_days, watermark)
     if eligible is not None:
-        could = _eligible(events, eligible, watermark).withColumn("is_eligible", F.lit(True))
+        could = eligible_of(events, eligible, watermark).withColumn("is_eligible", F.lit(True))
         people = people.join(could, on="entity_id", how="full")
     else:
         people = people.withColumn("is_eligible", F.lit(False))
@@ -130,83 +145,12 @@ def adopters(
         F.coalesce("n_days", none).alias("n_days"),
         F.col("n_uses").isNotNull().alias("is_active"),
         F.coalesce(F.col("n_uses") > F.lit(0), no).alias("is_tried"),
-        F.coalesce(_is_adopted(min_uses, min_days), no).alias("is_adopted"),
+        F.coalesce(is_adopted_by(min_uses, min_days), no).alias("is_adopted"),
         F.coalesce("is_eligible", no).alias("is_eligible"),
     )
 
 
-def account_adoption(
-    events: DataFrame,
-    *,
-    feature: Step,
-    min_uses: int,
-    min_days: int,
-    window_days: float,
-    watermark: datetime,
-    zone: str = "UTC",
-    seats: DataFrame | None = None,
-    min_seats_percent: float | None = None,
-) -> DataFrame:
-    """Find the accounts that adopted a feature. A row is an account with an event in the window, or with seats.
-
-    Args:
-        events: As `adoption` takes them, with `account_id`: the account of the entity at the time of the event. Events
-            without one are left out.
-        feature: As in `adoption`.
-        min_uses: As in `adoption`; what a member used in one account counts there alone.
-        min_days: As in `adoption`.
-        window_days: As in `adoption`.
-        watermark: As in `adoption`.
-        zone: Time zone whose days count.
-        seats: Rows with `account_id`, one each, and `n_seats`; None where they are not known.
-        min_seats_percent: Per cent of the seats that have to have adopted it. None where one member is enough.
-
-    Returns:
-        `account_id`, `n_active`, `n_tried` and `n_adopted` members, `n_seats` (null where not known), `is_adopted`,
-        null where that depends on seats that are not known; `feature`, `min_seats_percent`, `min_uses`, `min_days`,
-        `window_days`, `zone`, `watermark`.
-
-    Raises:
-        ConfigError: where an argument is not what it has to be.
-    """
-    check_at_least(1, min_uses=min_uses, min_days=min_days)
-    if min_seats_percent is not None and not 0 < min_seats_percent <= _HUNDRED:
-        raise ConfigError.single("min_seats_percent", f"expected above 0 and at most 100, found {min_seats_percent!r}")
-    if min_seats_percent is not None and seats is None:
-        raise ConfigError.single("seats", "a percentage of seats needs the number of seats of each account")
-    check_columns("events", events, {"account_id": None})
-    members = _uses(
-        events.where(F.col("account_id").isNotNull()),
-        feature,
-        ("account_id", "entity_id"),
-        zone,
-        window_days,
-        watermark,
-    )
-    accounts = members.groupBy("account_id").agg(
-        F.count(F.lit(1)).alias("n_active"),
-        F.count_if(F.col("n_uses") > F.lit(0)).alias("n_tried"),
-        F.count_if(_is_adopted(min_uses, min_days)).alias("n_adopted"),
-    )
-    if seats is None:
-        seated = accounts.withColumn("n_seats", F.lit(None).cast("bigint"))
-    else:
-        check_columns("seats", seats, {"account_id": None, "n_seats": None})
-        numbers = seats.select("account_id", F.col("n_seats").cast("bigint").alias("n_seats"))
-        seated = accounts.join(numbers, on="account_id", how="full")
-    none = F.lit(0).cast("bigint")
-    return seated.select(
-        "account_id",
-        *(F.coalesce(name, none).alias(name) for name in ("n_active", "n_tried", "n_adopted")),
-        "n_seats",
-        _is_account_adopted(F.coalesce("n_adopted", none), min_seats_percent).alias("is_adopted"),
-        F.lit(text_of(checked_step("feature", feature))).alias("feature"),
-        F.lit(min_seats_percent).cast("double").alias("min_seats_percent"),
-        *_parameters(min_uses, min_days, window_days, zone, watermark),
-    )
-
-
-def _uses(
+def uses_of(
     events: DataFrame,
     feature: Step,
     whose: tuple[str, ...],
@@ -227,7 +171,8 @@ def _uses(
     return daily.groupBy(*whose).agg(F.sum("n").alias("n_uses"), F.count_if(F.col("n") > F.lit(0)).alias("n_days"))
 
 
-def _eligible(events: DataFrame, eligible: DataFrame | Step, watermark: datetime) -> DataFrame:
+def eligible_of(events: DataFrame, eligible: DataFrame | Step, watermark: datetime) -> DataFrame:
+    """Who could use the feature: `entity_id`, each once."""
     entity = events.schema["entity_id"].dataType.simpleString()
     if isinstance(eligible, DataFrame):
         check_columns("eligible", eligible, {"entity_id": entity})
@@ -238,23 +183,19 @@ def _eligible(events: DataFrame, eligible: DataFrame | Step, watermark: datetime
     return could.select("entity_id").distinct()
 
 
-def _is_adopted(min_uses: int, min_days: int) -> Column:
+def is_adopted_by(min_uses: int, min_days: int) -> Column:
+    """Whether the uses and days of a row are enough."""
     return (F.col("n_uses") >= F.lit(min_uses)) & (F.col("n_days") >= F.lit(min_days))
-
-
-def _is_account_adopted(n_adopted: Column, min_seats_percent: float | None) -> Column:
-    is_any = n_adopted > F.lit(0)
-    if min_seats_percent is None:
-        return is_any
-    wanted = F.lit(Decimal(str(min_seats_percent))) * F.col("n_seats")
-    return is_any & (n_adopted * F.lit(_HUNDRED) >= wanted)
 
 
 def _share(part: str, whole: str) -> Column:
     return F.col(part) / F.nullif(F.col(whole), F.lit(0))
 
 
-def _parameters(min_uses: int, min_days: int, window_days: float, zone: str, watermark: datetime) -> tuple[Column, ...]:
+def parameters_of(
+    min_uses: int, min_days: int, window_days: float, zone: str, watermark: datetime
+) -> tuple[Column, ...]:
+    """What rows say of how they were counted."""
     return (
         F.lit(min_uses).alias("min_uses"),
         F.lit(min_days).alias("min_days"),

@@ -25,7 +25,12 @@ _MAP = "map<string,string>"
 
 
 def with_properties(
-    events_resolved: DataFrame, events: DataFrame, *, properties: Sequence[str], owner: str = "user_id"
+    events_resolved: DataFrame,
+    events: DataFrame,
+    *,
+    properties: Sequence[str],
+    owner: str = "user_id",
+    also: Sequence[str] = (),
 ) -> DataFrame:
     """Events of people, or of accounts, with the declared properties that they have.
 
@@ -34,12 +39,14 @@ def with_properties(
         events: Rows of `events`; read only where properties are declared.
         properties: Declared properties, as paths within an event's properties, such as `plan` or `cart.size`.
         owner: `user_id` or `account_id`: whose events.
+        also: Further columns of `events_resolved` to keep.
 
     Returns:
-        `entity_id`, `event_time`, `event`, and `properties`, a map from those names to text, where any are declared.
+        `entity_id`, `event_time`, `event`, those columns, and `properties`, a map from those names to text, where any
+        are declared.
     """
     owned = events_resolved.where(F.col(owner).isNotNull())
-    whose = (F.col(owner).alias("entity_id"), "event_time", "event")
+    whose = (F.col(owner).alias("entity_id"), *map(F.col, ("event_time", "event", *also)))
     if not properties:
         return owned.select(*whose)
     said = events.select("message_key", _declared(properties).alias("properties"))

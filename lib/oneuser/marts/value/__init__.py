@@ -2,6 +2,7 @@
 
 from oneuser.marts.value.lifetime import ltv, members_of_ages
 from oneuser.marts.value.purchases import rfm
+from oneuser.marts.value.recurring import monthly_revenue
 from oneuser.marts.value.subscriptions import customers, revenue_retention
 
-__all__ = ["customers", "ltv", "members_of_ages", "revenue_retention", "rfm"]
+__all__ = ["customers", "ltv", "members_of_ages", "monthly_revenue", "revenue_retention", "rfm"]

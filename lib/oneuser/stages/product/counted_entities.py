@@ -8,8 +8,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.config import product as rules_of
+from oneuser.config import revenue
 from oneuser.config.base import Section
-from oneuser.marts.adoption import adopters
 from oneuser.marts.calendar import checked_calendar
 from oneuser.marts.funnels import funnel_attempts
 from oneuser.marts.lifecycle import activations, find_phases, intervals_active
@@ -18,8 +18,7 @@ from oneuser.stages.product.counted_rows import ProductSources
 from oneuser.stages.product.figures import (
     activation_arguments,
     activation_events,
-    adoption_arguments,
-    adoption_events,
+    adopting,
     calendar_arguments,
     funnel_arguments,
     funnel_events,
@@ -101,8 +100,7 @@ def _(rules: rules_of.ActivationRules, sources: ProductSources) -> DataFrame:
 
 @find_counted.register
 def _(rules: rules_of.AdoptionRules, sources: ProductSources) -> DataFrame:
-    people = adopters(adoption_events(rules, sources), **adoption_arguments(rules), watermark=sources.watermark)
-    return people.select(
+    return adopting(rules, sources).select(
         "entity_id",
         F.col("is_tried").alias("n_tried"),
         F.col("is_adopted").alias("n_adopted"),
@@ -125,13 +123,13 @@ def _(rules: rules_of.FunnelRules, sources: ProductSources) -> DataFrame:
 
 
 @find_counted.register
-def _(rules: rules_of.LifetimeValueRules, sources: ProductSources) -> DataFrame:
+def _(rules: revenue.LifetimeValueRules, sources: ProductSources) -> DataFrame:
     members = members_of_ages(**lifetime_arguments(rules, sources), watermark=sources.watermark)
     return members.withColumn("n_members", F.lit(True))
 
 
 @find_counted.register
-def _(rules: rules_of.RevenueRetentionRules, sources: ProductSources) -> DataFrame:
+def _(rules: revenue.RevenueRetentionRules, sources: ProductSources) -> DataFrame:
     found = customers(**revenue_arguments(rules, sources), watermark=sources.watermark)
     return found.select(
         "entity_id", "month", "offset", F.lit(True).alias("n_customers"), F.col("is_retained").alias("n_retained")

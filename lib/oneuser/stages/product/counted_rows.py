@@ -1,4 +1,4 @@
-"""What product analytics is counted from: activity, single events where their order matters, and conversions."""
+"""What product analytics is counted from: activity, single events where their order matters, revenue, seats."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from oneuser.config import EventChoice
-from oneuser.config.product import constant_currency
-from oneuser.contracts.identity import EVENTS_RESOLVED
+from oneuser.config.revenue import subscriptions_of, value_currency
+from oneuser.contracts.graph import IDENTIFIERS
+from oneuser.contracts.identity import EVENTS_RESOLVED, IDENTIFIER_MAP
 from oneuser.contracts.marts import ACTIVITY, CONVERSIONS
 from oneuser.contracts.raw import EVENTS
+from oneuser.contracts.reference import SEATS, SUBSCRIPTIONS
+from oneuser.marts.calendar import instant
 from oneuser.marts.event_filters import EventFilter, checked_filter
 from oneuser.marts.retention.activity import moments_of_activity, with_properties
+from oneuser.marts.value import monthly_revenue
 from oneuser.stages.complete_moments import complete_moments
 from oneuser.stages.parameters import property_key, where_of
 
@@ -26,7 +30,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from oneuser.config import Config
-    from oneuser.config.product import ActiveRules, ValueRules
+    from oneuser.config.product import ActiveRules
+    from oneuser.config.revenue import RevenueRetentionRules, ValueRules
     from oneuser.contracts.table import TableContract
 
 _OWNERS = {"person": "user_id", "account": "account_id"}
@@ -71,6 +76,27 @@ class ProductSources:
             resolved, resolved if events is None else events, properties=properties, owner=_OWNERS[level]
         )
 
+    def events_of_members(self, choices: Iterable[EventChoice]) -> DataFrame:
+        """Single events of accounts: `account_id`, and in `entity_id` the member; null where it is of nobody."""
+        properties = _properties(choices)
+        resolved, events = self.read(EVENTS_RESOLVED), self.read(EVENTS) if properties else None
+        owned = with_properties(
+            resolved,
+            resolved if events is None else events,
+            properties=properties,
+            owner=_OWNERS["account"],
+            also=("user_id",),
+        )
+        return owned.withColumnsRenamed({"entity_id": "account_id", "user_id": "entity_id"})
+
+    def seats(self, files: Sequence[str]) -> DataFrame:
+        """Seats of accounts at the watermark, of all named files: `account_id`, `n_seats`, each account once."""
+        now = instant(self.watermark)
+        begun = F.col("valid_from").isNull() | (F.col("valid_from") <= now)
+        holds = begun & (F.col("valid_to").isNull() | (now < F.col("valid_to")))
+        held = self.read(SEATS).where(F.col("source").isin(*files) & holds)
+        return held.groupBy("account_id").agg(F.sum("n_seats").alias("n_seats"))
+
     def starts(self, choice: EventChoice) -> DataFrame:
         """When people first did what is chosen: `entity_id`, `started_at`."""
         first = F.min("event_time").alias("started_at")
@@ -83,18 +109,46 @@ class ProductSources:
             self.read(CONVERSIONS)
             .where(chosen)
             .select(
-                F.col("user_id").alias("entity_id"),
+                F.col(_OWNERS[getattr(rules, "level", "person")]).alias("entity_id"),
                 F.col("converted_at").alias("event_time"),
                 F.col("value_minor").alias(value),
             )
         )
 
+    def recurring(self, rules: RevenueRetentionRules) -> DataFrame:
+        """Recurring revenue of conversions, or of subscriptions: rows as `revenue_retention` takes them."""
+        if not rules.subscriptions:
+            return self.purchases(rules, "mrr_minor")
+        chosen = self.subscriptions(rules).where(F.col("currency") == F.lit(self.currency(rules)))
+        return monthly_revenue(chosen, watermark=self.watermark, zone=rules.zone)
+
+    def subscriptions(self, rules: RevenueRetentionRules) -> DataFrame:
+        """Records of the named files, of any currency: those of accounts, or those of people.
+
+        A person's identifier stands for whoever has it now; `entity_id` is null where nobody has.
+        """
+        records = self.read(SUBSCRIPTIONS).where(F.col("source").isin(*rules.subscriptions))
+        if rules.level == "account":
+            return records.where(F.col("account_id").isNotNull()).withColumn("entity_id", F.col("account_id"))
+        keys = ["id_type", "id_key"]
+        of_people = records.where(F.col("id_key").isNotNull())
+        known = self.read(IDENTIFIERS).select(*keys, "identifier_id")
+        owners = self.read(IDENTIFIER_MAP).select("identifier_id", F.col("user_id").alias("entity_id"))
+        # each identifier once, not each record
+        theirs = (
+            of_people.select(*keys)
+            .distinct()
+            .join(known, on=keys, how="inner")
+            .join(owners, on="identifier_id", how="inner")
+        )
+        return of_people.join(theirs.drop("identifier_id"), on=keys, how="left")
+
     def currency(self, rules: ValueRules) -> str:
-        """The currency of the conversions that count."""
-        kinds = [self.config.conversions[kind] for kind in rules.conversions]
-        found = rules.currency or constant_currency(kinds)
+        """The currency of the conversions or subscriptions that count."""
+        found = rules.currency or value_currency(rules, self.config.conversions, self.config.subscriptions)
         if found is None:
-            raise ValueError("a configuration whose conversions have no currency was let pass")
+            what = "subscriptions" if subscriptions_of(rules) else "conversions"
+            raise ValueError(f"a configuration whose {what} have no currency was let pass")
         return found
 
     def _events_of(self, choice: EventChoice, level: str) -> DataFrame:

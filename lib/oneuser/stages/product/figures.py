@@ -9,12 +9,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.config import product as rules_of
+from oneuser.config import revenue
 from oneuser.config.base import Section
 from oneuser.contracts.product import PRODUCT_TABLES
-from oneuser.marts.adoption import adoption, feature_usage
-from oneuser.marts.calendar import checked_calendar
+from oneuser.marts.adoption import adopters, adopting_accounts, adoption, count_adopters, feature_usage
+from oneuser.marts.calendar import checked_calendar, instant
 from oneuser.marts.funnels import funnel
 from oneuser.marts.lifecycle import activation, active_users, at_risk, lifecycle, power_users, recent_stickiness
+from oneuser.marts.steps import checked_step, text_of
 from oneuser.marts.value import ltv, revenue_retention, rfm
 from oneuser.stages.parameters import property_key
 from oneuser.stages.product.counted_rows import ProductSources, step_of
@@ -101,7 +103,22 @@ def _(rules: rules_of.FeatureUsageRules, sources: ProductSources) -> DataFrame:
 
 @_counted.register
 def _(rules: rules_of.AdoptionRules, sources: ProductSources) -> DataFrame:
-    return adoption(adoption_events(rules, sources), **adoption_arguments(rules), watermark=sources.watermark)
+    if rules.level == "person":
+        counted = adoption(adoption_events(rules, sources), **adoption_arguments(rules), watermark=sources.watermark)
+        return counted.withColumn("n_without_seats", F.lit(None).cast("bigint"))
+    is_seat_needed = rules.min_seats_percent is not None
+    counted = count_adopters(
+        adopting(rules, sources),
+        is_eligible_known=bool(rules.seats) or rules.could_use is not None,
+        n_without_seats=F.when(F.lit(is_seat_needed), F.count_if("is_seat_missing")),
+    )
+    return counted.withColumns(
+        {
+            "feature": F.lit(text_of(checked_step("feature", step_of(rules.use)))),
+            "watermark": instant(sources.watermark),
+            **{name: F.lit(getattr(rules, name)) for name in ("min_uses", "min_days", "window_days", "zone")},
+        }
+    )
 
 
 @_counted.register
@@ -110,18 +127,18 @@ def _(rules: rules_of.FunnelRules, sources: ProductSources) -> DataFrame:
 
 
 @_counted.register
-def _(rules: rules_of.RfmRules, sources: ProductSources) -> DataFrame:
+def _(rules: revenue.RfmRules, sources: ProductSources) -> DataFrame:
     found = rfm(sources.purchases(rules), zone=rules.zone, watermark=sources.watermark)
     return found.withColumnsRenamed({"recency": "recency_days", "T": "t_days"})
 
 
 @_counted.register
-def _(rules: rules_of.LifetimeValueRules, sources: ProductSources) -> DataFrame:
+def _(rules: revenue.LifetimeValueRules, sources: ProductSources) -> DataFrame:
     return ltv(**lifetime_arguments(rules, sources), watermark=sources.watermark)
 
 
 @_counted.register
-def _(rules: rules_of.RevenueRetentionRules, sources: ProductSources) -> DataFrame:
+def _(rules: revenue.RevenueRetentionRules, sources: ProductSources) -> DataFrame:
     return revenue_retention(**revenue_arguments(rules, sources), watermark=sources.watermark)
 
 
@@ -164,19 +181,30 @@ def funnel_events(rules: rules_of.FunnelRules, sources: ProductSources) -> DataF
     return sources.events(rules.choices, rules.level, funnel_arguments(rules)["by"])
 
 
-def lifetime_arguments(rules: rules_of.LifetimeValueRules, sources: ProductSources) -> dict[str, Any]:
+def lifetime_arguments(rules: revenue.LifetimeValueRules, sources: ProductSources) -> dict[str, Any]:
     """Arguments of `ltv` and `members_of_ages`."""
     members = None if rules.starts is None else sources.starts(rules.starts)
     return {"rows": sources.purchases(rules), "members": members, **_of(rules, *_CALENDAR)}
 
 
-def revenue_arguments(rules: rules_of.RevenueRetentionRules, sources: ProductSources) -> dict[str, Any]:
+def revenue_arguments(rules: revenue.RevenueRetentionRules, sources: ProductSources) -> dict[str, Any]:
     """Arguments of `revenue_retention` and `customers`."""
-    return {"rows": sources.purchases(rules, "mrr_minor"), **_of(rules, "zone", "offsets", "membership")}
+    return {"rows": sources.recurring(rules), **_of(rules, "zone", "offsets", "membership")}
+
+
+def adopting(rules: rules_of.AdoptionRules, sources: ProductSources) -> DataFrame:
+    """Whether each person, or account, used and adopted the feature: what adoption counts."""
+    arguments = adoption_arguments(rules)
+    if rules.level == "person":
+        return adopters(adoption_events(rules, sources), **arguments, watermark=sources.watermark)
+    seats = sources.seats(rules.seats) if rules.seats else None
+    events = sources.events_of_members([one for one in (rules.use, rules.could_use) if one is not None])
+    arguments |= {"seats": seats, "min_seats_percent": rules.min_seats_percent}
+    return adopting_accounts(events, **arguments, watermark=sources.watermark)
 
 
 def adoption_events(rules: rules_of.AdoptionRules, sources: ProductSources) -> DataFrame:
-    """The events that adoption is counted from."""
+    """The events that adoption of people is counted from."""
     asked = [one for one in (rules.use, rules.could_use) if one is not None]
     return sources.uses(asked, "person", window_days=rules.window_days)
 
@@ -199,9 +227,11 @@ def _parameters(rules: Section, sources: ProductSources) -> Mapping[str, Column]
                 "drop": F.lit(rules.drop),
                 "silence_factor": F.lit(rules.silence_factor),
             }
+        case rules_of.AdoptionRules():
+            return {"min_seats_percent": F.lit(rules.min_seats_percent).cast("double")}
         case rules_of.FunnelRules():
             return {"breakdown": F.lit(None if rules.by is None else property_key(rules.by)).cast("string")}
-        case rules_of.ValueRules():
+        case revenue.ValueRules():
             return {"currency": F.lit(sources.currency(rules))}
         case _:
             return {}

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from oneuser.config.product import ValueRules, constant_currency
-from oneuser.contracts.graph import FILES
-from oneuser.contracts.identity import EVENTS_RESOLVED
+from oneuser.config.revenue import ValueRules, constant_currency, subscriptions_of
+from oneuser.contracts.graph import FILES, IDENTIFIERS
+from oneuser.contracts.identity import EVENTS_RESOLVED, IDENTIFIER_MAP
 from oneuser.contracts.marts import ACTIVITY, CONVERSIONS
 from oneuser.contracts.product import LIFECYCLE, PRODUCT_TABLES
 from oneuser.contracts.raw import EVENTS
+from oneuser.contracts.reference import SEATS, SUBSCRIPTIONS
 from oneuser.marts.lifecycle import count_broken
 from oneuser.stages.complete_moments import last_complete_instant
 from oneuser.stages.declaration import Stage
@@ -43,6 +44,7 @@ def product(ctx: RunContext) -> None:
         for table, name, rules in declared.each():
             provenance = product_provenance(ctx, table, name)
             parts.setdefault(table, []).append(build_figures(table, name, rules, sources, provenance=provenance))
+        count_left_out(ctx, sources)
     for table, rows in parts.items():
         ctx.replace_within(PRODUCT_TABLES[table], reduce(DataFrame.unionByName, rows), within=None)
     _empty_all_but(ctx, set(parts))
@@ -82,7 +84,9 @@ def _count_other_currencies(ctx: RunContext) -> None:
     open_rules = [
         (table, name, rules)
         for table, name, rules in ctx.config.product.each()
-        if isinstance(rules, ValueRules) and constant_currency([conversions[one] for one in rules.conversions]) is None
+        if isinstance(rules, ValueRules)
+        and not subscriptions_of(rules)
+        and constant_currency([conversions[one] for one in rules.conversions]) is None
     ]
     if not open_rules:
         return
@@ -97,11 +101,39 @@ def _count_other_currencies(ctx: RunContext) -> None:
         ctx.metric("conversions_in_other_currencies", n, key)
 
 
+def count_left_out(ctx: RunContext, sources: ProductSources) -> None:
+    """Tell how many records of subscriptions each name leaves out: of another currency, or of nobody who is known."""
+    named = [(name, rules) for name, rules in ctx.config.product.revenue_retention.items() if rules.subscriptions]
+    if not named:
+        return
+    other = [
+        sources.subscriptions(rules).agg(
+            F.lit(name).alias("name"),
+            F.count_if(F.col("currency") != F.lit(sources.currency(rules))).alias("other"),
+            F.count_if(F.col("entity_id").isNull()).alias("nobody"),
+        )
+        for name, rules in named
+    ]
+    for row in reduce(DataFrame.unionByName, other).collect():
+        ctx.metric("subscriptions_in_other_currencies", row["other"], f"revenue_retention.{row['name']}")
+        ctx.metric("subscriptions_of_nobody_known", row["nobody"], f"revenue_retention.{row['name']}")
+
+
 PRODUCT_STAGE = Stage(
     "product",
     product,
-    reads=(ACTIVITY, EVENTS_RESOLVED, EVENTS, CONVERSIONS, FILES),
+    reads=(
+        ACTIVITY,
+        EVENTS_RESOLVED,
+        EVENTS,
+        CONVERSIONS,
+        FILES,
+        SUBSCRIPTIONS,
+        SEATS,
+        IDENTIFIERS,
+        IDENTIFIER_MAP,
+    ),
     writes=tuple(PRODUCT_TABLES.values()),
-    # what a conversion is shapes rows by their parameters
-    sections=("product", "conversions"),
+    # what a conversion is shapes rows by their parameters, and the currency of files the choice of records
+    sections=("product", "conversions", "subscriptions"),
 )
