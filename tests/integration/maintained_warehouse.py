@@ -1,6 +1,6 @@
 """Runs of two small stages that leave much to maintain. As a script, maintenance that is killed at a commit.
 
-The first stage appends some small files in each run and tells of them, the second replaces a table by all rows so far.
+The first stage appends a small file in each run and tells of them, the second replaces a table by all rows so far.
 `python maintained_warehouse.py CONFIG COMMIT` ends with SIGKILL; a commit is named by its number among those of its
 table, such as `after changes 1`.
 """
@@ -29,7 +29,7 @@ from oneuser.stages.declaration import Stage
 from oneuser.storage.warehouse import CommitHook
 from tests.integration import two_stages as two
 
-N_FILES = 6
+N_ROWS = 6
 # beside the warehouse: while it is there, the first stage finds nothing
 NOTHING_NEW = "nothing-new"
 
@@ -46,7 +46,7 @@ def _gather(ctx: RunContext) -> None:
     if (Path(ctx.config.warehouse).parent / NOTHING_NEW).exists():
         return
     number = ctx.run_seq
-    rows = ctx.spark.range(N_FILES, numPartitions=N_FILES).selectExpr(
+    rows = ctx.spark.range(N_ROWS).selectExpr(
         f"{1000 * number} + id AS identifier_id", "'email' AS id_type", f"concat(id, '@run-{number}') AS id_value",
         f"{number}L AS run_seq",
     )  # fmt: skip
@@ -85,8 +85,9 @@ def maintain(
 
 
 def use_small_stages(patch: pytest.MonkeyPatch) -> None:
-    """Runs of these stages, and maintenance that takes a few commits of a log for many."""
+    """Runs of these stages, and maintenance that takes a few files, and a few commits of a log, for many."""
     patch.setattr("oneuser.runs.run.STAGES", STAGES)
+    patch.setattr("oneuser.storage.expiry._MANY_SMALL_FILES", 3)
     patch.setattr("oneuser.storage.expiry._MANY_COMMITS", 1)
 
 

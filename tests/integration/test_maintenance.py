@@ -118,7 +118,7 @@ def root(base: Base, tmp_path: Path) -> Path:
 
 def of_runs(*runs: int) -> list[int]:
     """What a table holds of these runs: the run of each row."""
-    return sorted(small.N_FILES * [*runs])
+    return sorted(small.N_ROWS * [*runs])
 
 
 def seen(rows: DataFrame) -> list[int]:
@@ -398,7 +398,7 @@ def test_files_and_bytes_are_bounded_over_many_days(spark: SparkSession, tmp_pat
     assert last[0] <= 1.1 * middle[0]
     # rows, records and publications of ten more days
     assert last[1] <= 1.3 * middle[1]
-    assert last[2] == 3 * small.N_FILES
+    assert last[2] == 3 * small.N_ROWS
     assert all(shows(spark, root, run) for run in (28, 29, 30))
 
 

@@ -175,7 +175,8 @@ class RunLog:
             self._forget_what_landed()
         if self._pending:
             self._is_unsure = True
-            self._warehouse.append(RUNS, RUNS.frame(self._warehouse.spark, self._pending).coalesce(1), self._tag)
+            rows = RUNS.frame(self._warehouse.spark, self._pending).coalesce(1)
+            self._warehouse.append(RUNS, rows, self._tag, are_few=True)
             self._pending, self._is_unsure = [], False
 
     def _forget_what_landed(self) -> None:

@@ -28,6 +28,7 @@ from oneuser.core.errors import EnvironmentProblem
 from oneuser.spark import jars
 from oneuser.spark.class_archive import find_archive, use_archive
 from oneuser.spark.gateway import start_gateway
+from oneuser.spark.java_names import keep_java_names
 from oneuser.spark.memory import default_driver_memory
 
 if TYPE_CHECKING:
@@ -176,6 +177,7 @@ def build_session(
             next_step="check `spark` in the configuration, then run `oneuser doctor`",
         ) from problem
     _OWN.add(session)
+    keep_java_names(session)
     session.sparkContext.setLogLevel("ERROR")
     _silence_values()
     return _checked(_tuned(session, settings))
@@ -213,6 +215,7 @@ def own_session(session: SparkSession, settings: SparkSettings) -> SparkSession:
     if session not in _BESIDE:
         beside = session_beside(_checked(session))
         _OWN.add(beside)
+        keep_java_names(beside)
         _BESIDE[session] = _tuned(beside, settings)
     return _BESIDE[session]
 

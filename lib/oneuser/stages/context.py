@@ -273,7 +273,7 @@ class RunContext:
         n_bytes = self.warehouse.n_bytes(contract, self.tables.get(contract.name))
         if counts["n_inserted"] == n_changed:
             self._bring_back(contract)
-            self.append(contract, changed.select("after.*"))
+            self._write(contract, changed.select("after.*"), "append", are_few=n_changed <= _FEW_WHOLE_ROWS)
         elif n_bytes is not None and n_bytes <= _QUICKLY_REWRITTEN:
             # as many files as its bytes need: left alone, each run would add one to those that there were
             n_files = 1 + n_bytes // _PART_OF_WHOLE_TABLE
@@ -331,14 +331,16 @@ class RunContext:
             for one in CHANGES.fields
             if one.nullable and one.name not in rows.columns
         }
-        version, n_rows = self.warehouse.append(CHANGES, rows.withColumns(given | absent), self.tag)
+        version, n_rows = self.warehouse.append(
+            CHANGES, rows.withColumns(given | absent), self.tag, are_few=self.is_small
+        )
         self.tables[CHANGES.name] = version
         return n_rows
 
-    def _write(self, contract: TableContract, rows: DataFrame, mode: Mode) -> int:
+    def _write(self, contract: TableContract, rows: DataFrame, mode: Mode, *, are_few: bool = False) -> int:
         self._check_declared(contract)
         write = self.warehouse.append if mode == "append" else self.warehouse.replace
-        version, n_rows = write(TABLES[contract.name], rows, self.tag)
+        version, n_rows = write(TABLES[contract.name], rows, self.tag, are_few=are_few or self.is_small)
         self._written(contract, version, n_rows)
         return n_rows
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyspark.sql import functions as F
 
+from oneuser.core.errors import ContractError
 from oneuser.storage.table_reader import rows_of
 
 if TYPE_CHECKING:
@@ -29,9 +30,17 @@ def fitting(rows: DataFrame, contract: TableContract, where: Mapping[str, Collec
     return rows
 
 
-def collect(shown: DataFrame, contract: TableContract) -> pa.Table:
-    """Rows of some columns of a table, typed as its contract says."""
+def collect(shown: DataFrame, contract: TableContract, *, are_complete: bool = False) -> pa.Table:
+    """Rows of some columns of a table, typed as its contract says.
+
+    Raises:
+        ContractError: where they are said to be complete, and a required column is null in some of them.
+    """
     found = shown.toArrow()
+    if are_complete:
+        n_nulls = {name: found.column(name).null_count for name in contract.required}
+        if any(n_nulls.values()):
+            raise ContractError(contract.name, [f"{name} is null in {n} rows" for name, n in n_nulls.items() if n])
     return found.cast(pa.schema([contract.arrow_schema.field(name) for name in found.column_names]))
 
 

@@ -64,7 +64,7 @@ class Transaction:
     def fits(self, rows: DataFrame) -> bool:
         """Whether the rows have the table's columns, with the same types and comments."""
         stored, written = json.loads(self._java.metadata().schemaString()), json.loads(rows.schema.json())
-        return bool(stored == _nullable(written))
+        return bool(stored == nullable(written))
 
     def commit(self, rows: DataFrame, *, removed: Collection[str], tag: str) -> None:
         """Write rows to new files, and take files away, in one commit.
@@ -90,11 +90,11 @@ class Transaction:
             self._java.commit(converters.asScala(actions).toSeq(), operation)
 
 
-def _nullable(part: Any) -> Any:
+def nullable(part: Any) -> Any:
     """A schema as Delta keeps it: everything may be null."""
     if isinstance(part, list):
-        return [_nullable(one) for one in part]
+        return [nullable(one) for one in part]
     if not isinstance(part, dict):
         return part
     flags = ("nullable", "containsNull", "valueContainsNull")
-    return {name: True if name in flags else _nullable(value) for name, value in part.items()}
+    return {name: True if name in flags else nullable(value) for name, value in part.items()}

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -19,6 +20,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
+from oneuser.config.base import local_path
 from oneuser.contracts.registry import TABLES
 from oneuser.contracts.table import DATA_FILE
 from oneuser.core.errors import ContractError, EnvironmentProblem
@@ -26,6 +28,7 @@ from oneuser.spark.arrow_batches import stream_batches
 from oneuser.spark.session import READS_PINNED_VERSIONS, lent_conf, session_beside
 from oneuser.storage.checkpoint import write_checkpoint
 from oneuser.storage.expiry import COMPACTED_FILE, SMALL_FILE
+from oneuser.storage.few_rows import LocalTable
 from oneuser.storage.files import Files
 from oneuser.storage.frame_rows import collect, count_frame, first_of_frame, fitting
 from oneuser.storage.layout import MARKER, Layout, marked_deployment, marker_text, versions_in
@@ -40,7 +43,7 @@ from oneuser.storage.listing import (
 from oneuser.storage.log_store import has_exclusive_commits
 from oneuser.storage.owner import only_for_owner
 from oneuser.storage.reader_paths import glob_safe
-from oneuser.storage.transaction import Transaction
+from oneuser.storage.transaction import Transaction, nullable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -53,6 +56,16 @@ if TYPE_CHECKING:
 
 # what one task writes of the files that a change of rows puts in the place of others: none is worth compacting
 _REWRITTEN_FILE = 2 * SMALL_FILE
+# properties of every table
+_PROPERTIES = {
+    # statistics of personal columns would outlive their rows; nothing else prunes by statistics yet
+    "delta.dataSkippingNumIndexedCols": "0",
+    "delta.enableDeletionVectors": "false",
+    # a checkpoint of the log costs more than ten commits, and is read where checksums do not say it all
+    "delta.checkpointInterval": "100",
+    # by age, whoever reads what; ours is that of maintenance
+    "delta.enableExpiredLogCleanup": "false",
+}
 # read by Delta from the session that commits, where the operation takes no option
 _TAG_OF_COMMITS = "spark.databricks.delta.commitInfo.userMetadata"
 # what Delta takes for small, and for large enough, when it puts files together
@@ -282,31 +295,33 @@ class Warehouse:
 
     # writing ------------------------------------------------------------------------------------------------------
 
-    def append(self, contract: TableContract, rows: DataFrame, tag: CommitTag) -> tuple[int, int]:
-        """Add rows in one commit; returns the version and the number of rows."""
-        return self._write(contract, rows, tag, mode="append")
+    def append(
+        self, contract: TableContract, rows: DataFrame, tag: CommitTag, *, are_few: bool = False
+    ) -> tuple[int, int]:
+        """Add rows in one commit; returns the version and the number of rows.
 
-    def replace(self, contract: TableContract, rows: DataFrame, tag: CommitTag) -> tuple[int, int]:
+        Where the caller knows that they `are_few`, they come to this process where that saves Delta's part.
+        """
+        return self._write(contract, rows, tag, mode="append", are_few=are_few)
+
+    def replace(
+        self, contract: TableContract, rows: DataFrame, tag: CommitTag, *, are_few: bool = False
+    ) -> tuple[int, int]:
         """Put rows in the place of all there were, in one commit; returns the version and the number of rows."""
-        return self._write(contract, rows, tag, mode="overwrite")
+        return self._write(contract, rows, tag, mode="overwrite", are_few=are_few)
 
-    def _write(self, contract: TableContract, rows: DataFrame, tag: CommitTag, *, mode: str) -> tuple[int, int]:
+    def _write(
+        self, contract: TableContract, rows: DataFrame, tag: CommitTag, *, mode: str, are_few: bool
+    ) -> tuple[int, int]:
+        if are_few:
+            written = self._write_few(contract, rows, tag, mode=mode)
+            if written is not None:
+                return written
         observed = Observation(f"write_{contract.name}")
         # two counts, not one for each column: what is observed is counted row by row in interpreted code
         n_rows, n_incomplete = F.count(F.lit(1)).alias("n_rows"), F.count_if(contract.is_incomplete())
         counted = contract.described(rows).observe(observed, n_rows, n_incomplete.alias("n_incomplete"))
-        writer = (
-            counted.write.format("delta")
-            .mode(mode)
-            .option("userMetadata", _text(tag))
-            # statistics of personal columns would outlive their rows; nothing else prunes by statistics yet
-            .option("delta.dataSkippingNumIndexedCols", "0")
-            .option("delta.enableDeletionVectors", "false")
-            # a checkpoint of the log costs more than ten commits, and is read where checksums do not say it all
-            .option("delta.checkpointInterval", "100")
-            # by age, whoever reads what; ours is that of maintenance
-            .option("delta.enableExpiredLogCleanup", "false")
-        )
+        writer = counted.write.format("delta").mode(mode).option("userMetadata", _text(tag)).options(**_PROPERTIES)
         if mode == "overwrite":
             writer = writer.option("overwriteSchema", "true")
         if contract.partition_by:
@@ -324,6 +339,32 @@ class Warehouse:
         if observed.get["n_incomplete"]:
             raise ContractError(contract.name, self._nulls(contract, version))
         return version, int(observed.get["n_rows"])
+
+    def _write_few(
+        self, contract: TableContract, rows: DataFrame, tag: CommitTag, *, mode: str
+    ) -> tuple[int, int] | None:
+        """The same of rows that come here first; null where Delta has to do it."""
+        folder = self._local_folder(contract)
+        if folder is None or contract.partition_by or LocalTable.at(folder) is None:
+            return None
+        few = collect(contract.conform(rows), contract, are_complete=True)
+        with self._commit(contract):
+            table = LocalTable.at(folder)
+            if table is None:
+                return None
+            version = table.commit(
+                few,
+                schema=nullable(json.loads(contract.schema.json())),
+                configuration=_PROPERTIES,
+                is_replaced=mode == "overwrite",
+                tag=_text(tag),
+            )
+        return None if version is None else (version, few.num_rows)
+
+    def _local_folder(self, contract: TableContract) -> Path | None:
+        """The folder of a table that lies on this machine's disk; null elsewhere."""
+        path = self.path(contract)
+        return Path(local_path(path) or path) if self.files.scheme(path) == "file" else None
 
     def _transaction(self, contract: TableContract, rows: DataFrame) -> Transaction | None:
         """A transaction that can write such rows; null where that is left to Delta's own overwrite and merge."""

@@ -1,0 +1,188 @@
+"""Few rows committed without Spark are a table as Delta writes it, to every reader and to whoever writes next."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from oneuser.contracts.changes import CHANGES
+from oneuser.contracts.control import PUBLICATIONS
+from oneuser.contracts.identity import DIM_USER
+from oneuser.contracts.registry import TABLES
+from oneuser.contracts.table import TableContract
+from oneuser.core.errors import ContractError, EnvironmentProblem
+from oneuser.storage import few_rows
+from oneuser.storage.few_rows import LocalTable
+from oneuser.storage.transaction import Transaction
+from oneuser.storage.warehouse import CommitTag, Warehouse
+
+TAG = CommitTag(run_seq=7, attempt=2, fence=9)
+NOON = datetime(2026, 3, 1, 12, 30, 15, 123_456, tzinfo=UTC)
+
+
+def value_of(dtype: pa.DataType, number: int) -> Any:
+    """Some value of a type; the same for the same number."""
+    if pa.types.is_map(dtype):
+        return {value_of(dtype.key_type, number): value_of(dtype.item_type, number)}
+    if pa.types.is_list(dtype):
+        return [value_of(dtype.value_type, number), value_of(dtype.value_type, number + 1)]
+    if pa.types.is_struct(dtype):
+        return {field.name: value_of(field.type, number) for field in dtype}
+    if pa.types.is_decimal(dtype):
+        return Decimal(number).scaleb(-dtype.scale)
+    plain: dict[pa.DataType, Any] = {
+        pa.string(): f"Zoë {number}",
+        pa.int64(): 2**62 + number,
+        pa.int32(): number,
+        pa.float64(): number / 3,
+        pa.bool_(): number % 2 == 0,
+        pa.timestamp("us", tz="UTC"): NOON,
+        pa.date32(): date(1969, 12, 31),
+        pa.binary(): bytes([number, 0, 255]),
+    }
+    return plain[dtype]
+
+
+def some_rows(contract: TableContract, *numbers: int) -> list[dict[str, Any]]:
+    """Rows with a value in every column, and one in which all is null that may be."""
+    full = [{f.name: value_of(f.type, number) for f in contract.arrow_schema} for number in numbers]
+    sparse = {f.name: value_of(f.type, 99) for f in contract.arrow_schema if not f.nullable}
+    return [*full, sparse] if numbers else []
+
+
+def plain(rows: list[Any]) -> list[str]:
+    """Rows to compare, whatever their order."""
+    return sorted(json.dumps(row.asDict(recursive=True), default=str, sort_keys=True) for row in rows)
+
+
+@pytest.mark.parametrize("name", ["attribution_credits", "dim_user", "events", "publications"])
+def test_written_and_read_as_delta_does(spark: SparkSession, warehouse_path: Path, name: str) -> None:
+    contract = TABLES[name]
+    rows = contract.frame(spark, some_rows(contract, 1, 2))
+    few, other = Warehouse(spark, str(warehouse_path / "few")), Warehouse(spark, str(warehouse_path / "delta"))
+    assert few.append(contract, rows, TAG, are_few=True) == other.append(contract, rows, TAG) == (0, 3)
+    assert "oneuser" in few.files.read_text(f"{few.layout.log(contract)}/{0:020d}.json")
+
+    frames = [spark.read.format("delta").load(one.path(contract)) for one in (few, other)]
+    assert frames[0].schema == frames[1].schema
+    assert plain(frames[0].collect()) == plain(frames[1].collect())
+    assert plain(few.read(contract, 0).collect()) == plain(other.read(contract, 0).collect())
+    tables = [DeltaTable(one.path(contract)) for one in (few, other)]
+    assert tables[0].schema().to_json() == tables[1].schema().to_json()
+    assert tables[0].metadata().configuration == tables[1].metadata().configuration
+    assert tables[0].protocol() == tables[1].protocol()
+    assert tables[0].to_pyarrow_table().num_rows == 3
+
+
+def test_both_ways_take_turns(spark: SparkSession, warehouse_path: Path) -> None:
+    """Each version, whoever wrote it after whom, has the rows that it was given; and Delta itself finds them."""
+    warehouse = Warehouse(spark, str(warehouse_path))
+    expected: list[list[str]] = []
+    steps = [("append", True), ("append", False), ("append", True), ("replace", True), ("append", False),
+             ("replace", False), ("replace", True), ("append", True)]  # fmt: skip
+    for number, (mode, are_few) in enumerate(steps):
+        given = some_rows(DIM_USER, number)
+        write = warehouse.append if mode == "append" else warehouse.replace
+        version, n_rows = write(DIM_USER, DIM_USER.frame(spark, given), TAG, are_few=are_few)
+        assert (version, n_rows) == (number, 2)
+        users = [row["user_id"] for row in given]
+        expected.append(sorted(users if mode == "replace" or not expected else [*expected[-1], *users]))
+
+    path = warehouse.path(DIM_USER)
+    for version, users in enumerate(expected):
+        found = warehouse.read(DIM_USER, version).select("user_id").collect()
+        asked = spark.read.format("delta").option("versionAsOf", version).load(path).select("user_id").collect()
+        read = DeltaTable(path, version=version).to_pyarrow_table(columns=["user_id"]).column(0).to_pylist()
+        assert sorted(row[0] for row in found) == sorted(row[0] for row in asked) == sorted(read) == users
+    assert [commit.tag for commit in warehouse.commits(DIM_USER, after=-1, up_to=len(steps) - 1)] == [TAG] * len(steps)
+    # what was added without Spark is taken up where Delta writes next, without its log being replayed
+    assert (transaction := Transaction.begin(spark, path)) is not None
+    assert transaction.fits(DIM_USER.described(DIM_USER.empty(spark)))
+    warehouse.restore(DIM_USER, 3, TAG)
+    assert [row[0] for row in warehouse.read(DIM_USER, 8).select("user_id").orderBy("user_id").collect()] == expected[3]
+
+
+def test_no_rows_are_a_version_without_a_file(spark: SparkSession, warehouse_path: Path) -> None:
+    warehouse = Warehouse(spark, str(warehouse_path))
+    assert warehouse.replace(CHANGES, CHANGES.empty(spark), TAG, are_few=True) == (0, 0)
+    assert warehouse.append(CHANGES, CHANGES.empty(spark), TAG, are_few=True) == (1, 0)
+    assert not list(warehouse_path.rglob("*.parquet"))
+    assert spark.read.format("delta").load(warehouse.path(CHANGES)).count() == 0
+    assert warehouse.append(CHANGES, CHANGES.frame(spark, some_rows(CHANGES, 1)), TAG) == (2, 2)
+    assert warehouse.read(CHANGES, 2).count() == 2
+
+
+def test_an_incomplete_row_is_refused_before_anything_is_committed(spark: SparkSession, warehouse_path: Path) -> None:
+    warehouse = Warehouse(spark, str(warehouse_path))
+    rows = DIM_USER.frame(spark, some_rows(DIM_USER, 1)).withColumn("user_id", F.lit(None).cast("string"))
+    with pytest.raises(ContractError, match="user_id is null in 2 rows"):
+        warehouse.append(DIM_USER, rows, TAG, are_few=True)
+    assert warehouse.head(DIM_USER) is None
+
+
+def test_a_version_is_made_once(spark: SparkSession, warehouse_path: Path) -> None:
+    """Who has looked at the table before somebody else's commit is told, and leaves nothing behind."""
+    warehouse = Warehouse(spark, str(warehouse_path))
+    folder = Path(warehouse.path(DIM_USER))
+    rows = DIM_USER.frame(spark, some_rows(DIM_USER, 1))
+    warehouse.append(DIM_USER, rows, TAG, are_few=True)
+    table = LocalTable.at(folder)
+    assert table is not None
+    for are_few in (False, True):
+        warehouse.append(DIM_USER, rows, TAG, are_few=are_few)
+    files = set(folder.rglob("*"))
+    schema = json.loads(table.checksum["metadata"]["schemaString"])
+    with pytest.raises(EnvironmentProblem, match="somebody else wrote to table dim_user"):
+        table.commit(rows.toArrow(), schema=schema, configuration={}, is_replaced=False, tag="")
+    assert set(folder.rglob("*")) == files
+
+
+def test_what_cannot_be_listed_is_left_to_delta(
+    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse = Warehouse(spark, str(warehouse_path))
+    folder = Path(warehouse.path(DIM_USER))
+    rows = DIM_USER.frame(spark, some_rows(DIM_USER, 1))
+    for _ in range(3):
+        warehouse.append(DIM_USER, rows, TAG, are_few=True)
+    # a process that ended between the commit and its checksum
+    for checksum in folder.rglob(f"{2:020d}.crc"):
+        checksum.unlink()
+    assert LocalTable.at(folder) is None
+    assert warehouse.append(DIM_USER, rows, TAG, are_few=True) == (3, 2)
+    assert warehouse.read(DIM_USER, 3).count() == 8
+    # too many files, another shape, a file system without links, the version at which Delta writes a checkpoint
+    assert LocalTable.at(folder) is not None
+    monkeypatch.setattr(few_rows, "_MOST_FILES", 4)
+    assert warehouse.append(DIM_USER, rows, TAG, are_few=True) == (4, 2)
+    monkeypatch.undo()
+    monkeypatch.setattr(few_rows, "_EACH_CHECKPOINT", 5)
+    assert LocalTable.at(folder) is None
+    monkeypatch.undo()
+    monkeypatch.setattr(few_rows.os, "link", _no_link)
+    assert warehouse.replace(DIM_USER, rows, TAG, are_few=True) == (5, 2)
+    assert warehouse.read(DIM_USER, 5).count() == 2
+
+
+def _no_link(*_: object) -> None:
+    raise PermissionError(1, "Operation not permitted")
+
+
+def test_a_table_of_an_earlier_shape_gets_the_columns_of_today(spark: SparkSession, warehouse_path: Path) -> None:
+    warehouse = Warehouse(spark, str(warehouse_path))
+    rows = PUBLICATIONS.frame(spark, some_rows(PUBLICATIONS, 1))
+    rows.drop("reason").write.format("delta").option("delta.enableDeletionVectors", "false").save(
+        warehouse.path(PUBLICATIONS)
+    )
+    assert warehouse.replace(PUBLICATIONS, rows, TAG, are_few=True) == (1, 2)
+    found = spark.read.format("delta").load(warehouse.path(PUBLICATIONS))
+    assert plain(found.collect()) == plain(rows.collect())
