@@ -120,12 +120,16 @@ bench-components: setup ## Engines of connected components beside one thread of 
 bench-attribution: setup ## All models on 1 M touches, or EVENTS=, beside DuckDB's rule models; restating 1 % of people
 	$(BIN)/python -m tests.bench.attribution $(SIZES) $(ARGS)
 
+.PHONY: bench-erasures
+bench-erasures: setup ## One person and many erased after 100 k events, or EVENTS=, beside a day and a first run
+	$(BIN)/python -m tests.bench.erasures $(SIZES) $(ARGS)
+
 .PHONY: bench-executors
 bench-executors: setup ## A first run of 300 k events, or EVENTS=, on 1, 2 and 4 small executors
 	$(BIN)/python -m tests.bench.executors $(SIZES) $(ARGS)
 
 .PHONY: bench-all
-bench-all: bench bench-days bench-growth bench-long-day bench-components bench-executors bench-hundred-days bench-table ## All of it: a night
+bench-all: bench bench-days bench-growth bench-long-day bench-components bench-executors bench-erasures bench-hundred-days bench-table ## All of it: a night
 
 .PHONY: bench-table
 bench-table: setup ## The table of the results that there are, for the README

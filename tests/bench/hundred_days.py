@@ -24,7 +24,7 @@ from tests.bench.daily_log import DailyLog
 from tests.bench.daily_warehouse import ANEW, ANY, REUSE, SAME, DailyWarehouse
 from tests.bench.delta_files import Stored, stored
 from tests.bench.oneuser_runs import Run, run_of
-from tests.bench.processes import ROOT, SCRATCH, TIMEOUT, measure_script, say
+from tests.bench.processes import ROOT, SCRATCH, TIMEOUT, Measured, measure_script, say
 from tests.bench.results import TIMES, Row, commit_of, publish
 
 EVENTS, DAYS = 50_000, 100
@@ -86,15 +86,15 @@ def do_day(warehouse: DailyWarehouse, number: int, *, is_maintained: bool) -> Da
     run = warehouse.run(f"day {number}", number - 1, n_lines=warehouse.log.events)
     if not is_maintained:
         return Day(number, run, None, run.stored)
-    return Day(number, run, maintain(warehouse), stored(warehouse.warehouse))
+    return Day(number, run, maintain(warehouse).seconds, stored(warehouse.warehouse))
 
 
-def maintain(warehouse: DailyWarehouse) -> float:
-    """Maintain the warehouse in a process of its own; returns its seconds."""
+def maintain(warehouse: DailyWarehouse) -> Measured:
+    """Maintain the warehouse in a process of its own."""
     say(f"{warehouse.folder.name}: maintain")
     command = ["-m", "oneuser.cli.main", "maintain", "--config", str(warehouse.config), "--json"]
     command += ["--set", "maintenance.keep_days=0"]
-    return measure_script(command, warehouse.folder / "maintain.log", timeout=warehouse.timeout).seconds
+    return measure_script(command, warehouse.folder / "maintain.log", timeout=warehouse.timeout)
 
 
 def kept_days(warehouse: DailyWarehouse) -> Path:

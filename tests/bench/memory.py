@@ -1,4 +1,4 @@
-"""Peak memory of a job: the resident sets of its processes, sampled while it runs."""
+"""What a job takes: the resident sets of its processes and their time on a processor, sampled while it runs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ _SECONDS = 0.2
 
 @dataclass(frozen=True)
 class ProcessFact:
-    """One process of a job at one moment. `n_bytes` is its resident set, pages it shares with others included."""
+    """One process of a job at one moment.
+
+    `n_bytes` is its resident set, pages it shares with others included; `seconds` its time on a processor so far.
+    """
 
     pid: int
     parent: int
     name: str
     n_bytes: int
+    seconds: float = 0.0
 
 
 def bytes_by_role(root: int, facts: Iterable[ProcessFact]) -> dict[str, int]:
@@ -49,7 +53,7 @@ class MemorySampler:
     """Samples a process and all below it on a thread, from `with` to its end.
 
     `peaks` has the peak in bytes of each role, and `total`: the peak of their sum, which is less than the sum of the
-    peaks unless all come at once.
+    peaks unless all come at once. `cpu_seconds` is what all of them have had of a processor when they were last seen.
     """
 
     def __init__(self, pid: int, *, seconds: float = _SECONDS) -> None:
@@ -57,6 +61,7 @@ class MemorySampler:
         self.seconds = seconds
         self.n_samples = 0
         self.peaks: dict[str, int] = {}
+        self._seconds: dict[int, float] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._sample_until_stopped, daemon=True)
 
@@ -68,6 +73,11 @@ class MemorySampler:
         self._stopped.set()
         self._thread.join()
 
+    @property
+    def cpu_seconds(self) -> float:
+        """Seconds of a processor, of all processes together."""
+        return sum(self._seconds.values())
+
     def add(self, sample: dict[str, int]) -> None:
         """Let one sample raise the peaks."""
         self.n_samples += 1
@@ -76,7 +86,9 @@ class MemorySampler:
 
     def _sample_until_stopped(self) -> None:
         while True:
-            self.add(bytes_by_role(self.pid, process_tree(self.pid)))
+            facts = process_tree(self.pid)
+            self.add(bytes_by_role(self.pid, facts))
+            self._seconds |= {fact.pid: fact.seconds for fact in facts}
             if self._stopped.wait(self.seconds):
                 return
 
@@ -92,7 +104,9 @@ def process_tree(pid: int) -> list[ProcessFact]:
     for process in processes:
         try:
             with process.oneshot():
-                found.append(ProcessFact(process.pid, process.ppid(), process.name(), process.memory_info().rss))
+                times = process.cpu_times()
+                n_bytes, seconds = process.memory_info().rss, times.user + times.system
+                found.append(ProcessFact(process.pid, process.ppid(), process.name(), n_bytes, seconds))
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
     return found

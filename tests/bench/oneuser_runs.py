@@ -33,6 +33,7 @@ class Run:
         n_identifiers: Identifiers in the graph now; null where the run did not look.
         written: What it wrote.
         stored: What lies in the warehouse afterwards.
+        cpu_seconds: Seconds of a processor, of all processes together; 0 where they were not counted.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Run:
     n_identifiers: int | None
     written: Written
     stored: Stored
+    cpu_seconds: float = 0.0
 
     @property
     def stage_seconds(self) -> float:
@@ -100,6 +102,7 @@ def measure_run(
         n_identifiers=counts.get("identifiers"),
         written=written_by(warehouse, commits_of(warehouse) - before),
         stored=stored(warehouse),
+        cpu_seconds=measured.cpu_seconds,
     )
 
 

@@ -22,11 +22,16 @@ TIMEOUT = 7200
 
 @dataclass(frozen=True)
 class Measured:
-    """One process: the JSON document it printed last, wall-clock seconds, peaks of memory in bytes by role."""
+    """One process, and all below it.
+
+    `answer` is the JSON document it printed last, `seconds` are wall-clock ones, `peaks` those of memory in bytes by
+    role, `cpu_seconds` what it had of a processor.
+    """
 
     answer: dict[str, Any]
     seconds: float
     peaks: dict[str, int]
+    cpu_seconds: float = 0.0
 
 
 def measure_script(command: list[str], log: Path, *, timeout: int = TIMEOUT) -> Measured:
@@ -56,7 +61,7 @@ def measure_script(command: list[str], log: Path, *, timeout: int = TIMEOUT) -> 
         sys.exit(f"{what} failed with exit code {process.returncode}, see {log}")
     # a library may have printed ahead of it
     text = written.decode()
-    return Measured(json.loads(text[max(text.find("{"), 0) :]), seconds, sampler.peaks)
+    return Measured(json.loads(text[max(text.find("{"), 0) :]), seconds, sampler.peaks, sampler.cpu_seconds)
 
 
 def stop(pid: int) -> None:

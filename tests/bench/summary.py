@@ -19,7 +19,7 @@ from tests.bench.results import Document, Row, read_document, write_json
 from tests.bench.table import markdown_table, memory, quantity
 
 # in the order in which a reader asks
-BENCHMARKS = ("first-runs", "growth", "days", "long-day", "hundred-days", "components")
+BENCHMARKS = ("first-runs", "growth", "days", "long-day", "hundred-days", "components", "erasures")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -251,7 +251,9 @@ def test_the_same_request_again_changes_nothing_and_a_run_has_nothing_to_do(fami
 
     state = family.ask(request_file(tmp_path, "ask-1", ("email", ANN)), scope="connected")
 
-    assert state.state == "completed"
+    assert (state.state, state.was_closed) == ("completed", True)
+    with pytest.raises(ConfigError, match="another request has had the id 'ask-1', which is completed"):
+        family.ask(request_file(tmp_path, "ask-1", ("email", ANN)), scope="exact")
     assert published_versions(family.root) == before
     assert find_nothing_new(make_config(family.config)) is not None
 
@@ -297,6 +299,11 @@ def test_a_file_that_still_holds_a_value_is_named_and_the_request_waits(family: 
     with pytest.raises(ConfigError, match="not completed"):
         prove(family.config, [path], spark=family.spark)
 
+    # as long as a request is open, its id can stand for nobody else
+    other = request_file(tmp_path, "ask-2", ("email", BOB))
+    with pytest.raises(ConfigError, match="another request has had the id 'ask-2', which is in_progress"):
+        family.ask(other, scope="exact")
+    path = request_file(tmp_path, "ask-2", ("email", "nobody@example.com"), ("email", "carla@example.com"))
     text = planted.read_bytes()
     planted.unlink()
     state = family.ask(path, scope="exact", purge_now=True)
@@ -315,13 +322,22 @@ def test_a_file_that_still_holds_a_value_is_named_and_the_request_waits(family: 
     planted.unlink()
 
 
-def test_a_request_that_names_nobody_is_answered_so(family: Family, tmp_path: Path) -> None:
+def test_a_request_that_names_nobody_is_answered_so_and_one_frees_all_that_another_suppressed(
+    family: Family, tmp_path: Path
+) -> None:
+    # what is left of an erasure, of which one address was freed; and what another request suppressed
+    assert sum(row["request_id"] == "ask-1" for row in family.rows("suppressions")) > 1
+    warehouse = Warehouse(family.spark, str(family.root))
+    named = (NamedIdentifier("email", ANN_AT_WORK),)
+    submit(RequestFiles(warehouse.files, warehouse.layout), Request("back-2", "unsuppress", "connected", named))
+
     state = family.ask(
         request_file(tmp_path, "ask-3", ("email", "ghost@example.com")), scope="connected", purge_now=True
     )
 
     assert state.receipt is not None
     assert (state.state, state.receipt["outcome"]) == ("completed", "unknown")
+    assert {row["request_id"] for row in family.rows("suppressions")} == {"ask-0", "ask-2"}
 
 
 # kills ---------------------------------------------------------------------------------------------------------------

@@ -184,6 +184,7 @@ def test_the_manifest_holds_for_the_files_and_the_schemas_for_the_rows(family: F
 
     assert (manifest["request_id"], manifest["identity_run"], manifest["deployment"]) == ("ann-1", 1, "smiths")
     named = {name: sha256 for table in manifest["tables"].values() for name, sha256 in table["files"].items()}
+    named |= manifest["files"]
     assert {*named, "manifest.json"} == {path.name for path in folder.iterdir()}
     assert {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()} == {
         **named,
@@ -191,7 +192,7 @@ def test_the_manifest_holds_for_the_files_and_the_schemas_for_the_rows(family: F
     }
     for name, table in manifest["tables"].items():
         rows = family.rows("ann-1", name)
-        with (folder / f"{name}.csv").open(newline="") as file:
+        with (folder / f"{name}.csv").open(newline="", encoding="utf-8-sig") as file:
             assert len(list(csv.DictReader(file))) == len(rows) == table["rows"] > 0
         schema = json.loads((folder / table["schema"]).read_text())
         assert not [row for row in rows if not fits(row, schema)], name

@@ -8,7 +8,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from oneuser.inspection.erasure_preview import Preview, preview_erasure
 from oneuser.inspection.person_data import Outcome, person_data
 from oneuser.inspection.published_rows import read_published_rows, require_warehouse
 from oneuser.inspection.reading import in_frames
-from oneuser.privacy.requests import Action, Asked, Request, Scope, read_requests
+from oneuser.privacy.requests import LINES_ENDINGS, Action, Asked, Request, Scope, read_requests
 from oneuser.runs.boundary import own_errors
 from oneuser.runs.cancellation import CANCELLED
 from oneuser.runs.cancellation import cancel as cancel_requests
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from oneuser.inspection.person_data import Named
     from oneuser.runs.run import Listener
 
-_ENDINGS = (".json", ".jsonl", ".ndjson")
+_ENDINGS = (".json", *LINES_ENDINGS)
 _MOST_BYTES = 64 * 1024 * 1024
 _DONE = ("completed", CANCELLED)
 
@@ -57,13 +57,15 @@ _DONE = ("completed", CANCELLED)
 class RequestState:
     """What became of a request: `pending`, `in_progress`, `completed` or `cancelled`; its receipt once it is completed.
 
-    `facts` are those of the status file, `receipt` those of the receipt; neither has a value in it.
+    `facts` are those of the status file, `receipt` those of the receipt; neither has a value in it. `was_closed` is
+    whether it was completed or cancelled before this call, which has then asked nothing.
     """
 
     request_id: str
     state: str
     facts: dict[str, Any]
     receipt: dict[str, Any] | None
+    was_closed: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def answer_requests(
         listener: Is told when stages begin and end.
 
     Raises:
-        ConfigError: with every mistake in the requests; nothing is done then.
+        ConfigError: with every mistake in the requests, and every id that another one has had; nothing is done then.
         OneUserError: with the exit code that the command line would end with.
     """
     ensure_logging()
@@ -129,7 +131,9 @@ def answer_requests(
         warehouse = Warehouse(session, loaded.warehouse, raw_root=loaded.raw_root)
         require_warehouse(warehouse)
         files = RequestFiles(warehouse.files, warehouse.layout)
-        news = [request for request in asked if _is_open(files, request)]
+        before = {request.request_id: files.status(request.request_id) for request in asked}
+        _refuse_taken_ids(files, asked, before)
+        news = [request for request in asked if _is_open(before[request.request_id])]
         for request in news:
             submit(files, request)
         # a run that was open has begun without them, and is finished first
@@ -142,7 +146,34 @@ def answer_requests(
                 break
         if news and purge_now:
             maintain_warehouse(session, loaded)
-        return [state for one in asked if (state := _state_of(files, one.request_id)) is not None]
+        states = [state for one in asked if (state := _state_of(files, one.request_id)) is not None]
+        return [replace(state, was_closed=not _is_open(before[state.request_id])) for state in states]
+
+
+def _refuse_taken_ids(
+    files: RequestFiles, asked: Sequence[Request], known: Mapping[str, Mapping[str, Any] | None]
+) -> None:
+    """Refuse ids that were given to other requests before, as far as that can be told.
+
+    Whom a request was about is forgotten when it is completed; what it asked for is not.
+
+    Raises:
+        ConfigError: naming every one.
+    """
+    taken = []
+    for request in asked:
+        status = known[request.request_id]
+        if status is None:
+            continue
+        text = files.kept(request.request_id)
+        is_same = text is None or request.is_same(Request.from_text(text))
+        if not is_same or (status["action"], status["scope"]) != (request.action, request.scope):
+            taken.append(f"{request.request_id!r}, which is {status['state']}: {status['action']}, {status['scope']}")
+    if taken:
+        problems = [
+            ConfigProblem("REQUEST", f"another request has had the id {one}", code="config.usage") for one in taken
+        ]
+        raise ConfigError(problems, next_step="give these requests ids of their own: nothing was done")
 
 
 def cancel(
@@ -348,10 +379,10 @@ def load_requests(config: Config, places: Sequence[str | Path], *, action: Asked
     texts: dict[str, str] = {}
     for place in map(Path, places):
         found = sorted(place.iterdir()) if place.is_dir() else [place]
-        for path in found:
-            if place.is_dir() and path.suffix not in _ENDINGS:
-                continue
-            texts[str(path)] = _text(path)
+        wanted = [path for path in found if not place.is_dir() or path.suffix.lower() in _ENDINGS]
+        if not wanted:
+            raise ConfigError.single(str(place), f"expected files that end in {', '.join(_ENDINGS)}, found none")
+        texts |= {str(path): _text(path) for path in wanted}
     return read_requests(texts, action=action, scope=scope, id_types=config.identity.id_types)
 
 
@@ -365,7 +396,8 @@ def _text(path: Path) -> str:
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:
             raise ConfigError.single(str(path), f"expected a file of at most {_MOST_BYTES // 1024 // 1024} MB, no link")
-        return path.read_text(encoding="utf-8")
+        # some programs write a mark of the order of bytes ahead of everything
+        return path.read_text(encoding="utf-8-sig")
     except OSError:
         raise ConfigError.single(str(path), "there is no such file, or it cannot be read") from None
     except UnicodeDecodeError:
@@ -379,8 +411,7 @@ def submit(files: RequestFiles, request: Request) -> None:
         tell(files, request, "pending", submitted_at=datetime.now(UTC).isoformat(timespec="seconds"))
 
 
-def _is_open(files: RequestStates, request: Request) -> bool:
-    status = files.status(request.request_id)
+def _is_open(status: Mapping[str, Any] | None) -> bool:
     return status is None or status["state"] not in _DONE
 
 

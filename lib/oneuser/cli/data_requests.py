@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 privacy_app = typer.Typer(help="What people ask about their data.", no_args_is_help=True)
 
+_MOST_SHOWN = 5
 _REQUESTS = Annotated[list[Path], typer.Argument(metavar="REQUEST...", help="OpenDSR files, or folders of them.")]
 _SCOPE = Annotated[
     str | None,
@@ -38,7 +39,9 @@ def register(app: typer.Typer) -> None:
     ]
     verb(privacy_app, "erase", examples=examples)(erase)
     verb(privacy_app, "suppress", examples=["oneuser privacy suppress request.json --yes"])(suppress)
-    verb(privacy_app, "unsuppress", examples=["oneuser privacy unsuppress request.json --yes"])(unsuppress)
+    verb(privacy_app, "unsuppress", examples=["oneuser privacy unsuppress request.json --scope connected --yes"])(
+        unsuppress
+    )
     examples = [
         "oneuser privacy package request.json --to packages",
         "oneuser privacy package requests/ --to packages --format csv",
@@ -83,9 +86,24 @@ def suppress(call: Call, requests: _REQUESTS, *, yes: _YES = False) -> None:
     _answer(call, requests, "suppress", None, yes=yes)
 
 
-def unsuppress(call: Call, requests: _REQUESTS, *, yes: _YES = False) -> None:
-    """Take in again what carries the identifiers that are named: from now on, and under a new User ID."""
-    _answer(call, requests, "unsuppress", None, yes=yes)
+def unsuppress(
+    call: Call,
+    requests: _REQUESTS,
+    scope: Annotated[
+        str | None,
+        typer.Option(
+            help="exact (what is named), or connected: all that the erasure of what is named has suppressed. "
+            "Default exact, where a request does not say it itself."
+        ),
+    ] = None,
+    *,
+    yes: _YES = False,
+) -> None:
+    """Take in again what carries the identifiers that are named: from now on, and under a new User ID.
+
+    A message that carries another identifier of the person is taken in only where that is suppressed no longer, too.
+    """
+    _answer(call, requests, "unsuppress", _scope(scope), yes=yes)
 
 
 def cancel(
@@ -175,6 +193,11 @@ def _answer(
             config, requests, action=action, scope=scope, purge_now=purge_now, spark=spark, listener=progress
         )
     _show_states(call, states)
+    closed = [one.request_id for one in states if one.was_closed]
+    if closed:
+        more = f" and {len(closed) - _MOST_SHOWN} more" if len(closed) > _MOST_SHOWN else ""
+        shown = ", ".join(closed[:_MOST_SHOWN]) + more
+        call.output.note(f"answered before, so nothing was done for {shown}: another request needs an id of its own")
     if any(one.state == "in_progress" for one in states):
         call.output.note("next: `oneuser maintain` removes the files of earlier runs and writes the receipts")
 

@@ -88,7 +88,9 @@ class ConfigError(OneUserError):
         self.problems = tuple(problems)
         lines = "\n".join(str(problem) for problem in self.problems)
         n = len(self.problems)
-        found = lines if n == 1 else f"{n} problems in the configuration\n{lines}"
+        # what is given with a call is in no configuration
+        where_from = "" if all(problem.code == "config.usage" for problem in problems) else " in the configuration"
+        found = lines if n == 1 else f"{n} problems{where_from}\n{lines}"
         first = self.problems[0] if self.problems else None
         where = (first.file or "") if first else ""
         super().__init__(found=found, where="" if where in found else where, next_step=next_step)

@@ -1,4 +1,4 @@
-"""Folders for people who ask for their data: a file and a JSON Schema for each table, and a manifest.
+"""Folders for people who ask for their data: a file and a JSON Schema for each table, a manifest, and a page to read.
 
 A folder appears whole or not at all. Only its owner can read it.
 """
@@ -19,12 +19,12 @@ from oneuser.exports.json_schemas import json_schema
 from oneuser.exports.single_file import csv_cell, json_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from oneuser.contracts.table import TableContract
     from oneuser.storage.table_reader import Row
 
-MANIFEST = "manifest.json"
+MANIFEST, PAGE = "manifest.json", "README.txt"
 PackageFormat = Literal["jsonl", "csv"]
 
 
@@ -43,7 +43,9 @@ class Package:
         with ExitStack() as files:
             as_lines = files.enter_context(self._open(lines))
             as_cells = (
-                csv.writer(files.enter_context(self._open(cells)), lineterminator="\n") if self._has_csv else None
+                csv.writer(files.enter_context(self._open(cells, encoding="utf-8-sig")), lineterminator="\n")
+                if self._has_csv
+                else None
             )
             if as_cells:
                 as_cells.writerow(contract.columns)
@@ -55,24 +57,60 @@ class Package:
                 n_rows += 1
         self._write_json(schema, json_schema(contract))
         named = [lines, *([cells] if self._has_csv else []), schema]
-        self._tables[contract.name] = {"rows": n_rows, "schema": schema, "files": {n: self._sha256(n) for n in named}}
+        self._tables[contract.name] = {
+            "rows": n_rows,
+            "one_row_is": contract.grain.removeprefix("one row per "),
+            "schema": schema,
+            "files": {n: self._sha256(n) for n in named},
+        }
 
     def finish(self, **facts: Any) -> None:
-        """Write the manifest: facts about the package, its tables, and the SHA-256 of each file."""
+        """Write a page for whoever opens the folder, and the manifest: facts, tables, and the SHA-256 of each file."""
+        with self._open(PAGE) as file:
+            file.write(describe_package(facts, self._tables, has_csv=self._has_csv))
         tables = dict(sorted(self._tables.items()))
-        self._write_json(MANIFEST, {**facts, "values_of_others": HIDDEN, "tables": tables})
+        self._write_json(
+            MANIFEST, {**facts, "values_of_others": HIDDEN, "files": {PAGE: self._sha256(PAGE)}, "tables": tables}
+        )
 
     def _write_json(self, name: str, value: Any) -> None:
         with self._open(name) as file:
             file.write(json.dumps(value, indent=2) + "\n")
 
-    def _open(self, name: str) -> IO[str]:
+    def _open(self, name: str, *, encoding: str = "utf-8") -> IO[str]:
+        """A new file for its owner. Spreadsheets take UTF-8 for what it is where it is `utf-8-sig`."""
         handle = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        return os.fdopen(handle, "w", encoding="utf-8", newline="")
+        return os.fdopen(handle, "w", encoding=encoding, newline="")
 
     def _sha256(self, name: str) -> str:
         with (self._folder / name).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def describe_package(facts: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]], *, has_csv: bool) -> str:
+    """What a person reads first of a package, who knows nothing of tables: which file holds what of theirs."""
+    names = {name: f"{name}.csv" if has_csv else f"{name}.jsonl" for name in tables}
+    widest = max(map(len, names.values()), default=0)
+    rows = [f"  {names[name]:<{widest}}  {table['rows']:>8,}  {table['one_row_is']}" for name, table in tables.items()]
+    forms = "Files that end in .jsonl have one row a line, for programs."
+    if has_csv:
+        forms = "Files that end in .csv open in a spreadsheet. Those that end in .jsonl hold the same, for programs."
+    return "\n".join(
+        [
+            f"This is what {facts['deployment']} has stored about you, as of {facts['published_at']}.",
+            f"It answers the request {facts['request_id']}. You are known there as {facts['user_id']}.",
+            "",
+            f"  {'file':<{widest}}  {'rows':>8}  there is a row for each",
+            *rows,
+            "",
+            f"{forms} Files that end in .schema.json",
+            "say what each column means. Times are in UTC.",
+            f"{HIDDEN} stands where there is something that is not yours alone.",
+            f"{MANIFEST} has a checksum (SHA-256) of every file: with it you can see that none was changed.",
+            "Keep this folder safe, and delete it when you no longer need it.",
+            "",
+        ]
+    )
 
 
 @contextmanager

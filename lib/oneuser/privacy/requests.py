@@ -27,13 +27,19 @@ _OPENDSR_TYPES = {"controller_customer_id": "user_id"}
 _SCOPES: dict[Asked, Scope] = {"suppress": "exact", "unsuppress": "exact", "package": "connected"}
 # what a request may be called, where it says so
 _ERASURE, _PORTABILITY = ("erasure",), ("portability", "access")
+# files of one request a line, by the ending of their name
+LINES_ENDINGS = (".jsonl", ".ndjson")
 _MOST_IDENTITIES = 1_000
 _LONGEST_VALUE = 2_000
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request. `scope` counts for an erasure: the whole person, or the messages that carry what is named."""
+    """One request.
+
+    `scope` says how far an erasure goes: the whole person, or the messages that carry what is named; and how far it is
+    ended that something is suppressed: all that one request has suppressed, or what is named.
+    """
 
     request_id: str
     action: Asked
@@ -45,6 +51,12 @@ class Request:
         identities = [[one.id_type, one.value] for one in self.identities]
         facts = {"request_id": self.request_id, "action": self.action, "scope": self.scope, "identities": identities}
         return json.dumps(facts) + "\n"
+
+    def is_same(self, other: Request) -> bool:
+        """Whether both ask the same about the same, in whatever order their identities stand."""
+        asked = (self.request_id, self.action, self.scope)
+        is_alike = asked == (other.request_id, other.action, other.scope)
+        return is_alike and set(self.identities) == set(other.identities)
 
     @classmethod
     def from_text(cls, text: str) -> Request:
@@ -74,7 +86,7 @@ def read_requests(
         for number, fact in _objects(name, text, problems):
             refuse = partial(_add, problems, (name, number))
             request = _read_one(fact, action, scope, id_types, refuse)
-            if request is not None and found.setdefault(request.request_id, request) != request:
+            if request is not None and not found.setdefault(request.request_id, request).is_same(request):
                 _add(problems, (name, number), f"another request has the id {request.request_id!r}")
     if not found and not problems:
         _add(problems, (next(iter(texts), "REQUEST"), 1), "expected a request, found none")
@@ -90,18 +102,55 @@ def _add(problems: list[ConfigProblem], at: tuple[str, int], message: str) -> No
 def _objects(name: str, text: str, problems: list[ConfigProblem]) -> Iterator[tuple[int, Any]]:
     """The objects of one text, each with the line that it begins in."""
     try:
-        whole = json.loads(text)
+        whole = _parse(text)
     except RecursionError:
         _add(problems, (name, 1), "nested too deeply: expected a request")
-    except ValueError:
-        for number, line in enumerate(text.splitlines(), start=1):
-            if line.strip():
-                try:
-                    yield number, json.loads(line)
-                except (ValueError, RecursionError):
-                    _add(problems, (name, number), "not JSON: expected one request a line")
+    except _TwiceError as error:
+        _add(problems, (name, 1), str(error))
+    except json.JSONDecodeError as error:
+        # only a line feed ends a line: other breaks may stand within a text of JSON
+        lines = text.split("\n")
+        if _is_lines(name, lines):
+            yield from _objects_of_lines(name, lines, problems)
+        else:
+            expected = "expected one request, an array of them, or one request a line"
+            _add(problems, (name, error.lineno), f"not JSON from column {error.colno} on: {expected}")
     else:
         yield from ((1, one) for one in (whole if isinstance(whole, list) else [whole]))
+
+
+def _is_lines(name: str, lines: list[str]) -> bool:
+    """Whether a text that is no JSON as a whole is meant as JSON Lines: by the name of its file, or its first line."""
+    first = next((line.strip() for line in lines if line.strip()), "")
+    return name.lower().endswith(LINES_ENDINGS) or (first.startswith("{") and first.endswith("}"))
+
+
+def _objects_of_lines(name: str, lines: list[str], problems: list[ConfigProblem]) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield number, _parse(line)
+        except _TwiceError as error:
+            _add(problems, (name, number), str(error))
+        except (ValueError, RecursionError):
+            _add(problems, (name, number), "not JSON: expected one request a line")
+
+
+class _TwiceError(ValueError):
+    """An object has a key twice: nobody can tell which of the two was meant."""
+
+
+def _parse(text: str) -> Any:
+    """The value of a JSON text in which no object has a key twice."""
+    return json.loads(text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _TwiceError("a key stands twice in one object: expected each once")
+    return found
 
 
 def _read_one(
@@ -113,7 +162,7 @@ def _read_one(
         return None
     request_id = fact.get("subject_request_id")
     if not isinstance(request_id, str) or not _REQUEST_ID.fullmatch(request_id):
-        refuse("subject_request_id: expected up to 100 letters, digits, dots, dashes and underscores")
+        refuse("subject_request_id: expected a text of up to 100 letters, digits, dots, dashes and underscores")
         return None
     kinds = _PORTABILITY if action == "package" else _ERASURE
     if fact.get("subject_request_type", kinds[0]) not in kinds:
@@ -122,6 +171,9 @@ def _read_one(
     wanted = fact.get("scope", scope or _SCOPES.get(action))
     if wanted not in get_args(Scope):
         refuse("scope: expected connected (the person) or exact (what is named), in the request or by --scope")
+        return None
+    if action == "suppress" and wanted != "exact":
+        refuse("scope: a suppression is exact: expected every identifier to be named")
         return None
     identities = fact.get("subject_identities")
     if not isinstance(identities, list) or not 0 < len(identities) <= _MOST_IDENTITIES:
@@ -146,6 +198,8 @@ def _identity(fact: Any, id_types: Collection[str]) -> NamedIdentifier | str:
         return f"identity_type: expected one of {', '.join(sorted(id_types))}"
     if not isinstance(id_type, str) or not isinstance(value, str) or not 0 < len(value) <= _LONGEST_VALUE:
         return f"identity_value: expected a text of up to {_LONGEST_VALUE} characters"
+    if not value.strip():
+        return "identity_value: is blank, expected whom the request is about"
     if fact.get("identity_format", "raw") != "raw":
         return "identity_format: expected raw; hashes are not looked up"
     return NamedIdentifier(id_type, value)

@@ -91,6 +91,11 @@ class RequestFiles(RequestStates):
         names = [name for name in self._files.names(self.folder) if name.endswith(_REQUEST)]
         return {name.removesuffix(_REQUEST): self._files.read_text(f"{self.folder}/{name}") for name in names}
 
+    def kept(self, request_id: str) -> str | None:
+        """The text of a request that is not completed; null of any other."""
+        path = f"{self.folder}/{request_id}{_REQUEST}"
+        return self._files.read_text(path) if self._files.exists(path) else None
+
     def seal(self, request_id: str, sealed: Sealed) -> None:
         """Keep what a run has found of a request until it is completed."""
         self._seal(f"{request_id}{_VALUES}", json.dumps(asdict(sealed)) + "\n")

@@ -35,9 +35,18 @@ def test_a_folder_of_requests_is_read_by_the_endings_of_its_files(tmp_path: Path
     (tmp_path / "b.jsonl").write_text(
         "".join(json.dumps(ASK | {"subject_request_id": f"b{n}"}) + "\n" for n in range(5_000))
     )
+    # as some programs write it
+    (tmp_path / "C.JSON").write_text(json.dumps(ASK | {"subject_request_id": "c"}), encoding="utf-8-sig")
     (tmp_path / "notes.txt").write_text("no request")
 
-    assert load(tmp_path) == 5_001
+    assert load(tmp_path) == 5_002
+
+
+def test_a_folder_without_requests_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no request")
+
+    with pytest.raises(ConfigError, match=f"{tmp_path}: expected files that end in .json, .jsonl, .ndjson"):
+        load(tmp_path)
 
 
 def test_what_is_no_file_of_bounded_size_is_not_read(tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ from oneuser.contracts.graph import SHARED_VALUES
 from oneuser.contracts.identity import USER_REDIRECTS
 from oneuser.contracts.registry import TABLES
 from oneuser.exports.json_schemas import json_schema
-from oneuser.exports.packages import new_package, read_manifest
+from oneuser.exports.packages import PAGE, PackageFormat, new_package, read_manifest
 
+FACTS = {"request_id": "ask", "user_id": "usr_2", "deployment": "smiths", "published_at": "2026-03-02T06:00:00+00:00"}
+KINDS: tuple[PackageFormat, ...] = ("csv", "jsonl")
 ROW: dict[str, Any] = {"user_id": "usr_1", "redirect_to": "usr_2", "reason": "=merged", "run_seq": 2}
 
 
@@ -36,7 +38,7 @@ def test_an_attempt_that_failed_or_was_killed_leaves_nothing(tmp_path: Path) -> 
     with new_package(folder, "csv") as package:
         package.write(USER_REDIRECTS, [ROW])
         package.write(SHARED_VALUES, [])
-        package.finish(request_id="ask")
+        package.finish(**FACTS)
     manifest = read_manifest(folder)
     assert manifest is not None
     assert [(name, table["rows"]) for name, table in manifest["tables"].items()] == [
@@ -44,7 +46,24 @@ def test_an_attempt_that_failed_or_was_killed_leaves_nothing(tmp_path: Path) -> 
         ("user_redirects", 1),
     ]
     assert json.loads((folder / "user_redirects.jsonl").read_text()) == ROW
-    assert (folder / "user_redirects.csv").read_text().splitlines()[1] == "usr_1,usr_2,'=merged,2"
+    cells = (folder / "user_redirects.csv").read_bytes()
+    assert cells.startswith(b"\xef\xbb\xbfuser_id,")
+    assert cells.decode().splitlines()[1] == "usr_1,usr_2,'=merged,2"
+
+
+def test_a_page_says_which_file_holds_what_to_whoever_knows_nothing_of_tables(tmp_path: Path) -> None:
+    for kind in KINDS:
+        with new_package(tmp_path / kind, kind) as package:
+            package.write(USER_REDIRECTS, [ROW])
+            package.finish(**FACTS)
+
+        page = (tmp_path / kind / PAGE).read_text().splitlines()
+        assert page[:2] == [
+            "This is what smiths has stored about you, as of 2026-03-02T06:00:00+00:00.",
+            "It answers the request ask. You are known there as usr_2.",
+        ]
+        meaning = USER_REDIRECTS.grain.removeprefix("one row per ")
+        assert f"  user_redirects.{kind}         1  {meaning}" in page
 
 
 def test_what_is_no_package_is_told_from_nothing(tmp_path: Path) -> None:

@@ -101,3 +101,53 @@ def test_a_package_answers_portability_and_access_for_the_whole_person() -> None
 def test_nesting_without_end_is_a_mistake_like_others() -> None:
     with pytest.raises(ConfigError):
         read("[" * 100_000)
+
+
+def test_a_broken_text_over_many_lines_is_one_mistake_where_it_breaks() -> None:
+    text = json.dumps(asked("a"), indent=2).replace('"scope"', "scope").replace("]", "")
+
+    with pytest.raises(ConfigError) as problem:
+        read(text)
+
+    (found,) = problem.value.problems
+    assert found.line == len(text.splitlines())
+    assert "not JSON from column" in found.message
+    with pytest.raises(ConfigError, match=r"requests\.json:1: not JSON from column 1 on"):
+        read("email\nann@example.com\nbob@example.com\n")
+
+
+def test_a_key_that_stands_twice_is_refused_since_nobody_can_tell_which_is_meant() -> None:
+    text = json.dumps(asked("a"))[:-1] + ', "subject_request_id": "b"}'
+
+    for wrong in (text, f"{json.dumps(asked('c'))}\n{text}\n"):
+        with pytest.raises(ConfigError, match="a key stands twice"):
+            read(wrong)
+
+
+def test_a_blank_identity_is_refused() -> None:
+    with pytest.raises(ConfigError, match="is blank"):
+        read(json.dumps(asked("a", subject_identities=[{"identity_type": "email", "identity_value": " "}])))
+
+
+def test_breaks_of_lines_within_a_text_end_no_line() -> None:
+    both = [asked("a", note="one\u2028two"), asked("b")]
+
+    assert len(read("\r\n".join(json.dumps(one, ensure_ascii=False) for one in both))) == 2
+
+
+def test_the_order_of_identities_makes_no_other_request() -> None:
+    two = [{"identity_type": "email", "identity_value": value} for value in ("ann@example.com", "bob@example.com")]
+
+    (one,) = read(json.dumps([asked("a", subject_identities=two), asked("a", subject_identities=two[::-1])]))
+
+    assert len(one.identities) == 2
+
+
+def test_a_suppression_is_exact_and_its_end_may_be_connected() -> None:
+    texts = {"one.json": json.dumps(asked("a", scope="connected"))}
+
+    with pytest.raises(ConfigError, match="a suppression is exact"):
+        read_requests(texts, action="suppress", scope=None, id_types=TYPES)
+    (freed,) = read_requests(texts, action="unsuppress", scope=None, id_types=TYPES)
+
+    assert freed.scope == "connected"

@@ -250,12 +250,6 @@ def _write(
         for kind, part in parts
     ]
     stored = ctx.read(SUPPRESSIONS)
-    freed = [
-        (spelling.id_type, bytearray(key))
-        for request in requests
-        if request.action == "unsuppress"
-        for key, spelling in spellings[request.request_id].items()
-    ]
     on = ["id_type", "id_key"]
     news = found.suppressed.groupBy(*on, "key_id").agg(F.min("request_id").alias("request_id"))
     news = news.join(stored.select(*on), on=on, how="left_anti").select(*on, "key_id", "request_id", run_seq)
@@ -265,5 +259,29 @@ def _write(
             (SUPPRESSIONS, SUPPRESSIONS.conform(news), "append"),
         ]
     )
-    if freed:
-        ctx.delete(SUPPRESSIONS, ctx.spark.createDataFrame(freed, "id_type string, id_key binary"), on)
+    freed = _freed(ctx, requests, spellings)
+    if freed is not None:
+        ctx.delete(SUPPRESSIONS, freed, on)
+
+
+def _freed(ctx: RunContext, requests: Sequence[Request], spellings: Spellings) -> DataFrame | None:
+    """`id_type`, `id_key` of what is suppressed no longer; null where nobody asks for that.
+
+    Connected with what is named is whatever was suppressed by the same request: of the person, nothing else is left.
+    """
+    rows = [
+        (spelling.id_type, bytearray(key), request.scope == "connected")
+        for request in requests
+        if request.action == "unsuppress"
+        for key, spelling in spellings[request.request_id].items()
+    ]
+    if not rows:
+        return None
+    on = ["id_type", "id_key"]
+    named = ctx.spark.createDataFrame(rows, "id_type string, id_key binary, is_connected boolean")
+    freed = named.select(*on)
+    if any(is_connected for *_, is_connected in rows):
+        stored = ctx.read(SUPPRESSIONS)
+        asked = stored.join(named.where("is_connected").select(*on), on=on, how="left_semi").select("request_id")
+        freed = freed.unionByName(stored.join(asked.distinct(), on="request_id", how="left_semi").select(*on))
+    return ctx.checkpoint(freed.distinct())
