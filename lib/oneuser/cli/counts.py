@@ -31,6 +31,9 @@ def count_rows(outcomes: list[Outcome]) -> list[list[Any]]:
     if last.suppressed:
         rows.append(["lines suppressed", *(one.suppressed for one in outcomes), "of people who were erased"])
     rows.append(["lines refused", *(one.lines_refused for one in outcomes), ""])
+    if last.columns_left_out:
+        why = "of Parquet files: named like values, such as an address"
+        rows.append(["columns left out", *(one.columns_left_out for one in outcomes), why])
     codes = sorted([*last.refused, *last.dropped], key=lambda code: -code.count)
     people: list[list[Any]] = []
     if last.people is not None:

@@ -101,7 +101,8 @@ def unsuppress(
 ) -> None:
     """Take in again what carries the identifiers that are named: from now on, and under a new User ID.
 
-    A message that carries another identifier of the person is taken in only where that is suppressed no longer, too.
+    A message that carries another identifier of the person is taken in only where that is suppressed no longer, too:
+    for somebody who comes back, use --scope connected, with something of theirs that is suppressed still.
     """
     _answer(call, requests, "unsuppress", _scope(scope), yes=yes)
 

@@ -38,14 +38,15 @@ class Outcome:
     """What a run came to, or several of them together; people and identifiers are those that the last one left.
 
     `events` are those that are stored, `refused` are lines, files and records, `dropped` are values of lines that were
-    taken otherwise. People, identifiers and the values that too many people share are null before the stage that finds
-    them.
+    taken otherwise; `columns_left_out` are columns of Parquet files, and parts of them, whose names are rather values.
+    People, identifiers and the values that too many people share are null before the stage that finds them.
     """
 
     lines: int = 0
     events: int = 0
     duplicates: int = 0
     suppressed: int = 0
+    columns_left_out: int = 0
     lines_by_source: dict[str, int] = field(default_factory=dict)
     refused: list[CodeCount] = field(default_factory=list)
     dropped: list[CodeCount] = field(default_factory=list)
@@ -73,6 +74,7 @@ def outcome_of(runs: Sequence[Mapping[str, StageRecord]]) -> Outcome:
         events=read["lines|accepted"],
         duplicates=read["lines|duplicate"],
         suppressed=read["lines|suppressed"],
+        columns_left_out=sum(_by_key(read, "columns_left_out").values()),
         lines_by_source=sources,
         refused=_counts(read, _REFUSED),
         dropped=_counts(read, _DROPPED),

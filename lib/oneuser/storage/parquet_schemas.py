@@ -21,6 +21,7 @@ from oneuser.core.column_names import is_value
 from oneuser.spark.failures import JAVA_PROBLEMS, raise_if_surroundings
 from oneuser.spark.session import session_beside
 from oneuser.storage.input_bytes import InputBytes, of_each
+from oneuser.storage.parquet_names import is_named, parts_of, paths_of_values, without_values
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -80,9 +81,9 @@ class ParquetSchema:
         unreadable = list(self.unreadable)
         for column in sorted(self.columns, key=lambda one: (one.name not in needed, one.name)):
             first = taken.setdefault(column.name.lower(), column.name)
-            read_as = _without_values(column.read_as, column.name, needed)
-            given_as = _without_values(column.given_as, column.name, needed)
-            if is_value(column.name) and not _is_named(column.name, needed):
+            read_as = without_values(column.read_as, column.name, needed)
+            given_as = without_values(column.given_as, column.name, needed)
+            if is_value(column.name) and not is_named(column.name, needed):
                 unreadable.append((column.name, "named like a value"))
             elif read_as is None or given_as is None:
                 unreadable.append((column.name, "a group whose parts are all named like values"))
@@ -91,6 +92,11 @@ class ParquetSchema:
             else:
                 unreadable.append((column.name, f"beside {first}, which differs in case only"))
         return ParquetSchema(tuple(sorted(columns, key=lambda one: one.name)), tuple(sorted(unreadable)))
+
+    def withheld(self, needed: Collection[str]) -> set[str]:
+        """Paths of the columns, and parts of columns, that are left out for their names. To be counted, never shown."""
+        columns = [T.StructField(column.name, column.read_as) for column in self.columns]
+        return set(paths_of_values(columns, "", needed))
 
     def problem(self, needed: Collection[str]) -> str | None:
         """What is wrong with the first column that is needed and cannot be read; null where all can.
@@ -194,46 +200,13 @@ class ParquetSchemas:
         return ParquetColumn(name, read_as, _given_type(read_as, iter(kinds)))
 
 
-def _without_values(kind: T.DataType, path: str, needed: Collection[str]) -> T.DataType | None:
-    """A type without the parts whose names are rather values, unless needed; null where nothing is left.
-
-    `path` leads to it, with dots, as `needed` has them.
-    """
-    if isinstance(kind, T.StructType):
-        paths = {part.name: f"{path}.{part.name}" for part in kind}
-        named = [part for part in kind if not is_value(part.name) or _is_named(paths[part.name], needed)]
-        parts = [(part.name, _without_values(part.dataType, paths[part.name], needed)) for part in named]
-        kept = [T.StructField(name, part) for name, part in parts if part is not None]
-        return T.StructType(kept) if kept or not kind.fields else None
-    if isinstance(kind, T.ArrayType):
-        element = _without_values(kind.elementType, path, needed)
-        return None if element is None else T.ArrayType(element)
-    if isinstance(kind, T.MapType):
-        key, value = _without_values(kind.keyType, path, needed), _without_values(kind.valueType, path, needed)
-        return None if key is None or value is None else T.MapType(key, value)
-    return kind
-
-
-def _is_named(path: str, needed: Collection[str]) -> bool:
-    """Whether a path, or a longer one that begins with it, is needed."""
-    return any(f"{name}.".startswith(f"{path}.") for name in needed)
-
-
 def _annotation(primitive: Any) -> str:
     annotation = primitive.getLogicalTypeAnnotation()
     return "" if annotation is None else str(annotation.toString())
 
 
 def _n_leaves(kind: T.DataType) -> int:
-    return sum(map(_n_leaves, _parts(kind))) if _parts(kind) else 1
-
-
-def _parts(kind: T.DataType) -> list[T.DataType]:
-    if isinstance(kind, T.StructType):
-        return [field.dataType for field in kind]
-    if isinstance(kind, T.MapType):
-        return [kind.keyType, kind.valueType]
-    return [kind.elementType] if isinstance(kind, T.ArrayType) else []
+    return sum(map(_n_leaves, parts_of(kind))) if parts_of(kind) else 1
 
 
 def _given_type(kind: T.DataType, leaves: Iterator[str]) -> T.DataType:

@@ -191,7 +191,10 @@ def test_delimited_files_keep_every_row_and_refuse_those_that_do_not_fit(ingest:
 
 
 def test_parquet_files_give_rows_and_a_torn_one_is_refused(ingest: Ingest, tmp_path: Path) -> None:
-    table = pa.table({"who": [13085.0, None], "qty": [2, 3], "at": ["2026-05-01 10:00:00"] * 2})
+    # the last column has an address for a name
+    table = pa.table(
+        {"who": [13085.0, None], "qty": [2, 3], "at": ["2026-05-01 10:00:00"] * 2, "ann@example.com": [1, 1]}
+    )
     pq.write_table(table, tmp_path / "a.parquet")
     (tmp_path / "b.parquet").write_bytes((tmp_path / "a.parquet").read_bytes()[:-9])
     mapping = {"type": {"const": "track"}, "event_time": "at", "identifiers": {"customer_id": "who"}}
@@ -201,6 +204,7 @@ def test_parquet_files_give_rows_and_a_torn_one_is_refused(ingest: Ingest, tmp_p
     codes = Counter(row["code"] for row in ingest.table("quarantine").collect())
     assert codes == {"file.truncated": 1, "spec.no_identity": 1}
     assert dispositions(metrics)["accepted"] == 1
+    assert metrics["columns_left_out|shop"] == 1
     assert ingest.table("identifier_values").collect()[0]["id_value"] == "13085"
 
 

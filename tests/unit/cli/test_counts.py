@@ -60,6 +60,12 @@ def test_values_that_too_many_people_share_are_told_where_there_are_any() -> Non
     assert "suspects" in row[2]
 
 
+def test_columns_that_are_left_out_are_told_where_there_are_any() -> None:
+    rows = {row[0]: row[1:] for row in count_rows([outcome_of([stages(READ | {"columns_left_out|web": 3.0})])])}
+
+    assert rows["columns left out"] == [3, "of Parquet files: named like values, such as an address"]
+
+
 def test_all_runs_add_up_and_people_are_those_of_the_last() -> None:
     first, last = stages(READ), stages({"lines_in|web": 3.0, "lines|accepted": 3.0}, people=7.0)
 

@@ -62,3 +62,16 @@ def test_a_column_of_such_parts_alone_is_unreadable_unless_one_is_named() -> Non
     refused = alone.chosen(["traits"])
     assert refused.columns == ()
     assert str(refused.problem(["traits"])).startswith("column traits is a group whose parts are all named like values")
+
+
+def test_what_is_left_out_is_counted_once_each_and_what_a_mapping_names_is_not() -> None:
+    nested = group(**{"c@d.example": NUMBER, "20231105124": group(**{"e@f.example": TEXT})}, plan=TEXT)
+    columns = schema(**{"a@b.example": TEXT}, traits=T.ArrayType(T.MapType(TEXT, nested)), plan=TEXT)
+
+    assert columns.withheld(["plan"]) == {"a@b.example", "traits.c@d.example", "traits.20231105124"}
+    assert columns.withheld(["a@b.example", "traits.20231105124"]) == {
+        "traits.c@d.example",
+        "traits.20231105124.e@f.example",
+    }
+    assert TRAITS.withheld([]) == {"traits.20231105123", "traits.a@b.example", "traits.2026-03-01"}
+    assert schema(plan=TEXT).withheld([]) == set()

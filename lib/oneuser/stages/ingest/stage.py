@@ -384,12 +384,28 @@ def _report(ctx: RunContext, intake: Intake) -> None:
         ctx.metric("late_events", tally.n_late, name)
         for code, n in tally.quarantined.items():
             codes[code] = codes.get(code, 0) + n
+    for name, n_columns in _count_withheld(ctx, intake).items():
+        ctx.metric("columns_left_out", n_columns, name)
+        ctx.log.warning("columns whose names are rather values are left out", source=name, columns=n_columns)
     for one in intake.refused:
         ctx.metric("files_refused", 1 + ctx.metrics.get(f"files_refused|{one.code}", 0), one.code)
         ctx.log.warning("file refused", file=one.file.path, code=one.code, detail=one.detail, sha256=one.digest)
     for code, n in codes.items():
         ctx.metric("lines_quarantined", n, code)
     ctx.metric("files_ingested", len(intake.files))
+
+
+def _count_withheld(ctx: RunContext, intake: Intake) -> dict[str, int]:
+    """Columns of Parquet files, and parts of them, that are left out for their names, by source; those with some."""
+    found = {}
+    for name, source in ctx.config.sources.items():
+        files = intake.of(name) if source.format == "parquet" else []
+        needed = mapped_columns(source_spec(ctx.config, name)) if files else ()
+        schemas = {schema for schema in intake.schemas.of(files).values() if schema is not None}
+        paths = {path for schema in schemas for path in schema.withheld(needed)}
+        if paths:
+            found[name] = len(paths)
+    return found
 
 
 def _report_notes(ctx: RunContext, events: DataFrame) -> None:
