@@ -235,7 +235,8 @@ class Analytics(MembersOfNumbers):
         whose = F.col(_owner(level)).alias("entity_id")
         touches = self._eligible_touches()
         if level == "account":
-            touches = pool_touches(touches, self.published.read(identity.ACCOUNT_MEMBERSHIPS))
+            memberships = self.published.read(identity.ACCOUNT_MEMBERSHIPS)
+            touches = pool_touches(touches, memberships, own=self._touches_of_nobody())
         valued = self._valued_conversions(level)
         facts = ["conversion_id", "converted_at", "conversion", "value_minor", "currency", "reporting_minor"]
         return (
@@ -252,6 +253,13 @@ class Analytics(MembersOfNumbers):
         """Touches of people who grant what attribution needs, as far as the configuration says what that is."""
         purposes = self.config.consent.required_for_attribution if self.config else ()
         return self.of_consenting(self.published.read(marts.TOUCHES), purposes)
+
+    def _touches_of_nobody(self) -> DataFrame | None:
+        """Touches that name an account; none where attribution needs consent, which nobody is there to give."""
+        needs_consent = bool(self.config and self.config.consent.required_for_attribution)
+        if needs_consent or not self._has(marts.ACCOUNT_TOUCHES):
+            return None
+        return self.published.read(marts.ACCOUNT_TOUCHES)
 
     def _valued_conversions(self, level: Level = "person") -> DataFrame:
         """Conversions, of accounts with won opportunities; with `reporting_minor` where the run had such a currency."""
@@ -384,8 +392,11 @@ class Analytics(MembersOfNumbers):
         runs = self.spark.createDataFrame(
             [(record.run_seq, record.as_of) for record in self.run_records()], "run_seq bigint, changed_at timestamp"
         )
+        touches = self.published.read(marts.TOUCHES)
+        if not is_person and self._has(marts.ACCOUNT_TOUCHES):
+            touches = touches.unionByName(self.published.read(marts.ACCOUNT_TOUCHES), allowMissingColumns=True)
         rows = build_journey(
-            self.published.read(marts.TOUCHES),
+            touches,
             self.published.read(marts.CONVERSIONS),
             self.published.read(identity.LINEAGE).join(F.broadcast(runs), on="run_seq", how="inner")
             if is_person

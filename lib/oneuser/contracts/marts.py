@@ -34,6 +34,16 @@ SESSIONS = TableContract(
     stamps=STAMPS,
 )
 
+_CAME_BY = (
+    Field("channel", "string", "channel by the declared rules, or Unassigned"),
+    Field("channel_rule", "string", "name of the rule that matched, or (no rule)"),
+    Field("campaign_source", "string", "utm_source", nullable=True),
+    Field("campaign_medium", "string", "utm_medium", nullable=True),
+    Field("campaign_name", "string", "utm_campaign", nullable=True),
+    Field("campaign_content", "string", "utm_content", nullable=True),
+    Field("source", "string", "name of the source"),
+)
+
 TOUCHES = TableContract(
     name="touches",
     zone="pseudonymous",
@@ -46,13 +56,24 @@ TOUCHES = TableContract(
         Field("account_id", "string", "account at that time", nullable=True),
         Field("touched_at", "timestamp", "when"),
         Field("kind", "string", "session or event"),
-        Field("channel", "string", "channel by the declared rules, or Unassigned"),
-        Field("channel_rule", "string", "name of the rule that matched, or (no rule)"),
-        Field("campaign_source", "string", "utm_source", nullable=True),
-        Field("campaign_medium", "string", "utm_medium", nullable=True),
-        Field("campaign_name", "string", "utm_campaign", nullable=True),
-        Field("campaign_content", "string", "utm_content", nullable=True),
-        Field("source", "string", "name of the source"),
+        *_CAME_BY,
+        *MADE,
+    ),
+    stamps=STAMPS,
+)
+
+ACCOUNT_TOUCHES = TableContract(
+    name="account_touches",
+    zone="pseudonymous",
+    grain="one row per touchpoint that names an account and is nobody's, where accounts are credited",
+    key=("touch_id",),
+    subject=Subject(messages=("message_key",)),
+    fields=(
+        Field("touch_id", "binary", "hash of its source event"),
+        Field("message_key", "binary", "source event"),
+        Field("account_id", "string", "account"),
+        Field("touched_at", "timestamp", "when"),
+        *_CAME_BY,
         *MADE,
     ),
     stamps=STAMPS,
@@ -207,7 +228,12 @@ ACCOUNT_CREDITS = TableContract(
     subject=Subject(users=("user_id", "touch_user_id"), is_of_one=True),
     fields=(
         *_CREDIT_FIELDS,
-        Field("touch_user_id", "string", "person of the touch; null for (unattributed)", nullable=True),
+        Field(
+            "touch_user_id",
+            "string",
+            "person of the touch; null for (unattributed), and where it is the account's own",
+            nullable=True,
+        ),
     ),
     stamps=STAMPS,
 )

@@ -13,12 +13,12 @@ from pyspark.sql import functions as F
 
 from oneuser.config import Conversion
 from oneuser.contracts.identity import EVENTS_RESOLVED
-from oneuser.contracts.marts import CONVERSIONS, SESSIONS, TOUCHES
+from oneuser.contracts.marts import ACCOUNT_TOUCHES, CONVERSIONS, SESSIONS, TOUCHES
 from oneuser.marts.provenance import Provenance
 from oneuser.marts.sessions.channel_rules import default_rules
 from oneuser.marts.sessions.conversions import build_conversions
 from oneuser.marts.sessions.sessions import build_sessions
-from oneuser.marts.sessions.touches import build_touches, find_moments
+from oneuser.marts.sessions.touches import build_account_touches, build_touches, find_moments
 from tests.frames import assert_rows, assert_same_rows
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -105,6 +105,23 @@ def test_sessions_and_touches_are_those_of_a_plain_walk(spark: SparkSession) -> 
         *(("event", event[5], event[1]) for event in alone),
     )
     assert {row.channel for row in touched} == {"Paid Search", "Direct"}
+
+    # and of the accounts that events of nobody name, where events of their source are touches
+    own = build_account_touches(
+        resolved.withColumn("account_id", F.when(F.hour("event_time") < 12, "acme")),
+        spark.createDataFrame(known, EVENTS),
+        touch_sources=[SOURCE_OF_TOUCHES],
+        rules=default_rules(),
+        provenance=MADE,
+    )
+    assert own.columns == ACCOUNT_TOUCHES.columns
+    of_nobody = [event for event in events if event[7] == SOURCE_OF_TOUCHES and event[5] is None and event[1].hour < 12]
+    assert of_nobody
+    assert_rows(
+        own.select("message_key", "account_id", "touched_at"),
+        "message_key binary, account_id string, touched_at timestamp",
+        *((event[0], "acme", event[1]) for event in of_nobody),
+    )
     paid = {event[0] for event in events[::2]} & (set(expected) | {event[0] for event in alone})
     assert sum(row.channel == "Paid Search" for row in touched) == len(paid)
     assert len({bytes(row.touch_id) for row in touched}) == len(touched)

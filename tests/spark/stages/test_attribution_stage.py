@@ -21,6 +21,7 @@ from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP
 from oneuser.contracts.marts import (
     ACCOUNT_ATTRIBUTION,
     ACCOUNT_CREDITS,
+    ACCOUNT_TOUCHES,
     ATTRIBUTION_PATHS,
     ATTRIBUTION_SPEND,
     ATTRIBUTION_SUMMARY,
@@ -80,6 +81,13 @@ class World:
              None if chance.random() < 0.3 else chance.randrange(40, 75) * day, chance.random() < 0.7, 5000 + n)
             for n in range(8)
         ]  # fmt: skip
+        # events that name an account alone
+        others = random.Random(seed + 1)
+        self.own = [
+            ((500 + number).to_bytes(16, "big"), others.choice(ACCOUNTS), others.randrange(60) * day,
+             others.choice(CHANNELS))
+            for number in range(20)
+        ]  # fmt: skip
 
     def rows(self) -> dict[TableContract, list[dict[str, Any]]]:
         made = {"params_id": "", "identity_run": 1}
@@ -88,6 +96,11 @@ class World:
                 {"touch_id": key, "user_id": person, "touched_at": at(when), "kind": "session", "channel": channel,
                  "channel_rule": "r", "source": "web", **made}
                 for key, person, when, channel in self.touches
+            ],
+            ACCOUNT_TOUCHES: [
+                {"touch_id": key, "message_key": key, "account_id": account, "touched_at": at(when), "channel": channel,
+                 "channel_rule": "r", "source": "crm", **made}
+                for key, account, when, channel in self.own
             ],
             CONVERSIONS: [
                 {"conversion_id": key, "conversion": kind, "message_key": key, "user_id": person, "account_id": account,
@@ -199,14 +212,15 @@ def done(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, world: W
 
 
 def pooled(world: World) -> list[oracle.Touch]:
-    """Each touch once for each account, or account above it, of which its person was a member then."""
+    """Each touch once for each account, or account above it, of which its person was a member then; and its own."""
     found = {
         (key, TOPS.get(account, account), when, channel)
         for key, person, when, channel in world.touches
         for member, account, begin, end in world.members
         if member == person and (begin is None or begin <= when) and (end is None or when < end)
     }
-    return [oracle.Touch(*one) for one in sorted(found)]
+    own = {(key, TOPS.get(account, account), when, channel) for key, account, when, channel in world.own}
+    return [oracle.Touch(*one) for one in sorted(found | own)]
 
 
 def deal_id(spark: SparkSession, name: str) -> bytes:
@@ -242,8 +256,9 @@ def test_accounts_are_credited_over_the_touches_of_members_at_their_time(
     assert {row.entity_level for row in credited} == {"account"}
     assert {row.account_id for row in credited} == {"group", "mill", "zoo", None}
     # a touch is named after whoever came
-    came = {key: person for key, person, _, _ in world.touches}
+    came = {key: person for key, person, _, _ in world.touches} | {key: None for key, *_ in world.own}
     assert all(row.touch_user_id == (row.touch_id and came[bytes(row.touch_id)]) for row in credited)
+    assert any(row.touch_id and row.touch_user_id is None for row in credited)
     assert any(row.touch_user_id and row.user_id and row.touch_user_id != row.user_id for row in credited)
     # in the reporting currency a dollar is half a euro
     deals = [row for row in credited if row.conversion == "deal" and row.model == "linear"]

@@ -24,6 +24,7 @@ from oneuser.contracts.changes import OWNED_MESSAGES
 from oneuser.contracts.graph import EVENT_IDENTIFIERS, FILES
 from oneuser.contracts.identity import EVENTS_RESOLVED, LINEAGE
 from oneuser.contracts.marts import (
+    ACCOUNT_TOUCHES,
     ACTIVITY,
     ATTRIBUTION_CHANGES,
     ATTRIBUTION_CREDITS,
@@ -390,6 +391,38 @@ def test_a_run_of_another_rate_alone_credits_all_of_whom_it_revalues(spark: Spar
     now = touched.rows(ATTRIBUTION_CREDITS, without=("identity_run",))
     assert len(now) == len(before)
     assert set(now) - set(before)
+
+
+def test_touches_of_accounts_that_are_nobodys_follow_their_messages(spark: SparkSession, tmp_path: Path) -> None:
+    stages = [stage for stage in MARTS if stage.name == "sessions"]
+    settings = config(tmp_path, attribution={"levels": ["person", "account"]}, consent={})
+    chance = random.Random(4)
+    own = [
+        replace(event, source="crm", user=None, account="acme")
+        for event in list(happen(World(), chance, 1).events.values())[:6]
+    ]
+    first = World({event.key: event for event in own[:5]})
+    # one is somebody's by now, one is of another account, one is gone, one is new
+    now = [
+        replace(own[0], user=PEOPLE[0]),
+        replace(own[1], account="umbrella", run=2),
+        *own[3:5],
+        replace(own[5], run=2),
+    ]
+    second = World({event.key: event for event in now})
+    touched, everybody = Marts(spark, tmp_path / "touched"), Marts(spark, tmp_path / "everybody")
+
+    touched.run(first, settings, stages=stages)
+    before = touched.rows(ACCOUNT_TOUCHES, without=("identity_run",))
+    touched.run(second, settings, stages=stages, is_incremental=True)
+    everybody.run(second, settings, stages=stages, run_seq=2)
+
+    after, wanted = (marts.rows(ACCOUNT_TOUCHES, without=("identity_run",)) for marts in (touched, everybody))
+    assert after == wanted
+    assert [len(rows) for rows in (before, after, set(before) & set(after))] == [5, 4, 2]
+    # whoever has no use for them keeps none
+    touched.run(second, config(tmp_path), stages=stages)
+    assert touched.rows(ACCOUNT_TOUCHES) == []
 
 
 @pytest.mark.soak

@@ -1,6 +1,6 @@
 """Accounts: the touches of all members while they are members, and everything that converts for the account.
 
-Reads   touches, conversions, account_memberships, account_rollup, opportunities
+Reads   touches, account_touches, conversions, account_memberships, account_rollup, opportunities
 Yields  touches and conversions by account, as `build_credits` and `attribute` take them
 """
 
@@ -23,8 +23,10 @@ _LEAD, _OPPORTUNITY, _CLOSE = "lead", "opportunity", "close"
 STAGES = {"lead_at": _LEAD, "opened_at": _OPPORTUNITY, "closed_at": _CLOSE}
 
 
-def pool_touches(touches: DataFrame, memberships: DataFrame, rollup: DataFrame | None = None) -> DataFrame:
-    """The touches of each account: those of whoever was a member when they happened.
+def pool_touches(
+    touches: DataFrame, memberships: DataFrame, rollup: DataFrame | None = None, *, own: DataFrame | None = None
+) -> DataFrame:
+    """The touches of each account: those of whoever was a member when they happened, and its own.
 
     A touch of a member of several accounts is one of each. Touches of people who were members of none are left out.
 
@@ -33,6 +35,7 @@ def pool_touches(touches: DataFrame, memberships: DataFrame, rollup: DataFrame |
         memberships: Rows of `account_memberships`.
         rollup: Rows of `account_rollup`, where touches go to the account furthest above at their time; null where each
             goes to its own.
+        own: Rows of `account_touches`, where touches that name an account and are nobody's count.
 
     Returns:
         `account_id`, `touch_id`, `touched_at`, `channel`, each account and touch once.
@@ -42,6 +45,8 @@ def pool_touches(touches: DataFrame, memberships: DataFrame, rollup: DataFrame |
     pooled = met.where(_holds_at(F.col("touched_at"))).select(
         F.col("of_account").alias("account_id"), "touch_id", "touched_at", "channel"
     )
+    if own is not None:
+        pooled = pooled.unionByName(own.select(*pooled.columns))
     return roll_up(pooled, rollup, time="touched_at").distinct()
 
 

@@ -1,7 +1,7 @@
 """Touches: the moments for which a conversion may be credited.
 
 Reads   sessions, events_resolved, events   campaign, click id, referrer and landing host of the touch's event
-Yields  touches                             one row per touch of a person
+Yields  touches, account_touches            one row per touch of a person, or of an account that is nobody's
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from oneuser.contracts.marts import TOUCHES
+from oneuser.contracts.marts import ACCOUNT_TOUCHES, TOUCHES
 from oneuser.marts.provenance import stable_id
 from oneuser.marts.sessions.channel_names import ORIGIN, add_channel
 
@@ -65,10 +65,40 @@ def build_touches(moments: DataFrame, events: DataFrame, *, rules: Sequence[Rule
     Returns:
         Rows of `touches`.
     """
+    return TOUCHES.conform(_made(moments, events, rules, provenance))
+
+
+def build_account_touches(
+    events_resolved: DataFrame,
+    events: DataFrame,
+    *,
+    touch_sources: Collection[str],
+    rules: Sequence[Rule],
+    provenance: Provenance,
+) -> DataFrame:
+    """One touch per event that names an account and is nobody's, of the sources whose events are touches.
+
+    Args:
+        events_resolved: Rows of `events_resolved`.
+        events: Rows of `events`, for where the touch came from.
+        touch_sources: Sources declared `touch: event`; of the others, visits are touches, and these are people's.
+        rules: Channel rules in their order.
+        provenance: How the rows are made.
+
+    Returns:
+        Rows of `account_touches`.
+    """
+    is_own = F.col("user_id").isNull() & F.col("account_id").isNotNull() & F.col("source").isin(*sorted(touch_sources))
+    moments = events_resolved.where(is_own).select(
+        "message_key", "account_id", F.col("event_time").alias("touched_at"), "source"
+    )
+    return ACCOUNT_TOUCHES.conform(_made(moments, events, rules, provenance))
+
+
+def _made(moments: DataFrame, events: DataFrame, rules: Sequence[Rule], provenance: Provenance) -> DataFrame:
+    """Moments with their ids, and the channel that their event came by."""
     # most messages of some sources know nothing; those that do not are the same as absent ones
     is_known = F.coalesce(*_KNOWN).isNotNull()
     known = events.where(is_known).select("message_key", *_KNOWN)
     came_from = add_channel(moments.join(known, on="message_key", how="left"), rules=rules)
-    return TOUCHES.conform(
-        came_from.select("*", stable_id("touch", "message_key").alias("touch_id"), *provenance.columns())
-    )
+    return came_from.select("*", stable_id("touch", "message_key").alias("touch_id"), *provenance.columns())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP
-from oneuser.contracts.marts import ACCOUNT_ATTRIBUTION, ACCOUNT_CREDITS, TOUCHES
+from oneuser.contracts.marts import ACCOUNT_ATTRIBUTION, ACCOUNT_CREDITS, ACCOUNT_TOUCHES, TOUCHES
 from oneuser.contracts.reference import FX_RATES, OPPORTUNITIES
 from oneuser.marts.attribution.credits import build_credits, build_summary, only_counted
 from oneuser.marts.attribution.pooling import convert_opportunities, find_stages, name_touched, pool_touches, roll_up
@@ -46,8 +46,11 @@ def credit_accounts(ctx: RunContext, rules: CreditRules, provenance: Provenance,
                 ctx.replace_within(contract, contract.empty(ctx.spark), within=None)
         return
     above = ctx.read(ACCOUNT_ROLLUP) if config.roll_up else None
-    touches = of_consenting(ctx, ctx.read(TOUCHES), ctx.config.consent.required_for_attribution)
-    pooled = pool_touches(touches, ctx.read(ACCOUNT_MEMBERSHIPS), above)
+    purposes = ctx.config.consent.required_for_attribution
+    touches = of_consenting(ctx, ctx.read(TOUCHES), purposes)
+    # where consent is needed, nobody is there to give it
+    own = ctx.read(ACCOUNT_TOUCHES) if ACCOUNT_TOUCHES.name in ctx.tables and not purposes else None
+    pooled = pool_touches(touches, ctx.read(ACCOUNT_MEMBERSHIPS), above, own=own)
     # one without an account is unattributed: all of them add up
     of_accounts, stages = conversions, None
     if OPPORTUNITIES.name in ctx.tables:

@@ -14,6 +14,7 @@ from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP, LINE
 from oneuser.contracts.marts import (
     ACCOUNT_ATTRIBUTION,
     ACCOUNT_CREDITS,
+    ACCOUNT_TOUCHES,
     ATTRIBUTION_CHANGES,
     ATTRIBUTION_CREDITS,
     ATTRIBUTION_SPEND,
@@ -143,7 +144,7 @@ def _tell_long_paths(ctx: RunContext, longest: int) -> None:
 
 
 # what other rates change is found in the stage itself; all else of these is gone through in every run
-_IN_ALL = (ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP, FILES, FX_RATES, SPEND, OPPORTUNITIES)
+_IN_ALL = (ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP, ACCOUNT_TOUCHES, FILES, FX_RATES, SPEND, OPPORTUNITIES)
 
 ATTRIBUTION_STAGE = Stage(
     "attribution",

@@ -8,22 +8,25 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.changes import GONE, JOURNEYS, OWNED_MESSAGES
 from oneuser.contracts.identity import EVENTS_RESOLVED
-from oneuser.contracts.marts import CONVERSIONS, SESSIONS, TOUCHES
+from oneuser.contracts.marts import ACCOUNT_TOUCHES, CONVERSIONS, SESSIONS, TOUCHES
 from oneuser.contracts.raw import EVENTS
 from oneuser.marts.sessions.campaigns import find_campaigns
 from oneuser.marts.sessions.channel_rules import declared_rules, default_rules
 from oneuser.marts.sessions.conversions import build_conversions, move_conversions
 from oneuser.marts.sessions.open_ends import find_open_ends, first_changes, since_then
 from oneuser.marts.sessions.sessions import build_sessions
-from oneuser.marts.sessions.touches import build_touches, find_moments
+from oneuser.marts.sessions.touches import build_account_touches, build_touches, find_moments
 from oneuser.stages.declaration import Stage
 from oneuser.stages.found_rows import find, only
 from oneuser.stages.parameters import conversions_provenance, sessions_provenance, touch_sources, touches_provenance
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyspark.sql import DataFrame
 
     from oneuser.contracts.table import TableContract
+    from oneuser.marts.sessions.channel_rules import Rule
     from oneuser.stages.context import RunContext
 
 
@@ -65,6 +68,7 @@ def sessions(ctx: RunContext) -> None:
     )
     touches = _replacement(ctx, TOUCHES, _touches(ctx, resolved, open_ends), open_ends, time="touched_at")
     changed |= ctx.replace_together([touches])
+    _write_account_touches(ctx, touched)
     if ctx.is_incremental:
         ctx.tell(JOURNEYS, _changed_journeys(changed[TOUCHES.name], changed[CONVERSIONS.name]))
     _count(ctx)
@@ -89,8 +93,30 @@ def _touches(ctx: RunContext, resolved: DataFrame, open_ends: DataFrame | None) 
     if open_ends is not None:
         moments, counted = ctx.checkpoint_counted(moments, n_moments=F.count(F.lit(1)))
         events = only(events, ctx.broadcast_if_few(moments.select("message_key"), counted["n_moments"]))
-    rules = default_rules() if config.channels is None else declared_rules(config.channels)
-    return build_touches(moments, events, rules=rules, provenance=touches_provenance(ctx))
+    return build_touches(moments, events, rules=_channel_rules(ctx), provenance=touches_provenance(ctx))
+
+
+def _write_account_touches(ctx: RunContext, touched: _Touched | None) -> None:
+    """Touches of accounts that are nobody's: where accounts are credited and some source's events are touches."""
+    event_sources = touch_sources(ctx.config)
+    if "account" not in ctx.config.attribution.levels or not event_sources:
+        if ACCOUNT_TOUCHES.name in ctx.tables:
+            ctx.replace_within(ACCOUNT_TOUCHES, ACCOUNT_TOUCHES.empty(ctx.spark), within=None)
+        return
+    messages = None if touched is None else touched.messages
+    found = build_account_touches(
+        ctx.read(EVENTS_RESOLVED) if touched is None else touched.rows,
+        only(ctx.read(EVENTS), messages),
+        touch_sources=event_sources,
+        rules=_channel_rules(ctx),
+        provenance=touches_provenance(ctx),
+    )
+    ctx.replace_within(ACCOUNT_TOUCHES, found, within=messages)
+
+
+def _channel_rules(ctx: RunContext) -> Sequence[Rule]:
+    declared = ctx.config.channels
+    return default_rules() if declared is None else declared_rules(declared)
 
 
 def _find_touched(ctx: RunContext) -> _Touched | None:
@@ -190,8 +216,8 @@ SESSIONS_STAGE = Stage(
     "sessions",
     sessions,
     reads=(EVENTS, EVENTS_RESOLVED),
-    writes=(SESSIONS, TOUCHES, CONVERSIONS),
-    sections=("sessions", "channels", "conversions", "sources"),
+    writes=(SESSIONS, TOUCHES, ACCOUNT_TOUCHES, CONVERSIONS),
+    sections=("sessions", "channels", "conversions", "sources", "attribution.levels"),
     takes={OWNED_MESSAGES: (EVENTS, EVENTS_RESOLVED)},
     gives=(JOURNEYS,),
 )
