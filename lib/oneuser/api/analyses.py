@@ -235,6 +235,12 @@ class Analytics(MembersOfNumbers):
         whose = F.col(_owner(level)).alias("entity_id")
         touches = self._eligible_touches()
         if level == "account":
+            if self.config is not None and self.config.attribution.membership_at != "touch":
+                raise ConfigError.single(
+                    "attribution.membership_at",
+                    "membership at the conversion is counted by runs alone: read what was published, without "
+                    "parameters of your own, or open the warehouse with `membership_at: touch`",
+                )
             memberships = self.published.read(identity.ACCOUNT_MEMBERSHIPS)
             touches = pool_touches(touches, memberships, own=self._touches_of_nobody())
         valued = self._valued_conversions(level)

@@ -83,8 +83,9 @@ class AttributionRules(Section):
     each path in their order. `first_per_entity` and `reset_at_conversion` go by kind of conversion. A path of more
     than `report_paths_above` touches is credited like any other, and told of. Spend is set against credit by
     `spend_unit`, of which weeks begin on `week_start`, and of all time. With the level `account` conversions of
-    accounts are credited to the touches of all members, too, by models that look at one path alone; with `roll_up` to
-    those of every account below the one furthest above.
+    accounts are credited to the touches of all members, too, by models that look at one path alone: of whoever was a
+    member at the touch, or with `membership_at: conversion` at the conversion; with `roll_up` to those of every account
+    below the one furthest above.
     """
 
     lookback_days: Positive = 30
@@ -99,6 +100,7 @@ class AttributionRules(Section):
     reset_at_conversion: Flag = False
     report_paths_above: Positive = 10_000
     levels: Annotated[tuple[Literal["person", "account"], ...], Field(min_length=1)] = ("person",)
+    membership_at: Literal["touch", "conversion"] = "touch"
     roll_up: Flag = False
     spend_unit: Literal["day", "week", "month", "quarter"] = "month"
     week_start: Literal["monday", "sunday"] = "monday"
@@ -114,6 +116,8 @@ class AttributionRules(Section):
     def _accounts_roll_up(self) -> AttributionRules:
         if self.roll_up and "account" not in self.levels:
             misplaced([(("roll_up",), "only accounts roll up: add `levels: [person, account]`")])
+        if self.membership_at != "touch" and "account" not in self.levels:
+            misplaced([(("membership_at",), "only accounts have members: add `levels: [person, account]`")])
         return self
 
     @model_validator(mode="after")

@@ -25,14 +25,18 @@ from oneuser.contracts.marts import (
     ATTRIBUTION_PATHS,
     ATTRIBUTION_SPEND,
     ATTRIBUTION_SUMMARY,
+    CONVERSION_VALUES,
     CONVERSIONS,
     TOUCHES,
 )
 from oneuser.contracts.reference import FX_RATES, OPPORTUNITIES, SPEND
 from oneuser.contracts.table import TableContract
+from oneuser.marts.attribution.credit_rules import CreditRules
 from oneuser.marts.provenance import stable_id
+from oneuser.stages.attribution.account_credits import credit_accounts
 from oneuser.stages.attribution.stage import ATTRIBUTION_STAGE
 from oneuser.stages.context import RunContext
+from oneuser.stages.parameters import credits_provenance
 from oneuser.storage.warehouse import CommitTag, Warehouse
 from tests.oracle import attribution as oracle
 
@@ -42,6 +46,7 @@ WATERMARK = START + timedelta(days=75, hours=12)
 PEOPLE, ACCOUNTS, CHANNELS = "abcdef", ["acme", "mill", "zoo"], ["Email", "Paid Search", "Direct"]
 MODELS = ["first", "linear", "full_path"]
 TOPS = {"acme": "group"}
+AT_CONVERSION: dict[str, Any] = {"membership_at": "conversion", "reset_at_conversion": True, "lookback_days": 20}
 
 
 def at(seconds: int) -> datetime:
@@ -149,7 +154,7 @@ SPENT: list[tuple[date, str | None, str, int]] = [
 ]
 
 
-def config(root: Path) -> Config:
+def config(root: Path, **more: Any) -> Config:
     return make_config(
         {
             "deployment": "accounts",
@@ -166,7 +171,7 @@ def config(root: Path) -> Config:
             "opportunities": {"deal": {"path": str(root / "deals.csv"), "format": "csv"}},
             "attribution": {
                 "models": [*MODELS, "set_shapley"], "levels": ["person", "account"], "roll_up": True,
-                "week_start": "sunday",
+                "week_start": "sunday", **more,
             },
         }
     )  # fmt: skip
@@ -185,21 +190,34 @@ def done(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, world: W
 
     def context(**more: Any) -> RunContext:
         return RunContext(
-            spark=spark, config=settings, warehouse=warehouse, keys=None, tag=CommitTag(1, 1, 1), as_of=START,
-            inputs=[], log=structlog.get_logger("test"), **more,
+            spark=spark, warehouse=warehouse, keys=None, tag=CommitTag(1, 1, 1), as_of=START, inputs=[],
+            log=structlog.get_logger("test"), **more,
         )  # fmt: skip
 
-    upstream = context(tables={})
+    upstream = context(tables={}, config=settings)
     for contract, rows in world.rows().items():
         upstream.replace(contract, contract.frame(spark, rows))
     stage = ATTRIBUTION_STAGE
-    ctx = context(tables=upstream.tables, stage=stage.name, may_read=stage.may_read, may_write=stage.may_write,
-                  takes=frozenset(stage.takes), gives=frozenset(stage.gives))  # fmt: skip
+    declared: dict[str, Any] = {
+        "stage": stage.name, "may_read": stage.may_read, "may_write": stage.may_write,
+        "takes": frozenset(stage.takes), "gives": frozenset(stage.gives),
+    }  # fmt: skip
+    ctx = context(tables=upstream.tables, config=settings, **declared)
     stage.run(ctx)
     ctx.release()
+    # the same accounts by other rules
+    by_conversion = context(tables=dict(ctx.tables), config=config(root, **AT_CONVERSION), **declared)
+    rules = CreditRules.of(by_conversion.config.attribution, by_conversion.config.conversions, reporting_currency="EUR")
+    valued = upstream.read(CONVERSIONS).join(
+        warehouse.read(CONVERSION_VALUES, ctx.tables["conversion_values"]).select("conversion_id", "reporting_minor"),
+        on="conversion_id", how="left",
+    )  # fmt: skip
+    credit_accounts(by_conversion, rules, credits_provenance(by_conversion), valued)
+    by_conversion.release()
     assert ctx.metrics["conversions_without_rate"] == 0
     assert ctx.metrics["spend_currencies_without_rate"] == 1
-    return {
+    written = warehouse.read(ACCOUNT_CREDITS, by_conversion.tables["account_credits"]).collect()
+    return {"at_conversion": written} | {
         contract.name: warehouse.read(contract, ctx.tables[contract.name]).collect()
         for contract in (
             ACCOUNT_CREDITS,
@@ -228,9 +246,8 @@ def deal_id(spark: SparkSession, name: str) -> bytes:
     return bytes(one.select(stable_id("opportunity deal", "key")).collect()[0][0])
 
 
-def test_accounts_are_credited_over_the_touches_of_members_at_their_time(
-    spark: SparkSession, world: World, done: dict[str, list[Row]]
-) -> None:
+def sold(spark: SparkSession, world: World) -> tuple[list[oracle.Conversion], list[oracle.Milestone]]:
+    """Conversions of accounts, or of those above them, with won opportunities; and what was reached."""
     conversions = [
         oracle.Conversion(key, TOPS.get(str(account), account), when, value, None if value is None else "EUR", kind)
         for key, kind, _, account, when, value in world.conversions
@@ -244,13 +261,24 @@ def test_accounts_are_credited_over_the_touches_of_members_at_their_time(
         if won and closed is not None:
             conversions.append(oracle.Conversion(deal_id(spark, name), top, closed, value, "USD", "deal"))
             milestones.append(oracle.Milestone(top, "close", closed))
+    return conversions, milestones
 
-    credited = done["account_credits"]
-    found = {
+
+def as_told(credited: list[Row]) -> set[oracle.Row]:
+    return {
         (bytes(row.conversion_id), row.model, None if row.touch_id is None else bytes(row.touch_id), row.position,
          row.channel, int(row.weight * oracle.UNITS), row.credit_minor, row.currency)
         for row in credited
     }  # fmt: skip
+
+
+def test_accounts_are_credited_over_the_touches_of_members_at_their_time(
+    spark: SparkSession, world: World, done: dict[str, list[Row]]
+) -> None:
+    conversions, milestones = sold(spark, world)
+
+    credited = done["account_credits"]
+    found = as_told(credited)
     assert found == oracle.attribute(pooled(world), conversions, milestones, MODELS, oracle.Rules())
     assert len(found) == len(credited)
     assert {row.entity_level for row in credited} == {"account"}
@@ -267,6 +295,35 @@ def test_accounts_are_credited_over_the_touches_of_members_at_their_time(
     assert sum(row.reporting_credit_minor for row in deals) == sum((value + 1) // 2 for value in won)
     in_all = sum(row.conversions for row in done["account_attribution"] if row.model == "linear")
     assert in_all == len(conversions)
+
+
+def test_accounts_are_credited_over_the_touches_of_members_at_the_conversion(
+    spark: SparkSession, world: World, done: dict[str, list[Row]]
+) -> None:
+    conversions, milestones = sold(spark, world)
+    rules = oracle.Rules(lookback=20 * oracle.DAY, reset=True)
+    own = [oracle.Touch(key, TOPS.get(account, account), when, channel) for key, account, when, channel in world.own]
+    expected: set[oracle.Row] = set()
+    for one in conversions:
+        members = {
+            person
+            for person, account, begin, end in world.members
+            if TOPS.get(account, account) == one.entity
+            and (begin is None or begin <= one.at)
+            and (end is None or one.at < end)
+        }
+        seen = [
+            oracle.Touch(key, one.entity, when, channel)
+            for key, person, when, channel in world.touches
+            if person in members
+        ]
+        told = oracle.attribute([*seen, *own], conversions, milestones, MODELS, rules)
+        expected |= {row for row in told if row[0] == one.id}
+
+    credited = done["at_conversion"]
+    assert as_told(credited) == expected
+    assert len(credited) == len(expected)
+    assert expected != as_told(done["account_credits"])
 
 
 def test_spend_is_added_up_once_and_set_against_every_model(world: World, done: dict[str, list[Row]]) -> None:

@@ -73,6 +73,7 @@ GOOD = [
     ("channels", [{"name": "a", "channel": "Email", "when": {"click_id": {"present": True}}}]),
     ("attribution/position", {"first": 0.2, "middle": 0.2, "last": 0.6}),
     ("attribution", {"levels": ["person", "account"], "models": ["markov_global", "linear"], "week_start": "sunday"}),
+    ("attribution", {"levels": ["person", "account"], "membership_at": "conversion"}),
     ("attribution/models", ["U-shaped", {"model": "position", "first": 0.5, "last": 0.5}, "participation"]),
     ("attribution/models", [{"model": "last_non_x", "channels": ["direct", "email"]}, "last_non_direct"]),
     ("attribution/transforms", ["exposure", {"transform": "last_n", "n": 20}]),
@@ -114,6 +115,12 @@ BAD = [
     ("attribution/models", ["first", "first"], "attribution.models[1]", "first is there twice"),
     ("attribution/models", ["frist"], "attribution.models[0]", "did you mean first?"),
     ("attribution/models", [3], "attribution.models[0]", "expected a model: a name, or a mapping"),
+    (
+        "attribution",
+        {"membership_at": "conversion"},
+        "attribution.membership_at",
+        "only accounts have members",
+    ),
     (
         "attribution",
         {"levels": ["person", "account"], "models": ["markov_global", "set_shapley"]},

@@ -48,6 +48,7 @@ def build_credits(
     provenance: Provenance,
     level: Level = "person",
     stages: DataFrame | None = None,
+    pool: str | None = None,
 ) -> DataFrame:
     """Credit each conversion to the touches of its person, or account, in the window before it, by models of one path.
 
@@ -62,11 +63,13 @@ def build_credits(
         provenance: How the rows are made.
         level: Whose touches: those with its `user_id`, or with its `account_id`.
         stages: More milestones than the conversions are: `entity_id`, `milestone`, `reached_at`.
+        pool: The column by which touches and conversions meet, where it is another than their owner's: see
+            `conversion_pools`. `stages` are all milestones then.
 
     Returns:
         Rows of `attribution_credits`, or of `account_credits` but for `touch_user_id`.
     """
-    owner = OWNERS[level]
+    owner = pool or OWNERS[level]
     of_person = F.col(owner).alias("entity")
     facts = (*_FACTS, *([_REPORTING] if _REPORTING in conversions.columns else []))
     converted = conversion_steps(
@@ -77,7 +80,7 @@ def build_credits(
         window=rules.window,
         exclude_channels=rules.exclude_channels,
     )
-    reached = [find_milestones(conversions, dict(rules.roles), owner=owner)] if rules.roles else []
+    reached = [find_milestones(conversions, dict(rules.roles), owner=owner)] if rules.roles and pool is None else []
     if stages is not None and rules.needs_milestones:
         reached.append(stages)
     milestones = [

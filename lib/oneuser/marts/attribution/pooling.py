@@ -42,7 +42,7 @@ def pool_touches(
     """
     during = memberships.select("user_id", F.col("account_id").alias("of_account"), "valid_from", "valid_to")
     met = touches.select("user_id", "touch_id", "touched_at", "channel").join(during, on="user_id", how="inner")
-    pooled = met.where(_holds_at(F.col("touched_at"))).select(
+    pooled = met.where(holds_at(F.col("touched_at"))).select(
         F.col("of_account").alias("account_id"), "touch_id", "touched_at", "channel"
     )
     if own is not None:
@@ -123,12 +123,13 @@ def roll_up(rows: DataFrame, rollup: DataFrame | None, *, time: str) -> DataFram
     above = rollup.where("is_top").select(
         F.col("account_id").alias("of_account"), "ancestor_id", "valid_from", "valid_to"
     )
-    is_above = (F.col("account_id") == F.col("of_account")) & _holds_at(F.col(time))
+    is_above = (F.col("account_id") == F.col("of_account")) & holds_at(F.col(time))
     met = rows.join(F.broadcast(above), on=is_above, how="left")
     top = F.coalesce("ancestor_id", "account_id")
     return met.select(*[top.alias(name) if name == "account_id" else F.col(name) for name in rows.columns])
 
 
-def _holds_at(time: Column) -> Column:
+def holds_at(time: Column) -> Column:
+    """Whether a period, `valid_from` to `valid_to`, holds at a time."""
     begun = F.col("valid_from").isNull() | (F.col("valid_from") <= time)
     return begun & (F.col("valid_to").isNull() | (time < F.col("valid_to")))

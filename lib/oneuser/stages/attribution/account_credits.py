@@ -6,20 +6,22 @@ at once, and accounts have conversions by the thousand, not by the million.
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING
+
+from pyspark.sql import DataFrame
 
 from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP
 from oneuser.contracts.marts import ACCOUNT_ATTRIBUTION, ACCOUNT_CREDITS, ACCOUNT_TOUCHES, TOUCHES
 from oneuser.contracts.reference import FX_RATES, OPPORTUNITIES
-from oneuser.marts.attribution.credits import build_credits, build_summary, only_counted
+from oneuser.marts.attribution.conversion_pools import POOL, pool_by_conversion
+from oneuser.marts.attribution.credits import build_credits, build_summary, find_milestones, only_counted
 from oneuser.marts.attribution.pooling import convert_opportunities, find_stages, name_touched, pool_touches, roll_up
 from oneuser.marts.attribution.reporting import build_conversion_values
 from oneuser.stages.attribution.conservation import check_conservation
 from oneuser.stages.consenting import of_consenting
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
     from oneuser.marts.attribution.credit_rules import CreditRules
     from oneuser.marts.provenance import Provenance
     from oneuser.stages.context import RunContext
@@ -50,7 +52,6 @@ def credit_accounts(ctx: RunContext, rules: CreditRules, provenance: Provenance,
     touches = of_consenting(ctx, ctx.read(TOUCHES), purposes)
     # where consent is needed, nobody is there to give it
     own = ctx.read(ACCOUNT_TOUCHES) if ACCOUNT_TOUCHES.name in ctx.tables and not purposes else None
-    pooled = pool_touches(touches, ctx.read(ACCOUNT_MEMBERSHIPS), above, own=own)
     # one without an account is unattributed: all of them add up
     of_accounts, stages = conversions, None
     if OPPORTUNITIES.name in ctx.tables:
@@ -61,12 +62,42 @@ def credit_accounts(ctx: RunContext, rules: CreditRules, provenance: Provenance,
             reached = find_stages(opportunities).withColumnRenamed("entity_id", "account_id")
             stages = roll_up(reached, above, time="reached_at").withColumnRenamed("account_id", "entity_id")
     converted = ctx.checkpoint(roll_up(of_accounts, above, time="converted_at"))
-    found = build_credits(pooled, converted, rules=rules, provenance=provenance, level="account", stages=stages)
+    if config.membership_at == "touch":
+        pooled = pool_touches(touches, ctx.read(ACCOUNT_MEMBERSHIPS), above, own=own)
+        found = build_credits(pooled, converted, rules=rules, provenance=provenance, level="account", stages=stages)
+    else:
+        pools = pool_by_conversion(
+            touches,
+            ctx.read(ACCOUNT_MEMBERSHIPS),
+            only_counted(converted, rules=rules, level="account"),
+            window=rules.window,
+            resets=config.reset_at_conversion,
+            rollup=above,
+            own=own,
+            milestones=_all_milestones(rules, converted, stages),
+        )
+        found = build_credits(
+            pools.touches,
+            pools.conversions,
+            rules=rules,
+            provenance=provenance,
+            level="account",
+            stages=pools.milestones,
+            pool=POOL,
+        )
     ctx.replace_within(ACCOUNT_CREDITS, name_touched(found, touches), within=None)
     counted = only_counted(converted, rules=rules, level="account")
     check_conservation(ctx, ACCOUNT_CREDITS, counted, models=rules.additive, name="account_attribution_conservation")
     summary = build_summary(ctx.read(ACCOUNT_CREDITS), provenance=provenance, contract=ACCOUNT_ATTRIBUTION)
     ctx.replace_within(ACCOUNT_ATTRIBUTION, summary, within=None)
+
+
+def _all_milestones(rules: CreditRules, converted: DataFrame, stages: DataFrame | None) -> DataFrame | None:
+    """Milestones that conversions of accounts are, and those of their opportunities; null where no model asks."""
+    reached = [find_milestones(converted, dict(rules.roles), owner="account_id")] if rules.roles else []
+    if stages is not None:
+        reached.append(stages.select("entity_id", "milestone", "reached_at"))
+    return reduce(DataFrame.unionByName, reached) if reached and rules.needs_milestones else None
 
 
 def _valued(ctx: RunContext, won: DataFrame, provenance: Provenance) -> DataFrame:
