@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from oneuser.contracts import graph, identity
-from oneuser.contracts.product import FUNNELS, LIFECYCLE, STICKINESS
+from oneuser.contracts.product import PRODUCT_TABLES
 from oneuser.report.data import Funnel, IdentifierType, ReportData, SizeBucket
 from oneuser.report.gather_consent import gather_consent
 from oneuser.report.gather_marts import gather_accounts, gather_attribution
@@ -105,13 +105,13 @@ def gather_data(
 
 def _gather_product(figures: Figures, frame: Callable[[TableContract], DataFrame], min_people: int) -> ProductFigures:
     """Product analytics by frames, where any is declared."""
-    if not any(
-        figures.groups(table, Groups((), {"n": ("rows", "name")}))[0]["n"] for table in (FUNNELS, LIFECYCLE, STICKINESS)
-    ):
+    counted: Counted = {"n": ("rows", "name")}
+    declared = [table for table in PRODUCT_TABLES.values() if figures.groups(table, Groups((), counted))[0]["n"]]
+    if not declared:
         return ProductFigures()
     from oneuser.report.gather_product import gather_product
 
-    return gather_product(frame, min_people)
+    return gather_product(frame, min_people, declared)
 
 
 def count_people(figures: Figures) -> tuple[dict[tuple[int, bool], int], int]:

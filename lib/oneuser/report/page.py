@@ -10,7 +10,16 @@ from markupsafe import Markup
 from oneuser.core.reasons import explain_code
 from oneuser.report import charts, palette, wording
 from oneuser.report.drawing import render_json, render_svg
-from oneuser.report.product_charts import draw_curves, draw_lifecycle, draw_power_curve, draw_step_funnel
+from oneuser.report.product_charts import (
+    draw_activation,
+    draw_actives,
+    draw_adoption,
+    draw_curves,
+    draw_lifecycle,
+    draw_lifetime_value,
+    draw_power_curve,
+    draw_step_funnel,
+)
 from oneuser.report.sentences import headline, summaries
 from oneuser.report.triangle import ALL_COHORTS, draw_retention, heat_level
 
@@ -96,6 +105,7 @@ def _pictures(data: ReportData) -> dict[str, dict[str, Markup]]:
         title = f"Heat map of the share of each cohort that {wording.mode(data.retention.mode)}."
         drawn["retention"] = (draw_retention(data.retention), title)
     drawn |= _product_pictures(data)
+    drawn |= _pictures_of_use_and_worth(data)
     if data.timings:
         drawn["timings"] = (charts.draw_timings(data.timings), "Bars of seconds per stage.")
     return {
@@ -122,6 +132,27 @@ def _product_pictures(data: ReportData) -> dict[str, tuple[Mapping[str, Any], st
             drawn[f"power-{number}"] = (draw_power_curve(curve), title)
     for number, funnel in enumerate(data.product.funnels):
         drawn[f"steps-{number}"] = (draw_step_funnel(funnel), "Bars of how many came to each step.")
+    return drawn
+
+
+def _pictures_of_use_and_worth(data: ReportData) -> dict[str, tuple[Mapping[str, Any], str]]:
+    """Actives, activation, adoption and lifetime value; what is hidden as a whole is left out."""
+    drawn: dict[str, tuple[Mapping[str, Any], str]] = {}
+    for number, actives in enumerate(data.product.actives):
+        drawn[f"actives-{number}"] = (draw_actives(actives), "Bars of different actives by number of days.")
+    for number, activation in enumerate(data.product.activations):
+        if any(one.rate is not None for one in activation.intervals):
+            title = f"Columns of the share who did all steps, by {activation.unit} in which they began."
+            drawn[f"activation-{number}"] = (draw_activation(activation), title)
+    for number, adoption in enumerate(data.product.adoptions):
+        drawn[f"adoption-{number}"] = (
+            draw_adoption(adoption),
+            "Bars of who was active, tried a feature and adopted it.",
+        )
+    for number, worth in enumerate(data.product.lifetime_values):
+        if any(one.value_minor is not None for one in worth.ages):
+            title = f"A line of revenue for each member so far, by {wording.units(worth.unit)} of age."
+            drawn[f"worth-{number}"] = (draw_lifetime_value(worth), title)
     return drawn
 
 

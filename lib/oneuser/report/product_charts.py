@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
+from oneuser.core.money import exponent_of
 from oneuser.report import wording
 from oneuser.report.charts import (
     bars,
@@ -19,7 +20,16 @@ from oneuser.report.palette import GREY, INK, MAIN, PAPER, RULE, SERIES, SOFT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from oneuser.report.product_data import Lifecycle, PowerCurve, RetentionCurve, StepFunnel
+    from oneuser.report.product_data import (
+        Activation,
+        Actives,
+        Adoption,
+        Lifecycle,
+        LifetimeValue,
+        PowerCurve,
+        RetentionCurve,
+        StepFunnel,
+    )
 
 # from below to above the line of zero, gone ones below it
 PHASES = {"returning": MAIN, "new": SERIES[2], "resurrecting": SERIES[1], "dormant": GREY}
@@ -88,6 +98,73 @@ def draw_step_funnel(shown: StepFunnel) -> dict[str, Any]:
     return bars(rows, highlight=rows[-1][0])
 
 
+def draw_actives(shown: Actives) -> dict[str, Any]:
+    """Bars of different actives by number of days; beside the longer ones, the mean day's share of them."""
+    rows = []
+    for one in shown.rows:
+        mean = (
+            [] if one.daily_share is None or one.days == 1 else [f"{wording.share(one.daily_share, 1)} on a mean day"]
+        )
+        name = "last day" if one.days == 1 else f"last {one.days} days"
+        rows.append((name, one.n_actives, " · ".join([wording.people(one.n_actives), *mean])))
+    return bars(rows, highlight=rows[-1][0])
+
+
+def draw_activation(shown: Activation) -> dict[str, Any]:
+    """Columns of the share who did all steps, by interval; an interval of which it is not known has a name alone."""
+    names = [wording.interval(one.starts, shown.unit) for one in shown.intervals]
+    values = [
+        {"interval": name, "rate": one.rate}
+        for name, one in zip(names, shown.intervals, strict=True)
+        if one.rate is not None
+    ]
+    columns = (
+        alt.Chart(alt.InlineData(values=values))
+        .mark_bar(color=MAIN, cornerRadiusEnd=2)
+        .encode(
+            x=alt.X(
+                "interval:N", sort=names, title=f"{shown.unit} in which they began", scale=alt.Scale(domain=names),
+                axis=_dates_axis(len(names)),
+            ),
+            y=alt.Y("rate:Q", title="share who did all steps", axis=_share_axis(), scale=alt.Scale(zero=True)),
+        )
+    )  # fmt: skip
+    return finished(columns, height=_HEIGHT)
+
+
+def draw_adoption(shown: Adoption) -> dict[str, Any]:
+    """Bars of the active, the eligible where they are known, those who tried, and those who adopted, with shares."""
+    shares = [
+        f"{wording.share(rate, 1)} of the {whom}"
+        for rate, whom in ((shown.of_active, "active"), (shown.of_eligible, "eligible"), (shown.of_tried, "triers"))
+        if rate is not None
+    ]
+    counts = [("active", shown.n_active), ("tried it", shown.n_tried), ("adopted it", shown.n_adopted)]
+    if shown.is_eligible_known:
+        counts.insert(1, ("could use it", shown.n_eligible))
+    rows = [(name, n, " · ".join([wording.people(n), *(shares if name == "adopted it" else [])])) for name, n in counts]
+    return bars(rows, highlight="adopted it")
+
+
+def draw_lifetime_value(shown: LifetimeValue) -> dict[str, Any]:
+    """A line of the revenue so far for each member, by age."""
+    unit = 10 ** exponent_of(shown.currency)
+    values = [{"age": one.age, "value": one.value_minor / unit} for one in shown.ages if one.value_minor is not None]
+    base = alt.Chart(alt.InlineData(values=values)).encode(
+        x=alt.X(
+            "age:Q", title=f"{wording.units(shown.unit)} after the first",
+            axis=alt.Axis(
+                tickMinStep=1, format="d", grid=False, labelColor=SOFT, labelFontSize=12, titleColor=SOFT,
+                titleFontSize=12, titleFontWeight="normal", domainColor=RULE, ticks=False, labelPadding=6,
+                titlePadding=8,
+            ),
+        ),
+        y=alt.Y("value:Q", title=f"{shown.currency} for each member so far", axis=counts_axis()),
+    )  # fmt: skip
+    line = base.mark_line(strokeWidth=2.5, color=MAIN)
+    return finished(line + base.mark_circle(size=36, opacity=1, color=MAIN), height=_HEIGHT)
+
+
 def draw_curves(curves: Sequence[RetentionCurve]) -> dict[str, Any]:
     """Pooled rates by offset, a line for each rule set of one unit, with bands; dashed where few are old enough."""
     names = [curve.name for curve in curves]
@@ -111,10 +188,7 @@ def draw_curves(curves: Sequence[RetentionCurve]) -> dict[str, Any]:
         ),
         color=series_colour("name", names, list(SERIES[: len(names)])),
     )  # fmt: skip
-    share = alt.Axis(
-        format="%", labelColor=SOFT, labelFontSize=12, gridColor=RULE, domain=False, ticks=False, titleColor=SOFT,
-        titleFontSize=12, titleFontWeight="normal", titlePadding=10, tickCount=5,
-    )  # fmt: skip
+    share = _share_axis()
     y = alt.Y("rate:Q", title="share who came back", axis=share)
     bands = base.mark_area(opacity=0.18).encode(y=alt.Y("low:Q", title="share who came back", axis=share), y2="high:Q")
     dash = alt.StrokeDash(
@@ -142,6 +216,13 @@ def _dates_axis(n_names: int) -> alt.Axis:
     return alt.Axis(
         labelColor=INK, labelFontSize=11, labelAngle=-40 if n_names > 10 else 0, labelPadding=6, domain=False,  # noqa: PLR2004 - from here on dates meet
         ticks=False, titleColor=SOFT, titleFontSize=12, titleFontWeight="normal", titlePadding=8,
+    )  # fmt: skip
+
+
+def _share_axis() -> alt.Axis:
+    return alt.Axis(
+        format="%", labelColor=SOFT, labelFontSize=12, gridColor=RULE, domain=False, ticks=False, titleColor=SOFT,
+        titleFontSize=12, titleFontWeight="normal", titlePadding=10, tickCount=5,
     )  # fmt: skip
 
 

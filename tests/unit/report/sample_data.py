@@ -30,14 +30,21 @@ from oneuser.report.data import (
     Withheld,
 )
 from oneuser.report.product_data import (
+    Activation,
+    ActivationInterval,
+    Actives,
+    ActivesOfDays,
+    Adoption,
     CurvePoint,
     FunnelStep,
     Lifecycle,
     LifecycleInterval,
+    LifetimeValue,
     PowerCurve,
     ProductFigures,
     RetentionCurve,
     StepFunnel,
+    ValueOfAge,
 )
 
 MODELS = ("first", "last", "linear", "position", "time_decay")
@@ -126,11 +133,44 @@ def made_up_product() -> ProductFigures:
         FunnelStep(3, "Checkout Started", 1_310, 0.158, 0.426),
         FunnelStep(4, "Order Completed (plan = pro or team)", None, None, None),
     )
+    began = [
+        ActivationInterval(
+            date(2025, 12, 1) + timedelta(days=7 * n), 80 + n, 80 + n, 30 + 2 * n, (30 + 2 * n) / (80 + n), 2.5
+        )
+        for n in range(9)
+    ]
+    # few, and days that are not over
+    began[2] = ActivationInterval(began[2].starts, 70, 70, None, None, None)
+    began[8] = ActivationInterval(began[8].starts, 88, 0, 0, None, None)
     return ProductFigures(
         (Lifecycle("weekly", "person", "week", "Europe/Berlin", watermark, tuple(intervals)),),
         (PowerCurve("L28", "person", "day", "Europe/Berlin", watermark, counts),),
         (StepFunnel("shop", "person", 7.0, "ordered", False, watermark, steps),),
-    )
+        (
+            Actives(
+                "site", "person", "Europe/Berlin", watermark,
+                (ActivesOfDays(1, 1_204, 1.0), ActivesOfDays(7, 4_030, 0.291), ActivesOfDays(28, None, None)),
+            ),
+        ),
+        (Activation("onboarded", "account", "week", "UTC", 14.0, watermark, tuple(began)),),
+        (
+            Adoption(
+                "reports", "account", "Report Made (plan = pro)", 28.0, watermark, 412, 640, 208, 97, 0.235, 0.148,
+                0.466, is_eligible_known=True,
+            ),
+            Adoption("few", "person", "Shared", 28.0, watermark, 412, None, None, None, None, None, None,
+                     is_eligible_known=False),
+        ),
+        (
+            LifetimeValue(
+                "all", "GBP", "month", "Europe/London", watermark,
+                (
+                    *(ValueOfAge(n, 900 - 70 * n, 4_200.0 + 1_300.4 * n) for n in range(11)),
+                    ValueOfAge(11, None, None),
+                ),
+            ),
+        ),
+    )  # fmt: skip
 
 
 def made_up_accounts() -> Accounts:

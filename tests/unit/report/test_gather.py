@@ -41,6 +41,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 _PLAIN: dict[str, Any] = {
     "string": "x", "bigint": 1, "int": 0, "boolean": True, "timestamp": NOW, "date": date(2026, 1, 1), "double": 0.0,
     "binary": b"x", "map<string,bigint>": {}, "array<string>": [], "decimal(20,12)": Decimal(1),
+    "decimal(38,0)": Decimal(0),
     "array<struct<id_type:string,id_key:binary,id_value:string,link:string>>": [],
 }  # fmt: skip
 
@@ -203,6 +204,29 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         }
         for step, name, n, n_eligible in [(3, "C", 3, 3), (1, "A", 30, 20), (2, "B", 9, 3)]
     ] + [{"name": "by_plan", "step": 1, "breakdown": "plan"}],
+    "active_users": [
+        {"name": "site", "days": days, "n_actives": n, "daily_share": 0.25} for days, n in [(28, 3), (1, 9)]
+    ],
+    "activation": [
+        {
+            "name": "onboarded", "unit": "week", "starts_at": datetime(2026, 1, 5 + 7 * week, tzinfo=UTC),
+            "interval": date(2026, 1, 5 + 7 * week), "n_new": 20, "n_eligible": n_eligible,
+            "n_activated_eligible": n, "rate": 0.5 if n_eligible else None,
+            "median_seconds": 86_400.0 if n else None, "window_days": 7.0,
+        }
+        for week, n_eligible, n in [(1, 8, 4), (0, 12, 6), (2, 0, 0)]
+    ],
+    "adoption": [
+        {
+            "name": "reports", "feature": "Report", "window_days": 28.0, "n_active": 40, "n_tried": 9, "n_adopted": 6,
+            "n_eligible": 30, "n_adopted_eligible": 3, "adoption_of_active": 0.15, "adoption_of_eligible": 0.1,
+            "adopted_of_tried": 0.75,
+        }
+    ],
+    "lifetime_value": [
+        {"name": "all", "age": age, "n_members": n, "ltv_minor": 100.5, "currency": "EUR", "unit": "month"}
+        for age, n in [(1, 4), (0, 9)]
+    ],
     "consent": [
         *({"user_id": f"known2{i}", "purpose": "ads", "state": "granted"} for i in range(7)),
         *({"user_id": f"anonymous1{i}", "purpose": "ads", "state": "refused"} for i in range(9)),
@@ -381,6 +405,22 @@ def test_lifecycle_stickiness_and_funnels_hide_few_people(data: ReportData) -> N
     assert [(one.label, one.n_entities, one.rate_from_first) for one in funnel.steps] == [
         ("A", 30, 0.5), ("B", 9, None), ("C", None, None)
     ]  # fmt: skip
+
+
+def test_use_and_worth_hide_few_people_and_what_is_divided_by_them(data: ReportData) -> None:
+    (actives,) = data.product.actives
+    assert [(one.days, one.n_actives, one.daily_share) for one in actives.rows] == [(1, 9, 0.25), (28, None, None)]
+    (activation,) = data.product.activations
+    assert [(one.n_eligible, one.n_activated, one.rate, one.median_days) for one in activation.intervals] == [
+        (12, 6, 0.5, 1.0), (8, None, None, None), (0, 0, None, None)
+    ]  # fmt: skip
+    (adoption,) = data.product.adoptions
+    # three of the eligible adopted it, which is few
+    assert (adoption.n_active, adoption.n_adopted, adoption.of_active, adoption.of_eligible, adoption.of_tried) == (
+        40, 6, 0.15, None, 0.75
+    )  # fmt: skip
+    (worth,) = data.product.lifetime_values
+    assert [(one.age, one.n_members, one.value_minor) for one in worth.ages] == [(0, 9, 100.5), (1, None, None)]
 
 
 def test_accounts_are_ranked_and_hide_what_few_people_did(data: ReportData) -> None:

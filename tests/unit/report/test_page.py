@@ -61,6 +61,11 @@ def test_nothing_is_loaded_from_elsewhere_and_no_script_runs(page: str) -> None:
             "lifecycle-0",
             "power-0",
             "steps-0",
+            "actives-0",
+            "activation-0",
+            "adoption-0",
+            "adoption-1",
+            "worth-0",
         )
     }
     assert "default-src 'none'" in page
@@ -70,7 +75,7 @@ def test_nothing_is_loaded_from_elsewhere_and_no_script_runs(page: str) -> None:
 def test_every_picture_has_a_title_a_table_and_its_chart(page: str) -> None:
     pictures = re.findall(r'<svg role="img"[^>]*><title>([^<]+)</title>', page)
 
-    assert len(pictures) == 12
+    assert len(pictures) == 17
     assert all(title.endswith("The table below has the same numbers.") for title in pictures)
     for spec in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL):
         assert json.loads(spec)["$schema"].startswith("https://vega.github.io/schema/vega-lite/")
