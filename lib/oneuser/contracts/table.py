@@ -76,6 +76,13 @@ class TableContract:
         )
 
     @cached_property
+    def nullable_schema(self) -> T.StructType:
+        """The same as a table has it once it is written, where Delta lets everything be null."""
+        from pyspark.sql import types as T
+
+        return T.StructType.fromJson(as_nullable(self.schema.jsonValue()))
+
+    @cached_property
     def arrow_schema(self) -> pa.Schema:
         """The promised schema as rows have it in this process, comments included; times are in UTC."""
         fields = [pa.field(f.name, f.arrow_type, f.nullable, {"comment": f.comment}) for f in self.fields]
@@ -203,6 +210,16 @@ class TableContract:
     def empty(self, spark: SparkSession) -> DataFrame:
         """A frame of this shape without rows."""
         return self.frame(spark, [])
+
+
+def as_nullable(part: Any) -> Any:
+    """A schema of Spark's in JSON, or a part of it, in which everything may be null."""
+    if isinstance(part, list):
+        return [as_nullable(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    flags = ("nullable", "containsNull", "valueContainsNull")
+    return {name: True if name in flags else as_nullable(value) for name, value in part.items()}
 
 
 def _for_arrow(value: Any) -> Any:

@@ -21,6 +21,7 @@ from oneuser.core.errors import LockedError
 from oneuser.runs.claim_rows import load_claims, published
 from oneuser.runs.fencing import FencedClaim, FenceFiles
 from oneuser.runs.holder import holder_name, is_gone
+from oneuser.storage.few_rows import VersionTakenError
 from oneuser.storage.warehouse import CommitTag
 
 if TYPE_CHECKING:
@@ -190,6 +191,8 @@ class Lease:
         except (Py4JJavaError, PySparkException) as problem:
             if not any(sign in str(problem) for sign in _LOST_RACE):
                 raise
+            raise LockedError(holder="another process, which was faster") from None
+        except VersionTakenError:
             raise LockedError(holder="another process, which was faster") from None
 
     def _keep_alive(self) -> None:

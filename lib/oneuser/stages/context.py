@@ -122,6 +122,9 @@ class RunContext:
         return self._rows(contract, self.base.get(contract.name))
 
     def _rows(self, contract: TableContract, version: int | None) -> DataFrame:
+        few = None if version is None else self.warehouse.read_few(contract, version)
+        if few is not None:
+            return few
         rows = self.warehouse.read(contract, version)
         # no rows are better seen to be none
         return rows.coalesce(1) if self.is_small and version is not None else rows

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from oneuser.core.errors import EnvironmentProblem
@@ -25,15 +26,19 @@ from oneuser.storage.layout import versions_in
 from oneuser.storage.listing import checksum_name, read_listing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    import pyarrow as pa
+    from oneuser.contracts.table import TableContract
 
 _PROTOCOL = {"minReaderVersion": 1, "minWriterVersion": 2}
 # Delta writes a checkpoint with each commit whose number this divides: those are left to it
 _EACH_CHECKPOINT = 100
 # of a table that lists its files in its checksums
 _MOST_FILES = 32
+
+
+class VersionTakenError(EnvironmentProblem):
+    """Somebody else has committed the version that was to be the next one."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,10 @@ class LocalTable:
         is_ours = checksum.get("protocol") == _PROTOCOL and read_listing(text) is not None
         return cls(folder, version, checksum) if is_ours else None
 
+    def has_shape(self, schema: Mapping[str, Any]) -> bool:
+        """Whether it has these columns, with the same types and comments."""
+        return bool(self.checksum) and json.loads(self.checksum["metadata"]["schemaString"]) == schema
+
     def commit(
         self,
         rows: pa.Table,
@@ -84,10 +93,10 @@ class LocalTable:
             many files to list them, or the file system makes no links.
 
         Raises:
-            EnvironmentProblem: where somebody else has committed this version.
+            VersionTakenError: where somebody else has committed this version.
         """
         metadata = self._metadata(schema, configuration)
-        is_same = bool(self.checksum) and json.loads(metadata["schemaString"]) == schema
+        is_same = self.has_shape(schema)
         files = [] if is_replaced else list(self.checksum.get("allFiles", ()))
         if self.checksum and not is_same:
             if not is_replaced:
@@ -168,7 +177,7 @@ class LocalTable:
         try:
             os.link(scratch, log / f"{self.version + 1:020d}.json")
         except FileExistsError:
-            raise EnvironmentProblem(
+            raise VersionTakenError(
                 found=f"somebody else wrote to table {self.folder.name} during this run",
                 expected="one writer, the run that holds the lease",
                 where=str(self.folder),
@@ -199,6 +208,20 @@ class LocalTable:
         scratch.write_text(_compact(checksum), encoding="utf-8")
         with suppress(OSError):
             scratch.replace(path)
+
+
+def read_few(paths: Sequence[Path], contract: TableContract) -> pa.Table | None:
+    """Rows of a table's files, typed as its contract says; null where they have other columns."""
+    read = [pq.read_table(path, partitioning=None) for path in paths]
+    names = contract.columns
+    if not all(set(names) <= set(table.column_names) for table in read):
+        return None
+    # required columns were never null where they were written
+    schema = pa.schema([field.with_nullable(True) for field in contract.arrow_schema]).remove_metadata()
+    try:
+        return pa.concat_tables([schema.empty_table(), *(table.select(names).cast(schema) for table in read)])
+    except pa.ArrowException:
+        return None
 
 
 def _removed(file: Mapping[str, Any], now: int) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 from py4j.protocol import Py4JError, Py4JJavaError
 
+from oneuser.contracts.table import as_nullable
 from oneuser.spark.session import active_in_java
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Transaction:
     def fits(self, rows: DataFrame) -> bool:
         """Whether the rows have the table's columns, with the same types and comments."""
         stored, written = json.loads(self._java.metadata().schemaString()), json.loads(rows.schema.json())
-        return bool(stored == nullable(written))
+        return bool(stored == as_nullable(written))
 
     def commit(self, rows: DataFrame, *, removed: Collection[str], tag: str) -> None:
         """Write rows to new files, and take files away, in one commit.
@@ -88,13 +89,3 @@ class Transaction:
                 jvm.org.apache.spark.sql.SaveMode.Overwrite, nothing, nothing, jvm.scala.Some(tag), *[nothing] * 5
             )
             self._java.commit(converters.asScala(actions).toSeq(), operation)
-
-
-def nullable(part: Any) -> Any:
-    """A schema as Delta keeps it: everything may be null."""
-    if isinstance(part, list):
-        return [nullable(one) for one in part]
-    if not isinstance(part, dict):
-        return part
-    flags = ("nullable", "containsNull", "valueContainsNull")
-    return {name: True if name in flags else nullable(value) for name, value in part.items()}

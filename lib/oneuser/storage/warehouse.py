@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from delta.tables import DeltaTable
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
@@ -28,7 +29,7 @@ from oneuser.spark.arrow_batches import stream_batches
 from oneuser.spark.session import READS_PINNED_VERSIONS, lent_conf, session_beside
 from oneuser.storage.checkpoint import write_checkpoint
 from oneuser.storage.expiry import COMPACTED_FILE, SMALL_FILE
-from oneuser.storage.few_rows import LocalTable
+from oneuser.storage.few_rows import LocalTable, read_few
 from oneuser.storage.files import Files
 from oneuser.storage.frame_rows import collect, count_frame, first_of_frame, fitting
 from oneuser.storage.layout import MARKER, Layout, marked_deployment, marker_text, versions_in
@@ -43,7 +44,7 @@ from oneuser.storage.listing import (
 from oneuser.storage.log_store import has_exclusive_commits
 from oneuser.storage.owner import only_for_owner
 from oneuser.storage.reader_paths import glob_safe
-from oneuser.storage.transaction import Transaction, nullable
+from oneuser.storage.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
 
 # what one task writes of the files that a change of rows puts in the place of others: none is worth compacting
 _REWRITTEN_FILE = 2 * SMALL_FILE
+# of a table whose rows stand in a plan
+_FEW_BYTES = 64 * 1024
 # properties of every table
 _PROPERTIES = {
     # statistics of personal columns would outlive their rows; nothing else prunes by statistics yet
@@ -114,6 +117,7 @@ class Warehouse:
         self.spark = spark
         self._on_commit = on_commit or _no_hook
         self._listings: dict[tuple[str, int], Listing | None] = {}
+        self._few: dict[tuple[str, int], pa.Table | None] = {}
         self._tagging = threading.local()
         self.layout = Layout.of(root, raw_root)
         self.root = self.layout.root
@@ -212,6 +216,24 @@ class Warehouse:
         reader = self.spark.read.format("delta").option("versionAsOf", version)
         with lent_conf(self.spark, READS_PINNED_VERSIONS):
             return contract.conform(reader.load(self.path(contract)))
+
+    def read_few(self, contract: TableContract, version: int) -> DataFrame | None:
+        """Rows of one version in the plan itself, where Spark sees how many they are; null where these are many.
+
+        They are read once, by this process: a plan with them neither lists files nor opens them.
+        """
+        key = (contract.name, version)
+        if key not in self._few:
+            self._few[key] = self._read_few(contract, version)
+        few = self._few[key]
+        return None if few is None else self.spark.createDataFrame(few, contract.nullable_schema)
+
+    def _read_few(self, contract: TableContract, version: int) -> pa.Table | None:
+        folder, listing = self._local_folder(contract), self._listing(contract, version)
+        n_bytes = self.n_bytes(contract, version)
+        if folder is None or listing is None or n_bytes is None or n_bytes > _FEW_BYTES:
+            return None
+        return read_few([folder / name for name in listing.files], contract)
 
     def read_located(self, contract: TableContract, version: int | None) -> DataFrame:
         """The same rows with `data_file`, the file that each lies in; null where Delta must be asked for the files."""
@@ -349,15 +371,11 @@ class Warehouse:
             return None
         few = collect(contract.conform(rows), contract, are_complete=True)
         with self._commit(contract):
-            table = LocalTable.at(folder)
-            if table is None:
+            if (table := LocalTable.at(folder)) is None:
                 return None
+            schema, is_replaced = contract.nullable_schema.jsonValue(), mode == "overwrite"
             version = table.commit(
-                few,
-                schema=nullable(json.loads(contract.schema.json())),
-                configuration=_PROPERTIES,
-                is_replaced=mode == "overwrite",
-                tag=_text(tag),
+                few, schema=schema, configuration=_PROPERTIES, is_replaced=is_replaced, tag=_text(tag)
             )
         return None if version is None else (version, few.num_rows)
 
@@ -416,6 +434,14 @@ class Warehouse:
         """
         incoming = contract.described(rows)
         with self._commit(contract):
+            merged = self._merge_few(contract, incoming, update_if=update_if, values=values)
+            if merged is not None:
+                table, few, n_affected = merged
+                schema = contract.nullable_schema.jsonValue()
+                if not n_affected or table.commit(
+                    few, schema=schema, configuration=_PROPERTIES, is_replaced=True, tag=_text(tag)
+                ):
+                    return n_affected
             transaction = self._transaction(contract, incoming)
             if transaction is None:
                 condition = " AND ".join(f"stored.{name} = incoming.{name}" for name in contract.key)
@@ -433,6 +459,25 @@ class Warehouse:
                 whole = contract.described(kept.unionByName(affected)).coalesce(1)
                 transaction.commit(whole, removed=list(transaction.sizes), tag=_text(tag))
             return n_affected
+
+    def _merge_few(
+        self, contract: TableContract, incoming: DataFrame, *, update_if: str, values: Mapping[str, str]
+    ) -> tuple[LocalTable, pa.Table, int] | None:
+        """A table of few rows, its rows after a merge, and how many that affects; null where Delta has to do it."""
+        folder = self._local_folder(contract)
+        table = None if folder is None else LocalTable.at(folder)
+        if table is None or not table.has_shape(contract.nullable_schema.jsonValue()):
+            return None
+        stored = self.read_few(contract, table.version)
+        if stored is None:
+            return None
+        affected = _find_affected(contract, stored, incoming, update_if=update_if, values=values)
+        is_affected = F.lit(1).alias("is_affected")
+        on = [F.col(f"stored.{name}") == F.col(f"affected.{name}") for name in contract.key]
+        kept = stored.alias("stored").join(affected.alias("affected"), on=on, how="left_anti")
+        found = kept.select("*", F.lit(0).alias("is_affected")).unionByName(affected.select("*", is_affected)).toArrow()
+        n_affected = int(pc.sum(found.column("is_affected")).as_py() or 0)
+        return table, found.drop_columns("is_affected").cast(contract.arrow_schema), n_affected
 
     def change_rows(self, contract: TableContract, changed: DataFrame, tag: CommitTag) -> int:
         """Insert, update and delete rows in one commit; returns the version. Files without a changed row stand.
@@ -490,6 +535,7 @@ class Warehouse:
                 self.files.remove(self.path(contract))
                 # its versions will be counted from 0 again
                 self._listings = {key: found for key, found in self._listings.items() if key[0] != contract.name}
+                self._few = {key: found for key, found in self._few.items() if key[0] != contract.name}
             else:
                 DeltaTable.forPath(self._tagged(tag), self.path(contract)).restoreToVersion(version)
 

@@ -186,3 +186,27 @@ def test_a_table_of_an_earlier_shape_gets_the_columns_of_today(spark: SparkSessi
     assert warehouse.replace(PUBLICATIONS, rows, TAG, are_few=True) == (1, 2)
     found = spark.read.format("delta").load(warehouse.path(PUBLICATIONS))
     assert plain(found.collect()) == plain(rows.collect())
+
+
+def test_few_rows_are_read_once_and_many_are_left_where_they_are(
+    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse = Warehouse(spark, str(warehouse_path))
+    rows = DIM_USER.frame(spark, some_rows(DIM_USER, 1, 2))
+    for are_few in (True, False):
+        warehouse.append(DIM_USER, rows, TAG, are_few=are_few)
+    for version in (0, 1):
+        few = warehouse.read_few(DIM_USER, version)
+        assert few is not None
+        assert not few.inputFiles()
+        assert few.schema == warehouse.read(DIM_USER, version).schema
+        assert plain(few.collect()) == plain(warehouse.read(DIM_USER, version).collect())
+    monkeypatch.setattr("oneuser.storage.warehouse._FEW_BYTES", 10)
+    assert Warehouse(spark, str(warehouse_path)).read_few(DIM_USER, 1) is None
+    # what was written anew under the same number is not what was read before
+    monkeypatch.undo()
+    warehouse.restore(DIM_USER, None, TAG)
+    warehouse.append(DIM_USER, DIM_USER.frame(spark, some_rows(DIM_USER, 3)), TAG, are_few=True)
+    again = warehouse.read_few(DIM_USER, 0)
+    assert again is not None
+    assert plain(again.collect()) == plain(warehouse.read(DIM_USER, 0).collect())
