@@ -9,13 +9,12 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from oneuser.contracts import graph, identity
-from oneuser.contracts.product import PRODUCT_TABLES
 from oneuser.report.data import Funnel, IdentifierType, ReportData, SizeBucket
 from oneuser.report.gather_consent import gather_consent
 from oneuser.report.gather_marts import gather_accounts, gather_attribution
+from oneuser.report.gather_product import gather_product
 from oneuser.report.gather_protection import find_bridges, find_shared_values, gather_protection
 from oneuser.report.gather_retention import gather_retention
-from oneuser.report.product_data import ProductFigures
 from oneuser.report.record import describe_run, describe_stability, dispositions, published_before, tally, timings
 from oneuser.report.suppression import hidden_cells
 from oneuser.storage.asked_counts import Counted, Groups
@@ -97,21 +96,10 @@ def gather_data(
         consent=gather_consent(figures, frame, config, n_people=n_people, min_people=min_people),
         attribution=gather_attribution(figures, min_people),
         retention=gather_retention(figures, min_people),
-        product=_gather_product(figures, frame, min_people),
+        product=gather_product(figures, min_people),
         accounts=gather_accounts(figures, n_members, min_people),
         timings=timings(runs[-1]),
     )
-
-
-def _gather_product(figures: Figures, frame: Callable[[TableContract], DataFrame], min_people: int) -> ProductFigures:
-    """Product analytics by frames, where any is declared."""
-    counted: Counted = {"n": ("rows", "name")}
-    declared = [table for table in PRODUCT_TABLES.values() if figures.groups(table, Groups((), counted))[0]["n"]]
-    if not declared:
-        return ProductFigures()
-    from oneuser.report.gather_product import gather_product
-
-    return gather_product(frame, min_people, declared)
 
 
 def count_people(figures: Figures) -> tuple[dict[tuple[int, bool], int], int]:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING
-
-from pyspark.sql import Window as W
-from pyspark.sql import functions as F
+from typing import TYPE_CHECKING, Any
 
 from oneuser.contracts.product import (
     ACTIVATION,
@@ -32,71 +29,58 @@ from oneuser.report.product_data import (
     StepFunnel,
     ValueOfAge,
 )
+from oneuser.storage.asked_counts import Groups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
-
-    from pyspark.sql import DataFrame, Row
+    from collections.abc import Sequence
 
     from oneuser.contracts.table import TableContract
+    from oneuser.report.source import Figures
+    from oneuser.storage.table_reader import Row
 
 _INTERVALS = 26
 # names of a kind that are drawn; all are in the tables
 _NAMES = 6
-# the tables that something is drawn of
-DRAWN = (LIFECYCLE, STICKINESS, FUNNELS, ACTIVE_USERS, ACTIVATION, ADOPTION, LIFETIME_VALUE)
 _SECONDS_PER_DAY = 86_400
 _PHASES = ("new", "returning", "resurrecting", "dormant")
 
 
-def gather_product(
-    read: Callable[[TableContract], DataFrame], min_people: int, declared: Collection[TableContract] = DRAWN
-) -> ProductFigures:
+def gather_product(figures: Figures, min_people: int) -> ProductFigures:
     """The first names of each table that is drawn, in alphabetical order, with their newest intervals.
 
     A number of 1 to `min_people` - 1 is hidden, and so is what is divided by it. Of a lifecycle the whole interval is,
-    since its phases and those of the interval before add up to each other.
-
-    Args:
-        read: Reads a table.
-        min_people: The smallest number that is shown.
-        declared: The tables that have rows; the others are not looked at.
+    since its phases and those of the interval before add up to each other. A row is read for each step, age or
+    interval of these names.
     """
 
-    def named(contract: TableContract, rows: Callable[[DataFrame], DataFrame], order: str) -> list[list[Row]]:
-        return list(_by_name(rows(read(contract)), order)) if contract in declared else []
+    def named(table: TableContract, order: str, **which: Any) -> list[list[Row]]:
+        return _by_name(figures, table, order, **which)
 
     return ProductFigures(
-        lifecycles=tuple(_lifecycle(rows, min_people) for rows in named(LIFECYCLE, _newest, "starts_at")),
-        power_curves=tuple(_power_curve(rows, min_people) for rows in named(STICKINESS, _all, "n_intervals")),
-        funnels=tuple(_funnel(rows, min_people) for rows in named(FUNNELS, _whole, "step")),
-        actives=tuple(_actives(rows, min_people) for rows in named(ACTIVE_USERS, _all, "days")),
-        activations=tuple(_activation(rows, min_people) for rows in named(ACTIVATION, _newest, "starts_at")),
-        adoptions=tuple(_adoption(rows[0], min_people) for rows in named(ADOPTION, _all, "feature")),
-        lifetime_values=tuple(_lifetime(rows, min_people) for rows in named(LIFETIME_VALUE, _all, "age")),
+        lifecycles=tuple(_lifecycle(rows, min_people) for rows in named(LIFECYCLE, "starts_at", by_interval=True)),
+        power_curves=tuple(_power_curve(rows, min_people) for rows in named(STICKINESS, "n_intervals")),
+        # those that are not broken down
+        funnels=tuple(_funnel(rows, min_people) for rows in named(FUNNELS, "step", null=("breakdown",))),
+        actives=tuple(_actives(rows, min_people) for rows in named(ACTIVE_USERS, "days")),
+        activations=tuple(_activation(rows, min_people) for rows in named(ACTIVATION, "starts_at", by_interval=True)),
+        adoptions=tuple(_adoption(rows[0], min_people) for rows in named(ADOPTION, "feature")),
+        lifetime_values=tuple(_lifetime(rows, min_people) for rows in named(LIFETIME_VALUE, "age")),
     )
 
 
-def _all(rows: DataFrame) -> DataFrame:
-    return rows
-
-
-def _whole(rows: DataFrame) -> DataFrame:
-    """Funnels that are not broken down."""
-    return rows.where(F.col("breakdown").isNull())
-
-
-def _newest(rows: DataFrame) -> DataFrame:
-    """The newest intervals of each name, of a day or more."""
-    newest = F.row_number().over(W.partitionBy("name").orderBy(F.desc("starts_at"))) <= F.lit(_INTERVALS)
-    return rows.where(F.col("unit") != "hour").withColumn("is_newest", newest).where("is_newest")
-
-
-def _by_name(rows: DataFrame, order: str) -> Iterator[list[Row]]:
-    """The rows of each of the first names: a few dozen."""
-    found = rows.orderBy("name", order).collect()
-    groups = [list(group) for _, group in groupby(found, key=lambda row: row["name"])]
-    yield from groups[:_NAMES]
+def _by_name(
+    figures: Figures, table: TableContract, order: str, *, by_interval: bool = False, null: Sequence[str] = ()
+) -> list[list[Row]]:
+    """The rows of each of the first names; by interval, the newest ones, of a day or more."""
+    by = ("name", "unit") if by_interval else ("name",)
+    found = figures.groups(table, Groups(by, {"n": ("rows", "name")}, null=null))
+    names = sorted({row["name"] for row in found if row.get("unit") != "hour"})[:_NAMES]
+    if not names:
+        return []
+    rows = figures.rows(table, columns=table.columns, where={"name": names})
+    rows.sort(key=lambda row: (row["name"], row[order]))
+    groups = [list(group) for _, group in groupby(rows, key=lambda row: row["name"])]
+    return [group[-_INTERVALS:] for group in groups] if by_interval else groups
 
 
 def _shown(n: int, min_people: int) -> int | None:
