@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from oneuser.core.whole_words import holds
+from oneuser.core.many_words import ManyWords
 from oneuser.spark.row_shapes import RowShape
 
 if TYPE_CHECKING:
@@ -42,12 +42,14 @@ def find_texts(rows: DataFrame, *, text: str, hashed: str, values: Mapping[str, 
 
 def _searcher(wanted: dict[bytes, str]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def search(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        # made here: it is far larger than the values
+        words = ManyWords(wanted)
         for batch in batches:
             texts: list[Any] = batch["text"].to_pylist()
             found = [
                 (request, line_hash)
                 for text, line_hash in zip(texts, batch["line_hash"].to_pylist(), strict=True)
-                for request in sorted({request for value, request in wanted.items() if holds(text.lower(), value)})
+                for request in sorted({wanted[value] for value in words.found_in(text.lower())})
             ]
             requests, hashes = map(list, zip(*found, strict=True)) if found else ([], [])
             yield FOUND_LINES.batch(len(found), {"request_id": requests, "line_hash": hashes})

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from oneuser.config.base import local_path
 from oneuser.core.errors import OneUserError
-from oneuser.core.whole_words import holds
+from oneuser.core.many_words import ManyWords
 from oneuser.spark.row_shapes import RowShape
 from oneuser.spark.temporarily import session_settings
 from oneuser.storage.files import Files
@@ -44,6 +44,18 @@ class Hit(NamedTuple):
 
     path: str
     request_id: str
+
+
+class Sought:
+    """Values to look for, in lower case, with their requests. Made anew in every task: it is far larger than these."""
+
+    def __init__(self, wanted: Mapping[bytes, str]) -> None:
+        self._wanted = wanted
+        self._words = ManyWords(wanted)
+
+    def requests_in(self, texts: Iterable[bytes]) -> set[str]:
+        """Requests of which one of the texts holds a value."""
+        return {self._wanted[value] for text in texts for value in self._words.found_in(text.lower())}
 
 
 class Scan(NamedTuple):
@@ -121,9 +133,10 @@ def scan_stored(
     hidden = [file for file in kept if is_hidden(file.path.rpartition("/")[2], is_file=True)]
     hits: set[Hit] = set()
     if wanted:
+        sought = Sought(wanted)
         for file in hidden:
             hits |= {
-                Hit(file.path, request) for request in requests_in_bytes(file.path, files.read_bytes(file.path), wanted)
+                Hit(file.path, request) for request in requests_in_bytes(file.path, files.read_bytes(file.path), sought)
             }
         # Spark reads no empty files, in which nothing is
         shown = [file for file in kept if file.n_bytes and file not in hidden]
@@ -164,19 +177,21 @@ def _files_below(place: str, left_out: Collection[str]) -> Iterator[Path]:
 
 def _searcher(wanted: Mapping[bytes, str]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def search(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        sought = Sought(wanted)
         for batch in batches:
             paths: list[Any] = batch["path"].to_pylist()
-            yield _hit_rows([(path, requests_in(Path(path), wanted)) for path in paths])
+            yield _hit_rows([(path, requests_in(Path(path), sought)) for path in paths])
 
     return search
 
 
 def _content_searcher(wanted: Mapping[bytes, str]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def search(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        sought = Sought(wanted)
         for batch in batches:
             pairs: Any = zip(batch["path"].to_pylist(), batch["content"].to_pylist(), strict=True)
             # and of each file a row that says that it was read
-            yield _hit_rows([(path, (None, *requests_in_bytes(path, content, wanted))) for path, content in pairs])
+            yield _hit_rows([(path, (None, *requests_in_bytes(path, content, sought))) for path, content in pairs])
 
     return search
 
@@ -187,22 +202,14 @@ def _hit_rows(found: Iterable[tuple[Any, Iterable[str | None]]]) -> pa.RecordBat
     return HITS.batch(len(hits), {"path": paths, "request_id": requests})
 
 
-def requests_in(path: Path, wanted: Mapping[bytes, str]) -> set[str]:
-    """Requests of which a file holds a value; `wanted` has these in lower case. A file that is gone by now has none."""
-    return _found_in(_texts(path.name, lambda: path.open("rb")), wanted)
+def requests_in(path: Path, sought: Sought) -> set[str]:
+    """Requests of which a file holds a value. A file that is gone by now has none."""
+    return sought.requests_in(_texts(path.name, lambda: path.open("rb")))
 
 
-def requests_in_bytes(name: str, content: bytes, wanted: Mapping[bytes, str]) -> set[str]:
+def requests_in_bytes(name: str, content: bytes, sought: Sought) -> set[str]:
     """`requests_in` for a file that was read already."""
-    return _found_in(_texts(name, lambda: io.BytesIO(content)), wanted)
-
-
-def _found_in(texts: Iterator[bytes], wanted: Mapping[bytes, str]) -> set[str]:
-    found: set[str] = set()
-    for text in texts:
-        lower = text.lower()
-        found |= {request for value, request in wanted.items() if request not in found and holds(lower, value)}
-    return found
+    return sought.requests_in(_texts(name, lambda: io.BytesIO(content)))
 
 
 def _texts(name: str, opened: Callable[[], BinaryIO]) -> Iterator[bytes]:

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from oneuser.storage import byte_scan
-from oneuser.storage.byte_scan import requests_in
+from oneuser.storage.byte_scan import Sought, requests_in
 
-WANTED = {b"ann@example.com": "a", b"bob@example.com": "b"}
+WANTED = Sought({b"ann@example.com": "a", b"bob@example.com": "b"})
 
 
 def test_a_text_is_searched_in_whatever_case(tmp_path: Path) -> None:
