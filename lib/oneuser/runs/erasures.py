@@ -10,7 +10,7 @@ In this order, each step done again by whoever comes next where it was cut short
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -147,11 +147,11 @@ class _Counted:
 def _count(warehouse: Warehouse, shown: Publication) -> dict[str, _Counted]:
     rows = warehouse.read(ERASURES, shown.tables[ERASURES.name]).groupBy("request_id", "kind")
     found = rows.agg(F.count(F.lit(1)).alias("n"), F.max("run_seq").alias("run_seq")).collect()
+    by_request: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for row in found:
+        by_request[row["request_id"]][row["kind"]] = row["n"]
     runs = {row["request_id"]: row["run_seq"] for row in found if row["kind"] == kinds.REQUEST}
-    return {
-        request: _Counted(run, {row["kind"]: row["n"] for row in found if row["request_id"] == request})
-        for request, run in runs.items()
-    }
+    return {request: _Counted(run, by_request[request]) for request, run in runs.items()}
 
 
 @dataclass(frozen=True)
