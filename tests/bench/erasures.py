@@ -86,19 +86,23 @@ def measure(warehouse: DailyWarehouse, n_days: int, *, n_people: int, reuse: str
     warehouse.arrive(n_days)
     day = warehouse.run(DAY, n_days, n_lines=warehouse.log.events)
     people = scattered(logged_in(warehouse.warehouse), n_people + 1)
-    ask(warehouse.warehouse, people[:1])
+    ask(warehouse.warehouse, people[:1], name="one")
     one = warehouse.run(ONE, n_days, n_lines=0)
     after_one = maintain(warehouse)
-    ask(warehouse.warehouse, people[1:])
+    ask(warehouse.warehouse, people[1:], name="many")
     many = warehouse.run(MANY, n_days, n_lines=0)
     return Erasures(first, day, one, many, len(people) - 1, after_one, maintain(warehouse))
 
 
 def logged_in(warehouse: Path) -> list[str]:
-    """User ids that messages carried, in the order of their text."""
+    """User ids that are somebody's, in the order of their text."""
     values = DeltaTable(str(warehouse / "raw" / "identifier_values")).to_pyarrow_table()
-    of_users = values.filter(pc.equal(values["id_type"], "user_id"))
-    return sorted(of_users["id_value"].to_pylist())
+    owned = DeltaTable(str(warehouse / "tables" / "identifier_map")).to_pyarrow_table(
+        columns=["identifier_id", "id_type"]
+    )
+    of_users = owned.filter(pc.equal(owned["id_type"], "user_id"))
+    theirs = values.filter(pc.is_in(values["identifier_id"], value_set=of_users["identifier_id"].combine_chunks()))
+    return sorted(theirs["id_value"].to_pylist())
 
 
 def scattered(values: Sequence[str], n: int) -> list[str]:
@@ -107,12 +111,12 @@ def scattered(values: Sequence[str], n: int) -> list[str]:
     return [values[place * len(values) // n] for place in range(n)]
 
 
-def ask(warehouse: Path, user_ids: Sequence[str]) -> None:
-    """Have the next run erase each of these people by a request of their own."""
+def ask(warehouse: Path, user_ids: Sequence[str], *, name: str) -> None:
+    """Have the next run erase each of these people by a request of their own; `name` begins the ids of these."""
     files = RequestFiles(_Disk(), Layout.of(str(warehouse), None))  # type: ignore[arg-type]
-    for user_id in user_ids:
+    for number, user_id in enumerate(user_ids):
         named = (NamedIdentifier("user_id", user_id),)
-        submit(files, Request(f"erase-{user_id}", "erase", "connected", named))
+        submit(files, Request(f"{name}-{number}", "erase", "connected", named))
 
 
 def rows_of(events: int, one: Erasures) -> list[Row]:

@@ -278,6 +278,10 @@ def test_what_is_suppressed_no_longer_comes_in_under_a_new_id(family: Family, tm
     erased = {row["user_id"] for row in family.rows("user_ids") if row["status"] == "erased"}
     numbers = {row["identifier_id"] for row in family.rows("erasures") if row["identifier_id"] is not None}
     write_lines(family.inputs, "back.jsonl", [message(30, email=ANN)])
+    # the same run erases what the next test asks for
+    warehouse = Warehouse(family.spark, str(family.root))
+    named = (NamedIdentifier("email", "carla@example.com"), NamedIdentifier("email", "nobody@example.com"))
+    submit(RequestFiles(warehouse.files, warehouse.layout), Request("ask-2", "erase", "exact", named))
 
     state = family.ask(request_file(tmp_path, "back-1", ("email", ANN)), action="unsuppress")
 

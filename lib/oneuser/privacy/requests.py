@@ -14,6 +14,7 @@ from typing import Any, Literal, cast, get_args
 
 from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.core.identifier_text import NamedIdentifier
+from oneuser.core.whole_words import holds, is_telling
 
 Action = Literal["erase", "suppress", "unsuppress"]
 # an action is taken in by a run; who asks for a package is answered at once
@@ -184,7 +185,16 @@ def _read_one(
     for message in wrong:
         refuse(message)
     kept = tuple(dict.fromkeys(one for one in named if isinstance(one, NamedIdentifier)))
+    if any(_is_named_by(request_id, one.value) for one in kept):
+        refuse("subject_request_id: holds an identity, and stays for ever where no value may: expected one without")
+        return None
     return None if wrong else Request(request_id, action, cast("Scope", wanted), kept)
+
+
+def _is_named_by(request_id: str, value: str) -> bool:
+    """Whether a search for a value would find it in the id of the request."""
+    value = value.strip().lower()
+    return is_telling(value) and holds(request_id.lower().encode(), value.encode())
 
 
 def _identity(fact: Any, id_types: Collection[str]) -> NamedIdentifier | str:

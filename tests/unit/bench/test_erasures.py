@@ -21,7 +21,7 @@ def test_people_are_drawn_evenly_and_each_once() -> None:
 
 
 def test_each_person_is_asked_for_by_a_request_that_waits_for_a_run(tmp_path: Path) -> None:
-    ask(tmp_path, ["u1", "u2"])
+    ask(tmp_path, ["u1", "u2"], name="some")
 
     folder = Path(requests_folder(Layout.of(str(tmp_path), None)))
     waiting = [Request.from_text(path.read_text()) for path in sorted(folder.iterdir())]

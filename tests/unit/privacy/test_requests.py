@@ -151,3 +151,21 @@ def test_a_suppression_is_exact_and_its_end_may_be_connected() -> None:
     (freed,) = read_requests(texts, action="unsuppress", scope=None, id_types=TYPES)
 
     assert freed.scope == "connected"
+
+
+@pytest.mark.parametrize(
+    ("request_id", "is_refused"),
+    [("erase-customer-17", True), ("CUSTOMER-17", True), ("customer-171", False), ("erase-9", False)],
+)
+def test_an_id_that_holds_an_identity_is_refused_since_no_search_could_ever_end_well(
+    request_id: str,
+    is_refused: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    identity = {"identity_type": "user_id", "identity_value": " Customer-17 "}
+    text = json.dumps(asked(request_id, subject_identities=[identity]))
+
+    if is_refused:
+        with pytest.raises(ConfigError, match="holds an identity"):
+            read(text)
+    else:
+        assert len(read(text)) == 1
