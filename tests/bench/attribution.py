@@ -31,7 +31,8 @@ from oneuser.marts.attribution import attribute
 from oneuser.spark.session import build_session, settings_of
 from oneuser.stages.attribution.stage import ATTRIBUTION_STAGE
 from oneuser.stages.context import RunContext
-from oneuser.storage.warehouse import CommitTag, Warehouse
+from oneuser.storage.commit_tags import CommitTag
+from oneuser.storage.warehouse import Warehouse
 
 RULES = ("first", "last", "linear", "position", "time_decay")
 FITTED = ("markov_path", "set_shapley", "counterfactual", "markov_global", "rate_shapley")

@@ -29,7 +29,8 @@ from oneuser.privacy.keys import load_keys
 from oneuser.runs.claim_rows import newest
 from oneuser.runs.lease import Lease
 from oneuser.runs.publication import write_published
-from oneuser.storage.warehouse import CommitTag, Warehouse
+from oneuser.storage.commit_tags import CommitTag
+from oneuser.storage.warehouse import Warehouse
 
 ANN, BOB, OLD_BOB, GONE, CARLA = (f"usr_{letter * 26}" for letter in "abcde")
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)

@@ -29,7 +29,7 @@ from oneuser.runs.lease import Lease
 from oneuser.runs.nothing_new import find_nothing_new
 from oneuser.runs.publication import write_published
 from oneuser.runs.result import RunResult
-from oneuser.storage.warehouse import CommitTag
+from oneuser.storage.commit_tags import CommitTag
 from tests.integration import trust_warehouse as world
 from tests.integration.both_readers import assert_same_answers, assert_same_whole_tables, both
 from tests.integration.published import people, published_versions

@@ -13,7 +13,7 @@ from oneuser.privacy.keys import load_keys
 from oneuser.runs.records import load_runs
 from oneuser.runs.run_keys import recorded_checks, require_all_versions
 from oneuser.stages.context import RunContext
-from oneuser.storage.warehouse import CommitTag
+from oneuser.storage.commit_tags import CommitTag
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -21,8 +21,8 @@ from oneuser.core.errors import LockedError
 from oneuser.runs.claim_rows import load_claims, published
 from oneuser.runs.fencing import FencedClaim, FenceFiles
 from oneuser.runs.holder import holder_name, is_gone
+from oneuser.storage.commit_tags import CommitTag
 from oneuser.storage.few_rows import VersionTakenError
-from oneuser.storage.warehouse import CommitTag
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

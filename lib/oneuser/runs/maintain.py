@@ -26,8 +26,9 @@ from oneuser.runs.erasures import claims_after_erasure, settle
 from oneuser.runs.inventory import Inventory
 from oneuser.runs.lease import Lease
 from oneuser.runs.publication import check_own_commits, mend_published_file, write_published
+from oneuser.storage.commit_tags import CommitTag
 from oneuser.storage.table_folder import list_folder, remove_files
-from oneuser.storage.warehouse import CommitHook, CommitTag, Warehouse
+from oneuser.storage.warehouse import CommitHook, Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Collection

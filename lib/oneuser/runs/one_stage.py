@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from oneuser.runs.compactions import Compactions
     from oneuser.runs.records import RunRecord
     from oneuser.stages.declaration import Stage
-    from oneuser.storage.warehouse import CommitTag, Warehouse
+    from oneuser.storage.commit_tags import CommitTag
+    from oneuser.storage.warehouse import Warehouse
 
 _log = structlog.get_logger("oneuser.run")
 

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from oneuser.storage.commit_tags import CommitTag
     from oneuser.storage.table_reader import Row, TableReader
-    from oneuser.storage.warehouse import CommitTag, Warehouse
+    from oneuser.storage.warehouse import Warehouse
 
 # the stage that reads input: what it did with that in one run is nothing of another
 READING_STAGE = "ingest"

@@ -16,7 +16,8 @@ from oneuser.runs.records import RunRecord
 
 if TYPE_CHECKING:
     from oneuser.config import Config
-    from oneuser.storage.warehouse import CommitTag, Warehouse
+    from oneuser.storage.commit_tags import CommitTag
+    from oneuser.storage.warehouse import Warehouse
 
 _log = structlog.get_logger("oneuser.run")
 

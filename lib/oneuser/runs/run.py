@@ -26,7 +26,8 @@ from oneuser.runs.resume import restore_tables, resume_or_begin
 from oneuser.stages.declaration import Stage, stages_before
 from oneuser.stages.graph.manual_pairs import check_manual_rules
 from oneuser.stages.registry import STAGES
-from oneuser.storage.warehouse import CommitHook, CommitTag, Warehouse
+from oneuser.storage.commit_tags import CommitTag
+from oneuser.storage.warehouse import CommitHook, Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from oneuser.config import Config
     from oneuser.contracts.table import TableContract
     from oneuser.core.keyed import Keys
+    from oneuser.storage.commit_tags import CommitTag
     from oneuser.storage.input_listing import InputFile
-    from oneuser.storage.warehouse import CommitTag, Warehouse
+    from oneuser.storage.warehouse import Warehouse
 
 Mode = Literal["append", "replace"]
 _T = TypeVar("_T")

@@ -1,19 +1,12 @@
-"""Tables by path: where each lies, which version it has, how it is read and written.
-
-Every commit carries a `CommitTag` in its `userMetadata`, so that what was written by whom can be read back from the
-table's log without a Spark job.
-"""
+"""The tables of a warehouse, read and written. Every commit says who made it, and is told of before and after."""
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,44 +14,30 @@ from delta.tables import DeltaTable
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
-from oneuser.config.base import local_path
-from oneuser.contracts.registry import TABLES
 from oneuser.contracts.table import DATA_FILE
 from oneuser.core.errors import ContractError, EnvironmentProblem
-from oneuser.spark.arrow_batches import stream_batches
-from oneuser.spark.session import READS_PINNED_VERSIONS, lent_conf, session_beside
+from oneuser.spark.session import lent_conf, session_beside
 from oneuser.storage.checkpoint import write_checkpoint
+from oneuser.storage.commit_tags import CommitTag, tag_text
 from oneuser.storage.expiry import COMPACTED_FILE, SMALL_FILE
-from oneuser.storage.few_rows import LocalTable, read_few
-from oneuser.storage.files import Files
-from oneuser.storage.frame_rows import collect, count_frame, first_of_frame, fitting
-from oneuser.storage.layout import MARKER, Layout, marked_deployment, marker_text, versions_in
+from oneuser.storage.few_rows import LocalTable
+from oneuser.storage.frame_rows import collect
+from oneuser.storage.layout import MARKER, marked_deployment, marker_text
 from oneuser.storage.listing import (
     Listing,
-    checksum_name,
-    name_alone,
-    read_file_names,
-    read_listing,
-    read_n_bytes,
 )
-from oneuser.storage.log_store import has_exclusive_commits
 from oneuser.storage.owner import only_for_owner
-from oneuser.storage.reader_paths import glob_safe
+from oneuser.storage.stored_tables import StoredTables
 from oneuser.storage.transaction import Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pyspark.sql import Column, DataFrame, SparkSession
 
     from oneuser.contracts.table import TableContract
-    from oneuser.storage.asked_counts import Groups, Top
-    from oneuser.storage.table_reader import Row
-
 # what one task writes of the files that a change of rows puts in the place of others: none is worth compacting
 _REWRITTEN_FILE = 2 * SMALL_FILE
-# of a table whose rows stand in a plan
-_FEW_BYTES = 64 * 1024
 # properties of every table
 _PROPERTIES = {
     # statistics of personal columns would outlive their rows; nothing else prunes by statistics yet
@@ -76,30 +55,6 @@ _COMPACTS = {
     "spark.databricks.delta.optimize.minFileSize": str(SMALL_FILE),
     "spark.databricks.delta.optimize.maxFileSize": str(COMPACTED_FILE),
 }
-
-
-@dataclass(frozen=True)
-class CommitTag:
-    """Who makes a commit: the run, its attempt, and the fencing number of its lease."""
-
-    run_seq: int
-    attempt: int
-    fence: int
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One commit of a table's log; `tag` is null where something else than a run made it."""
-
-    version: int
-    tag: CommitTag | None
-
-
-def _text(tag: CommitTag) -> str:
-    """A tag as a commit carries it."""
-    return json.dumps(asdict(tag))
-
-
 # called with "before" or "after" and the table's name at every commit; tests stop the process there
 CommitHook = Callable[[str, str], None]
 
@@ -108,20 +63,15 @@ def _no_hook(_when: str, _table: str) -> None:
     """Nothing happens at a commit."""
 
 
-class Warehouse:
-    """The tables below one root; those of the raw zone may lie below another."""
+class Warehouse(StoredTables):
+    """The same tables, to be read and written."""
 
     def __init__(
         self, spark: SparkSession, root: str, *, raw_root: str | None = None, on_commit: CommitHook | None = None
     ) -> None:
-        self.spark = spark
+        super().__init__(spark, root, raw_root=raw_root)
         self._on_commit = on_commit or _no_hook
-        self._listings: dict[tuple[str, int], Listing | None] = {}
-        self._few: dict[tuple[str, int], pa.Table | None] = {}
         self._tagging = threading.local()
-        self.layout = Layout.of(root, raw_root)
-        self.root = self.layout.root
-        self.files = Files(spark)
 
     def in_session(self, spark: SparkSession) -> Warehouse:
         """The same warehouse, read and written through another session."""
@@ -130,24 +80,6 @@ class Warehouse:
         same = Warehouse(spark, self.root, on_commit=self._on_commit)
         same.layout = self.layout
         return same
-
-    # where things are ---------------------------------------------------------------------------------------------
-
-    def path(self, contract: TableContract) -> str:
-        """Folder of a table."""
-        return self.layout.path(TABLES[contract.name])
-
-    def exists(self) -> bool:
-        """Whether the root is a warehouse."""
-        return self.files.exists(f"{self.root}/{MARKER}")
-
-    def text(self, name: str) -> str:
-        """A small file in the root."""
-        return self.files.read_text(f"{self.root}/{name}")
-
-    def has_exclusive_commits(self, zone: str) -> bool:
-        """Whether of two commits of the same version to a table of this zone only one lands."""
-        return has_exclusive_commits(self.files.scheme(self.layout.zones[zone]), self.spark.sparkContext.getConf().get)
 
     def create(self, deployment: str) -> None:
         """Make the root a warehouse of a deployment; a root that is one already must be of the same.
@@ -179,142 +111,6 @@ class Warehouse:
             self.files.make_folder(folder)
             only_for_owner(folder, 0o700)
 
-    def head(self, contract: TableContract) -> int | None:
-        """Newest version of a table, null where it does not exist. Lists the log, runs no job."""
-        return max(versions_in(self.files.names(self.layout.log(contract))), default=None)
-
-    def committed_ms(self, contract: TableContract, version: int) -> int:
-        """When a version was committed, by the clock of the storage, which dates the files beside it."""
-        return self.files.modified_ms(f"{self.path(contract)}/_delta_log/{version:020d}.json")
-
-    def commits(self, contract: TableContract, *, after: int, up_to: int) -> list[Commit]:
-        """Commits with after < version <= up_to, oldest first; grows with their number."""
-        return [Commit(version, self._tag(contract, version)) for version in range(after + 1, up_to + 1)]
-
-    def _tag(self, contract: TableContract, version: int) -> CommitTag | None:
-        text = self.files.read_text(f"{self.path(contract)}/_delta_log/{version:020d}.json")
-        for line in text.splitlines():
-            info = json.loads(line).get("commitInfo")
-            if info is not None:
-                try:
-                    return CommitTag(**json.loads(info.get("userMetadata") or ""))
-                except (ValueError, TypeError):
-                    return None
-        return None
-
-    # reading ------------------------------------------------------------------------------------------------------
-
-    def read(self, contract: TableContract, version: int | None) -> DataFrame:
-        """Rows of one version of a table; an empty frame of its shape where `version` is null."""
-        if version is None:
-            return contract.empty(self.spark)
-        listing = self._listing(contract, version)
-        if listing is not None:
-            return contract.conform(self._parquet(contract, listing, listing.files))
-        # pinned even when it is the newest: a frame that is not would be computed again from whatever is newest then,
-        # and what is persisted of it dropped, as soon as the stage writes to the table it reads
-        reader = self.spark.read.format("delta").option("versionAsOf", version)
-        with lent_conf(self.spark, READS_PINNED_VERSIONS):
-            return contract.conform(reader.load(self.path(contract)))
-
-    def read_few(self, contract: TableContract, version: int) -> DataFrame | None:
-        """Rows of one version in the plan itself, where Spark sees how many they are; null where these are many.
-
-        They are read once, by this process: a plan with them neither lists files nor opens them.
-        """
-        key = (contract.name, version)
-        if key not in self._few:
-            self._few[key] = self._read_few(contract, version)
-        few = self._few[key]
-        return None if few is None else self.spark.createDataFrame(few, contract.nullable_schema)
-
-    def _read_few(self, contract: TableContract, version: int) -> pa.Table | None:
-        folder, listing = self._local_folder(contract), self._listing(contract, version)
-        n_bytes = self.n_bytes(contract, version)
-        if folder is None or listing is None or n_bytes is None or n_bytes > _FEW_BYTES:
-            return None
-        return read_few([folder / name for name in listing.files], contract)
-
-    def read_located(self, contract: TableContract, version: int | None) -> DataFrame:
-        """The same rows with `data_file`, the file that each lies in; null where Delta must be asked for the files."""
-        listing = None if version is None else self._listing(contract, version)
-        if listing is None or not listing.files:
-            return self.read(contract, version).withColumn(DATA_FILE, F.lit(None).cast("string"))
-        rows = contract.conform(self._parquet(contract, listing, listing.files))
-        return rows.select("*", F.col("_metadata.file_name").alias(DATA_FILE))
-
-    def batches(
-        self,
-        contract: TableContract,
-        version: int | None,
-        *,
-        columns: Sequence[str] | None = None,
-        where: Mapping[str, Collection[Any]] | None = None,
-        limit: int | None = None,
-    ) -> Iterator[pa.RecordBatch]:
-        """Rows as `TableReader` says, which come here together. Values meet them in a join: none stands in a plan."""
-        asked = where or {}
-        if version is None or not all(asked.values()):
-            return
-        rows = fitting(self.read(contract, version), contract, asked)
-        shown = rows.select(*(columns or contract.columns))
-        yield from collect(shown if limit is None else shown.limit(limit), contract).to_batches()
-
-    def ordered(self, contract: TableContract, version: int | None, *, by: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """All rows of a version in the order of some columns, nulls first, one partition after the other."""
-        rows = self.read(contract, version).orderBy(*by)
-        return (batch.cast(contract.arrow_schema) for batch in stream_batches(rows))
-
-    def distinct(self, contract: TableContract, version: int | None, column: str) -> set[Any]:
-        """The values that a column of a version has."""
-        return {row[column] for row in self.read(contract, version).select(column).distinct().collect()}
-
-    def groups(self, contract: TableContract, version: int | None, asked: Groups) -> list[Row]:
-        """Rows of a version counted and added up by some columns. One job."""
-        return count_frame(self.read(contract, version), contract, asked)
-
-    def top(self, contract: TableContract, version: int | None, asked: Top) -> list[Row]:
-        """The rows of a version that come first by some numbers. One job."""
-        return first_of_frame(self.read(contract, version), contract, asked)
-
-    def data_files(self, contract: TableContract, version: int | None) -> list[str]:
-        """Addresses of the files that a version consists of, in their order: plain paths on this machine's disk."""
-        return sorted(_plain_address(uri) for uri in self.read(contract, version).inputFiles())
-
-    def _parquet(self, contract: TableContract, listing: Listing, names: Sequence[str]) -> DataFrame:
-        """Rows of some of a version's files."""
-        paths = [glob_safe(f"{self.path(contract)}/{name}") for name in names]
-        return self.spark.read.schema(listing.schema).parquet(*paths) if paths else contract.empty(self.spark)
-
-    def _listing(self, contract: TableContract, version: int) -> Listing | None:
-        """The files of a version, where Delta has listed them; null where they must be asked for through Delta."""
-        key = (contract.name, version)
-        if key not in self._listings:
-            checksum = f"{self.path(contract)}/_delta_log/{checksum_name(version)}"
-            self._listings[key] = read_listing(self.files.read_text(checksum)) if self.files.exists(checksum) else None
-        return self._listings[key]
-
-    def n_bytes(self, contract: TableContract, version: int | None) -> int | None:
-        """Bytes of a version's files, without a job; null where Delta has not noted it."""
-        if version is None:
-            return 0
-        checksum = f"{self.path(contract)}/_delta_log/{checksum_name(version)}"
-        return read_n_bytes(self.files.read_text(checksum)) if self.files.exists(checksum) else None
-
-    def file_names(self, contract: TableContract, version: int) -> frozenset[str]:
-        """Data files that a version of a table consists of, without their folders.
-
-        Read from the version's checksum; through Delta, by a job, where that does not list them.
-        """
-        checksum = f"{self.path(contract)}/_delta_log/{checksum_name(version)}"
-        listed = read_file_names(self.files.read_text(checksum)) if self.files.exists(checksum) else None
-        if listed is not None:
-            return listed
-        reader = self.spark.read.format("delta").option("versionAsOf", version)
-        with lent_conf(self.spark, READS_PINNED_VERSIONS):
-            uris = reader.load(self.path(contract)).inputFiles()
-        return frozenset(name_alone(unquote(uri)) for uri in uris)
-
     # writing ------------------------------------------------------------------------------------------------------
 
     def append(
@@ -343,7 +139,7 @@ class Warehouse:
         # two counts, not one for each column: what is observed is counted row by row in interpreted code
         n_rows, n_incomplete = F.count(F.lit(1)).alias("n_rows"), F.count_if(contract.is_incomplete())
         counted = contract.described(rows).observe(observed, n_rows, n_incomplete.alias("n_incomplete"))
-        writer = counted.write.format("delta").mode(mode).option("userMetadata", _text(tag)).options(**_PROPERTIES)
+        writer = counted.write.format("delta").mode(mode).option("userMetadata", tag_text(tag)).options(**_PROPERTIES)
         if mode == "overwrite":
             writer = writer.option("overwriteSchema", "true")
         if contract.partition_by:
@@ -356,7 +152,7 @@ class Warehouse:
             if transaction is None:
                 writer.save(self.path(contract))
             else:
-                transaction.commit(counted, removed=list(transaction.sizes), tag=_text(tag))
+                transaction.commit(counted, removed=list(transaction.sizes), tag=tag_text(tag))
         version = self._own_head(contract, tag, is_next_to=-1 if before is None else before)
         if observed.get["n_incomplete"]:
             raise ContractError(contract.name, self._nulls(contract, version))
@@ -366,7 +162,7 @@ class Warehouse:
         self, contract: TableContract, rows: DataFrame, tag: CommitTag, *, mode: str
     ) -> tuple[int, int] | None:
         """The same of rows that come here first; null where Delta has to do it."""
-        folder = self._local_folder(contract)
+        folder = self.local_folder(contract)
         if folder is None or contract.partition_by or LocalTable.at(folder) is None:
             return None
         few = collect(contract.conform(rows), contract, are_complete=True)
@@ -375,14 +171,9 @@ class Warehouse:
                 return None
             schema, is_replaced = contract.nullable_schema.jsonValue(), mode == "overwrite"
             version = table.commit(
-                few, schema=schema, configuration=_PROPERTIES, is_replaced=is_replaced, tag=_text(tag)
+                few, schema=schema, configuration=_PROPERTIES, is_replaced=is_replaced, tag=tag_text(tag)
             )
         return None if version is None else (version, few.num_rows)
-
-    def _local_folder(self, contract: TableContract) -> Path | None:
-        """The folder of a table that lies on this machine's disk; null elsewhere."""
-        path = self.path(contract)
-        return Path(local_path(path) or path) if self.files.scheme(path) == "file" else None
 
     def _transaction(self, contract: TableContract, rows: DataFrame) -> Transaction | None:
         """A transaction that can write such rows; null where that is left to Delta's own overwrite and merge."""
@@ -439,7 +230,7 @@ class Warehouse:
                 table, few, n_affected = merged
                 schema = contract.nullable_schema.jsonValue()
                 if not n_affected or table.commit(
-                    few, schema=schema, configuration=_PROPERTIES, is_replaced=True, tag=_text(tag)
+                    few, schema=schema, configuration=_PROPERTIES, is_replaced=True, tag=tag_text(tag)
                 ):
                     return n_affected
             transaction = self._transaction(contract, incoming)
@@ -457,14 +248,14 @@ class Warehouse:
             if n_affected:
                 kept = stored.join(affected.select(*contract.key), on=list(contract.key), how="left_anti")
                 whole = contract.described(kept.unionByName(affected)).coalesce(1)
-                transaction.commit(whole, removed=list(transaction.sizes), tag=_text(tag))
+                transaction.commit(whole, removed=list(transaction.sizes), tag=tag_text(tag))
             return n_affected
 
     def _merge_few(
         self, contract: TableContract, incoming: DataFrame, *, update_if: str, values: Mapping[str, str]
     ) -> tuple[LocalTable, pa.Table, int] | None:
         """A table of few rows, its rows after a merge, and how many that affects; null where Delta has to do it."""
-        folder = self._local_folder(contract)
+        folder = self.local_folder(contract)
         table = None if folder is None else LocalTable.at(folder)
         if table is None or not table.has_shape(contract.nullable_schema.jsonValue()):
             return None
@@ -506,7 +297,7 @@ class Warehouse:
                 removed = self._files_with(contract, listing, changed)
                 rows = contract.changed(self._parquet(contract, listing, removed), changed)
                 n_files = 1 + sum(transaction.sizes[name] for name in removed) // _REWRITTEN_FILE
-                transaction.commit(contract.described(rows).coalesce(n_files), removed=removed, tag=_text(tag))
+                transaction.commit(contract.described(rows).coalesce(n_files), removed=removed, tag=tag_text(tag))
         return self._own_head(contract, tag, is_next_to=before)
 
     def _files_with(self, contract: TableContract, listing: Listing, changed: DataFrame) -> list[str]:
@@ -533,9 +324,7 @@ class Warehouse:
         with self._commit(contract):
             if version is None:
                 self.files.remove(self.path(contract))
-                # its versions will be counted from 0 again
-                self._listings = {key: found for key, found in self._listings.items() if key[0] != contract.name}
-                self._few = {key: found for key, found in self._few.items() if key[0] != contract.name}
+                self.forget(contract)
             else:
                 DeltaTable.forPath(self._tagged(tag), self.path(contract)).restoreToVersion(version)
 
@@ -569,7 +358,7 @@ class Warehouse:
         if not hasattr(self._tagging, "session"):
             self._tagging.session = session_beside(self.spark)
         session: SparkSession = self._tagging.session
-        session.conf.set(_TAG_OF_COMMITS, _text(tag))
+        session.conf.set(_TAG_OF_COMMITS, tag_text(tag))
         return session
 
     @contextmanager
@@ -578,12 +367,6 @@ class Warehouse:
         self._on_commit("before", contract.name)
         yield
         self._on_commit("after", contract.name)
-
-
-def _plain_address(uri: str) -> str:
-    """A file's URI as other programs take it: a path where it is local, unescaped."""
-    parts = urlsplit(uri)
-    return unquote(parts.path) if parts.scheme in ("", "file") else unquote(uri)
 
 
 def _find_affected(

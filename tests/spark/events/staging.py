@@ -15,7 +15,8 @@ from oneuser.contracts.registry import TABLES
 from oneuser.runs.new_files import plan_inputs
 from oneuser.stages.context import RunContext
 from oneuser.stages.ingest.stage import ingest
-from oneuser.storage.warehouse import CommitTag, Warehouse
+from oneuser.storage.commit_tags import CommitTag
+from oneuser.storage.warehouse import Warehouse
 from tests.unit.events.parsing import KEYS
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)

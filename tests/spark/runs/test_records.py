@@ -10,7 +10,8 @@ from pyspark.sql import SparkSession
 
 from oneuser.contracts.control import RUNS
 from oneuser.runs.records import RunLog, RunRecord, StageRecord, fold_rows, load_runs
-from oneuser.storage.warehouse import CommitTag, Warehouse
+from oneuser.storage.commit_tags import CommitTag
+from oneuser.storage.warehouse import Warehouse
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -13,8 +13,9 @@ from oneuser.contracts.graph import EDGES
 from oneuser.runs.small_stages import is_small
 from oneuser.spark.small_data import SHUFFLE_PARTITIONS, planned_for_small_data
 from oneuser.stages.registry import STAGES
+from oneuser.storage.commit_tags import CommitTag
 from oneuser.storage.input_listing import InputFile
-from oneuser.storage.warehouse import CommitTag, Warehouse
+from oneuser.storage.warehouse import Warehouse
 
 MEGABYTE = 1024 * 1024
 INGEST, GRAPH, IDENTITY = (next(s for s in STAGES if s.name == name) for name in ("ingest", "graph", "identity"))

@@ -37,7 +37,8 @@ from oneuser.stages.attribution.account_credits import credit_accounts
 from oneuser.stages.attribution.stage import ATTRIBUTION_STAGE
 from oneuser.stages.context import RunContext
 from oneuser.stages.parameters import credits_provenance
-from oneuser.storage.warehouse import CommitTag, Warehouse
+from oneuser.storage.commit_tags import CommitTag
+from oneuser.storage.warehouse import Warehouse
 from tests.oracle import attribution as oracle
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

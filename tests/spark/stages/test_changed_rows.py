@@ -18,7 +18,8 @@ from oneuser.contracts.table import TableContract
 from oneuser.core.errors import ContractError
 from oneuser.stages import context
 from oneuser.stages.context import RunContext
-from oneuser.storage.warehouse import CommitTag, Warehouse
+from oneuser.storage.commit_tags import CommitTag
+from oneuser.storage.warehouse import Warehouse
 
 MONDAY, TUESDAY = datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC)
 

@@ -17,7 +17,8 @@ from oneuser.contracts.product import LIFECYCLE
 from oneuser.spark.small_data import planned_for_small_data
 from oneuser.stages.context import RunContext
 from oneuser.stages.product.stage import PRODUCT_STAGE
-from oneuser.storage.warehouse import CommitTag, Warehouse
+from oneuser.storage.commit_tags import CommitTag
+from oneuser.storage.warehouse import Warehouse
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 WEEK = timedelta(days=7)

@@ -20,7 +20,8 @@ from oneuser.contracts.table import TableContract
 from oneuser.stages.context import RunContext
 from oneuser.stages.identity.resolve_messages import find_gone, find_messages
 from oneuser.stages.identity.scope import Scope, find_scope
-from oneuser.storage.warehouse import CommitTag, Warehouse
+from oneuser.storage.commit_tags import CommitTag
+from oneuser.storage.warehouse import Warehouse
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 KEY = b"k"

@@ -45,7 +45,8 @@ from oneuser.stages import context
 from oneuser.stages.context import RunContext
 from oneuser.stages.declaration import Stage
 from oneuser.stages.registry import STAGES
-from oneuser.storage.warehouse import CommitTag, Warehouse
+from oneuser.storage.commit_tags import CommitTag
+from oneuser.storage.warehouse import Warehouse
 from tests.frames import assert_same_rows
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)

@@ -21,9 +21,10 @@ from oneuser.contracts.registry import TABLES
 from oneuser.contracts.table import TableContract
 from oneuser.core.errors import ContractError, EnvironmentProblem
 from oneuser.storage import few_rows
+from oneuser.storage.commit_tags import CommitTag
 from oneuser.storage.few_rows import LocalTable
 from oneuser.storage.transaction import Transaction
-from oneuser.storage.warehouse import CommitTag, Warehouse
+from oneuser.storage.warehouse import Warehouse
 
 TAG = CommitTag(run_seq=7, attempt=2, fence=9)
 NOON = datetime(2026, 3, 1, 12, 30, 15, 123_456, tzinfo=UTC)
@@ -201,7 +202,7 @@ def test_few_rows_are_read_once_and_many_are_left_where_they_are(
         assert not few.inputFiles()
         assert few.schema == warehouse.read(DIM_USER, version).schema
         assert plain(few.collect()) == plain(warehouse.read(DIM_USER, version).collect())
-    monkeypatch.setattr("oneuser.storage.warehouse._FEW_BYTES", 10)
+    monkeypatch.setattr("oneuser.storage.stored_tables._FEW_BYTES", 10)
     assert Warehouse(spark, str(warehouse_path)).read_few(DIM_USER, 1) is None
     # what was written anew under the same number is not what was read before
     monkeypatch.undo()

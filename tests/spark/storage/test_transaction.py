@@ -17,8 +17,9 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.control import PUBLICATIONS
 from oneuser.contracts.identity import IDENTIFIER_MAP
+from oneuser.storage.commit_tags import CommitTag
 from oneuser.storage.transaction import Transaction
-from oneuser.storage.warehouse import CommitTag, Warehouse
+from oneuser.storage.warehouse import Warehouse
 
 TAG = CommitTag(run_seq=3, attempt=1, fence=7)
 SEED = 20_261_129

@@ -22,7 +22,8 @@ from oneuser.contracts.identity import DIM_USER
 from oneuser.contracts.table import TableContract
 from oneuser.core.errors import ContractError, EnvironmentProblem
 from oneuser.spark.session import READS_PINNED_VERSIONS
-from oneuser.storage.warehouse import CommitTag, Warehouse
+from oneuser.storage.commit_tags import CommitTag
+from oneuser.storage.warehouse import Warehouse
 
 TAG = CommitTag(run_seq=1, attempt=1, fence=1)
 RENEWAL = CommitTag(run_seq=0, attempt=0, fence=1)

@@ -1,0 +1,210 @@
+"""Where the tables of a warehouse lie, which versions they have, and their rows through Spark. Writes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from pyspark.sql import functions as F
+
+from oneuser.config.base import local_path
+from oneuser.contracts.registry import TABLES
+from oneuser.contracts.table import DATA_FILE
+from oneuser.spark.arrow_batches import stream_batches
+from oneuser.spark.session import READS_PINNED_VERSIONS, lent_conf
+from oneuser.storage.commit_tags import Commit, CommitTag, tag_of
+from oneuser.storage.few_rows import read_few
+from oneuser.storage.files import Files
+from oneuser.storage.frame_rows import collect, count_frame, first_of_frame, fitting
+from oneuser.storage.layout import MARKER, Layout, versions_in
+from oneuser.storage.listing import Listing, checksum_name, name_alone, read_file_names, read_listing, read_n_bytes
+from oneuser.storage.log_store import has_exclusive_commits
+from oneuser.storage.reader_paths import glob_safe
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+    from oneuser.contracts.table import TableContract
+    from oneuser.storage.asked_counts import Groups, Top
+    from oneuser.storage.table_reader import Row
+
+# of a table whose rows stand in a plan
+_FEW_BYTES = 64 * 1024
+
+
+class StoredTables:
+    """The tables below one root, to be read; those of the raw zone may lie below another."""
+
+    def __init__(self, spark: SparkSession, root: str, *, raw_root: str | None = None) -> None:
+        self.spark = spark
+        self._listings: dict[tuple[str, int], Listing | None] = {}
+        self._few: dict[tuple[str, int], pa.Table | None] = {}
+        self.layout = Layout.of(root, raw_root)
+        self.root = self.layout.root
+        self.files = Files(spark)
+
+    # where things are ---------------------------------------------------------------------------------------------
+
+    def path(self, contract: TableContract) -> str:
+        """Folder of a table."""
+        return self.layout.path(TABLES[contract.name])
+
+    def exists(self) -> bool:
+        """Whether the root is a warehouse."""
+        return self.files.exists(f"{self.root}/{MARKER}")
+
+    def text(self, name: str) -> str:
+        """A small file in the root."""
+        return self.files.read_text(f"{self.root}/{name}")
+
+    def has_exclusive_commits(self, zone: str) -> bool:
+        """Whether of two commits of the same version to a table of this zone only one lands."""
+        return has_exclusive_commits(self.files.scheme(self.layout.zones[zone]), self.spark.sparkContext.getConf().get)
+
+    def head(self, contract: TableContract) -> int | None:
+        """Newest version of a table, null where it does not exist. Lists the log, runs no job."""
+        return max(versions_in(self.files.names(self.layout.log(contract))), default=None)
+
+    def committed_ms(self, contract: TableContract, version: int) -> int:
+        """When a version was committed, by the clock of the storage, which dates the files beside it."""
+        return self.files.modified_ms(f"{self.path(contract)}/_delta_log/{version:020d}.json")
+
+    def commits(self, contract: TableContract, *, after: int, up_to: int) -> list[Commit]:
+        """Commits with after < version <= up_to, oldest first; grows with their number."""
+        return [Commit(version, self._tag(contract, version)) for version in range(after + 1, up_to + 1)]
+
+    def _tag(self, contract: TableContract, version: int) -> CommitTag | None:
+        return tag_of(self.files.read_text(f"{self.path(contract)}/_delta_log/{version:020d}.json"))
+
+    # reading ------------------------------------------------------------------------------------------------------
+
+    def read(self, contract: TableContract, version: int | None) -> DataFrame:
+        """Rows of one version of a table; an empty frame of its shape where `version` is null."""
+        if version is None:
+            return contract.empty(self.spark)
+        listing = self._listing(contract, version)
+        if listing is not None:
+            return contract.conform(self._parquet(contract, listing, listing.files))
+        # pinned even when it is the newest: a frame that is not would be computed again from whatever is newest then,
+        # and what is persisted of it dropped, as soon as the stage writes to the table it reads
+        reader = self.spark.read.format("delta").option("versionAsOf", version)
+        with lent_conf(self.spark, READS_PINNED_VERSIONS):
+            return contract.conform(reader.load(self.path(contract)))
+
+    def read_few(self, contract: TableContract, version: int) -> DataFrame | None:
+        """Rows of one version in the plan itself, where Spark sees how many they are; null where these are many.
+
+        They are read once, by this process: a plan with them neither lists files nor opens them.
+        """
+        key = (contract.name, version)
+        if key not in self._few:
+            self._few[key] = self._read_few(contract, version)
+        few = self._few[key]
+        return None if few is None else self.spark.createDataFrame(few, contract.nullable_schema)
+
+    def _read_few(self, contract: TableContract, version: int) -> pa.Table | None:
+        folder, listing = self.local_folder(contract), self._listing(contract, version)
+        n_bytes = self.n_bytes(contract, version)
+        if folder is None or listing is None or n_bytes is None or n_bytes > _FEW_BYTES:
+            return None
+        return read_few([folder / name for name in listing.files], contract)
+
+    def read_located(self, contract: TableContract, version: int | None) -> DataFrame:
+        """The same rows with `data_file`, the file that each lies in; null where Delta must be asked for the files."""
+        listing = None if version is None else self._listing(contract, version)
+        if listing is None or not listing.files:
+            return self.read(contract, version).withColumn(DATA_FILE, F.lit(None).cast("string"))
+        rows = contract.conform(self._parquet(contract, listing, listing.files))
+        return rows.select("*", F.col("_metadata.file_name").alias(DATA_FILE))
+
+    def batches(
+        self,
+        contract: TableContract,
+        version: int | None,
+        *,
+        columns: Sequence[str] | None = None,
+        where: Mapping[str, Collection[Any]] | None = None,
+        limit: int | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Rows as `TableReader` says, which come here together. Values meet them in a join: none stands in a plan."""
+        asked = where or {}
+        if version is None or not all(asked.values()):
+            return
+        rows = fitting(self.read(contract, version), contract, asked)
+        shown = rows.select(*(columns or contract.columns))
+        yield from collect(shown if limit is None else shown.limit(limit), contract).to_batches()
+
+    def ordered(self, contract: TableContract, version: int | None, *, by: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """All rows of a version in the order of some columns, nulls first, one partition after the other."""
+        rows = self.read(contract, version).orderBy(*by)
+        return (batch.cast(contract.arrow_schema) for batch in stream_batches(rows))
+
+    def distinct(self, contract: TableContract, version: int | None, column: str) -> set[Any]:
+        """The values that a column of a version has."""
+        return {row[column] for row in self.read(contract, version).select(column).distinct().collect()}
+
+    def groups(self, contract: TableContract, version: int | None, asked: Groups) -> list[Row]:
+        """Rows of a version counted and added up by some columns. One job."""
+        return count_frame(self.read(contract, version), contract, asked)
+
+    def top(self, contract: TableContract, version: int | None, asked: Top) -> list[Row]:
+        """The rows of a version that come first by some numbers. One job."""
+        return first_of_frame(self.read(contract, version), contract, asked)
+
+    def data_files(self, contract: TableContract, version: int | None) -> list[str]:
+        """Addresses of the files that a version consists of, in their order: plain paths on this machine's disk."""
+        return sorted(_plain_address(uri) for uri in self.read(contract, version).inputFiles())
+
+    def _parquet(self, contract: TableContract, listing: Listing, names: Sequence[str]) -> DataFrame:
+        """Rows of some of a version's files."""
+        paths = [glob_safe(f"{self.path(contract)}/{name}") for name in names]
+        return self.spark.read.schema(listing.schema).parquet(*paths) if paths else contract.empty(self.spark)
+
+    def _listing(self, contract: TableContract, version: int) -> Listing | None:
+        """The files of a version, where Delta has listed them; null where they must be asked for through Delta."""
+        key = (contract.name, version)
+        if key not in self._listings:
+            checksum = f"{self.path(contract)}/_delta_log/{checksum_name(version)}"
+            self._listings[key] = read_listing(self.files.read_text(checksum)) if self.files.exists(checksum) else None
+        return self._listings[key]
+
+    def n_bytes(self, contract: TableContract, version: int | None) -> int | None:
+        """Bytes of a version's files, without a job; null where Delta has not noted it."""
+        if version is None:
+            return 0
+        checksum = f"{self.path(contract)}/_delta_log/{checksum_name(version)}"
+        return read_n_bytes(self.files.read_text(checksum)) if self.files.exists(checksum) else None
+
+    def file_names(self, contract: TableContract, version: int) -> frozenset[str]:
+        """Data files that a version of a table consists of, without their folders.
+
+        Read from the version's checksum; through Delta, by a job, where that does not list them.
+        """
+        checksum = f"{self.path(contract)}/_delta_log/{checksum_name(version)}"
+        listed = read_file_names(self.files.read_text(checksum)) if self.files.exists(checksum) else None
+        if listed is not None:
+            return listed
+        reader = self.spark.read.format("delta").option("versionAsOf", version)
+        with lent_conf(self.spark, READS_PINNED_VERSIONS):
+            uris = reader.load(self.path(contract)).inputFiles()
+        return frozenset(name_alone(unquote(uri)) for uri in uris)
+
+    def forget(self, contract: TableContract) -> None:
+        """Forget what is known of versions of a table that is gone: they will be counted from 0 again."""
+        self._listings = {key: found for key, found in self._listings.items() if key[0] != contract.name}
+        self._few = {key: found for key, found in self._few.items() if key[0] != contract.name}
+
+    def local_folder(self, contract: TableContract) -> Path | None:
+        """The folder of a table that lies on this machine's disk; null elsewhere."""
+        path = self.path(contract)
+        return Path(local_path(path) or path) if self.files.scheme(path) == "file" else None
+
+
+def _plain_address(uri: str) -> str:
+    """A file's URI as other programs take it: a path where it is local, unescaped."""
+    parts = urlsplit(uri)
+    return unquote(parts.path) if parts.scheme in ("", "file") else unquote(uri)
