@@ -209,7 +209,7 @@ def test_everything_that_is_wrong_is_told_at_once(spark: SparkSession) -> None:
         touches, conversions, converted_from="2026-03-02", converted_until="2026-03-02"
     )
     assert told([], {}) == (  # type: ignore[arg-type]
-        "2 problems in the configuration\n"
+        "2 problems\n"
         "touches: expected a Spark DataFrame, found list\nconversions: expected a Spark DataFrame, found dict"
     )
     assert "did you mean last?" in told(touches, conversions, models=["lst"])

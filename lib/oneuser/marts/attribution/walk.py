@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from pyarrow import compute as pc
 from pyspark.sql import types as T
 
 from oneuser.marts.attribution.dealing import WEIGHT_UNITS, deal_out
@@ -62,12 +63,6 @@ class _Entity:
     # by kind of conversion: how many touches have been used up, the gone ones counted
     used: dict[Any, int] = field(default_factory=dict)
 
-    def add_touch(self, at: int, measure: int, touch_id: Any, channel: str) -> None:
-        self.times.append(at)
-        self.measures.append(measure)
-        self.ids.append(touch_id)
-        self.channels.append(channel)
-
     def leave_behind(self, before: int) -> None:
         """Touches whose measure is smaller are in no window any more."""
         while self.window < len(self.measures) and self.measures[self.window] < before:
@@ -109,21 +104,37 @@ def visits(batches: Iterable[pa.RecordBatch], *, rules: WalkRules, facts: Sequen
             them is `conversion`, it is the kind.
     """
     entity = _Entity()
-    columns = ("entity", "at", "measure", "kind", "touch_id", "channel", "milestone", "is_selected", "conversion_id")
+    # the lists of the entity, which it keeps: a call for each touch would cost as much as all else of it
+    times, measures, ids, channels = entity.times, entity.measures, entity.ids, entity.channels
+    reach = rules.reach
+    of_all = ("entity", "at", "measure", "kind", "touch_id", "channel")
+    # touches, which are most steps, have none of these
+    of_others = ("milestone", "is_selected", "conversion_id", *facts)
     kind_place = facts.index("conversion") if "conversion" in facts else None
     seen: set[Any] = set()
     for batch in batches:
-        values = [batch.column(name).to_pylist() for name in (*columns, *facts)]
-        for whose, at, measure, kind, touch_id, channel, milestone, selected, conversion_id, *told in zip(
-            *values, strict=True
+        others = batch.filter(pc.not_equal(batch.column("kind"), pa.scalar(TOUCH)))
+        rest = zip(*(others.column(name).to_pylist() for name in of_others), strict=True)
+        for whose, at, measure, kind, touch_id, channel in zip(
+            *(batch.column(name).to_pylist() for name in of_all), strict=True
         ):
             if whose != entity.name:
                 entity, seen = _Entity(whose), set()
-            if measure is not None and rules.reach is not None:
-                entity.leave_behind(measure - rules.reach)
+                times, measures, ids, channels = entity.times, entity.measures, entity.ids, entity.channels
+            if (
+                reach is not None
+                and measure is not None
+                and entity.window < len(measures)
+                and measures[entity.window] < measure - reach
+            ):
+                entity.leave_behind(measure - reach)
             if kind == TOUCH:
-                entity.add_touch(at, measure, touch_id, channel)
+                times.append(at)
+                measures.append(measure)
+                ids.append(touch_id)
+                channels.append(channel)
                 continue
+            milestone, selected, conversion_id, *told = next(rest)
             if kind == MILESTONE:
                 entity.milestones[milestone] = at
                 continue
@@ -248,6 +259,15 @@ def _credit(
         return
     for label, model in models:
         shares = model.shares(path)
+        if len(shares) == 1:
+            # all of it is one touch's
+            place = shares[0][0]
+            at = visit.begin + place
+            yield (
+                *visit.row, label, place + 1, path.n, visit.ids[at], visit.channels[at], visit.times[at],
+                WEIGHT_UNITS, *values,
+            )  # fmt: skip
+            continue
         dealt: list[Sequence[int | None]]
         if model.adds_up:
             by = [share for _, share in shares]
