@@ -40,6 +40,8 @@ _FEW = 500_000
 _FEW_WHOLE_ROWS = 100_000
 # a table of so many bytes is written whole sooner than Delta finds the files that hold some of its rows
 _QUICKLY_REWRITTEN = 32 * 1024 * 1024
+# and comes to this process to be written where it has no more
+_BYTES_OF_FEW = 1024 * 1024
 # and one task writes so much of it
 _PART_OF_WHOLE_TABLE = 8 * 1024 * 1024
 
@@ -281,7 +283,9 @@ class RunContext:
         elif n_bytes is not None and n_bytes <= _QUICKLY_REWRITTEN:
             # as many files as its bytes need: left alone, each run would add one to those that there were
             n_files = 1 + n_bytes // _PART_OF_WHOLE_TABLE
-            self.replace(contract, contract.changed(contract.conform(stored), few).coalesce(n_files))
+            whole = contract.changed(contract.conform(stored), few).coalesce(n_files)
+            are_few = n_bytes <= _BYTES_OF_FEW and n_changed <= _FEW_WHOLE_ROWS
+            self._write(contract, whole, "replace", are_few=are_few)
         else:
             self._check_declared(contract)
             self._bring_back(contract)
@@ -335,9 +339,13 @@ class RunContext:
             for one in CHANGES.fields
             if one.nullable and one.name not in rows.columns
         }
-        version, n_rows = self.warehouse.append(
-            CHANGES, rows.withColumns(given | absent), self.tag, are_few=self.is_small
-        )
+        whole, are_few = rows.withColumns(given | absent), self.is_small
+        if not are_few:
+            whole, counted = self.checkpoint_counted(whole, n_rows=F.count(F.lit(1)))
+            are_few = counted["n_rows"] <= _FEW_WHOLE_ROWS
+            if not counted["n_rows"]:
+                return 0
+        version, n_rows = self.warehouse.append(CHANGES, whole, self.tag, are_few=are_few)
         self.tables[CHANGES.name] = version
         return n_rows
 
