@@ -462,7 +462,8 @@ class RunContext:
             rows, counted = self.checkpoint_counted(find(), n_rows=F.count(F.lit(1)))
             if counted["n_rows"] > most:
                 return rows, counted["n_rows"]
-            self.found[key] = rows.toArrow()
+            # Spark takes back rows up to the first batch that has none
+            self.found[key] = rows.toArrow().combine_chunks()
         few = self.found[key]
         return F.broadcast(self.spark.createDataFrame(few).coalesce(1)), few.num_rows
 

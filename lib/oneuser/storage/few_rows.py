@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from oneuser.core.errors import EnvironmentProblem
 from oneuser.core.version import __version__
 from oneuser.storage.layout import versions_in
-from oneuser.storage.listing import checksum_name, read_listing
+from oneuser.storage.listing import checksum_name, parse_checksum, read_listing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,15 +60,19 @@ class LocalTable:
             return cls(folder, version, {})
         try:
             text = (log / checksum_name(version)).read_text(encoding="utf-8")
-        except FileNotFoundError:
+        except (FileNotFoundError, UnicodeDecodeError):
             return None
-        checksum = json.loads(text)
+        checksum = parse_checksum(text)
         is_ours = checksum.get("protocol") == _PROTOCOL and read_listing(text) is not None
         return cls(folder, version, checksum) if is_ours else None
 
     def has_shape(self, schema: Mapping[str, Any]) -> bool:
         """Whether it has these columns, with the same types and comments."""
         return bool(self.checksum) and json.loads(self.checksum["metadata"]["schemaString"]) == schema
+
+    def takes(self, schema: Mapping[str, Any], *, is_replaced: bool) -> bool:
+        """Whether rows of these columns can be committed: in place of all there are, or to a table of that shape."""
+        return is_replaced or not self.checksum or (self.has_shape(schema) and self.checksum["numFiles"] < _MOST_FILES)
 
     def commit(
         self,
@@ -82,28 +86,23 @@ class LocalTable:
         """Write rows to one file and commit it as the next version.
 
         Args:
-            rows: What is added, or is all there is from now on.
+            rows: What is added, or is all there is from now on; the table `takes` them.
             schema: The columns, as Spark writes a schema in JSON, everything nullable.
             configuration: Properties of a table that is made.
             is_replaced: Whether the files that are there go.
             tag: The commit's `userMetadata`.
 
         Returns:
-            The version; null where nothing was committed, since rows of another shape are to be added, there are too
-            many files to list them, or the file system makes no links.
+            The version; null where nothing was committed, since the file system makes no links.
 
         Raises:
             VersionTakenError: where somebody else has committed this version.
         """
         metadata = self._metadata(schema, configuration)
         is_same = self.has_shape(schema)
-        files = [] if is_replaced else list(self.checksum.get("allFiles", ()))
-        if self.checksum and not is_same:
-            if not is_replaced:
-                return None
+        if not is_same:
             metadata = metadata | {"schemaString": _compact(schema)}
-        if len(files) >= _MOST_FILES:
-            return None
+        files = [] if is_replaced else list(self.checksum.get("allFiles", ()))
         now = time.time_ns() // 1_000_000
         added = [self._write(rows, now)] if rows.num_rows else []
         info = self._info(rows, added, is_replaced=is_replaced, tag=tag, now=now)
@@ -115,14 +114,14 @@ class LocalTable:
         actions += [{"add": file} for file in added]
         if is_replaced:
             actions += [{"remove": _removed(file, now)} for file in self.checksum.get("allFiles", ())]
-        is_committed = False
+        # only where the version surely is not ours: a commit that stands must have its file, whatever interrupts us
         try:
             is_committed = self._create(actions)
-        finally:
-            if not is_committed:
-                for file in added:
-                    (self.folder / file["path"]).unlink()
+        except VersionTakenError:
+            self._remove(added)
+            raise
         if not is_committed:
+            self._remove(added)
             return None
         files += [file | {"dataChange": False} for file in added]
         self._list(metadata, files, txn_id=info["txnId"])
@@ -161,33 +160,58 @@ class LocalTable:
         }
 
     def _write(self, rows: pa.Table, now: int) -> dict[str, Any]:
-        """A new Parquet file, as an `add` says it; without statistics, which would outlive personal values."""
+        """A new Parquet file, as an `add` says it; neither has statistics, in which personal values would stand."""
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"part-00000-{uuid.uuid4()}-c000.snappy.parquet"
-        pq.write_table(rows.replace_schema_metadata(None), self.folder / name, compression="snappy", store_schema=False)
-        size = (self.folder / name).stat().st_size
-        return {"path": name, "partitionValues": {}, "size": size, "modificationTime": now, "dataChange": True}
+        file = {"path": name, "partitionValues": {}, "size": 0, "modificationTime": now, "dataChange": True}
+        is_whole = False
+        try:
+            pq.write_table(
+                rows.replace_schema_metadata(None),
+                self.folder / name,
+                compression="snappy",
+                write_statistics=False,
+                store_schema=False,
+            )
+            is_whole = True
+        finally:
+            if not is_whole:
+                self._remove([file])
+        return file | {"size": (self.folder / name).stat().st_size}
+
+    def _remove(self, files: list[dict[str, Any]]) -> None:
+        """Remove files that no version names; one that stays is removed by maintenance."""
+        for file in files:
+            with suppress(OSError):
+                (self.folder / file["path"]).unlink()
 
     def _create(self, actions: list[dict[str, Any]]) -> bool:
         """Create the next version, whole and only once; false where this file system has no links."""
         log = self.folder / "_delta_log"
         log.mkdir(parents=True, exist_ok=True)
-        scratch = log / f".{uuid.uuid4()}.tmp"
-        scratch.write_text("".join(f"{_compact(action)}\n" for action in actions), encoding="utf-8")
+        scratch, version = log / f".{uuid.uuid4()}.tmp", log / f"{self.version + 1:020d}.json"
         try:
-            os.link(scratch, log / f"{self.version + 1:020d}.json")
-        except FileExistsError:
-            raise VersionTakenError(
-                found=f"somebody else wrote to table {self.folder.name} during this run",
-                expected="one writer, the run that holds the lease",
-                where=str(self.folder),
-                next_step="stop the other writer, if there is one, then run the same command again",
-            ) from None
-        except OSError:
-            return False
+            scratch.write_text("".join(f"{_compact(action)}\n" for action in actions), encoding="utf-8")
+            try:
+                os.link(scratch, version)
+            except OSError:
+                # the answer of a network can be wrong: what counts is whose file is there
+                if not version.exists():
+                    return False
+                if not version.samefile(scratch):
+                    raise self._taken() from None
         finally:
-            scratch.unlink()
+            with suppress(OSError):
+                scratch.unlink()
         return True
+
+    def _taken(self) -> VersionTakenError:
+        return VersionTakenError(
+            found=f"somebody else wrote to table {self.folder.name} during this run",
+            expected="one writer, the run that holds the lease",
+            where=str(self.folder),
+            next_step="stop the other writer, if there is one, then run the same command again",
+        )
 
     def _list(self, metadata: Mapping[str, Any], files: list[dict[str, Any]], *, txn_id: str) -> None:
         """Write the version's checksum, which lists its files. Without it, a reader asks Delta."""
@@ -205,9 +229,13 @@ class LocalTable:
         }
         path = self.folder / "_delta_log" / checksum_name(self.version + 1)
         scratch = path.with_name(f".{uuid.uuid4()}.tmp")
-        scratch.write_text(_compact(checksum), encoding="utf-8")
-        with suppress(OSError):
+        try:
+            scratch.write_text(_compact(checksum), encoding="utf-8")
             scratch.replace(path)
+        except OSError:
+            # the version is committed all the same
+            with suppress(OSError):
+                scratch.unlink()
 
 
 def read_few(paths: Sequence[Path], contract: TableContract) -> pa.Table | None:
@@ -219,9 +247,11 @@ def read_few(paths: Sequence[Path], contract: TableContract) -> pa.Table | None:
     # required columns were never null where they were written
     schema = pa.schema([field.with_nullable(True) for field in contract.arrow_schema]).remove_metadata()
     try:
-        return pa.concat_tables([schema.empty_table(), *(table.select(names).cast(schema) for table in read)])
+        rows = pa.concat_tables([schema.empty_table(), *(table.select(names).cast(schema) for table in read)])
     except pa.ArrowException:
         return None
+    # Spark takes rows up to the first batch that has none
+    return rows.combine_chunks()
 
 
 def _removed(file: Mapping[str, Any], now: int) -> dict[str, Any]:

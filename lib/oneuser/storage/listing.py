@@ -31,12 +31,21 @@ def checksum_name(version: int) -> str:
     return f"{version:020d}.crc"
 
 
+def parse_checksum(text: str) -> dict[str, Any]:
+    """What a checksum file says; nothing where it is damaged, as by a loss of power, so that Delta is asked instead."""
+    try:
+        checksum = json.loads(text)
+    except ValueError:
+        return {}
+    return checksum if isinstance(checksum, dict) else {}
+
+
 def read_listing(text: str) -> Listing | None:
     """The listing in a checksum file; null where it has none, or where the files alone do not say which rows are live.
 
     Such are tables with deletion vectors, mapped columns, or partitions, whose values stand in no file.
     """
-    checksum = json.loads(text)
+    checksum = parse_checksum(text)
     metadata, files = checksum.get("metadata") or {}, checksum.get("allFiles")
     is_plain = (
         (checksum.get("protocol") or {}).get("minReaderVersion") == 1
@@ -52,7 +61,7 @@ def read_listing(text: str) -> Listing | None:
 
 def read_file_names(text: str) -> frozenset[str] | None:
     """Data files of a version, without folders, from its checksum file; null where that does not list them all."""
-    checksum = json.loads(text)
+    checksum = parse_checksum(text)
     files = checksum.get("allFiles")
     if files is None or len(files) != checksum.get("numFiles"):
         return None
@@ -75,5 +84,5 @@ def _name(file: dict[str, Any]) -> str:
 
 def read_n_bytes(text: str) -> int | None:
     """How many bytes the files of a version have, from its checksum file; null where that does not say."""
-    n_bytes = json.loads(text).get("tableSizeBytes")
+    n_bytes = parse_checksum(text).get("tableSizeBytes")
     return None if n_bytes is None else int(n_bytes)

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from oneuser.contracts.table import TableContract
 # what one task writes of the files that a change of rows puts in the place of others: none is worth compacting
 _REWRITTEN_FILE = 2 * SMALL_FILE
+# rows that come to this process to be written
+_MOST_FEW = 100_000
 # properties of every table
 _PROPERTIES = {
     # statistics of personal columns would outlive their rows; nothing else prunes by statistics yet
@@ -72,6 +74,7 @@ class Warehouse(StoredTables):
         super().__init__(spark, root, raw_root=raw_root)
         self._on_commit = on_commit or _no_hook
         self._tagging = threading.local()
+        self._lacks_links = False
 
     def in_session(self, spark: SparkSession) -> Warehouse:
         """The same warehouse, read and written through another session."""
@@ -163,17 +166,22 @@ class Warehouse(StoredTables):
     ) -> tuple[int, int] | None:
         """The same of rows that come here first; null where Delta has to do it."""
         folder = self.local_folder(contract)
-        if folder is None or contract.partition_by or LocalTable.at(folder) is None:
+        table = None if folder is None or contract.partition_by or self._lacks_links else LocalTable.at(folder)
+        schema, is_replaced = contract.nullable_schema.jsonValue(), mode == "overwrite"
+        if folder is None or table is None or not table.takes(schema, is_replaced=is_replaced):
             return None
-        few = collect(contract.conform(rows), contract, are_complete=True)
+        # who says few may have multiplied them
+        few = collect(contract.conform(rows).limit(_MOST_FEW + 1), contract, are_complete=True)
+        if few.num_rows > _MOST_FEW:
+            return None
         with self._commit(contract):
-            if (table := LocalTable.at(folder)) is None:
-                return None
-            schema, is_replaced = contract.nullable_schema.jsonValue(), mode == "overwrite"
             version = table.commit(
                 few, schema=schema, configuration=_PROPERTIES, is_replaced=is_replaced, tag=tag_text(tag)
             )
-        return None if version is None else (version, few.num_rows)
+        if version is None:
+            self._lacks_links = True
+            return None
+        return version, few.num_rows
 
     def _transaction(self, contract: TableContract, rows: DataFrame) -> Transaction | None:
         """A transaction that can write such rows; null where that is left to Delta's own overwrite and merge."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
@@ -17,6 +19,7 @@ from pyspark.sql import functions as F
 from oneuser.contracts.changes import CHANGES
 from oneuser.contracts.control import PUBLICATIONS
 from oneuser.contracts.identity import DIM_USER
+from oneuser.contracts.raw import EVENTS
 from oneuser.contracts.registry import TABLES
 from oneuser.contracts.table import TableContract
 from oneuser.core.errors import ContractError, EnvironmentProblem
@@ -178,6 +181,64 @@ def _no_link(*_: object) -> None:
     raise PermissionError(1, "Operation not permitted")
 
 
+def test_a_commit_that_stands_keeps_its_file_whatever_interrupts(
+    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse = Warehouse(spark, str(warehouse_path))
+    rows = DIM_USER.frame(spark, some_rows(DIM_USER, 1))
+    link = os.link
+
+    def interrupted(source: Path, target: Path) -> None:
+        link(source, target)
+        raise KeyboardInterrupt
+
+    def answered_wrongly(source: Path, target: Path) -> None:
+        link(source, target)
+        raise FileExistsError
+
+    monkeypatch.setattr(few_rows.os, "link", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        warehouse.append(DIM_USER, rows, TAG, are_few=True)
+    monkeypatch.setattr(few_rows.os, "link", answered_wrongly)
+    # the first one has left no checksum: Delta's turn
+    assert warehouse.append(DIM_USER, rows, TAG, are_few=True) == (1, 2)
+    assert warehouse.append(DIM_USER, rows, TAG, are_few=True) == (2, 2)
+    monkeypatch.undo()
+    assert [warehouse.read(DIM_USER, version).count() for version in range(3)] == [2, 4, 6]
+    assert not list(warehouse_path.rglob(".*.tmp"))
+
+
+@pytest.mark.parametrize("damaged", ["", '{"numFiles":1,"allF', "[]"])
+def test_a_damaged_checksum_is_as_good_as_none(spark: SparkSession, warehouse_path: Path, damaged: str) -> None:
+    warehouse = Warehouse(spark, str(warehouse_path))
+    rows = DIM_USER.frame(spark, some_rows(DIM_USER, 1))
+    warehouse.append(DIM_USER, rows, TAG, are_few=True)
+    next(warehouse_path.rglob("*.crc")).write_text(damaged, encoding="utf-8")
+    assert (warehouse.n_bytes(DIM_USER, 0), warehouse.read_few(DIM_USER, 0)) == (None, None)
+    assert warehouse.read(DIM_USER, 0).count() == 2
+    assert warehouse.append(DIM_USER, rows, TAG, are_few=True) == (1, 2)
+
+
+def test_what_turns_out_to_be_many_is_left_to_delta(
+    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oneuser.storage.warehouse._MOST_FEW", 2)
+    warehouse = Warehouse(spark, str(warehouse_path))
+    rows = DIM_USER.frame(spark, some_rows(DIM_USER, 1, 2))
+    assert warehouse.append(DIM_USER, rows, TAG, are_few=True) == (0, 3)
+    assert "Delta-Lake" in warehouse.files.read_text(f"{warehouse.layout.log(DIM_USER)}/{0:020d}.json")
+    assert warehouse.read(DIM_USER, 0).count() == 3
+
+
+def test_no_statistics_of_values_are_written(spark: SparkSession, warehouse_path: Path) -> None:
+    warehouse = Warehouse(spark, str(warehouse_path))
+    warehouse.append(EVENTS, EVENTS.frame(spark, some_rows(EVENTS, 1)), TAG, are_few=True)
+    footer = pq.read_metadata(next(warehouse_path.rglob("*.parquet")))
+    columns = [footer.row_group(0).column(number) for number in range(footer.num_columns)]
+    assert columns
+    assert not any(column.is_stats_set for column in columns)
+
+
 def test_a_table_of_an_earlier_shape_gets_the_columns_of_today(spark: SparkSession, warehouse_path: Path) -> None:
     warehouse = Warehouse(spark, str(warehouse_path))
     rows = PUBLICATIONS.frame(spark, some_rows(PUBLICATIONS, 1))
@@ -202,6 +263,12 @@ def test_few_rows_are_read_once_and_many_are_left_where_they_are(
         assert not few.inputFiles()
         assert few.schema == warehouse.read(DIM_USER, version).schema
         assert plain(few.collect()) == plain(warehouse.read(DIM_USER, version).collect())
+    # a file without rows before others that have some
+    warehouse.replace(DIM_USER, DIM_USER.empty(spark), TAG)
+    warehouse.append(DIM_USER, rows, TAG)
+    few = warehouse.read_few(DIM_USER, 3)
+    assert few is not None
+    assert few.count() == warehouse.read(DIM_USER, 3).count() == 3
     monkeypatch.setattr("oneuser.storage.stored_tables._FEW_BYTES", 10)
     assert Warehouse(spark, str(warehouse_path)).read_few(DIM_USER, 1) is None
     # what was written anew under the same number is not what was read before

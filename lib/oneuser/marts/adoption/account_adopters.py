@@ -158,4 +158,5 @@ def _is_account_adopted(n_adopted: Column, min_seats_percent: float | None) -> C
     if min_seats_percent is None:
         return is_any
     wanted = F.lit(Decimal(str(min_seats_percent))) * F.col("n_seats")
-    return is_any & (n_adopted * F.lit(_HUNDRED) >= wanted)
+    # a share of no seats is nothing that could be reached
+    return is_any & (F.col("n_seats") > F.lit(0)) & (n_adopted * F.lit(_HUNDRED) >= wanted)
