@@ -106,13 +106,13 @@ def _objects(name: str, text: str, problems: list[ConfigProblem]) -> Iterator[tu
         whole = _parse(text)
     except RecursionError:
         _add(problems, (name, 1), "nested too deeply: expected a request")
-    except _TwiceError as error:
-        _add(problems, (name, 1), str(error))
-    except json.JSONDecodeError as error:
+    except (_TwiceError, json.JSONDecodeError) as error:
         # only a line feed ends a line: other breaks may stand within a text of JSON
         lines = text.split("\n")
         if _is_lines(name, lines):
             yield from _objects_of_lines(name, lines, problems)
+        elif isinstance(error, _TwiceError):
+            _add(problems, (name, 1), str(error))
         else:
             expected = "expected one request, an array of them, or one request a line"
             _add(problems, (name, error.lineno), f"not JSON from column {error.colno} on: {expected}")

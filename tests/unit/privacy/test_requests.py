@@ -122,6 +122,10 @@ def test_a_key_that_stands_twice_is_refused_since_nobody_can_tell_which_is_meant
     for wrong in (text, f"{json.dumps(asked('c'))}\n{text}\n"):
         with pytest.raises(ConfigError, match="a key stands twice"):
             read(wrong)
+    # in the first line of several, too, it hides no other mistake
+    with pytest.raises(ConfigError) as problem:
+        read(f"{text}\n{{}}\n{text}\n")
+    assert {one.line for one in problem.value.problems} == {1, 2, 3}
 
 
 def test_a_blank_identity_is_refused() -> None:
