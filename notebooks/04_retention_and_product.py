@@ -202,7 +202,7 @@ steps[["step", "n_entities", "n_eligible", "rate_from_first", "rate_from_previou
 
 # %%
 worth = ltv(purchases, unit="month", zone=zone, watermark=watermark).orderBy("age").toArrow().to_pandas()
-worth["pounds"] = worth["ltv_minor"] / 100
+worth["pounds"] = worth["ltv_minor"].astype(float) / 100
 (
     alt.Chart(worth)
     .mark_line(color=colours.main, strokeWidth=2.5, point=alt.OverlayMarkDef(color=colours.main, size=45))
@@ -218,7 +218,7 @@ worth["pounds"] = worth["ltv_minor"] / 100
 
 # %%
 buyers = rfm(purchases, zone=zone, watermark=watermark).toArrow().to_pandas()
-buyers["pounds per later day"] = buyers["monetary_minor"] / 100
+buyers["pounds per later day"] = buyers["monetary_minor"].astype(float) / 100
 buyers[["frequency", "recency", "T", "pounds per later day"]].describe().round(1)
 
 # %% [markdown]

@@ -42,7 +42,7 @@ class StoredTables:
     def __init__(self, spark: SparkSession, root: str, *, raw_root: str | None = None) -> None:
         self.spark = spark
         self._listings: dict[tuple[str, int], Listing | None] = {}
-        self._few: dict[tuple[str, int], pa.Table | None] = {}
+        self._few: dict[tuple[TableContract, int], pa.Table | None] = {}
         self.layout = Layout.of(root, raw_root)
         self.root = self.layout.root
         self.files = Files(spark)
@@ -100,7 +100,8 @@ class StoredTables:
 
         They are read once, by this process: a plan with them neither lists files nor opens them.
         """
-        key = (contract.name, version)
+        # some of a table's columns are a contract of the same name
+        key = (contract, version)
         if key not in self._few:
             self._few[key] = self._read_few(contract, version)
         few = self._few[key]
@@ -196,7 +197,7 @@ class StoredTables:
     def forget(self, contract: TableContract) -> None:
         """Forget what is known of versions of a table that is gone: they will be counted from 0 again."""
         self._listings = {key: found for key, found in self._listings.items() if key[0] != contract.name}
-        self._few = {key: found for key, found in self._few.items() if key[0] != contract.name}
+        self._few = {key: found for key, found in self._few.items() if key[0].name != contract.name}
 
     def local_folder(self, contract: TableContract) -> Path | None:
         """The folder of a table that lies on this machine's disk; null elsewhere."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -263,6 +264,11 @@ def test_few_rows_are_read_once_and_many_are_left_where_they_are(
         assert not few.inputFiles()
         assert few.schema == warehouse.read(DIM_USER, version).schema
         assert plain(few.collect()) == plain(warehouse.read(DIM_USER, version).collect())
+    # some of its columns
+    part = replace(DIM_USER, fields=DIM_USER.fields[:2])
+    few = warehouse.read_few(part, 1)
+    assert few is not None
+    assert few.columns == part.columns
     # a file without rows before others that have some
     warehouse.replace(DIM_USER, DIM_USER.empty(spark), TAG)
     warehouse.append(DIM_USER, rows, TAG)
