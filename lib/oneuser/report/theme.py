@@ -6,6 +6,8 @@ ground, and where the reader's system is dark, ground and marks are; so it is re
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import Any
 
 import altair as alt
@@ -65,8 +67,16 @@ def _theme() -> alt.theme.ThemeConfig:
 
 def _show(spec: dict[str, Any], **_: Any) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
     """The picture, and what stands for it where nobody sees it: the chart's title."""
-    svg: str = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
+    # sums of money are decimals, which a picture shows as numbers
+    svg: str = vl_convert.vegalite_to_svg(json.dumps(spec, default=_number), allowed_base_urls=[])
     root, closed, parts = svg.partition(">")
     title = spec.get("title", "")
     said = title if isinstance(title, str) else f"{title.get('text', '')}: {title.get('subtitle', '')}"
     return {_SVG: root + closed + _DARK + parts}, {_SVG: {"alt": said}}
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, Decimal):
+        return float(value)
+    message = f"a picture cannot show a {type(value).__name__}"
+    raise TypeError(message)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 
 import altair as alt
+import pandas as pd
 import pytest
 
 from oneuser.api import use_chart_theme
@@ -49,3 +51,10 @@ def test_every_colour_of_a_chart_has_a_dark_one(colours: ChartColours) -> None:
     assert {colours.ink, colours.soft, colours.paper, *colours.series[:2]} <= used
     assert used <= set(dark)
     assert all(dark[colour] != colour for colour in used)
+
+
+def test_a_sum_of_money_is_drawn_as_a_number(colours: ChartColours) -> None:
+    rows = pd.DataFrame({"month": [1, 2], "spent_minor": [Decimal(1200), Decimal(3400)]})
+    shown, _ = alt.Chart(rows).mark_bar().encode(x="month:O", y="spent_minor:Q")._repr_mimebundle_()
+
+    assert "3,400" in shown["image/svg+xml"] or "3,500" in shown["image/svg+xml"]
