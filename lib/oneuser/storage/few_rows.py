@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from oneuser.core.errors import EnvironmentProblem
 from oneuser.core.version import __version__
 from oneuser.storage.layout import versions_in
-from oneuser.storage.listing import checksum_name, parse_checksum, read_listing
+from oneuser.storage.listing import MOST_FILES, checksum_name, parse_checksum, read_listing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 _PROTOCOL = {"minReaderVersion": 1, "minWriterVersion": 2}
 # Delta writes a checkpoint with each commit whose number this divides: those are left to it
 _EACH_CHECKPOINT = 100
-# of a table that lists its files in its checksums
-_MOST_FILES = 32
 
 
 class VersionTakenError(EnvironmentProblem):
@@ -72,7 +70,7 @@ class LocalTable:
 
     def takes(self, schema: Mapping[str, Any], *, is_replaced: bool) -> bool:
         """Whether rows of these columns can be committed: in place of all there are, or to a table of that shape."""
-        return is_replaced or not self.checksum or (self.has_shape(schema) and self.checksum["numFiles"] < _MOST_FILES)
+        return is_replaced or not self.checksum or (self.has_shape(schema) and self.checksum["numFiles"] < MOST_FILES)
 
     def commit(
         self,

@@ -15,15 +15,16 @@ from urllib.parse import unquote
 from pyspark.sql import types as T
 
 # beyond this many paths Spark lists them by a job of its own
-_MOST_FILES = 32
+MOST_FILES = 32
 
 
 @dataclass(frozen=True)
 class Listing:
-    """One version of a table: its columns, and its Parquet files relative to the table's folder."""
+    """One version of a table: its columns, its Parquet files relative to the table's folder, and their bytes."""
 
     schema: T.StructType
     files: tuple[str, ...]
+    n_bytes: int
 
 
 def checksum_name(version: int) -> str:
@@ -52,11 +53,12 @@ def read_listing(text: str) -> Listing | None:
         and (metadata.get("format") or {}).get("provider") == "parquet"
         and not metadata.get("partitionColumns")
     )
-    if not is_plain or files is None or len(files) > _MOST_FILES or len(files) != checksum.get("numFiles"):
+    if not is_plain or files is None or len(files) > MOST_FILES or len(files) != checksum.get("numFiles"):
         return None
     if not all(_is_plain(file) for file in files):
         return None
-    return Listing(T.StructType.fromJson(json.loads(metadata["schemaString"])), tuple(_name(file) for file in files))
+    schema = T.StructType.fromJson(json.loads(metadata["schemaString"]))
+    return Listing(schema, tuple(map(_name, files)), sum(int(file["size"]) for file in files))
 
 
 def read_file_names(text: str) -> frozenset[str] | None:

@@ -108,9 +108,9 @@ class StoredTables:
         return None if few is None else self.spark.createDataFrame(few, contract.nullable_schema)
 
     def _read_few(self, contract: TableContract, version: int) -> pa.Table | None:
-        folder, listing = self.local_folder(contract), self._listing(contract, version)
-        n_bytes = self.n_bytes(contract, version)
-        if folder is None or listing is None or n_bytes is None or n_bytes > _FEW_BYTES:
+        listing = self._listing(contract, version)
+        folder = None if listing is None or listing.n_bytes > _FEW_BYTES else self.local_folder(contract)
+        if folder is None or listing is None:
             return None
         return read_few([folder / name for name in listing.files], contract)
 
@@ -169,24 +169,29 @@ class StoredTables:
         """The files of a version, where Delta has listed them; null where they must be asked for through Delta."""
         key = (contract.name, version)
         if key not in self._listings:
-            checksum = f"{self.path(contract)}/_delta_log/{checksum_name(version)}"
-            self._listings[key] = read_listing(self.files.read_text(checksum)) if self.files.exists(checksum) else None
+            text = self._checksum(contract, version)
+            self._listings[key] = None if text is None else read_listing(text)
         return self._listings[key]
+
+    def _checksum(self, contract: TableContract, version: int) -> str | None:
+        """What Delta has noted beside a version; null where it has not."""
+        path = f"{self.path(contract)}/_delta_log/{checksum_name(version)}"
+        return self.files.read_text(path) if self.files.exists(path) else None
 
     def n_bytes(self, contract: TableContract, version: int | None) -> int | None:
         """Bytes of a version's files, without a job; null where Delta has not noted it."""
         if version is None:
             return 0
-        checksum = f"{self.path(contract)}/_delta_log/{checksum_name(version)}"
-        return read_n_bytes(self.files.read_text(checksum)) if self.files.exists(checksum) else None
+        text = self._checksum(contract, version)
+        return None if text is None else read_n_bytes(text)
 
     def file_names(self, contract: TableContract, version: int) -> frozenset[str]:
         """Data files that a version of a table consists of, without their folders.
 
         Read from the version's checksum; through Delta, by a job, where that does not list them.
         """
-        checksum = f"{self.path(contract)}/_delta_log/{checksum_name(version)}"
-        listed = read_file_names(self.files.read_text(checksum)) if self.files.exists(checksum) else None
+        text = self._checksum(contract, version)
+        listed = None if text is None else read_file_names(text)
         if listed is not None:
             return listed
         reader = self.spark.read.format("delta").option("versionAsOf", version)

@@ -263,7 +263,7 @@ class Warehouse(StoredTables):
         self, contract: TableContract, incoming: DataFrame, *, update_if: str, values: Mapping[str, str]
     ) -> tuple[LocalTable, pa.Table, int] | None:
         """A table of few rows, its rows after a merge, and how many that affects; null where Delta has to do it."""
-        folder = self.local_folder(contract)
+        folder = None if self._lacks_links else self.local_folder(contract)
         table = None if folder is None else LocalTable.at(folder)
         if table is None or not table.has_shape(contract.nullable_schema.jsonValue()):
             return None

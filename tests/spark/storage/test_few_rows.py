@@ -167,7 +167,7 @@ def test_what_cannot_be_listed_is_left_to_delta(
     assert warehouse.read(DIM_USER, 3).count() == 8
     # too many files, another shape, a file system without links, the version at which Delta writes a checkpoint
     assert LocalTable.at(folder) is not None
-    monkeypatch.setattr(few_rows, "_MOST_FILES", 4)
+    monkeypatch.setattr(few_rows, "MOST_FILES", 4)
     assert warehouse.append(DIM_USER, rows, TAG, are_few=True) == (4, 2)
     monkeypatch.undo()
     monkeypatch.setattr(few_rows, "_EACH_CHECKPOINT", 5)
