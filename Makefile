@@ -10,6 +10,7 @@ MAKEFLAGS     += --no-print-directory
 VENV   := .venv
 BIN    := $(VENV)/bin
 APART  := .environments
+ENVIRONMENTS := $(patsubst tests/environments/%.lock,$(APART)/%/.ready,$(wildcard tests/environments/*.lock))
 JARS   := $(or $(ONEUSER_JARS),.jars)
 EVENTS ?= 10000
 ARGS   ?=
@@ -32,7 +33,7 @@ help: ## Show this list
 setup: java $(VENV)/.ready $(JARS)/.ready $(JARS)/.archived ## Make .venv from the lock file, fetch the JARs, once
 
 .PHONY: environments
-environments: $(patsubst tests/environments/%.lock,$(APART)/%/.ready,$(wildcard tests/environments/*.lock)) $(JARS)/s3/.ready ## Make what tests need apart from .venv, such as Airflow, once
+environments: $(ENVIRONMENTS) $(JARS)/s3/.ready ## Make what tests need apart from .venv, such as Airflow, once
 
 # A first demo does not wait for the archive of classes: it is made while somebody reads the report.
 .PHONY: demo
@@ -40,7 +41,7 @@ demo: java $(VENV)/.ready $(JARS)/.ready ## Generate EVENTS events (default 1000
 	@$(BIN)/oneuser demo --events $(EVENTS) $(ARGS)
 	@if [ ! -e "$(JARS)/.archived" ]; then \
 	    echo "In the background, for a minute: archiving Java's classes, which makes later starts quicker."; \
-	    nohup nice $(MAKE) "$(JARS)/.archived" > /dev/null 2>&1 & \
+	    nohup nice $(MAKE) JARS="$(JARS)" "$(JARS)/.archived" > /dev/null 2>&1 & \
 	fi
 
 .PHONY: notebooks
@@ -174,6 +175,39 @@ java:
 	    echo "oneuser needs Java 17 or newer, and '$$java' is Java $$major: install a newer one, or set JAVA_HOME." >&2; exit 5; \
 	fi
 
+# What is made when it is not there, or older than what it is made of.
+$(VENV)/.ready: requirements.lock
+$(ENVIRONMENTS): $(APART)/%/.ready: tests/environments/%.lock | $(VENV)/.ready
+$(JARS)/.ready: $(VENV)/.ready lib/oneuser/spark/jars.py
+$(JARS)/s3/.ready $(JARS)/.archived: $(JARS)/.ready
+
+PYTHONS = $(PYTHON) python3 python3.13 python3.12 python3.11
+
+ifndef IS_ALONE
+
+# By one make at a time in this folder, since two may be at work, such as the one that `demo` leaves in the background.
+# One that has waited looks again at what there is. The kernel lets go of the lock however its holder ends.
+define ONE_AT_A_TIME
+import fcntl, os, sys
+folder = os.open(".", os.O_RDONLY)
+try:
+    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    print("Waiting for another make that is setting up here.", flush=True)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+os.set_inheritable(folder, True)
+os.execvp(sys.argv[1], sys.argv[1:])
+endef
+export ONE_AT_A_TIME
+
+$(VENV)/.ready $(ENVIRONMENTS) $(JARS)/.ready $(JARS)/s3/.ready $(JARS)/.archived:
+	@for python in $(PYTHONS); do \
+	    if "$$python" -c 'import fcntl' 2>/dev/null; then exec "$$python" -c "$$ONE_AT_A_TIME" $(MAKE) --silent IS_ALONE=1 JARS="$(JARS)" "$@"; fi; \
+	done; \
+	echo "oneuser needs Python 3.11 or newer: install it, or set PYTHON=." >&2; exit 5
+
+else
+
 # uv takes less than half of pip's time. It knows nothing of how pip is configured but what is said here; where that is
 # not enough, pip does it.
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
@@ -181,9 +215,9 @@ UV  = UV_CACHE_DIR=$(VENV)/.cache \
       UV_DEFAULT_INDEX="$$($(BIN)/pip config list | sed -nE "s/.*\.index-url='(.*)'/\1/p" | head -n 1)" \
       $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes --python
 
-$(VENV)/.ready: requirements.lock
+$(VENV)/.ready:
 	@python=; \
-	for name in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	for name in $(PYTHONS); do \
 	    if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$name; break; fi; \
 	done; \
 	if [ -z "$$python" ]; then echo "oneuser needs Python 3.11 or newer: install it, or set PYTHON=." >&2; exit 5; fi; \
@@ -192,7 +226,7 @@ $(VENV)/.ready: requirements.lock
 	    "$$python" -m venv --clear $(VENV) || { \
 	        echo "Python's venv module is incomplete: on Debian and Ubuntu, install python3-venv." >&2; exit 5; }; \
 	else \
-	    echo "The lock file has changed: bringing $(VENV) up to date."; \
+	    echo "Bringing $(VENV) up to date with the lock file."; \
 	fi
 	@$(PIP) -r <(awk '/^uv==/, !/\\$$/' requirements.lock)
 	@$(UV) $(BIN)/python -r requirements.lock || $(PIP) -r requirements.lock
@@ -201,7 +235,7 @@ $(VENV)/.ready: requirements.lock
 	@touch $@
 
 # Without the network once, tests that need an environment are skipped, and say so; under CI they fail.
-$(APART)/%/.ready: tests/environments/%.lock | $(VENV)/.ready
+$(ENVIRONMENTS): $(APART)/%/.ready: tests/environments/%.lock
 	@echo "Making $(APART)/$*, in which tests run what may not meet oneuser: half a minute, once."
 	@rm -rf $(APART)/$*
 	@$(BIN)/python -m venv --without-pip $(APART)/$*
@@ -211,13 +245,13 @@ $(APART)/%/.ready: tests/environments/%.lock | $(VENV)/.ready
 	    echo "$(APART)/$* could not be made: its tests will be skipped, or fail under CI." >&2; \
 	fi
 
-$(JARS)/.ready: $(VENV)/.ready lib/oneuser/spark/jars.py
+$(JARS)/.ready:
 	@echo "Fetching Delta's JARs into $(JARS), once."
 	@$(BIN)/python -m oneuser.spark.jars "$(JARS)"
 	@touch $@ 2>/dev/null || true # the folder may be somebody else's, read-only
 
 # For tests of s3a://, which are skipped without them, and say so.
-$(JARS)/s3/.ready: $(JARS)/.ready
+$(JARS)/s3/.ready:
 	@if $(BIN)/python -m oneuser.spark.jars "$(JARS)" --with s3; then \
 	    touch $@ 2>/dev/null || true; \
 	else \
@@ -225,7 +259,9 @@ $(JARS)/s3/.ready: $(JARS)/.ready
 	fi
 
 # Java's classes as a small run loads them: every later start is some seconds quicker.
-$(JARS)/.archived: $(JARS)/.ready
+$(JARS)/.archived:
 	@echo "Archiving Java's classes in $(JARS): a minute, once."
 	@$(BIN)/python -m oneuser.spark.quick_start
 	@touch $@ 2>/dev/null || true
+
+endif

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
+import os
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +21,8 @@ from oneuser.demo.settings import demo_config
 from oneuser.storage.layout import MARKER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyspark.sql import DataFrame
 
 _PEOPLE, _SUMMARY = "people.csv", "summary.json"
@@ -48,23 +53,25 @@ class DemoFolder:
     def prepare(self, *, events: int, seed: int) -> DemoTruth:
         """Generate the log and write the configuration, unless they are there already; returns what was planted.
 
-        A configuration that somebody has edited stays.
+        A configuration that somebody has edited stays. Of two that prepare one folder at once, the later one waits and
+        takes up what the other has generated.
 
         Raises:
             ConfigError: where the folder holds another demo, which the warehouse may have been made from.
         """
-        if not self.has_log:
-            generate_demo(self.path, events=events, seed=seed)
-        truth = DemoTruth(**json.loads(self._summary.read_text(encoding="utf-8")))
-        if (truth.events, truth.seed) != (events, seed):
-            raise ConfigError.single(
-                "--folder",
-                f"{self.path} holds a demo of {truth.events:,} events with seed {truth.seed}",
-                next_step="choose another --folder and --warehouse, or replace both with --fresh",
-            )
-        if not self.config.exists():
-            self._write_config()
-        return truth
+        with self._alone():
+            if not self.has_log:
+                generate_demo(self.path, events=events, seed=seed)
+            truth = DemoTruth(**json.loads(self._summary.read_text(encoding="utf-8")))
+            if (truth.events, truth.seed) != (events, seed):
+                raise ConfigError.single(
+                    "--folder",
+                    f"{self.path} holds a demo of {truth.events:,} events with seed {truth.seed}",
+                    next_step="choose another --folder and --warehouse, or replace both with --fresh",
+                )
+            if not self.config.exists():
+                self._write_config()
+            return truth
 
     def agreement(self, identities: DataFrame) -> Agreement:
         """Agreement of people with the truth. Grows with the number of identifiers, a short row each.
@@ -93,6 +100,17 @@ class DemoFolder:
             shutil.rmtree(self.path / part, ignore_errors=True)
         for file in (self.config, self.report):
             file.unlink(missing_ok=True)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the folder, which the kernel lets go of however this process ends."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
 
     @property
     def _summary(self) -> Path:

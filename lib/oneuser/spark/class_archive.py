@@ -21,7 +21,7 @@ _QUIET = "-Xlog:cds=off -Xlog:cds+dynamic=off"
 def find_archive(jars: Sequence[Path]) -> Path | None:
     """The archive in the folder of these JARs; null where there is none that is whole."""
     folders = dict.fromkeys(jar.parent for jar in jars)
-    return next((one for folder in folders for one in _archives(folder) if one.name == _name(one)), None)
+    return next((one for folder in folders for one in _archives(folder) if _is_whole(one)), None)
 
 
 def place_archive(written: Path, folder: Path) -> Path:
@@ -45,6 +45,14 @@ def write_archive(archive: Path) -> str:
 
 def _archives(folder: Path) -> Iterable[Path]:
     return sorted(folder.glob(_NAMES))
+
+
+def _is_whole(archive: Path) -> bool:
+    try:
+        return archive.name == _name(archive)
+    except FileNotFoundError:
+        # another one has just taken its place, which this start does without
+        return False
 
 
 def _name(archive: Path) -> str:

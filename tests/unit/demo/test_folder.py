@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from oneuser.config import load_config
 from oneuser.core.errors import ConfigError
 from oneuser.demo.folder import DemoFolder
+from oneuser.demo.generate import DemoTruth, generate_demo
 
 
 @pytest.fixture
@@ -31,6 +34,23 @@ def test_a_demo_is_made_once_and_its_configuration_is_the_readers(place: DemoFol
     assert place.has_log
     assert place.prepare(events=1000, seed=3) == truth
     assert place.config.read_text(encoding="utf-8") == "# mine\n"
+
+
+def test_of_two_that_are_begun_at_once_one_makes_the_demo_and_the_other_takes_it_up(
+    place: DemoFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generated = []
+
+    def slowly(folder: Path, *, events: int, seed: int) -> DemoTruth:
+        generated.append(events)
+        time.sleep(0.5)
+        return generate_demo(folder, events=events, seed=seed)
+
+    monkeypatch.setattr("oneuser.demo.folder.generate_demo", slowly)
+    with ThreadPoolExecutor(2) as both:
+        first, second = both.map(lambda _: place.prepare(events=1000, seed=3), range(2))
+
+    assert (generated, first) == ([1000], second)
 
 
 @pytest.mark.parametrize("other", [{"events": 1000, "seed": 4}, {"events": 1001, "seed": 3}])

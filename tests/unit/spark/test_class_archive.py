@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import pytest
 
 from oneuser.spark.class_archive import find_archive, place_archive, use_archive
 
@@ -36,6 +39,22 @@ def test_half_an_archive_is_none(tmp_path: Path) -> None:
     # Java starts from it, and dies
     archive = place_archive(written(tmp_path, b"classes"), tmp_path)
     archive.write_bytes(b"cla")
+
+    assert find_archive([tmp_path / "delta.jar"]) is None
+
+
+def test_an_archive_that_is_gone_by_the_time_it_is_looked_at_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = place_archive(written(tmp_path, b"classes"), tmp_path)
+    stat = Path.stat
+
+    def after_another_took_its_place(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path == archive:
+            archive.unlink()
+        return stat(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", after_another_took_its_place)
 
     assert find_archive([tmp_path / "delta.jar"]) is None
 
