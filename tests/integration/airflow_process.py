@@ -6,10 +6,12 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from oneuser.spark.jars import find_jars
 from tests.environments.separate import ROOT, separate_python
 
 
@@ -29,20 +31,43 @@ def run_dags(scratch: Path, runs: list[dict[str, Any]], *, beside: str = "") -> 
     shutil.copytree(ROOT / "jobs" / "airflow", dags)
     (dags / "beside_dag.py").write_text(beside, encoding="utf-8")
     told.write_text(json.dumps(runs), encoding="utf-8")
-    # nothing of this process's Python, and nothing of an Airflow that this machine may have
+    command = [python, ROOT / "tests" / "environments" / "airflow_runs.py", told, seen]
+    with log.open("wb") as written:
+        ended = subprocess.run(
+            command,
+            env=own_environment(scratch / "airflow", dags),
+            cwd=scratch,
+            stdout=written,
+            stderr=written,
+            check=False,
+            timeout=900,
+        )
+    text = log.read_text(encoding="utf-8", errors="replace")
+    assert ended.returncode == 0, text[-4000:]
+    return Seen(**json.loads(seen.read_text(encoding="utf-8")), log=text)
+
+
+def own_environment(home: Path, dags: Path) -> dict[str, str]:
+    """The environment of an Airflow: nothing of this process's Python, nothing of an Airflow that this machine has."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "PYTHON", "ONEUSER"))}
-    own = {
-        "AIRFLOW_HOME": str(scratch / "airflow"),
+    return kept | {
+        "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    command = [python, ROOT / "tests" / "environments" / "airflow_runs.py", told, seen]
-    with log.open("wb") as written:
-        ended = subprocess.run(
-            command, env=kept | own, cwd=scratch, stdout=written, stderr=written, check=False, timeout=900
-        )
-    text = log.read_text(encoding="utf-8", errors="replace")
-    assert ended.returncode == 0, text[-4000:]
-    return Seen(**json.loads(seen.read_text(encoding="utf-8")), log=text)
+
+
+def write_program(script: Path, *more: str) -> str:
+    """The program as a worker would have it; `more` are lines of shell before it starts."""
+    jars = find_jars()
+    lines = [
+        "#!/bin/sh",
+        f"export PYTHONPATH='{ROOT / 'lib'}' ONEUSER_JARS='{jars[0].parent if jars else ''}'",
+        *more,
+        f"exec '{sys.executable}' -m oneuser.cli.main \"$@\"",
+    ]
+    script.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    script.chmod(0o755)
+    return str(script)

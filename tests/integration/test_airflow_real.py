@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from oneuser.spark.jars import find_jars
-from tests.environments.separate import ROOT
-from tests.integration.airflow_process import Seen, run_dags
+from tests.integration.airflow_process import Seen, run_dags, write_program
 
 pytestmark = pytest.mark.soak
 
@@ -41,21 +38,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def program(home: Path, *, has_java_at_first: bool = True) -> str:
-    """The program as a worker would have it; it may find Java only when it is called again."""
-    jars = find_jars()
-    lines = [
-        "#!/bin/sh",
-        f"export PYTHONPATH='{ROOT / 'lib'}' ONEUSER_JARS='{jars[0].parent if jars else ''}'",
-        "" if has_java_at_first else f"mkdir '{home}/called' 2>/dev/null && export JAVA_HOME='{home}/nowhere'",
-        f"exec '{sys.executable}' -m oneuser.cli.main \"$@\"",
-    ]
-    script = home / f"oneuser-{'with' if has_java_at_first else 'without'}-java"
-    script.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    script.chmod(0o755)
-    return str(script)
-
-
 @pytest.fixture(scope="module")
 def airflow(home: Path) -> Seen:
     """Four runs, one after the other."""
@@ -70,11 +52,14 @@ def airflow(home: Path) -> Seen:
             "kill_after": 60,
         }
 
-    plain = program(home)
+    plain = write_program(home / "oneuser")
+    # Java is found only when it is called again
+    at_first = f"mkdir '{home}/called' 2>/dev/null && export JAVA_HOME='{home}/nowhere'"
+    without_java = write_program(home / "oneuser-without-java", at_first)
     runs = [
         told("bad", plain),
         told("good", plain, kill=under_way),
-        told("good", program(home, has_java_at_first=False)),
+        told("good", without_java),
         told("good", plain),
     ]
     return run_dags(home, runs)
