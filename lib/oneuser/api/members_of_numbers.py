@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
+from oneuser.api.attributions import Attributions
 from oneuser.api.cell_values import NUMBER, checked_values, rows_with
-from oneuser.api.tables import OpenTables
+from oneuser.api.entity_rows import owner_of
 from oneuser.contracts import marts
 from oneuser.contracts.product import PRODUCT_TABLES
 from oneuser.core.errors import ConfigError
 from oneuser.marts.calendar import known_word, moment_of
 from oneuser.marts.retention.cell_members import find_cell_members
-from oneuser.stages.parameters import product_params_id, retention_definitions, retention_params_id
+from oneuser.stages.parameters import credits_params_id, product_params_id, retention_definitions, retention_params_id
 from oneuser.stages.product.counted_entities import NUMBERS, find_counted
 from oneuser.stages.product.counted_rows import ProductSources
 from oneuser.stages.retention.stage import moments
@@ -23,6 +24,7 @@ from oneuser.stages.retention.stage import moments
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
 
+    from oneuser.api.entity_rows import Level
     from oneuser.config import Config
     from oneuser.contracts.table import TableContract
 
@@ -31,10 +33,11 @@ _OF_RETENTION = ("retained", "cohort_size", "returned_same_interval", "retained_
 _OF_ATTRIBUTION = ("n_touches",)
 # tables of people and accounts themselves: their rows are who is in them
 _LISTS = tuple(name for name in PRODUCT_TABLES if name not in NUMBERS)
-TABLES = (marts.RETENTION.name, marts.ATTRIBUTION_SUMMARY.name, *PRODUCT_TABLES)
+_ATTRIBUTION = {one.name: one for one in (marts.ATTRIBUTION_SUMMARY, marts.ACCOUNT_ATTRIBUTION)}
+TABLES = (marts.RETENTION.name, *_ATTRIBUTION, *PRODUCT_TABLES)
 
 
-class MembersOfNumbers(OpenTables):
+class MembersOfNumbers(Attributions):
     """Who is in the numbers of a publication."""
 
     def members(self, table: str, cell: Mapping[str, Any] | None = None) -> DataFrame:
@@ -44,7 +47,8 @@ class MembersOfNumbers(OpenTables):
         Nothing is written.
 
         Args:
-            table: `retention`, `attribution_summary`, or a table of product analytics, such as `funnels`.
+            table: `retention`, `attribution_summary`, `account_attribution`, or a table of product analytics, such as
+                `funnels`.
             cell: Which number: values of the table's columns that only one row has, such as
                 `{"name": "weekly", "interval": "2026-03-02", "number": "new"}`; `None` means null. `number` is the
                 column that is asked about; without it, the first of those that somebody is in: `retained`,
@@ -54,8 +58,8 @@ class MembersOfNumbers(OpenTables):
 
         Returns:
             `entity_id`, a person, or an account where the row is about such: one row for each that the number counts.
-            Of attribution, whose numbers count touches, also `conversion_id` and `touch_id`. Of the tables of people,
-            their rows.
+            Of attribution, whose numbers count touches, also `conversion_id` and `touch_id`; the entity is whose
+            conversion it is, and null where it is nobody's. Of the tables of people, their rows.
 
         Raises:
             ConfigError: for a table, column or number that there is not, for a cell that no row or several rows are,
@@ -66,8 +70,8 @@ class MembersOfNumbers(OpenTables):
         if table in _LISTS:
             contract = PRODUCT_TABLES[table]
             return rows_with(self.published.read(contract), contract, checked_values(contract, asked))
-        if table == marts.ATTRIBUTION_SUMMARY.name:
-            return self._credited(asked)
+        if table in _ATTRIBUTION:
+            return self._credited(_ATTRIBUTION[table], asked)
         contract = marts.RETENTION if table == marts.RETENTION.name else PRODUCT_TABLES[table]
         numbers = _OF_RETENTION if contract is marts.RETENTION else NUMBERS[table]
         number = known_word(NUMBER, asked.pop(NUMBER, numbers[0]), numbers)
@@ -105,18 +109,29 @@ class MembersOfNumbers(OpenTables):
         # by a join, so that no value of it stands in a plan
         return counted.alias("counted").join(cell, on=is_same, how="inner").select("counted.*")
 
-    def _credited(self, asked: dict[str, Any]) -> DataFrame:
-        contract = marts.ATTRIBUTION_SUMMARY
+    def _credited(self, contract: TableContract, asked: dict[str, Any]) -> DataFrame:
         known_word(NUMBER, asked.pop(NUMBER, _OF_ATTRIBUTION[0]), _OF_ATTRIBUTION)
         row = self._row(contract, asked)
+        level: Level = "person" if contract is marts.ATTRIBUTION_SUMMARY else "account"
         key = list(contract.key)
         cell = F.broadcast(self._one_row(row, *key)).alias("cell")
-        credited = self.published.read(marts.ATTRIBUTION_CREDITS).alias("credit")
+        credited = self._credits_of(row, level)
         is_same = F.col("credit.touch_id").isNotNull()
         for name in key:
             is_same = is_same & F.col(f"credit.{name}").eqNullSafe(F.col(f"cell.{name}"))
-        found = credited.join(cell, on=is_same, how="inner")
-        return found.select(F.col("credit.user_id").alias("entity_id"), "credit.conversion_id", "credit.touch_id")
+        found = credited.alias("credit").join(cell, on=is_same, how="inner")
+        whose = F.col(f"credit.{owner_of(level)}").alias("entity_id")
+        return found.select(whose, "credit.conversion_id", "credit.touch_id")
+
+    def _credits_of(self, row: Row, level: Level) -> DataFrame:
+        """Credits with whose conversion each is: kept ones, or by a model that is fitted on all paths."""
+        kept = self.credits(level=level)
+        if not row["n_touches"] or not kept.where(F.col("model") == F.lit(row["model"])).isEmpty():
+            return kept
+        if credits_params_id(self._given_config()) != row["params_id"]:
+            raise _of_other_rules("attribution")
+        of_whom = self._valued_conversions(level).select("conversion_id", owner_of(level))
+        return self.credits(row["model"], level=level).join(of_whom, on="conversion_id", how="inner")
 
     def _row(self, contract: TableContract, asked: Mapping[str, Any]) -> Row:
         """The one row of the table that the cell names, with its times in microseconds since 1970."""
@@ -146,12 +161,7 @@ class MembersOfNumbers(OpenTables):
 
     def _config_of(self, contract: TableContract, row: Row) -> Config:
         """The configuration, where it says of the row's name what it said when the row was computed."""
-        config, name = self.config, row["name"]
-        if config is None:
-            raise ConfigError.single(
-                "open_warehouse",
-                "who is in a number is found by the rules of the configuration: open it with `config=`",
-            )
+        config, name = self._given_config(), row["name"]
         is_retention = contract is marts.RETENTION
         declared = config.retentions if is_retention else getattr(config.product, contract.name)
         params_id = None
@@ -161,9 +171,21 @@ class MembersOfNumbers(OpenTables):
             )
         if params_id != row["params_id"]:
             section = "retention" if is_retention else f"product.{contract.name}"
-            raise ConfigError.single(
-                f"{section}.{name}",
-                "is not what it was when this was published; open the warehouse with the configuration of that run, or "
-                "run again",
-            )
+            raise _of_other_rules(f"{section}.{name}")
         return config
+
+    def _given_config(self) -> Config:
+        if self.config is None:
+            raise ConfigError.single(
+                "open_warehouse",
+                "who is in a number is found by the rules of the configuration: open it with `config=`",
+            )
+        return self.config
+
+
+def _of_other_rules(key: str) -> ConfigError:
+    return ConfigError.single(
+        key,
+        "is not what it was when this was published; open the warehouse with the configuration of that run, or run "
+        "again",
+    )

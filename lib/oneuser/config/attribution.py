@@ -83,9 +83,9 @@ class AttributionRules(Section):
     each path in their order. `first_per_entity` and `reset_at_conversion` go by kind of conversion. A path of more
     than `report_paths_above` touches is credited like any other, and told of. Spend is set against credit by
     `spend_unit`, of which weeks begin on `week_start`, and of all time. With the level `account` conversions of
-    accounts are credited to the touches of all members, too, by models that look at one path alone: of whoever was a
-    member at the touch, or with `membership_at: conversion` at the conversion; with `roll_up` to those of every account
-    below the one furthest above.
+    accounts are credited to the touches of all members, too: of whoever was a member at the touch, or with
+    `membership_at: conversion` at the conversion; with `roll_up` to those of every account below the one furthest
+    above.
     """
 
     lookback_days: Positive = 30
@@ -118,17 +118,6 @@ class AttributionRules(Section):
             misplaced([(("roll_up",), "only accounts roll up: add `levels: [person, account]`")])
         if self.membership_at != "touch" and "account" not in self.levels:
             misplaced([(("membership_at",), "only accounts have members: add `levels: [person, account]`")])
-        return self
-
-    @model_validator(mode="after")
-    def _accounts_have_a_model(self) -> AttributionRules:
-        if "account" in self.levels and not any(spec.kind == "rule" for spec in self.specs):
-            found = ", ".join(spec.label for spec in self.specs)
-            text = (
-                f"accounts are credited by rule models alone, and all of `models` are fitted on all paths ({found}): "
-                "add one such as linear, or leave account out"
-            )
-            misplaced([(("levels",), text)])
         return self
 
     @field_validator("models")

@@ -40,8 +40,13 @@ def conversions_provenance(ctx: RunContext) -> Provenance:
 
 def credits_provenance(ctx: RunContext) -> Provenance:
     """How credits are made: from touches of people who consent, and conversions, by the models."""
+    return Provenance(params_id=credits_params_id(ctx.config), identity_run=ctx.run_seq)
+
+
+def credits_params_id(config: Config) -> str:
+    """Hash of what shapes credits."""
     sections = ["sessions", "channels", "conversions", "attribution", "reporting_currency"]
-    return _provenance(ctx, sections, *_channel_facts(ctx.config), *_consent_facts(ctx.config))
+    return _hashed([section_hash(config, *sections), *_channel_facts(config), *_consent_facts(config)])
 
 
 def activity_properties(config: Config) -> tuple[str, ...]:

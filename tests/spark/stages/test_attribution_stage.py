@@ -1,11 +1,15 @@
 """Spend, accounts and the end of journeys through the stage itself, on tables written by the test.
 
-Accounts are compared with every conversion against every touch of whoever was a member at the time.
+Accounts are compared with every conversion against every touch of whoever was a member at the time; what the opened
+warehouse computes of them, with what the stage has written.
 """
 
 from __future__ import annotations
 
 import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +19,8 @@ import pytest
 import structlog
 from pyspark.sql import Row, SparkSession
 
-from oneuser.config import Config, make_config
+from oneuser import open_warehouse
+from oneuser.config import Config, LeaseRules, make_config
 from oneuser.contracts.graph import FILES
 from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP
 from oneuser.contracts.marts import (
@@ -33,6 +38,9 @@ from oneuser.contracts.reference import FX_RATES, OPPORTUNITIES, SPEND
 from oneuser.contracts.table import TableContract
 from oneuser.marts.attribution.credit_rules import CreditRules
 from oneuser.marts.provenance import stable_id
+from oneuser.runs.lease import Lease
+from oneuser.runs.publication import write_published
+from oneuser.spark.small_data import planned_for_small_data
 from oneuser.stages.attribution.account_credits import credit_accounts
 from oneuser.stages.attribution.stage import ATTRIBUTION_STAGE
 from oneuser.stages.context import RunContext
@@ -40,14 +48,21 @@ from oneuser.stages.parameters import credits_provenance
 from oneuser.storage.commit_tags import CommitTag
 from oneuser.storage.warehouse import Warehouse
 from tests.oracle import attribution as oracle
+from tests.oracle import fitted as fitted_oracle
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 # one more than the last touch or conversion, and half a day
 WATERMARK = START + timedelta(days=75, hours=12)
 PEOPLE, ACCOUNTS, CHANNELS = "abcdef", ["acme", "mill", "zoo"], ["Email", "Paid Search", "Direct"]
-MODELS = ["first", "linear", "full_path"]
-TOPS = {"acme": "group"}
+# which have members, and buy nothing
+IDLE = ["idle", "rest", "vane"]
+MODELS, FITTED = ["first", "linear", "full_path"], ["set_shapley", "markov_global"]
+TOPS = {"acme": "group", "rest": "top of rest"}
 AT_CONVERSION: dict[str, Any] = {"membership_at": "conversion", "reset_at_conversion": True, "lookback_days": 20}
+RULES = {
+    "touch": oracle.Rules(),
+    "conversion": oracle.Rules(lookback=20 * oracle.DAY, reset=True),
+}
 
 
 def at(seconds: int) -> datetime:
@@ -68,7 +83,7 @@ class World:
         self.members = [
             (person, account, chance.choice([None, 5 * day, 20 * day]), chance.choice([None, 30 * day, 40 * day]))
             for person in PEOPLE
-            for account in ACCOUNTS
+            for account in [*ACCOUNTS, *IDLE]
             if chance.random() < 0.6
         ]
         self.conversions = [
@@ -90,7 +105,7 @@ class World:
         # events that name an account alone
         others = random.Random(seed + 1)
         self.own = [
-            ((500 + number).to_bytes(16, "big"), others.choice(ACCOUNTS), others.randrange(60) * day,
+            ((500 + number).to_bytes(16, "big"), others.choice([*ACCOUNTS, *IDLE]), others.randrange(60) * day,
              others.choice(CHANNELS))
             for number in range(20)
         ]  # fmt: skip
@@ -121,7 +136,7 @@ class World:
             ],
             ACCOUNT_ROLLUP: [
                 {"account_id": account, "ancestor_id": TOPS.get(account, account), "depth": 0, "is_top": True}
-                for account in ACCOUNTS
+                for account in [*ACCOUNTS, *IDLE]
             ],
             OPPORTUNITIES: [
                 {"source": "deal", "opportunity_id": name, "account_id": account, "opened_at": at(opened),
@@ -171,7 +186,7 @@ def config(root: Path, **more: Any) -> Config:
             "fx_rates": {"bank": {"path": str(root / "fx.csv"), "format": "csv"}},
             "opportunities": {"deal": {"path": str(root / "deals.csv"), "format": "csv"}},
             "attribution": {
-                "models": [*MODELS, "set_shapley"], "levels": ["person", "account"], "roll_up": True,
+                "models": [*MODELS, *FITTED], "levels": ["person", "account"], "roll_up": True,
                 "week_start": "sunday", **more,
             },
         }
@@ -185,9 +200,14 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def done(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, world: World) -> dict[str, list[Row]]:
-    """Rows of what one run of the stage has written, by table."""
-    root = tmp_path_factory.mktemp("attribution-stage")
+    """Rows of what one run of the stage has written, by table; and what the opened warehouse computes of accounts."""
+    with planned_for_small_data(spark):
+        return run_twice(spark, tmp_path_factory.mktemp("attribution-stage"), world)
+
+
+def run_twice(spark: SparkSession, root: Path, world: World) -> dict[str, list[Row]]:
     warehouse, settings = Warehouse(spark, str(root)), config(root)
+    warehouse.create("accounts")
 
     def context(**more: Any) -> RunContext:
         return RunContext(
@@ -206,6 +226,7 @@ def done(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, world: W
     ctx = context(tables=upstream.tables, config=settings, **declared)
     stage.run(ctx)
     ctx.release()
+    at_touch = asked_of_warehouse(warehouse, 1, ctx.tables, config(root))
     # the same accounts by other rules
     by_conversion = context(tables=dict(ctx.tables), config=config(root, **AT_CONVERSION), **declared)
     rules = CreditRules.of(by_conversion.config.attribution, by_conversion.config.conversions, reporting_currency="EUR")
@@ -215,19 +236,64 @@ def done(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, world: W
     )  # fmt: skip
     credit_accounts(by_conversion, rules, credits_provenance(by_conversion), valued)
     by_conversion.release()
+    at_conversion = asked_of_warehouse(warehouse, 2, by_conversion.tables, config(root, **AT_CONVERSION))
     assert ctx.metrics["conversions_without_rate"] == 0
     assert ctx.metrics["spend_currencies_without_rate"] == 1
-    written = warehouse.read(ACCOUNT_CREDITS, by_conversion.tables["account_credits"]).collect()
-    return {"at_conversion": written} | {
-        contract.name: warehouse.read(contract, ctx.tables[contract.name]).collect()
-        for contract in (
-            ACCOUNT_CREDITS,
-            ACCOUNT_ATTRIBUTION,
-            ATTRIBUTION_SPEND,
-            ATTRIBUTION_PATHS,
-            ATTRIBUTION_SUMMARY,
-        )
+    of_conversions = {
+        f"{contract.name} by conversion": warehouse.read(contract, by_conversion.tables[contract.name]).collect()
+        for contract in (ACCOUNT_CREDITS, ACCOUNT_ATTRIBUTION)
     }
+    asked = {f"asked {name} by touch": rows for name, rows in at_touch.items()}
+    asked |= {f"asked {name} by conversion": rows for name, rows in at_conversion.items()}
+    return (
+        of_conversions
+        | asked
+        | {
+            contract.name: warehouse.read(contract, ctx.tables[contract.name]).collect()
+            for contract in (
+                ACCOUNT_CREDITS,
+                ACCOUNT_ATTRIBUTION,
+                ATTRIBUTION_SPEND,
+                ATTRIBUTION_PATHS,
+                ATTRIBUTION_SUMMARY,
+            )
+        }
+    )
+
+
+# the sixth week: some accounts buy nothing in it, and some have bought before
+SOME = (35 * oracle.DAY, 42 * oracle.DAY)
+
+
+def asked_of_warehouse(
+    warehouse: Warehouse, run_seq: int, tables: dict[str, int], settings: Config
+) -> dict[str, list[Row]]:
+    """What was written is published, and accounts are asked for with parameters, which makes them be computed."""
+    lease = Lease.acquire(warehouse, LeaseRules())
+    lease.publish(run_seq, dict(tables))
+    write_published(warehouse, run_seq, dict(tables))
+    opened = open_warehouse(warehouse.root, config=settings, spark=warehouse.spark)
+    days, (begin, end) = settings.attribution.lookback_days, SOME
+    named = {"conversion": "order", "channel": "Email", "currency": "EUR"}
+    asked = {
+        "summary": opened.attribution(level="account", lookback_days=days),
+        "credits": opened.attribute("full_path", level="account"),
+        "some": opened.attribution("markov_global", level="account", converted_from=at(begin), converted_until=at(end)),
+        **{
+            f"members {table} {model}": opened.members(table, {"model": model, **named})
+            for table, model in MEMBERS
+            if table == "account_attribution" or settings.attribution.membership_at == "touch"
+        },
+    }
+    return {name: rows.collect() for name, rows in asked.items()}
+
+
+# a model whose credits are kept, and one of which the fit is
+MEMBERS = [
+    ("account_attribution", "linear"),
+    ("account_attribution", "set_shapley"),
+    ("attribution_summary", "set_shapley"),
+]
 
 
 def pooled(world: World) -> list[oracle.Touch]:
@@ -298,33 +364,155 @@ def test_accounts_are_credited_over_the_touches_of_members_at_their_time(
     assert in_all == len(conversions)
 
 
+def touches_at(world: World, account: str | None, moment: float) -> list[oracle.Touch]:
+    """The touches of whoever is a member of an account, or of one below it, at a moment; and its own."""
+    members = {
+        person
+        for person, one, begin, end in world.members
+        if TOPS.get(one, one) == account and (begin is None or begin <= moment) and (end is None or moment < end)
+    }
+    return [
+        *(oracle.Touch(key, account, when, channel) for key, one, when, channel in world.touches if one in members),
+        *(oracle.Touch(key, account, when, channel) for key, one, when, channel in world.own
+          if TOPS.get(one, one) == account),
+    ]  # fmt: skip
+
+
 def test_accounts_are_credited_over_the_touches_of_members_at_the_conversion(
     spark: SparkSession, world: World, done: dict[str, list[Row]]
 ) -> None:
     conversions, milestones = sold(spark, world)
-    rules = oracle.Rules(lookback=20 * oracle.DAY, reset=True)
-    own = [oracle.Touch(key, TOPS.get(account, account), when, channel) for key, account, when, channel in world.own]
     expected: set[oracle.Row] = set()
     for one in conversions:
-        members = {
-            person
-            for person, account, begin, end in world.members
-            if TOPS.get(account, account) == one.entity
-            and (begin is None or begin <= one.at)
-            and (end is None or one.at < end)
-        }
-        seen = [
-            oracle.Touch(key, one.entity, when, channel)
-            for key, person, when, channel in world.touches
-            if person in members
-        ]
-        told = oracle.attribute([*seen, *own], conversions, milestones, MODELS, rules)
+        seen = touches_at(world, one.entity, one.at)
+        told = oracle.attribute(seen, conversions, milestones, MODELS, RULES["conversion"])
         expected |= {row for row in told if row[0] == one.id}
 
-    credited = done["at_conversion"]
+    credited = done["account_credits by conversion"]
     assert as_told(credited) == expected
     assert len(credited) == len(expected)
     assert expected != as_told(done["account_credits"])
+
+
+def journeys_of(
+    world: World, conversions: list[oracle.Conversion], membership: str, rules: oracle.Rules
+) -> tuple[dict[Any, tuple[str, ...]], fitted_oracle.Paths]:
+    """The path of each credited conversion, by its id; and of all paths conversions and journeys."""
+
+    def path_of(one: oracle.Conversion, others: list[oracle.Conversion]) -> tuple[str, ...]:
+        seen = touches_at(world, one.entity, one.at) if membership == "conversion" else pooled(world)
+        return tuple(str(touch.channel) for touch in oracle.path_of(one, seen, others, rules))
+
+    credited = oracle.credited(conversions, rules)
+    paths = {one.id: path_of(one, conversions) for one in credited}
+    counts: dict[tuple[str, ...], list[int]] = {}
+    for path in paths.values():
+        before = counts.setdefault(path, [0, 0])
+        counts[path] = [before[0] + 1, before[1] + 1]
+    last = (WATERMARK - START).total_seconds()
+    end = last if rules.end is None else min(rules.end - 1e-6, last)
+    there_are = {account for _, account, _, _ in world.members} | {account for _, account, _, _ in world.own}
+    for account in sorted({TOPS.get(one, one) for one in there_are} - {one.entity for one in credited}):
+        # as if it converted at the end, and had used up what led to anything before
+        pretended = oracle.Conversion(None, account, end, None, None, oracle.ANY)  # type: ignore[arg-type]
+        path = path_of(pretended, [one for one in conversions if one.at < end])
+        counts.setdefault(path, [0, 0])[1] += 1
+    return paths, {path: (n, of) for path, (n, of) in counts.items() if path}
+
+
+def weights_of(
+    conversions: list[oracle.Conversion], paths: dict[Any, tuple[str, ...]], counts: fitted_oracle.Paths
+) -> dict[tuple[Any, ...], float]:
+    """Credited conversions by model, kind, currency and channel."""
+    effects = fitted_oracle.removal_effects(counts)
+    found: dict[tuple[Any, ...], float] = defaultdict(float)
+    for one in conversions:
+        if one.id not in paths:
+            continue
+        path = paths[one.id]
+        for channel in set(path) or {"(unattributed)"}:
+            found["set_shapley", one.kind, one.currency, channel] += 1 / max(1, len(set(path)))
+        shares = {name: effect / sum(effects.values()) for name, effect in effects.items()}
+        for channel, share in shares.items() if path else [("(unattributed)", 1.0)]:
+            found["markov_global", one.kind, one.currency, channel] += share
+    return dict(found)
+
+
+def told(rows: list[Row], models: Sequence[str] = FITTED) -> dict[tuple[Any, ...], float]:
+    return {
+        (row.model, row.conversion, row.currency, row.channel): float(row.conversions)
+        for row in rows
+        if row.model in models
+    }
+
+
+@pytest.mark.parametrize("membership", ["touch", "conversion"])
+def test_models_are_fitted_on_the_journeys_of_accounts(
+    spark: SparkSession, world: World, done: dict[str, list[Row]], membership: str
+) -> None:
+    conversions, _ = sold(spark, world)
+    paths, counts = journeys_of(world, conversions, membership, RULES[membership])
+    # accounts without a conversion are among them
+    assert sum(of - n for n, of in counts.values()) >= 2
+
+    rows = done["account_attribution" if membership == "touch" else "account_attribution by conversion"]
+    assert told(rows) == pytest.approx(weights_of(conversions, paths, counts), abs=1e-6)
+    effects = {row.channel: row.channel_value for row in rows if row.channel_value is not None}
+    assert effects == pytest.approx(fitted_oracle.removal_effects(counts), abs=1e-6)
+    for model in [*MODELS, *FITTED]:
+        of_model = [row for row in rows if row.model == model and row.currency == "EUR"]
+        assert sum(row.credit_minor or 0 for row in of_model) == sum(
+            one.value or 0 for one in conversions if one.currency == "EUR"
+        )
+
+
+@pytest.mark.parametrize("membership", ["touch", "conversion"])
+def test_the_warehouse_computes_of_accounts_what_the_run_wrote(done: dict[str, list[Row]], membership: str) -> None:
+    suffix = "" if membership == "touch" else " by conversion"
+    names = ("model", "conversion", "currency", "channel", "conversions", "credit_minor", "reporting_credit_minor",
+             "n_touches", "entity_level")  # fmt: skip
+
+    def rows_of(rows: list[Row]) -> list[Any]:
+        return sorted((tuple(row[name] for name in names) for row in rows), key=str)
+
+    assert rows_of(done[f"asked summary by {membership}"]) == rows_of(done[f"account_attribution{suffix}"])
+    written = [row for row in done[f"account_credits{suffix}"] if row.model == "full_path"]
+    assert as_told(done[f"asked credits by {membership}"]) == as_told(written)
+
+
+@pytest.mark.parametrize("membership", ["touch", "conversion"])
+def test_accounts_are_asked_for_within_a_report_range(
+    spark: SparkSession, world: World, done: dict[str, list[Row]], membership: str
+) -> None:
+    conversions, _ = sold(spark, world)
+    rules = replace(RULES[membership], start=SOME[0], end=SOME[1])
+    paths, counts = journeys_of(world, conversions, membership, rules)
+    assert 0 < len(paths) < len(conversions)
+
+    expected = weights_of(conversions, paths, counts)
+    found = told(done[f"asked some by {membership}"], ["markov_global"])
+    assert found == pytest.approx({key: n for key, n in expected.items() if key[0] == "markov_global"}, abs=1e-6)
+
+
+@pytest.mark.parametrize("membership", ["touch", "conversion"])
+@pytest.mark.parametrize(("table", "model"), MEMBERS)
+def test_who_is_in_a_number_of_attribution_are_as_many_as_it_says(
+    world: World, done: dict[str, list[Row]], membership: str, table: str, model: str
+) -> None:
+    if table == "attribution_summary" and membership == "conversion":
+        pytest.skip("of people there is no membership")
+    said = [
+        row.n_touches
+        for row in done[table if membership == "touch" else f"{table} by conversion"]
+        if (row.model, row.conversion, row.channel, row.currency) == (model, "order", "Email", "EUR")
+    ]
+    who = done[f"asked members {table} {model} by {membership}"]
+    assert [len(who)] == said
+    assert who
+    whose = {key: (person, account) for key, _, person, account, _, _ in world.conversions}
+    for row in who:
+        person, account = whose[bytes(row.conversion_id)]
+        assert row.entity_id == (person if table == "attribution_summary" else TOPS.get(str(account), account))
 
 
 def test_spend_is_added_up_once_and_set_against_every_model(world: World, done: dict[str, list[Row]]) -> None:
@@ -358,7 +546,7 @@ def test_spend_is_added_up_once_and_set_against_every_model(world: World, done: 
     nobody = rows["linear", "order", None, "(unattributed)", "EUR"]
     assert (nobody.spend_minor, nobody.roas, nobody.cpa_minor) == (0, None, 0.0)
     without = [row for key, row in rows.items() if key[1] == "demo"]
-    assert {row.model for row in without} == {*MODELS, "set_shapley"}
+    assert {row.model for row in without} == {*MODELS, *FITTED}
     assert {(row.conversions, row.cpa_minor, row.roas) for row in without} == {(0, None, 0.0)}
     assert {row.week_start for row in rows.values()} == {"sunday"}
     # by interval what is there in all

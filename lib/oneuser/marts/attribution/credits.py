@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from oneuser.contracts.table import TableContract
     from oneuser.marts.attribution.credit_rules import CreditRules
+    from oneuser.marts.attribution.path_rules import PathRules
     from oneuser.marts.provenance import Provenance
 
 Level = Literal["person", "account"]
@@ -64,7 +65,7 @@ def build_credits(
         level: Whose touches: those with its `user_id`, or with its `account_id`.
         stages: More milestones than the conversions are: `entity_id`, `milestone`, `reached_at`.
         pool: The column by which touches and conversions meet, where it is another than their owner's: see
-            `conversion_pools`. `stages` are all milestones then.
+            `account_rows`. `stages` are all milestones then.
 
     Returns:
         Rows of `attribution_credits`, or of `account_credits` but for `touch_user_id`.
@@ -129,7 +130,7 @@ def find_milestones(conversions: DataFrame, roles: Mapping[str, str], *, owner: 
     return reached.where(F.col("entity_id").isNotNull() & F.col("milestone").isNotNull())
 
 
-def only_counted(conversions: DataFrame, *, rules: CreditRules, level: Level = "person") -> DataFrame:
+def only_counted(conversions: DataFrame, *, rules: CreditRules | PathRules, level: Level = "person") -> DataFrame:
     """The conversions that are credited: all, or the first of each person and kind. Those of nobody count each.
 
     Args:

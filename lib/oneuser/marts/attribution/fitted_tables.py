@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import (
+    ACCOUNT_ATTRIBUTION,
     ATTRIBUTION_PATHS,
     ATTRIBUTION_REMOVAL_EFFECTS,
     ATTRIBUTION_SUMMARY,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from oneuser.config import ModelSpec
     from oneuser.marts.attribution.credit_rules import CreditRules
+    from oneuser.marts.attribution.credits import Level
     from oneuser.marts.provenance import Provenance
 
 _FACTS = ("conversion", "value_minor", "currency")
@@ -48,6 +50,7 @@ def find_journeys(
     rules: CreditRules,
     watermark: int | None = None,
     with_unconverted: bool = True,
+    owner: str = "user_id",
 ) -> DataFrame:
     """The journeys of everybody: see `build_journeys`. One pass over all touches and conversions.
 
@@ -58,8 +61,9 @@ def find_journeys(
         watermark: End of the journeys that did not convert, in microseconds since 1970; null for the latest touch or
             conversion.
         with_unconverted: Whether people without a conversion are looked at too.
+        owner: The column that says whose a touch or conversion is: see `account_rows` for accounts.
     """
-    of_person = F.col("user_id").alias("entity")
+    of_person = F.col(owner).alias("entity")
     facts = (*_FACTS, *(name for name in (_REPORTING,) if name in conversions.columns))
     frames = Frames(
         touches.select(of_person, F.col("touched_at").alias("time"), "touch_id", "channel"),
@@ -133,9 +137,17 @@ def build_fitted_credits(journeys: DataFrame, paths: DataFrame, *, specs: Sequen
 
 
 def build_fitted_summary(
-    journeys: DataFrame, paths: DataFrame, *, rules: CreditRules, provenance: Provenance
+    journeys: DataFrame,
+    paths: DataFrame,
+    *,
+    rules: CreditRules,
+    provenance: Provenance,
+    level: Level = "person",
 ) -> DataFrame:
-    """Rows of `attribution_summary` of the fitted models. A channel without credit has 0 conversions and null money."""
+    """Rows of `attribution_summary`, or of `account_attribution`, of the fitted models.
+
+    A channel without credit has 0 conversions and null money.
+    """
     credited = build_fitted_credits(journeys, paths, specs=rules.fitted)
     if "reporting_credit_minor" not in credited.columns:
         credited = credited.withColumn("reporting_credit_minor", F.lit(None).cast("bigint"))
@@ -147,13 +159,14 @@ def build_fitted_summary(
         F.max("channel_value").alias("channel_value"),
         F.max("is_sampled").alias("is_sampled"),
     )
-    return ATTRIBUTION_SUMMARY.conform(
+    contract = ATTRIBUTION_SUMMARY if level == "person" else ACCOUNT_ATTRIBUTION
+    return contract.conform(
         summed.select(
             "*",
             F.lit(rules.reporting_currency).cast("string").alias("reporting_currency"),
             F.lit(True).alias("is_additive"),
             F.lit(rules.transforms).alias("transforms"),
-            F.lit("person").alias("entity_level"),
+            F.lit(level).alias("entity_level"),
             F.lit(rules.window.days).cast("int").alias("lookback_days"),
             *provenance.columns(),
         )

@@ -45,7 +45,7 @@ class Frames:
 
     def conversion_steps(self, rules: PathRules) -> DataFrame:
         """Steps of the conversions in the report range, and of all others where they have a say."""
-        selected = rules.is_selected
+        selected = rules.selects(F.col("time"))
         rows = self.conversions
         if selected is not None and not rules.needs_all_conversions:
             rows, selected = rows.where(selected), None

@@ -52,10 +52,9 @@ class PathRules:
     selected_until: int | None
     watermark: int | None
 
-    @property
-    def is_selected(self) -> Column | None:
+    def selects(self, time: Column) -> Column | None:
         """Whether the time of a conversion is in the range; null where there is none."""
-        at = F.unix_micros("time")
+        at = F.unix_micros(time)
         ends = []
         if self.selected_from is not None:
             ends.append(at >= F.lit(self.selected_from))

@@ -59,7 +59,7 @@ def lookback_sensitivity(
     touches: DataFrame,
     conversions: DataFrame,
     *,
-    lookbacks: Sequence[float] = (1, 7, 14, 30, 60, 90),
+    lookbacks: Sequence[float | None] = (1, 7, 14, 30, 60, 90),
     models: Sequence[str | Mapping[str, Any]] | str = ("first", "last", "linear"),
     **parameters: Any,
 ) -> DataFrame:
@@ -68,7 +68,7 @@ def lookback_sensitivity(
     Args:
         touches: As for `attribute`.
         conversions: As for `attribute`.
-        lookbacks: Days of 24 hours, each different.
+        lookbacks: Days of 24 hours, each different; None for no bound.
         models: As for `attribute`.
         parameters: As for `attribute`, but for `lookback_days`.
 

@@ -6,22 +6,22 @@ at once, and accounts have conversions by the thousand, not by the million.
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import TYPE_CHECKING
-
-from pyspark.sql import DataFrame
 
 from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP
 from oneuser.contracts.marts import ACCOUNT_ATTRIBUTION, ACCOUNT_CREDITS, ACCOUNT_TOUCHES, TOUCHES
 from oneuser.contracts.reference import FX_RATES, OPPORTUNITIES
-from oneuser.marts.attribution.conversion_pools import POOL, pool_by_conversion
-from oneuser.marts.attribution.credits import build_credits, build_summary, find_milestones, only_counted
-from oneuser.marts.attribution.pooling import convert_opportunities, find_stages, name_touched, pool_touches, roll_up
+from oneuser.marts.attribution.account_rows import milestones_of_accounts, rows_of_accounts
+from oneuser.marts.attribution.credits import build_credits, build_summary, only_counted
+from oneuser.marts.attribution.pooling import convert_opportunities, name_touched, roll_up
 from oneuser.marts.attribution.reporting import build_conversion_values
 from oneuser.stages.attribution.conservation import check_conservation
+from oneuser.stages.attribution.fitting import find_watermark_of_run, fit_accounts
 from oneuser.stages.consenting import of_consenting
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
     from oneuser.marts.attribution.credit_rules import CreditRules
     from oneuser.marts.provenance import Provenance
     from oneuser.stages.context import RunContext
@@ -30,7 +30,7 @@ _TABLES = (ACCOUNT_CREDITS, ACCOUNT_ATTRIBUTION)
 
 
 def credit_accounts(ctx: RunContext, rules: CreditRules, provenance: Provenance, conversions: DataFrame) -> None:
-    """Write credits of accounts and their summary.
+    """Write credits of accounts and their summary, of models that are fitted on all paths too.
 
     Args:
         ctx: The stage's context.
@@ -50,54 +50,42 @@ def credit_accounts(ctx: RunContext, rules: CreditRules, provenance: Provenance,
     above = ctx.read(ACCOUNT_ROLLUP) if config.roll_up else None
     purposes = ctx.config.consent.required_for_attribution
     touches = of_consenting(ctx, ctx.read(TOUCHES), purposes)
-    # where consent is needed, nobody is there to give it
-    own = ctx.read(ACCOUNT_TOUCHES) if ACCOUNT_TOUCHES.name in ctx.tables and not purposes else None
+    opportunities = ctx.read(OPPORTUNITIES) if OPPORTUNITIES.name in ctx.tables else None
     # one without an account is unattributed: all of them add up
-    of_accounts, stages = conversions, None
-    if OPPORTUNITIES.name in ctx.tables:
-        opportunities = ctx.read(OPPORTUNITIES)
-        won = _valued(ctx, convert_opportunities(opportunities, provenance=provenance), provenance)
-        of_accounts = of_accounts.unionByName(won)
-        if rules.needs_milestones:
-            reached = find_stages(opportunities).withColumnRenamed("entity_id", "account_id")
-            stages = roll_up(reached, above, time="reached_at").withColumnRenamed("account_id", "entity_id")
+    of_accounts = conversions
+    if opportunities is not None:
+        won = convert_opportunities(opportunities, provenance=provenance)
+        of_accounts = conversions.unionByName(_valued(ctx, won, provenance))
     converted = ctx.checkpoint(roll_up(of_accounts, above, time="converted_at"))
-    if config.membership_at == "touch":
-        pooled = pool_touches(touches, ctx.read(ACCOUNT_MEMBERSHIPS), above, own=own)
-        found = build_credits(pooled, converted, rules=rules, provenance=provenance, level="account", stages=stages)
-    else:
-        pools = pool_by_conversion(
-            touches,
-            ctx.read(ACCOUNT_MEMBERSHIPS),
-            only_counted(converted, rules=rules, level="account"),
-            window=rules.window,
-            resets=config.reset_at_conversion,
-            rollup=above,
-            own=own,
-            milestones=_all_milestones(rules, converted, stages),
-        )
-        found = build_credits(
-            pools.touches,
-            pools.conversions,
-            rules=rules,
-            provenance=provenance,
-            level="account",
-            stages=pools.milestones,
-            pool=POOL,
-        )
+    rows = rows_of_accounts(
+        touches,
+        ctx.read(ACCOUNT_MEMBERSHIPS),
+        converted,
+        rules=rules,
+        membership_at=config.membership_at,
+        rollup=above,
+        # where consent is needed, nobody is there to give it
+        own=ctx.read(ACCOUNT_TOUCHES) if ACCOUNT_TOUCHES.name in ctx.tables and not purposes else None,
+        milestones=milestones_of_accounts(converted, opportunities, roles=dict(rules.roles), rollup=above)
+        if rules.needs_milestones
+        else None,
+        end=find_watermark_of_run(ctx) if rules.fitted else None,
+    )
+    found = build_credits(
+        rows.touches,
+        rows.conversions,
+        rules=rules,
+        provenance=provenance,
+        level="account",
+        stages=rows.milestones,
+        pool=rows.owner,
+    )
     ctx.replace_within(ACCOUNT_CREDITS, name_touched(found, touches), within=None)
     counted = only_counted(converted, rules=rules, level="account")
     check_conservation(ctx, ACCOUNT_CREDITS, counted, models=rules.additive, name="account_attribution_conservation")
     summary = build_summary(ctx.read(ACCOUNT_CREDITS), provenance=provenance, contract=ACCOUNT_ATTRIBUTION)
-    ctx.replace_within(ACCOUNT_ATTRIBUTION, summary, within=None)
-
-
-def _all_milestones(rules: CreditRules, converted: DataFrame, stages: DataFrame | None) -> DataFrame | None:
-    """Milestones that conversions of accounts are, and those of their opportunities; null where no model asks."""
-    reached = [find_milestones(converted, dict(rules.roles), owner="account_id")] if rules.roles else []
-    if stages is not None:
-        reached.append(stages.select("entity_id", "milestone", "reached_at"))
-    return reduce(DataFrame.unionByName, reached) if reached and rules.needs_milestones else None
+    fitted = fit_accounts(ctx, rules, provenance, rows, counted)
+    ctx.replace_within(ACCOUNT_ATTRIBUTION, summary if fitted is None else summary.unionByName(fitted), within=None)
 
 
 def _valued(ctx: RunContext, won: DataFrame, provenance: Provenance) -> DataFrame:

@@ -23,12 +23,14 @@ from oneuser.marts.attribution.fitted_tables import (
     find_unequal,
     markov_orders,
 )
+from oneuser.marts.attribution.journeys import count_journeys
 from oneuser.marts.watermark import find_watermark
 from oneuser.stages.consenting import of_consenting
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from oneuser.marts.attribution.account_rows import AccountRows
     from oneuser.marts.attribution.credit_rules import CreditRules
     from oneuser.marts.provenance import Provenance
     from oneuser.stages.context import RunContext
@@ -58,7 +60,7 @@ def fit_models(ctx: RunContext, rules: CreditRules, provenance: Provenance, conv
                 ctx.replace_within(contract, contract.empty(ctx.spark), within=None)
         return None
     touches = of_consenting(ctx, ctx.read(TOUCHES), ctx.config.consent.required_for_attribution)
-    journeys = ctx.checkpoint(find_journeys(touches, conversions, rules=rules, watermark=_watermark(ctx)))
+    journeys = ctx.checkpoint(find_journeys(touches, conversions, rules=rules, watermark=find_watermark_of_run(ctx)))
     ctx.replace_within(ATTRIBUTION_PATHS, build_paths(journeys, provenance=provenance), within=None)
     paths = ctx.read(ATTRIBUTION_PATHS)
     orders = markov_orders(rules.fitted)
@@ -71,20 +73,49 @@ def fit_models(ctx: RunContext, rules: CreditRules, provenance: Provenance, conv
         elif contract.name in ctx.tables:
             ctx.replace_within(contract, contract.empty(ctx.spark), within=None)
     summary = ctx.checkpoint(build_fitted_summary(journeys, paths, rules=rules, provenance=provenance))
-    _check_sums(ctx, summary, only_counted(conversions, rules=rules))
+    _check_sums(ctx, summary, only_counted(conversions, rules=rules), name="attribution_fit_conservation")
     return summary
 
 
-def _watermark(ctx: RunContext) -> int | None:
+def fit_accounts(
+    ctx: RunContext, rules: CreditRules, provenance: Provenance, rows: AccountRows, counted: DataFrame
+) -> DataFrame | None:
+    """Fit the models on the paths of accounts; answers rows of `account_attribution`, null where there is none.
+
+    Of accounts the fit itself is not kept: whoever asks for credits of one conversion makes it again.
+
+    Args:
+        ctx: The stage's context.
+        rules: The models, and how paths are made.
+        provenance: How rows are made.
+        rows: Touches and conversions of accounts.
+        counted: The conversions that are credited.
+
+    Raises:
+        CheckError: where what they credit is not what there was to credit; nothing is published then.
+    """
+    if not rules.fitted:
+        return None
+    watermark = find_watermark_of_run(ctx)
+    found = find_journeys(rows.touches, rows.conversions, rules=rules, watermark=watermark, owner=rows.owner)
+    journeys = ctx.checkpoint(found)
+    paths = ctx.checkpoint(count_journeys(journeys))
+    built = build_fitted_summary(journeys, paths, rules=rules, provenance=provenance, level="account")
+    summary = ctx.checkpoint(built)
+    _check_sums(ctx, summary, counted, name="account_attribution_fit_conservation")
+    return summary
+
+
+def find_watermark_of_run(ctx: RunContext) -> int | None:
     """Up to when all sources are complete, in microseconds since 1970; null where none has a time."""
     found = find_watermark(ctx.read(FILES)).select(F.unix_micros("watermark").alias("us")).first()
     return None if found is None or found["us"] is None else int(found["us"])
 
 
-def _check_sums(ctx: RunContext, summary: DataFrame, counted: DataFrame) -> None:
+def _check_sums(ctx: RunContext, summary: DataFrame, counted: DataFrame, *, name: str) -> None:
     unequal = find_unequal(summary, counted).limit(_MOST_SHOWN).collect()
     ctx.check(
-        "attribution_fit_conservation",
+        name,
         ok=not unequal,
         found="; ".join(
             f"{row['model']} credits {row['credited']:f} of {row['there_was']} conversions {row['conversion']}"
