@@ -84,13 +84,30 @@ def test_a_consent_object_may_hold_the_signal_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    "where", [{"gpc": 1}, {"consent": {"gpc": 1}}, {"globalPrivacyControl": True}, {"headers": {"Sec-GPC": "1"}}]
+    "where",
+    [
+        {"gpc": 1},
+        {"consent": {"gpc": 1}},
+        {"globalPrivacyControl": True},
+        {"headers": {"Sec-GPC": "1"}},
+        {"headers": {"sec-gpc": "1"}},
+    ],
 )
 def test_messages_of_segment_carry_the_signal_of_a_browser_in_their_context(where: dict[str, Any]) -> None:
     parser = MessageParser(SEGMENT, KEYS, horizon=HORIZON)
     raw = line(context=where)
 
     assert json.loads(parser.parse_line(raw, len(raw))[CONSENT])["optOut"] is True
+
+
+def test_messages_of_segments_form_carry_what_rudderstack_asks_people() -> None:
+    asked = {"allowedConsentIds": ["ads"], "deniedConsentIds": ["mail"], "provider": "oneTrust"}
+    parser = MessageParser(SEGMENT, KEYS, horizon=HORIZON)
+    raw = line(context={"consentManagement": asked})
+
+    stored = json.loads(parser.parse_line(raw, len(raw))[CONSENT])
+
+    assert stored == asked | {"categoryPreferences": {"ads": True, "mail": False}}
 
 
 def test_a_mapping_has_a_place_for_each_purpose() -> None:
