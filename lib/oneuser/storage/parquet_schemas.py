@@ -148,6 +148,11 @@ class ParquetSchemas:
         self._texts |= dict(zip(new, of_each(self._spark, new, self._text), strict=True))
         return {file: None if (text := self._texts[file]) is None else self._schema(text) for file in files}
 
+    def n_withheld(self, files: Sequence[InputFile], needed: Collection[str]) -> int:
+        """How many columns of files, and parts of them, are left out for their names."""
+        schemas = {schema for schema in self.of(files).values() if schema is not None}
+        return len({path for schema in schemas for path in schema.withheld(needed)})
+
     def _text(self, file: InputFile) -> str | None:
         conf = self._content.conf(file)
         try:

@@ -69,6 +69,11 @@ class Reference:
     lists: tuple[str, ...] = ()
     dialect: Dialect = field(default_factory=Dialect)
 
+    @property
+    def needed(self) -> frozenset[str]:
+        """What the columns are called that are read of its files."""
+        return frozenset(self.columns.values())
+
 
 def list_reference(spark: SparkSession, reference: Reference) -> list[InputFile]:
     """The files of a reference input, in order.
@@ -79,10 +84,13 @@ def list_reference(spark: SparkSession, reference: Reference) -> list[InputFile]
     return list_files(spark, reference.name, reference.path, key=f"{reference.name}.path")
 
 
-def read_reference(spark: SparkSession, reference: Reference, files: Sequence[InputFile]) -> DataFrame:
+def read_reference(
+    spark: SparkSession, reference: Reference, files: Sequence[InputFile], schemas: ParquetSchemas
+) -> DataFrame:
     """The records of a snapshot, each with what is wrong with its form.
 
-    Looks at heads, and through the CSV files that are large enough to be read in pieces; runs no other job over rows.
+    Looks at heads, with `schemas` at the ends of Parquet files, and through the CSV files that are large enough to be
+    read in pieces; runs no other job over rows.
 
     Codes: `reference.syntax` for what is no record at all, `reference.charset` for U+FFFD and hidden characters,
     `reference.type` for an object or list where a value belongs, `reference.missing` for a required value.
@@ -91,8 +99,6 @@ def read_reference(spark: SparkSession, reference: Reference, files: Sequence[In
         GateError: where a file is empty, truncated or not UTF-8.
         ConfigError: where the files lack a column.
     """
-    schemas = ParquetSchemas(spark)
-    needed = frozenset(reference.columns.values())
     unreadable = find_unreadable(
         spark,
         files,
@@ -100,7 +106,7 @@ def read_reference(spark: SparkSession, reference: Reference, files: Sequence[In
         file_format=reference.format,
         dialect=reference.dialect,
         schemas=schemas,
-        needed=needed,
+        needed=reference.needed,
     )
     _refuse(reference, unreadable)
     if reference.format == "jsonl":
@@ -108,7 +114,7 @@ def read_reference(spark: SparkSession, reference: Reference, files: Sequence[In
     else:
         is_parquet = reference.format == "parquet"
         frames = (
-            read_parquet(spark, files, schemas, needed=needed)
+            read_parquet(spark, files, schemas, needed=reference.needed)
             if is_parquet
             else read_delimited(spark, files, dialect=reference.dialect)
         )

@@ -92,7 +92,9 @@ def test_every_format_and_shape_gives_the_same_links(ingest: Ingest, web: dict[s
     named = {"id_type_a": "customer_id", "id_value_a": "7", "id_type_b": "email", "id_value_b": "ann@example.com"}
     write(tmp_path / "l.jsonl", str(named | {"id_value_a": 7}).replace("'", '"'))
     write(tmp_path / "l.tsv", "a\tb\tt", "7\tann@example.com\t")
-    pq.write_table(pa.table({"a": [7.0, None], "b": ["ann@example.com", "x@example.com"]}), tmp_path / "l.parquet")
+    # the last column has an address for a name
+    table = {"a": [7.0, None], "b": ["ann@example.com", "x@example.com"], "bob@example.com": [1, 1]}
+    pq.write_table(pa.table(table), tmp_path / "l.parquet")
     typed = {"a": {"customer_id": "a"}, "b": {"email": "b"}}
     ingest.links = {
         "lines": {"path": f"{tmp_path}/l.jsonl", "format": "jsonl"},
@@ -106,6 +108,9 @@ def test_every_format_and_shape_gives_the_same_links(ingest: Ingest, web: dict[s
         (name, "ann@example.com", "7", None) for name in ("columns", "lines", "tabs")
     ]
     assert metrics["records_rejected|links.columns"] == 1
+    assert {name: n for name, n in metrics.items() if name.startswith("columns_left_out")} == {
+        "columns_left_out|links.columns": 1
+    }
 
 
 def test_what_is_gone_from_the_files_is_withdrawn_and_what_stays_keeps_its_run(

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from oneuser.core.errors import ConfigError, EnvironmentProblem, GateError
 from oneuser.storage.input_listing import listing_of
+from oneuser.storage.parquet_schemas import ParquetSchemas
 from oneuser.storage.reference_inputs import (
     Reference,
     count_records,
@@ -33,7 +34,7 @@ Values = list[tuple[str | None, ...]]
 
 def read(spark: SparkSession, reference: Reference, path: Path) -> DataFrame:
     placed = replace(reference, path=str(path))
-    return read_reference(spark, placed, list_reference(spark, placed))
+    return read_reference(spark, placed, list_reference(spark, placed), ParquetSchemas(spark))
 
 
 def rows_of(records: DataFrame, *columns: str) -> Values:
@@ -119,7 +120,7 @@ def test_a_snapshot_has_one_digest_whatever_files_and_order_it_lies_in(spark: Sp
             (folder / f"{number}.csv").write_text("Id,parent_account_id,to\n" + text)
         placed = replace(PARENTS, path=str(folder))
         files = list_reference(spark, placed)
-        found = count_records(spark, placed, files, read_reference(spark, placed, files))
+        found = count_records(spark, placed, files, read_reference(spark, placed, files, ParquetSchemas(spark)))
         return (found["n"], found["digest"]), listing_of(files)
 
     together, listing = counted("a,x,\nb,y,\nb,y,\n")
@@ -152,7 +153,7 @@ def test_a_file_that_breaks_off_stops_the_run_too(spark: SparkSession, tmp_path:
     files = list_reference(spark, placed)
 
     with pytest.raises(GateError, match=r"file\.truncated"):
-        count_records(spark, placed, files, read_reference(spark, placed, files))
+        count_records(spark, placed, files, read_reference(spark, placed, files, ParquetSchemas(spark)))
 
 
 def test_a_column_that_is_not_there_is_named_with_those_that_are(spark: SparkSession, tmp_path: Path) -> None:

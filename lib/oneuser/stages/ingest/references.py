@@ -19,6 +19,7 @@ from oneuser.core.errors import GateError
 from oneuser.core.reasons import is_damage
 from oneuser.stages.ingest.kept_back import KeptBack
 from oneuser.storage.input_listing import listing_of
+from oneuser.storage.parquet_schemas import ParquetSchemas
 from oneuser.storage.reference_inputs import count_records, list_reference, read_reference
 
 if TYPE_CHECKING:
@@ -141,7 +142,10 @@ def _take(ctx: RunContext, group: ReferenceGroup, known: list[_Input]) -> _Taken
     inputs: list[_Input] = []
     for reference in group.references:
         name = reference.name
-        records[name] = ctx.persist(read_reference(ctx.spark, reference, files[name]))
+        schemas = ParquetSchemas(ctx.spark)
+        records[name] = ctx.persist(read_reference(ctx.spark, reference, files[name], schemas))
+        if reference.format == "parquet" and (n_columns := schemas.n_withheld(files[name], reference.needed)):
+            report_left_out(ctx, name, n_columns)
         counted = count_records(ctx.spark, reference, files[name], records[name])
         n_rejected, run_seq = (before[name].n_rejected, before[name].run_seq) if name in before else (0, ctx.run_seq)
         found = (counted["digest"], len(files[name]), counted["n"], n_rejected, run_seq)
@@ -149,6 +153,12 @@ def _take(ctx: RunContext, group: ReferenceGroup, known: list[_Input]) -> _Taken
     if _what_counts(inputs) == _what_counts(known):
         return _Taken(inputs)
     return _judged(ctx, group, inputs, records)
+
+
+def report_left_out(ctx: RunContext, name: str, n_columns: int) -> None:
+    """Say of a source or reference how many columns of its Parquet files are left out, since their names are values."""
+    ctx.metric("columns_left_out", n_columns, name)
+    ctx.log.warning("columns whose names are rather values are left out", source=name, columns=n_columns)
 
 
 def _what_counts(inputs: Sequence[_Input]) -> set[tuple[str, str, str, int]]:

@@ -45,7 +45,7 @@ from oneuser.stages.ingest.kept_back import KeptBack
 from oneuser.stages.ingest.link_tables import link_group
 from oneuser.stages.ingest.linked_identifiers import tell_linked_identifiers
 from oneuser.stages.ingest.mapped_columns import mapped_columns
-from oneuser.stages.ingest.references import take_references
+from oneuser.stages.ingest.references import report_left_out, take_references
 from oneuser.stages.ingest.requested import take_requests
 from oneuser.stages.ingest.shape_of_lines import explain_lines
 from oneuser.stages.ingest.source_parsing import parse_source
@@ -385,8 +385,7 @@ def _report(ctx: RunContext, intake: Intake) -> None:
         for code, n in tally.quarantined.items():
             codes[code] = codes.get(code, 0) + n
     for name, n_columns in _count_withheld(ctx, intake).items():
-        ctx.metric("columns_left_out", n_columns, name)
-        ctx.log.warning("columns whose names are rather values are left out", source=name, columns=n_columns)
+        report_left_out(ctx, name, n_columns)
     for one in intake.refused:
         ctx.metric("files_refused", 1 + ctx.metrics.get(f"files_refused|{one.code}", 0), one.code)
         ctx.log.warning("file refused", file=one.file.path, code=one.code, detail=one.detail, sha256=one.digest)
@@ -397,15 +396,13 @@ def _report(ctx: RunContext, intake: Intake) -> None:
 
 def _count_withheld(ctx: RunContext, intake: Intake) -> dict[str, int]:
     """Columns of Parquet files, and parts of them, that are left out for their names, by source; those with some."""
-    found = {}
-    for name, source in ctx.config.sources.items():
-        files = intake.of(name) if source.format == "parquet" else []
-        needed = mapped_columns(source_spec(ctx.config, name)) if files else ()
-        schemas = {schema for schema in intake.schemas.of(files).values() if schema is not None}
-        paths = {path for schema in schemas for path in schema.withheld(needed)}
-        if paths:
-            found[name] = len(paths)
-    return found
+    read = {name: intake.of(name) for name, source in ctx.config.sources.items() if source.format == "parquet"}
+    found = {
+        name: intake.schemas.n_withheld(files, mapped_columns(source_spec(ctx.config, name)))
+        for name, files in read.items()
+        if files
+    }
+    return {name: n_columns for name, n_columns in found.items() if n_columns}
 
 
 def _report_notes(ctx: RunContext, events: DataFrame) -> None:
