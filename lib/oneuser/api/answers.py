@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 _ENDINGS = (".json", *LINES_ENDINGS)
 _MOST_BYTES = 64 * 1024 * 1024
+_MOST_NAMED = 5
 _DONE = ("completed", CANCELLED)
 
 
@@ -378,12 +379,35 @@ def load_requests(config: Config, places: Sequence[str | Path], *, action: Asked
     """
     texts: dict[str, str] = {}
     for place in map(Path, places):
-        found = sorted(place.iterdir()) if place.is_dir() else [place]
-        wanted = [path for path in found if not place.is_dir() or path.suffix.lower() in _ENDINGS]
-        if not wanted:
-            raise ConfigError.single(str(place), f"expected files that end in {', '.join(_ENDINGS)}, found none")
-        texts |= {str(path): _text(path) for path in wanted}
+        found = _files_of(place) if place.is_dir() else [place]
+        texts |= {str(path): _text(path) for path in found}
     return read_requests(texts, action=action, scope=scope, id_types=config.identity.id_types)
+
+
+def _files_of(folder: Path) -> list[Path]:
+    """The files of a folder of requests. Hidden ones of other endings, such as desktops leave behind, are passed over.
+
+    Raises:
+        ConfigError: where there is anything else: whoever put a request there would wait for ever for its answer.
+    """
+    try:
+        found = sorted(folder.iterdir())
+    except OSError:
+        raise ConfigError.single(str(folder), "the folder cannot be read") from None
+    wanted = [path for path in found if path.suffix.lower() in _ENDINGS]
+    others = [path for path in found if path.suffix.lower() not in _ENDINGS and not path.name.startswith(".")]
+    expected = f"expected files that end in {', '.join(_ENDINGS)}"
+    if others:
+        shown = ", ".join(repr(path.name) for path in others[:_MOST_NAMED])
+        more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+        raise ConfigError.single(
+            str(folder),
+            f"{expected}, found {shown}{more} beside {len(wanted)} of these",
+            next_step="rename, unpack or remove what else is there, or name the files themselves: nothing was done",
+        )
+    if not wanted:
+        raise ConfigError.single(str(folder), f"{expected}, found none")
+    return wanted
 
 
 def _text(path: Path) -> str:

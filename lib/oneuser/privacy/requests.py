@@ -22,6 +22,8 @@ Asked = Literal[Action, "package"]
 Scope = Literal["connected", "exact"]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+# JSON may have one, and no encoding takes it
+_HALF = re.compile("[\ud800-\udfff]")
 # what OpenDSR calls identities that the default types of identifiers call otherwise
 _OPENDSR_TYPES = {"controller_customer_id": "user_id"}
 # how far a request goes that does not say it; an erasure has to
@@ -30,8 +32,12 @@ _SCOPES: dict[Asked, Scope] = {"suppress": "exact", "unsuppress": "exact", "pack
 _ERASURE, _PORTABILITY = ("erasure",), ("portability", "access")
 # files of one request a line, by the ending of their name
 LINES_ENDINGS = (".jsonl", ".ndjson")
+# an id that ends so would have the status file of one request take the place of another one's receipt
+_RECEIPT = ".receipt"
 _MOST_IDENTITIES = 1_000
 _LONGEST_VALUE = 2_000
+_MOST_PROBLEMS = 100
+_NEXT_STEP = "mend the requests: nothing was done"
 
 
 @dataclass(frozen=True)
@@ -79,24 +85,34 @@ def read_requests(
         id_types: Types of identifiers that are declared.
 
     Raises:
-        ConfigError: with every mistake in them, without a value.
+        ConfigError: with every mistake in them, or the first hundred, without a value.
     """
     problems: list[ConfigProblem] = []
     found: dict[str, Request] = {}
     for name, text in texts.items():
+        n_objects, n_problems = 0, len(problems)
         for number, fact in _objects(name, text, problems):
+            n_objects += 1
             refuse = partial(_add, problems, (name, number))
             request = _read_one(fact, action, scope, id_types, refuse)
             if request is not None and not found.setdefault(request.request_id, request).is_same(request):
                 _add(problems, (name, number), f"another request has the id {request.request_id!r}")
-    if not found and not problems:
-        _add(problems, (next(iter(texts), "REQUEST"), 1), "expected a request, found none")
+        if not n_objects and len(problems) == n_problems:
+            _add(problems, (name, 1), "expected a request, found none")
     if problems:
-        raise ConfigError(problems, next_step="mend the requests: nothing was done")
+        raise ConfigError(problems, next_step=_NEXT_STEP)
     return list(found.values())
 
 
 def _add(problems: list[ConfigProblem], at: tuple[str, int], message: str) -> None:
+    """Keep a mistake.
+
+    Raises:
+        ConfigError: where there are too many to be read: a file that is something else has one in each of its lines.
+    """
+    if len(problems) == _MOST_PROBLEMS:
+        more = ConfigProblem("", "and more, which were not looked for", file=at[0], code="config.usage")
+        raise ConfigError([*problems, more], next_step=_NEXT_STEP)
     problems.append(ConfigProblem("", message, file=at[0], line=at[1], code="config.usage"))
 
 
@@ -106,12 +122,12 @@ def _objects(name: str, text: str, problems: list[ConfigProblem]) -> Iterator[tu
         whole = _parse(text)
     except RecursionError:
         _add(problems, (name, 1), "nested too deeply: expected a request")
-    except (_TwiceError, json.JSONDecodeError) as error:
+    except ValueError as error:
         # only a line feed ends a line: other breaks may stand within a text of JSON
         lines = text.split("\n")
         if _is_lines(name, lines):
             yield from _objects_of_lines(name, lines, problems)
-        elif isinstance(error, _TwiceError):
+        elif not isinstance(error, json.JSONDecodeError):
             _add(problems, (name, 1), str(error))
         else:
             expected = "expected one request, an array of them, or one request a line"
@@ -132,25 +148,33 @@ def _objects_of_lines(name: str, lines: list[str], problems: list[ConfigProblem]
             continue
         try:
             yield number, _parse(line)
-        except _TwiceError as error:
-            _add(problems, (name, number), str(error))
-        except (ValueError, RecursionError):
+        except (json.JSONDecodeError, RecursionError):
             _add(problems, (name, number), "not JSON: expected one request a line")
-
-
-class _TwiceError(ValueError):
-    """An object has a key twice: nobody can tell which of the two was meant."""
+        except ValueError as error:
+            _add(problems, (name, number), str(error))
 
 
 def _parse(text: str) -> Any:
-    """The value of a JSON text in which no object has a key twice."""
-    return json.loads(text, object_pairs_hook=_object)
+    """The value of a JSON text in which no object has a key twice.
+
+    Raises:
+        ValueError: where one has, or a number is longer than Python reads; of no JSON, a `JSONDecodeError`.
+    """
+    return json.loads(text, object_pairs_hook=_object, parse_int=_integer)
+
+
+def _integer(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError:
+        raise ValueError("a number of more digits than can be read: expected a request") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise _TwiceError("a key stands twice in one object: expected each once")
+        # nobody can tell which of the two was meant
+        raise ValueError("a key stands twice in one object: expected each once")
     return found
 
 
@@ -162,8 +186,9 @@ def _read_one(
         refuse("not an object: expected a request")
         return None
     request_id = fact.get("subject_request_id")
-    if not isinstance(request_id, str) or not _REQUEST_ID.fullmatch(request_id):
-        refuse("subject_request_id: expected a text of up to 100 letters, digits, dots, dashes and underscores")
+    if not isinstance(request_id, str) or not _REQUEST_ID.fullmatch(request_id) or request_id.endswith(_RECEIPT):
+        expected = "up to 100 letters, digits, dots, dashes and underscores"
+        refuse(f"subject_request_id: expected a text of {expected}, that does not end in {_RECEIPT}")
         return None
     kinds = _PORTABILITY if action == "package" else _ERASURE
     if fact.get("subject_request_type", kinds[0]) not in kinds:
@@ -204,12 +229,14 @@ def _identity(fact: Any, id_types: Collection[str]) -> NamedIdentifier | str:
     id_type, value = fact.get("identity_type"), fact.get("identity_value")
     if isinstance(id_type, str) and id_type not in id_types:
         id_type = _OPENDSR_TYPES.get(id_type, id_type)
-    if id_type not in id_types:
+    if not isinstance(id_type, str) or id_type not in id_types:
         return f"identity_type: expected one of {', '.join(sorted(id_types))}"
-    if not isinstance(id_type, str) or not isinstance(value, str) or not 0 < len(value) <= _LONGEST_VALUE:
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_VALUE:
         return f"identity_value: expected a text of up to {_LONGEST_VALUE} characters"
     if not value.strip():
         return "identity_value: is blank, expected whom the request is about"
+    if _HALF.search(value):
+        return "identity_value: holds half a character (a surrogate of UTF-16), expected whole ones"
     if fact.get("identity_format", "raw") != "raw":
         return "identity_format: expected raw; hashes are not looked up"
     return NamedIdentifier(id_type, value)

@@ -37,14 +37,30 @@ def test_a_folder_of_requests_is_read_by_the_endings_of_its_files(tmp_path: Path
     )
     # as some programs write it
     (tmp_path / "C.JSON").write_text(json.dumps(ASK | {"subject_request_id": "c"}), encoding="utf-8-sig")
-    (tmp_path / "notes.txt").write_text("no request")
+    # as desktops leave behind
+    (tmp_path / ".DS_Store").write_bytes(b"\x00")
 
     assert load(tmp_path) == 5_002
 
 
-def test_a_folder_without_requests_is_named(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("no request")
+@pytest.mark.parametrize("name", ["late.json.gz", "ask.txt", "ask.csv", "ask", "ask.json~"])
+def test_what_else_is_in_a_folder_of_requests_is_named_and_nothing_is_done(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(ASK))
+    (tmp_path / name).write_text(json.dumps(ASK | {"subject_request_id": "2"}))
 
+    with pytest.raises(ConfigError, match=f"found '{name}' beside 1 of these"):
+        load(tmp_path)
+
+
+def test_folders_in_a_folder_of_requests_are_named(tmp_path: Path) -> None:
+    for number in range(7):
+        (tmp_path / f"week-{number}").mkdir()
+
+    with pytest.raises(ConfigError, match="'week-4' and 2 more beside 0 of these"):
+        load(tmp_path)
+
+
+def test_a_folder_without_requests_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=f"{tmp_path}: expected files that end in .json, .jsonl, .ndjson"):
         load(tmp_path)
 
@@ -59,9 +75,18 @@ def test_what_is_no_file_of_bounded_size_is_not_read(tmp_path: Path) -> None:
     # whoever opened it would wait for a writer
     os.mkfifo(tmp_path / "pipe.json")
 
+    (tmp_path / "folder.json").mkdir()
+
     for name in ("link.json", "huge.json", "pipe.json"):
         with pytest.raises(ConfigError, match="at most 64 MB, no link"):
             load(tmp_path / name)
+        folder = tmp_path / f"with-{name}"
+        folder.mkdir()
+        (tmp_path / name).rename(folder / name)
+        with pytest.raises(ConfigError, match="at most 64 MB, no link"):
+            load(folder)
+    with pytest.raises(ConfigError, match=r"folder\.json: expected files that end in"):
+        load(tmp_path / "folder.json")
 
 
 def test_a_request_of_a_million_identities_and_an_id_that_is_a_path_are_refused(tmp_path: Path) -> None:

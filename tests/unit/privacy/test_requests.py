@@ -20,7 +20,7 @@ def asked(request_id: str, **facts: Any) -> dict[str, Any]:
 
 
 def read(text: str) -> list[Request]:
-    return read_requests({"requests.json": text}, action="erase", scope="connected", id_types=TYPES)
+    return read_requests({"requests.json": text}, action="erase", scope="connected", id_types=dict.fromkeys(TYPES))
 
 
 def test_one_object_an_array_and_a_line_each_are_the_same_requests() -> None:
@@ -173,3 +173,40 @@ def test_an_id_that_holds_an_identity_is_refused_since_no_search_could_ever_end_
             read(text)
     else:
         assert len(read(text)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"subject_request_id": ' + "7" * 5_000 + "}", "a number of more digits than can be read"),
+        ('{"subject_request_id": "a"}\n{"subject_request_id": ' + "7" * 5_000 + "}", "a number of more digits"),
+        (json.dumps(asked("a", subject_identities=[{"identity_type": ["email"]}])), "identity_type: expected one of"),
+        (json.dumps(asked("a", subject_identities=[{"identity_type": {}}])), "identity_type: expected one of"),
+        (
+            json.dumps(
+                asked("a", subject_identities=[{"identity_type": "email", "identity_value": "a\ud800@b.example"}])
+            ),
+            "identity_value: holds half a character",
+        ),
+        (json.dumps(asked("4711.receipt")), r"subject_request_id: .* that does not end in \.receipt"),
+    ],
+)
+def test_what_json_allows_and_nothing_can_work_with_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read(text)
+
+
+@pytest.mark.parametrize("empty", ["", " \n", "[]"])
+def test_a_file_without_a_request_is_named_also_beside_others(empty: str) -> None:
+    texts = {"one.json": json.dumps(asked("a")), "none.jsonl": empty}
+
+    with pytest.raises(ConfigError, match=r"none\.jsonl:1: expected a request, found none"):
+        read_requests(texts, action="erase", scope="connected", id_types=TYPES)
+
+
+def test_of_mistakes_without_end_the_first_are_told() -> None:
+    with pytest.raises(ConfigError) as problem:
+        read_requests({"many.jsonl": "x\n" * 100_000}, action="erase", scope="connected", id_types=TYPES)
+
+    assert len(problem.value.problems) == 101
+    assert "more" in problem.value.problems[-1].message
