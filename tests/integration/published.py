@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,17 @@ from deltalake import DeltaTable
 
 
 def copied(warehouse: Path, to: Path) -> Path:
-    """A copy of a warehouse; its `published.json` names paths."""
-    root = Path(shutil.copytree(warehouse, to / "warehouse"))
+    """A copy of a warehouse, which may be written to meanwhile; its `published.json` names paths."""
+    root = Path(shutil.copytree(warehouse, to / "warehouse", copy_function=_copy_if_there))
     listing = root / "published.json"
     listing.write_text(listing.read_text().replace(str(warehouse), str(root)))
     return root
+
+
+def _copy_if_there(path: str, to: str) -> None:
+    """Copy a file, unless it went since its folder was listed, as half-written ones do."""
+    with suppress(FileNotFoundError):
+        shutil.copy2(path, to)
 
 
 def published_versions(warehouse: Path) -> dict[str, int]:

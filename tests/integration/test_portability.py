@@ -29,7 +29,10 @@ JSON_TYPES = {
     "string": {str}, "integer": {int}, "number": {float}, "boolean": {bool}, "null": {type(None)}, "array": {list},
     "object": {dict},
 }  # fmt: skip
-OUTCOMES = {"ann-1": "found", "bob-1": "found", "both-1": "ambiguous", "family-1": "ambiguous", "ghost-1": "unknown"}
+OUTCOMES = {
+    "ann-1": "found", "bob-1": "found", "both-1": "ambiguous", "family-1": "ambiguous", "ghost-1": "unknown",
+    "carla-1": "found",
+}  # fmt: skip
 
 
 def message(number: int, **facts: Any) -> dict[str, Any]:
@@ -59,10 +62,15 @@ BOBS_MESSAGES = [
     # whoever was there last
     message(8, anonymousId=BROWSER),
 ]
+# what was renamed was seen as an anonymous id, which nobody can tell from the alias
+CARLAS = [
+    message(9, anonymousId="laptop-of-carla"),
+    message(10, type="alias", userId="customer-3", previousId="laptop-of-carla"),
+]
 
 
-def request(request_id: str, *values: str, kind: str = "portability") -> dict[str, Any]:
-    identities = [{"identity_type": "email", "identity_value": value, "identity_format": "raw"} for value in values]
+def request(request_id: str, *values: str, kind: str = "portability", id_type: str = "email") -> dict[str, Any]:
+    identities = [{"identity_type": id_type, "identity_value": value, "identity_format": "raw"} for value in values]
     return {"subject_request_id": request_id, "subject_request_type": kind, "subject_identities": identities}
 
 
@@ -85,12 +93,14 @@ def fits(value: Any, schema: dict[str, Any]) -> bool:
 
 
 class Family:
-    """A published run, and five requests in one file."""
+    """A published run, and six requests in one file."""
 
     def __init__(self, spark: SparkSession, folder: Path) -> None:
         self.spark = spark
         self.root = folder / "warehouse"
-        (folder / "events.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in [*ANNS, *BOBS_MESSAGES]))
+        (folder / "events.jsonl").write_text(
+            "".join(f"{json.dumps(one)}\n" for one in [*ANNS, *BOBS_MESSAGES, *CARLAS])
+        )
         self.config = {
             "deployment": "smiths",
             "warehouse": str(self.root),
@@ -106,6 +116,7 @@ class Family:
             request("both-1", ANN, BOB),
             request("family-1", FAMILY),
             request("ghost-1", "ghost@example.com"),
+            request("carla-1", "laptop-of-carla", id_type="user_id"),
         ]
         self.requests = folder / "requests.jsonl"
         self.requests.write_text("".join(f"{json.dumps(one)}\n" for one in asked))
@@ -128,8 +139,8 @@ def family(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Fam
 
 def test_whoever_is_named_by_what_is_theirs_alone_gets_a_folder(family: Family) -> None:
     assert {one.request_id: one.outcome for one in family.answers} == OUTCOMES
-    assert {one.name for one in family.packages.iterdir()} == {"ann-1", "bob-1"}
-    assert {one.request_id for one in family.answers if one.folder} == {"ann-1", "bob-1"}
+    assert {one.name for one in family.packages.iterdir()} == {"ann-1", "bob-1", "carla-1"}
+    assert {one.request_id for one in family.answers if one.folder} == {"ann-1", "bob-1", "carla-1"}
     assert published_versions(family.root) == family.versions
 
 
@@ -137,7 +148,10 @@ def test_everything_that_is_theirs_is_in_it(family: Family) -> None:
     ann = people(family.root)["user_id", "customer-1"]
     events = family.rows("ann-1", "events")
 
-    assert {one["message_id"] for one in events} == {one["messageId"] for one in ANNS}
+    # in the order in which they happened, which that of the stored keys is not
+    for request_id, received in (("ann-1", ANNS), ("bob-1", BOBS_MESSAGES), ("carla-1", CARLAS)):
+        found = [one["message_id"] for one in family.rows(request_id, "events")]
+        assert found == [one["messageId"] for one in received]
     assert [(one["purpose"], one["state"]) for one in family.rows("ann-1", "consent")] == [("advertising", "granted")]
     assert {one["id_value"] for one in family.rows("ann-1", "identifier_values")} == {ANN, "customer-1", "phone-of-ann"}
     assert [one["account_id"] for one in family.rows("ann-1", "account_memberships")] == ["choir"]

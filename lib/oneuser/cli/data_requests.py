@@ -244,6 +244,7 @@ def _show_preview(call: Call, found: Preview) -> None:
         {
             "requests": found.n_requests,
             "requests that name nobody": ", ".join(found.unknown) or None,
+            "requests that name what is nobody's": ", ".join(found.unowned) or None,
             "messages": found.n_messages,
             "identifiers": found.n_identifiers,
             "identifiers that others share": found.n_identifiers_kept,

@@ -26,7 +26,8 @@ class Preview:
     """What requests would erase.
 
     `rows` are those that would go, by table, where any would. What messages of other people carry too is in
-    `n_identifiers_kept`; `unknown` are ids of requests that name nobody.
+    `n_identifiers_kept`; `unknown` are ids of requests of which nothing is stored that they name, `unowned` of those
+    that would erase nothing all the same: what they name is blocked, or too many share it.
     """
 
     n_requests: int
@@ -35,6 +36,7 @@ class Preview:
     n_user_ids: int
     n_identifiers_kept: int
     unknown: list[str]
+    unowned: list[str]
     rows: dict[str, int]
 
 
@@ -57,7 +59,10 @@ def preview_erasure(published: Published, config: Config, requests: Sequence[Req
         )
         doomed = {one.name: rows_about(one, published.read(one), erased) for one in contracts}
         n_rows = {name: rows.count() for name, rows in doomed.items() if rows is not None}
-        known = {row["request_id"] for row in found.named.select("request_id").distinct().collect()}
+        known, erasing = (
+            {row["request_id"] for one in frames for row in one.select("request_id").distinct().collect()}
+            for frames in ((found.named,), (found.messages, found.identifiers, found.users))
+        )
         n_identifiers = erased.identifiers.count()
         n_carried = found.carried.select(F.countDistinct("identifier_id").alias("n")).collect()[0]["n"]
         return Preview(
@@ -67,6 +72,7 @@ def preview_erasure(published: Published, config: Config, requests: Sequence[Req
             n_user_ids=erased.users.count(),
             n_identifiers_kept=n_carried - n_identifiers,
             unknown=[request.request_id for request in requests if request.request_id not in known],
+            unowned=[request.request_id for request in requests if request.request_id in known - erasing],
             rows={name: n for name, n in sorted(n_rows.items()) if n},
         )
     finally:

@@ -23,7 +23,7 @@ from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.events.normalise import make_normaliser
 from oneuser.events.spec import id_type_specs
 from oneuser.inspection.read_only import reading_context
-from oneuser.privacy.erasure import find_ended
+from oneuser.privacy.erasure import find_ended, find_other_readings
 from oneuser.privacy.masked_text import TextMask
 from oneuser.privacy.named_in_texts import find_named_in
 from oneuser.privacy.portability import Belongings, find_beside, find_uncontested, rows_of_people
@@ -81,7 +81,10 @@ class PersonData:
         ]
         named = ctx.spark.createDataFrame(keys, "request_id string, id_type string, id_key binary")
         identifiers = ctx.read(IDENTIFIERS).select("id_type", "id_key", "identifier_id")
-        numbered = named.join(identifiers, on=["id_type", "id_key"], how="inner")
+        stored = named.join(identifiers, on=["id_type", "id_key"], how="inner").select("request_id", "identifier_id")
+        numbered = ctx.checkpoint(stored)
+        nobodys = numbered.join(ctx.read(IDENTIFIER_MAP), on="identifier_id", how="left_anti")
+        numbered = numbered.unionByName(find_other_readings(nobodys, ctx.read(EVENT_IDENTIFIERS))).distinct()
         owned = numbered.join(self._uncontested(), on="identifier_id", how="left")
         owners: defaultdict[str, set[str | None]] = defaultdict(set)
         for row in owned.select("request_id", "user_id").distinct().collect():
@@ -153,8 +156,9 @@ class PersonData:
         found = rows_of_people(contract, self._ctx.read(contract), belongings)
         if found is None:
             return None
-        # whatever is one request's comes in a row
-        return rows_of(stream_batches(found.orderBy("request_id", *contract.key)))
+        # whatever is one request's comes in a row, as it happened
+        times = [field.name for field in contract.fields if field.dtype == "timestamp"]
+        return rows_of(stream_batches(found.orderBy("request_id", *times[:1], *contract.key)))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts import privacy as kinds
+from oneuser.core.message_identifiers import OBSERVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,6 +90,20 @@ def _looked_for(contract: TableContract, erased: Erased) -> Iterator[tuple[list[
             yield [name], those.toDF(name)
     if subject.is_keyed:
         yield ["id_type", "id_key"], erased.keys
+
+
+def find_other_readings(named: DataFrame, carried: DataFrame) -> DataFrame:
+    """`request_id`, `identifier_id`: what else an alias may have meant by the previous id that a request names.
+
+    Both readings of one are stored, and whoever asks cannot know which of them holds.
+
+    Args:
+        named: `request_id`, `identifier_id` of what a request names and nobody owns.
+        carried: Rows of `event_identifiers`.
+    """
+    previous = carried.where(~F.col("link").isin(*OBSERVED)).select("message_key", "identifier_id")
+    aliases = previous.join(named, on="identifier_id", how="inner").select("request_id", "message_key").distinct()
+    return previous.join(aliases, on="message_key", how="inner").select("request_id", "identifier_id").distinct()
 
 
 def find_persons(named: DataFrame, identifier_map: DataFrame) -> DataFrame:

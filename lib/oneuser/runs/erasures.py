@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from oneuser.config import LeaseRules
     from oneuser.runs.records import RunRecord
+    from oneuser.storage.request_files import Sealed
     from oneuser.storage.table_reader import Row
     from oneuser.storage.warehouse import Warehouse
 
@@ -227,20 +228,34 @@ def _receipt(
     sealed = files.sealed(request.request_id)
     n = found.by_kind
     erased = {name: n.get(kind, 0) for name, kind in _ERASED.items()}
-    is_unknown = request.action == "erase" and not sum(erased.values())
     return {
         "request_id": request.request_id,
         "action": request.action,
         "scope": request.scope,
-        "outcome": "unknown" if is_unknown else "done",
+        "outcome": _outcome(request, sealed, n_erased=sum(erased.values())),
         "n_identities": len(request.identities),
         "n_identities_unknown": sealed.n_unknown,
         "erased": erased,
+        "n_identifiers_suppressed": sealed.n_suppressed,
+        "n_identifiers_freed": sealed.n_freed,
         "identifiers_kept": {"n": sealed.n_kept, "why": "messages or links of other people carry them too"},
         "tables": dict(sorted(shown.tables.items())),
         "completed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         **facts,
     }
+
+
+def _outcome(request: Request, sealed: Sealed, *, n_erased: int) -> str:
+    """What the answer to a request is.
+
+    `unknown`: nothing that an erasure names is stored. `unowned`: it is, and is nobody's, since it is blocked or too
+    many share it; `exact` erases such a value. `not_suppressed`: nothing of what was to be freed was suppressed, or
+    what was to be suppressed can be no identifier of its type.
+    """
+    if request.action == "erase":
+        return "done" if n_erased else "unowned" if sealed.n_known else "unknown"
+    n_changed = sealed.n_freed if request.action == "unsuppress" else sealed.n_suppressed
+    return "done" if n_changed else "not_suppressed"
 
 
 def _of_run(run: RunRecord) -> dict[str, Any]:

@@ -26,12 +26,17 @@ _REQUEST, _VALUES, _RECEIPT, _STATUS = ".request.json", ".values.json", ".receip
 class Sealed:
     """What a run has found of a request: the values that it erased, and how many identifiers it did not.
 
-    `n_unknown` are identities that were never seen; `n_kept` identifiers that others share.
+    `n_known` are identities that are stored, each once however it is spelled; `n_unknown` those that are not, or can be
+    none of their type; `n_kept` identifiers that others share; `n_suppressed` those of which nothing is taken in any
+    more, and `n_freed` those of which something is again.
     """
 
     values: list[str] = field(repr=False)
     n_unknown: int
     n_kept: int
+    n_known: int = 0
+    n_suppressed: int = 0
+    n_freed: int = 0
 
 
 class ReadableFiles(Protocol):

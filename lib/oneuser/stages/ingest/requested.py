@@ -32,6 +32,7 @@ from oneuser.privacy.erasure import (
     find_ended,
     find_left_alone,
     find_messages,
+    find_other_readings,
     find_own_identifiers,
     find_persons,
     find_residual,
@@ -53,10 +54,13 @@ _NAMED = "request_id string, action string, scope string, id_type string, id_key
 
 
 class Spelling(NamedTuple):
-    """An identity of a request: its type, as it was written, in its normal form, and which key version hashed it."""
+    """An identity of a request: its type, as it was written, in its normal form, and which key version hashed it.
+
+    A request may write it in several ways.
+    """
 
     id_type: str
-    written: str
+    written: frozenset[str]
     normal: str
     key_id: str
 
@@ -76,6 +80,7 @@ class Found:
         suppressed: `request_id`, `id_type`, `id_key`, `key_id`.
         carried: `request_id`, `identifier_id` of all that the messages carry, and of what is suppressed.
         named: `request_id`, `identifier_id` of the identities that are known.
+        freed: `request_id`, `id_type`, `id_key` of what is suppressed no longer; null where nobody asks for that.
     """
 
     messages: DataFrame
@@ -84,6 +89,7 @@ class Found:
     suppressed: DataFrame
     carried: DataFrame
     named: DataFrame
+    freed: DataFrame | None
 
 
 def take_requests(ctx: RunContext, contracts: Sequence[TableContract]) -> DataFrame | None:
@@ -108,9 +114,9 @@ def take_requests(ctx: RunContext, contracts: Sequence[TableContract]) -> DataFr
     spellings = spell_out(ctx, requests)
     found = find_erased(ctx, requests, spellings)
     values = values_of(ctx, requests, spellings, found)
-    _seal(files, requests, values, found)
+    _seal(files, requests, spellings, values, found)
     lines = find_lines(ctx, contracts, values)
-    _write(ctx, requests, spellings, found, lines)
+    _write(ctx, requests, found, lines)
     count_erased(ctx)
     forget_erased(ctx, [*contracts, CHANGES])
     for action, n in Counter(request.action for request in requests).items():
@@ -139,12 +145,12 @@ def find_erased(ctx: RunContext, requests: Sequence[Request], spellings: Spellin
     is_erasure, is_connected = F.col("action") == "erase", F.col("scope") == "connected"
     by_person = numbered.where(is_erasure & is_connected).select("request_id", "identifier_id")
     by_value = numbered.where(is_erasure & ~is_connected).select("request_id", "identifier_id")
+    carried = ctx.read(EVENT_IDENTIFIERS)
     identifier_map = ctx.read_last(IDENTIFIER_MAP)
-    persons = ctx.checkpoint(find_persons(by_person, identifier_map))
+    persons = ctx.checkpoint(_persons(ctx, by_person, identifier_map, carried))
     residual = find_residual(persons, identifier_map, ctx.read_last(REFUSED_EDGES), ctx.read_last(DIM_USER))
     living = ctx.checkpoint(persons.unionByName(residual))
     own = ctx.checkpoint(find_own_identifiers(persons, identifier_map).unionByName(by_value).distinct())
-    carried = ctx.read(EVENT_IDENTIFIERS)
     messages = ctx.checkpoint(find_messages(own, living, carried, ctx.read_last(EVENTS_RESOLVED)))
     beside = carried.join(messages, on="message_key", how="inner").select("request_id", "identifier_id")
     candidates = ctx.checkpoint(beside.unionByName(own).distinct())
@@ -152,17 +158,30 @@ def find_erased(ctx: RunContext, requests: Sequence[Request], spellings: Spellin
         candidates, messages.select("message_key").distinct(), own.select("identifier_id").distinct(), carried,
         ctx.read(LINKS),
     )  # fmt: skip
-    suppressed = own.join(identifiers, on="identifier_id", how="inner")
     columns = ["request_id", "id_type", "id_key", "key_id"]
     is_by_value = (F.col("action") == "suppress") | (is_erasure & ~is_connected)
+    of_own = own.join(identifiers, on="identifier_id", how="inner").select(*columns)
+    suppressed = of_own.unionByName(named.where(is_by_value).select(*columns)).distinct()
     return Found(
         messages=messages,
         identifiers=ctx.checkpoint(left_alone),
         users=ctx.checkpoint(find_ended(living, ctx.read_last(USER_IDS))),
-        suppressed=suppressed.select(*columns).unionByName(named.where(is_by_value).select(*columns)).distinct(),
+        suppressed=suppressed,
         carried=candidates,
         named=numbered.select("request_id", "identifier_id"),
+        freed=_freed(ctx, requests, spellings, suppressed),
     )
+
+
+def _persons(ctx: RunContext, named: DataFrame, identifier_map: DataFrame, carried: DataFrame) -> DataFrame:
+    """`request_id`, `user_id`: whom requests name, by what is mapped to them, or is the other reading of that."""
+    owners = identifier_map.select("identifier_id", "user_id")
+    owned = ctx.checkpoint(named.join(owners, on="identifier_id", how="left"))
+    persons = owned.where(F.col("user_id").isNotNull()).select("request_id", "user_id").distinct()
+    nobodys = owned.where(F.col("user_id").isNull()).select("request_id", "identifier_id")
+    if nobodys.isEmpty():
+        return persons
+    return persons.unionByName(find_persons(find_other_readings(nobodys, carried), identifier_map)).distinct()
 
 
 def spell_out(ctx: RunContext, requests: Sequence[Request]) -> Spellings:
@@ -182,7 +201,9 @@ def spell_out(ctx: RunContext, requests: Sequence[Request]) -> Spellings:
     found: dict[str, dict[bytes, Spelling]] = {request.request_id: {} for request in requests}
     for request_id, named, normal in read:
         key_id, key = stored[(named.id_type, normal)]
-        found[request_id][key] = Spelling(named.id_type, named.value, normal, key_id)
+        before = found[request_id].get(key)
+        written = {named.value} | (before.written if before else set())
+        found[request_id][key] = Spelling(named.id_type, frozenset(written), normal, key_id)
     return found
 
 
@@ -194,21 +215,37 @@ def values_of(ctx: RunContext, requests: Sequence[Request], spellings: Spellings
         values[row["request_id"]].add(row["id_value"])
     for request_id, gone in values.items():
         # what is named and stays, such as a device of several people, is looked for nowhere
-        gone |= {one.written for one in spellings[request_id].values() if one.normal in gone}
+        gone |= {text for one in spellings[request_id].values() if one.normal in gone for text in one.written}
     return values
 
 
-def _seal(files: RequestFiles, requests: Sequence[Request], values: Mapping[str, set[str]], found: Found) -> None:
+def _seal(
+    files: RequestFiles,
+    requests: Sequence[Request],
+    spellings: Spellings,
+    values: Mapping[str, set[str]],
+    found: Found,
+) -> None:
     """Keep the values of what goes until nothing holds them any more, with what the receipt will say of the rest."""
-    n_known, n_carried, n_gone = (
-        {row["request_id"]: row["count"] for row in some.groupBy("request_id").count().collect()}
-        for some in (found.named, found.carried, found.identifiers)
+    n_known, n_carried, n_gone, n_suppressed, n_freed = (
+        {}
+        if some is None
+        else {row["request_id"]: row["count"] for row in some.groupBy("request_id").count().collect()}
+        for some in (found.named, found.carried, found.identifiers, found.suppressed, found.freed)
     )
     for request in requests:
         name = request.request_id
-        n_unknown = len(request.identities) - n_known.get(name, 0)
-        n_kept = n_carried.get(name, 0) - n_gone.get(name, 0)
-        files.seal(name, Sealed(sorted(values.get(name, ())), n_unknown, n_kept))
+        n_none = len(request.identities) - sum(len(one.written) for one in spellings[name].values())
+        known = n_known.get(name, 0)
+        sealed = Sealed(
+            sorted(values.get(name, ())),
+            n_unknown=n_none + len(spellings[name]) - known,
+            n_kept=n_carried.get(name, 0) - n_gone.get(name, 0),
+            n_known=known,
+            n_suppressed=n_suppressed.get(name, 0),
+            n_freed=n_freed.get(name, 0),
+        )
+        files.seal(name, sealed)
 
 
 def find_lines(ctx: RunContext, contracts: Sequence[TableContract], values: Mapping[str, set[str]]) -> DataFrame | None:
@@ -226,7 +263,6 @@ def find_lines(ctx: RunContext, contracts: Sequence[TableContract], values: Mapp
 def _write(
     ctx: RunContext,
     requests: Sequence[Request],
-    spellings: Spellings,
     found: Found,
     lines: DataFrame | None,
 ) -> None:
@@ -259,29 +295,31 @@ def _write(
             (SUPPRESSIONS, SUPPRESSIONS.conform(news), "append"),
         ]
     )
-    freed = _freed(ctx, requests, spellings)
-    if freed is not None:
-        ctx.delete(SUPPRESSIONS, freed, on)
+    if found.freed is not None and not found.freed.isEmpty():
+        ctx.delete(SUPPRESSIONS, found.freed.select(*on).distinct(), on)
 
 
-def _freed(ctx: RunContext, requests: Sequence[Request], spellings: Spellings) -> DataFrame | None:
-    """`id_type`, `id_key` of what is suppressed no longer; null where nobody asks for that.
+def _freed(
+    ctx: RunContext, requests: Sequence[Request], spellings: Spellings, suppressed: DataFrame
+) -> DataFrame | None:
+    """`request_id`, `id_type`, `id_key` of what is suppressed no longer; null where nobody asks for that.
 
     Connected with what is named is whatever was suppressed by the same request: of the person, nothing else is left.
     """
     rows = [
-        (spelling.id_type, bytearray(key), request.scope == "connected")
+        (request.request_id, spelling.id_type, bytearray(key), request.scope == "connected")
         for request in requests
         if request.action == "unsuppress"
         for key, spelling in spellings[request.request_id].items()
     ]
-    if not rows:
+    if not any(request.action == "unsuppress" for request in requests):
         return None
     on = ["id_type", "id_key"]
-    named = ctx.spark.createDataFrame(rows, "id_type string, id_key binary, is_connected boolean")
-    freed = named.select(*on)
-    if any(is_connected for *_, is_connected in rows):
-        stored = ctx.read(SUPPRESSIONS)
-        asked = stored.join(named.where("is_connected").select(*on), on=on, how="left_semi").select("request_id")
-        freed = freed.unionByName(stored.join(asked.distinct(), on="request_id", how="left_semi").select(*on))
-    return ctx.checkpoint(freed.distinct())
+    named = ctx.spark.createDataFrame(rows, "request_id string, id_type string, id_key binary, is_connected boolean")
+    columns = ["request_id", *on]
+    standing = ctx.read(SUPPRESSIONS).select(*columns).unionByName(suppressed.select(*columns))
+    standing = standing.withColumnRenamed("request_id", "suppressed_by")
+    asked = ctx.checkpoint(named.join(standing, on=on, how="inner"))
+    connected = asked.where("is_connected").select("request_id", "suppressed_by").distinct()
+    beside = connected.join(standing, on="suppressed_by", how="inner").select(*columns)
+    return ctx.checkpoint(asked.select(*columns).unionByName(beside).distinct())
