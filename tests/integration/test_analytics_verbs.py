@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -391,3 +393,17 @@ def test_the_verb_members_shows_them(root: Path, tmp_path: Path, capsys: pytest.
     assert json.loads(capsys.readouterr().out)["rows"] == [{"entity_id": ANN}]
     assert main(["members", "retention", "is_observed=maybe", "--config", str(file), "--warehouse", str(root)]) == 2
     assert "is_observed is 'maybe', expected boolean" in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_verb_members_starts_spark_by_itself(root: Path, tmp_path: Path) -> None:
+    # the tests above have a session before they ask
+    file = tmp_path / "oneuser.yaml"
+    file.write_text(show_config(CONFIG), encoding="utf-8")
+    asked = ["members", "retention", "offset=1", "--config", str(file), "--warehouse", str(root), "--json"]
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "oneuser.cli.main", *asked], capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["rows"] == [{"entity_id": CARLA}]

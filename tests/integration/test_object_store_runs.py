@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -125,15 +126,24 @@ def test_the_job_publishes_and_readers_without_spark_follow(deployment: Deployme
     assert len([line for line in asked if line.startswith("PUT") and "published.json" in line]) == 1
 
 
-def test_a_run_that_finds_nothing_new_leaves_what_readers_follow_alone(deployment: Deployment) -> None:
-    before = len(deployment.store.requests())
+def test_a_run_that_finds_nothing_new_looks_and_leaves_what_readers_follow_alone(deployment: Deployment) -> None:
+    before, began = len(deployment.store.requests()), processor_seconds()
 
     answer = json.loads(deployment.do("run", "--json"))
 
-    assert answer["published"] is False
-    asked = deployment.store.requests()[before:]
-    assert asked
-    assert not [line for line in asked if not line.startswith(("GET", "HEAD")) and "published.json" in line]
+    assert (answer["published"], answer["nothing_new"]) == (False, True)
+    took, asked = processor_seconds() - began, deployment.store.requests()[before:]
+    print(f"nothing new: {took:.1f} s of a processor, {len(asked)} requests")
+    assert {line.partition(" ")[0] for line in asked} == {"GET", "HEAD"}
+    # a Java alone takes more of either; a processor's seconds are the same on a busy machine, or nearly
+    assert took < 3
+    assert len(asked) < 200
+
+
+def processor_seconds() -> float:
+    """Of processes that this one has started and waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_of_two_drivers_at_once_one_publishes_and_the_other_is_told_to_come_later(deployment: Deployment) -> None:

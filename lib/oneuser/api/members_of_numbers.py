@@ -135,8 +135,9 @@ class MembersOfNumbers(Attributions):
 
     def _row(self, contract: TableContract, asked: Mapping[str, Any]) -> Row:
         """The one row of the table that the cell names, with its times in microseconds since 1970."""
-        times = [F.unix_micros(one.name).alias(f"us_{one.name}") for one in contract.fields if one.dtype == "timestamp"]
+        # read first: it may have to start the session that columns need
         rows = rows_with(self.published.read(contract), contract, checked_values(contract, asked))
+        times = [F.unix_micros(one.name).alias(f"us_{one.name}") for one in contract.fields if one.dtype == "timestamp"]
         found = rows.select("*", *times).limit(2).collect()
         if len(found) != 1:
             shown = ", ".join(name for name in contract.key if name not in asked)

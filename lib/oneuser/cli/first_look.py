@@ -210,14 +210,14 @@ def _opened(file: Path) -> BinaryIO:
     return cast("BinaryIO", bz2.open(file)) if file.suffix == ".bz2" else file.open("rb")
 
 
-def configuration_for(sights: Sequence[Sight], *, deployment: str) -> str:
+def configuration_for(sights: Sequence[Sight], *, deployment: str, warehouse: str) -> str:
     """The text of a configuration that reads these inputs, with comments on what was not seen."""
     names: dict[str, Sight] = {}
     for sight in sights:
         numbered = (f"{sight.name}_{number}" for number in count(2))
         names[next(name for name in chain([sight.name], numbered) if name not in names)] = sight
     sources = "\n".join(line for name, sight in names.items() for line in _source(name, sight))
-    return _HEAD.format(deployment=json.dumps(deployment)) + sources + "\n"
+    return _HEAD.format(deployment=json.dumps(deployment), warehouse=warehouse) + sources + "\n"
 
 
 _HEAD = """\
@@ -229,7 +229,7 @@ _HEAD = """\
 deployment: {deployment}
 
 # The folder of all tables.
-warehouse: ./warehouse
+warehouse: {warehouse}
 
 sources:
 """

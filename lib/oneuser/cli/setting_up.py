@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib import resources
 from pathlib import Path
@@ -21,6 +22,7 @@ from oneuser.cli.local_paths import (
 )
 from oneuser.cli.verbs import STARTER, Call, verb
 from oneuser.core.errors import ConfigError, EnvironmentProblem
+from oneuser.storage.layout import MARKER
 
 if TYPE_CHECKING:
     from oneuser.config import Config
@@ -59,7 +61,13 @@ def init(
     a file.
     """
     sights = look_at(files or [])
-    text = configuration_for(sights, deployment=_here()) if sights else _starter()
+    deployment = _here()
+    warehouse = _free_folder(deployment)
+    text = (
+        configuration_for(sights, deployment=deployment, warehouse=warehouse)
+        if sights
+        else _starter(deployment, warehouse)
+    )
     made = folder_to_make(to)
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
@@ -76,8 +84,16 @@ def init(
     call.output.note(f"next: {doing}, then `oneuser validate --config {to}` and `oneuser run --config {to}`")
 
 
-def _starter() -> str:
-    return (resources.files("oneuser.cli") / "starter.yaml").read_text(encoding="utf-8")
+def _starter(deployment: str, warehouse: str) -> str:
+    text = (resources.files("oneuser.cli") / "starter.yaml").read_text(encoding="utf-8")
+    return text.replace("deployment: demo", f'deployment: "{deployment}"').replace("./warehouse", warehouse)
+
+
+def _free_folder(deployment: str) -> str:
+    """A folder of this one for tables that no other deployment has, such as a demo."""
+    marker = Path("warehouse") / MARKER
+    is_free = not marker.exists() or json.loads(marker.read_text(encoding="utf-8")).get("deployment") == deployment
+    return "./warehouse" if is_free else f"./warehouse-{deployment}"
 
 
 def _here() -> str:

@@ -17,7 +17,7 @@ from oneuser.core.errors import ConfigError
 
 def written(*paths: str) -> dict[str, Any]:
     """The sources of the configuration for some files."""
-    text = configuration_for(look_at(paths), deployment="shop")
+    text = configuration_for(look_at(paths), deployment="shop", warehouse="./warehouse")
     sources: dict[str, Any] = YAML(typ="safe").load(text)["sources"]
     return sources
 
@@ -124,7 +124,7 @@ def test_a_number_that_a_file_has_is_not_given_to_another(tmp_path: Path) -> Non
 def test_a_name_with_a_line_end_in_it_ends_no_comment(tmp_path: Path) -> None:
     line = json.dumps({"a\nb: 1": 1, "c\u2028d": 2, "Größe in cm": 3, "timestamp": "2026-03-01"})
 
-    text = configuration_for(look_at([put(tmp_path, "a.jsonl", line)]), deployment="shop")
+    text = configuration_for(look_at([put(tmp_path, "a.jsonl", line)]), deployment="shop", warehouse="./warehouse")
 
     assert YAML(typ="safe").load(text)["sources"]["a"]["mapping"]["event_time"] == "timestamp"
     assert r'# there are: "a\nb: 1", "c\u2028d", "Größe in cm", timestamp' in text
@@ -140,7 +140,7 @@ def test_a_name_that_begins_with_a_sign_is_one(tmp_path: Path) -> None:
 def test_a_row_in_the_place_of_a_header_is_not_told(tmp_path: Path, first: str) -> None:
     file = put(tmp_path, "a.csv", f"{first}\nbob@example.com,7,1\n")
 
-    text = configuration_for(look_at([file]), deployment="shop")
+    text = configuration_for(look_at([file]), deployment="shop", warehouse="./warehouse")
 
     assert "no columns that could be read" in text
     assert "10420815" not in text
@@ -173,3 +173,25 @@ def test_init_for_files_is_valid_at_once(
 
     assert "source orders: 1 file" in capsys.readouterr().out
     assert 'deployment: "my-shop"' in Path("oneuser.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("files", [[], ["orders.csv"]], ids=["no files", "files"])
+@pytest.mark.parametrize(
+    ("owner", "expected"), [("demo", "./warehouse-shop"), ("shop", "./warehouse"), (None, "./warehouse")]
+)
+def test_init_takes_no_warehouse_of_another_deployment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: list[str], owner: str | None, expected: str
+) -> None:
+    # given a folder in which a demo was made, or what is said here before
+    folder = tmp_path / "Shop"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    put(folder, "orders.csv", "customer_id,timestamp\n1,2026-03-01T10:00:00Z\n")
+    if owner:
+        (folder / "warehouse").mkdir()
+        put(folder / "warehouse", "oneuser.warehouse", json.dumps({"deployment": owner}))
+
+    assert main(["init", *files]) == 0
+
+    written = YAML(typ="safe").load(Path("oneuser.yaml").read_text(encoding="utf-8"))
+    assert (written["deployment"], written["warehouse"]) == ("shop", expected)
