@@ -17,6 +17,8 @@ TOP_LEVEL = {
     "pyproject.toml", "jobs", "lib", "conf", "notebooks", "tests", "Makefile", "README.md",
     "LICENSE", "CHANGELOG.md", "requirements.lock",
 }  # fmt: skip
+FOLDERS = ("conf", "jobs", "lib", "notebooks", "tests")
+PAGES = sorted([*ROOT.glob("*.md"), *(page for name in FOLDERS for page in (ROOT / name).rglob("*.md"))])
 
 
 def tracked_files() -> list[str]:
@@ -88,3 +90,22 @@ def test_every_module_is_in_the_readme_of_its_folder() -> None:
             unnamed.append(f"{readme.relative_to(ROOT)}: {path.name}")
 
     assert not unnamed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        is_there = link.startswith("http") or (target.exists() and (not anchor or anchor in anchors_of(target)))
+        if not is_there:
+            broken.append(link)
+
+    assert not broken
+
+
+def anchors_of(page: Path) -> set[str]:
+    """What headings are linked by: small letters, without punctuation, with hyphens for spaces."""
+    headings = re.findall(r"(?m)^#+ (.*)$", page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
