@@ -33,6 +33,7 @@ from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import ConfigError, OneUserError
 from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.privacy.requests import Request
+from oneuser.runs.erasures import settle
 from oneuser.runs.nothing_new import find_nothing_new
 from oneuser.runs.rollback import roll_back
 from oneuser.runs.run import open_for_writing, run_pipeline
@@ -378,6 +379,12 @@ def test_each_request_is_answered_by_what_came_of_it(family: Family, tmp_path: P
     assert freed.keys() == {"back-1", "back-2"}
     assert {row["request_id"] for row in family.rows("suppressions")} == {"ask-0", "ask-2", "ask-5"}
     assert {row["user_id"]: row["status"] for row in family.rows("user_ids")}[dora] == "erased"
+
+    # cut short behind its receipt, a request has that receipt still, which nobody could write again
+    files.put("back-2", requests[0].to_text())
+    assert settle(Warehouse(family.spark, str(family.root)), is_purged=False) == []
+    assert files.receipt("back-2") == receipts["back-2"]
+    assert not (family.root / "raw" / "requests").exists()
 
 
 # kills ---------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import resource
@@ -204,3 +205,33 @@ def test_a_commit_that_was_put_over_one_of_ours_after_its_stage_is_never_shown(
     result = run_pipeline(spark, config)
     assert (result.is_published, result.attempt) == (True, 1)
     assert open_warehouse(config=config, spark=spark).table("events").count() == 90 + 120 + 15
+
+
+def test_whoever_is_erased_is_searched_for_in_every_object(deployment: Deployment, tmp_path: Path) -> None:
+    request = tmp_path / "ask.json"
+    identity = {"identity_type": "user_id", "identity_value": "person-1"}
+    request.write_text(json.dumps({"subject_request_id": "ask-1", "subject_identities": [identity]}))
+
+    (state,) = json.loads(
+        deployment.do("privacy", "erase", str(request), "--scope", "connected", "--yes", "--purge-now", "--json")
+    )
+
+    scan = state["receipt"]["scan"]
+    assert (state["state"], state["receipt"]["outcome"], scan["is_done"]) == ("completed", "done", True)
+    assert scan["n_files"] > 50
+    assert deployment.n_rows("dim_user") == 29
+    (proof,) = json.loads(deployment.do("privacy", "prove", str(request), "--json"))
+    assert (proof["left"], proof["n_files"] > 50) == ([], True)
+
+    # what somebody has left there is found, be it packed or hidden
+    for name in ("control/notes.txt", "control/.notes.gz", "tables/.hidden/notes.txt"):
+        text = b"called Person-1, no answer"
+        content = gzip.compress(text) if name.endswith(".gz") else text
+        assert deployment.store.ask("PUT", f"{deployment.bucket}/warehouse/{name}", content).status == 200
+    process = deployment.start("privacy", "prove", str(request), "--json")
+    answer, said = process.communicate(timeout=600)
+    assert process.returncode == 1, said[-4000:]
+    (proof,) = json.loads(answer)
+    assert [path.removeprefix(f"{deployment.root}/") for path in proof["left"]] == [
+        "control/.notes.gz", "control/notes.txt", "tables/.hidden/notes.txt",
+    ]  # fmt: skip

@@ -95,13 +95,14 @@ def settle(warehouse: Warehouse, *, is_purged: bool) -> list[str]:
 
     Args:
         warehouse: The warehouse.
-        is_purged: Whether files that no kept run needs are removed: only then can an erasure be completed.
+        is_purged: Whether files that no kept run needs are removed: only then can an erasure be completed. Else there
+            is nothing to say of those that are in progress.
 
     Raises:
         OneUserError: where a file still holds a value that was erased; the request stays in progress.
     """
     files = RequestFiles(warehouse.files, warehouse.layout)
-    texts = files.open_requests()
+    texts = _unsettled(files, is_purged=is_purged)
     readable = published(load_claims(warehouse)) if texts else []
     shown = newest(readable)
     if shown is None or ERASURES.name not in shown.tables:
@@ -129,6 +130,17 @@ def settle(warehouse: Warehouse, *, is_purged: bool) -> list[str]:
     if scanned is not None and scanned.left:
         raise _still_there(scanned)
     return done
+
+
+def _unsettled(files: RequestFiles, *, is_purged: bool) -> dict[str, str]:
+    """The texts of the requests of which something is to be said, by their ids."""
+    texts = files.open_requests()
+    states = {name: (files.status(name) or {}).get("state") for name in texts}
+    for name in [name for name in texts if states[name] == "completed"]:
+        # cut short behind its receipt, which nobody could write again without the values
+        files.unseal(name)
+        del texts[name]
+    return {name: text for name, text in texts.items() if is_purged or states[name] != "in_progress"}
 
 
 def tell(files: RequestFiles, request: Request, state: str, **facts: Any) -> None:

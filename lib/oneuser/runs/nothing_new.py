@@ -37,7 +37,7 @@ from oneuser.storage.input_listing import listing_of
 from oneuser.storage.layout import MARKER, PUBLISHED_FILE, Layout, marker_text
 from oneuser.storage.local_listing import list_local_files
 from oneuser.storage.local_tables import LocalTables
-from oneuser.storage.request_files import open_requests, requests_folder
+from oneuser.storage.request_files import is_in_progress, open_requests, requests_folder, status_name
 from oneuser.storage.s3_listing import list_s3_files
 from oneuser.storage.s3_tables import S3Tables
 from oneuser.storage.table_reader import read_rows
@@ -167,12 +167,21 @@ def _require_versions(tables: DeltaRsTables, completed: RunRecord) -> None:
 
 
 def _require_no_requests(tables: DeltaRsTables, completed: RunRecord) -> None:
-    """Every request of people about their data must have been taken in."""
+    """Every request of people about their data must have been taken in, and what follows then must have been done."""
     taken = read_rows(
-        tables, ERASURES, completed.tables.get(ERASURES.name), columns=["request_id"], where={"kind": {REQUEST}}
+        tables,
+        ERASURES,
+        completed.tables.get(ERASURES.name),
+        columns=["request_id", "run_seq"],
+        where={"kind": {REQUEST}},
     )
-    if open_requests(tables.names(requests_folder(tables.layout))) - {row["request_id"] for row in taken}:
+    waiting = open_requests(tables.names(requests_folder(tables.layout)))
+    if waiting - {row["request_id"] for row in taken}:
         raise UncertainError("somebody asks about their data")
+    of_last_run = waiting & {row["request_id"] for row in taken if row["run_seq"] == completed.run_seq}
+    # earlier publications are withdrawn first, then it is said of one request after the other
+    if of_last_run and not is_in_progress(tables.text(status_name(tables.layout, max(of_last_run)))):
+        raise UncertainError("what follows an erasure was cut short")
 
 
 def _look_at_inputs(tables: DeltaRsTables, config: Config, completed: RunRecord) -> LookedAt:

@@ -15,7 +15,7 @@ from oneuser.core.errors import ConfigError, EnvironmentProblem, GateError, Lock
 from oneuser.runs.boundary import own_errors
 from oneuser.runs.claim_rows import newest, newest_completed
 from oneuser.runs.compactions import Compactions
-from oneuser.runs.erasures import follow_up, withdraw_earlier
+from oneuser.runs.erasures import follow_up, settle, withdraw_earlier
 from oneuser.runs.gates import GateCheck, check_gates, require_gates
 from oneuser.runs.lease import Lease
 from oneuser.runs.one_stage import StageRunner
@@ -169,6 +169,8 @@ class _Attempt:
                     self._publish()
                 elif is_nothing_new:
                     self._ended(UNCHANGED, 0, None)
+                    # of a run that was cut short behind its publication
+                    settle(self.warehouse, is_purged=False)
         except (GateError, _OverwrittenError) as refusal:
             self._ended("refused", refusal.exit_code, refusal)
             raise

@@ -92,9 +92,9 @@ class RequestFiles(RequestStates):
         self._seal(f"{request_id}{_REQUEST}", text)
 
     def open_requests(self) -> dict[str, str]:
-        """The texts of the requests that are not completed, by their ids."""
-        names = [name for name in self._files.names(self.folder) if name.endswith(_REQUEST)]
-        return {name.removesuffix(_REQUEST): self._files.read_text(f"{self.folder}/{name}") for name in names}
+        """The texts of the requests that are not completed, by their ids, in the order of these."""
+        names = sorted(open_requests(self._files.names(self.folder)))
+        return {name: self._files.read_text(f"{self.folder}/{name}{_REQUEST}") for name in names}
 
     def kept(self, request_id: str) -> str | None:
         """The text of a request that is not completed; null of any other."""
@@ -135,6 +135,20 @@ class RequestFiles(RequestStates):
     def _tell(self, name: str, facts: dict[str, Any]) -> None:
         self._files.make_folder(self._told)
         self._files.write_text(f"{self._told}/{name}", json.dumps(facts, indent=2, sort_keys=True) + "\n")
+
+
+def status_name(layout: Layout, request_id: str) -> str:
+    """What the status file of a request is called below the root of its warehouse."""
+    return f"{layout.zones['control'].removeprefix(f'{layout.root}/')}/{FOLDER}/{request_id}{_STATUS}"
+
+
+def is_in_progress(status: str) -> bool:
+    """Whether the text of a status file says that a run has erased what the request names."""
+    try:
+        found = json.loads(status)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and found.get("state") == "in_progress"
 
 
 def requests_folder(layout: Layout) -> str:

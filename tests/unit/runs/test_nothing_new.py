@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from oneuser.config import Config, make_config
 from oneuser.contracts.control import PUBLICATIONS, RUNS
 from oneuser.contracts.graph import EVENT_IDENTIFIERS, FILES
 from oneuser.contracts.identity import DIM_USER
+from oneuser.contracts.privacy import ERASURES, REQUEST
 from oneuser.runs import nothing_new
 from oneuser.runs.nothing_new import find_nothing_new
 from oneuser.runs.result import LookedAt, RunResult
@@ -405,6 +407,30 @@ def test_on_s3_nothing_new_is_told_by_looks_alone_and_what_is_new_has_a_run_look
     assert why_not(done) == "source web has new files"
     store.put("shop/live/in/%C3%A9.jsonl", "{}")
     assert why_not(done) == "a file of sources.web is oddly named"
+
+
+def test_an_erasure_that_was_cut_short_behind_its_publication_has_a_run_look(done: CompletedWarehouse) -> None:
+    sealed, told = done.root / "raw" / "requests", done.root / "control" / "requests"
+    for folder in (sealed, told):
+        folder.mkdir(parents=True)
+    asked = [{"request_id": name, "kind": REQUEST, "run_seq": 2} for name in ("a", "a-1", "b")]
+    done.write(ERASURES, *asked)
+    done.tables[ERASURES.name] = 0
+    done.publish(2)
+    # the first is completed, the others wait for maintenance
+    for name, state in (("a", "completed"), ("a-1", "in_progress"), ("b", "pending")):
+        (told / f"{name}.json").write_text(json.dumps({"state": state}))
+        if name != "a":
+            (sealed / f"{name}.request.json").write_text("{}")
+
+    # requests are told of one after the other: there was no time for the last
+    assert why_not(done) == "what follows an erasure was cut short"
+    (told / "b.json").write_text('{"state": "in_')
+    assert why_not(done) == "what follows an erasure was cut short"
+    (told / "b.json").write_text('{"state": "in_progress"}')
+    assert why_not(done) is None
+    (told / "b.json").unlink()
+    assert why_not(done) is not None
 
 
 def test_on_s3_a_request_that_was_not_taken_in_has_a_run_look(
