@@ -36,4 +36,31 @@ def demo_config(folder: Path, warehouse: Path) -> dict[str, Any]:
         },
         "attribution": {"lookback_days": 30},
         "retention": {"unit": "month"},
+        "product": {
+            "lifecycle": {"monthly": {"unit": "month"}},
+            "stickiness": {"L28": {"unit": "day", "intervals": 28}},
+            "activation": {
+                "first_order": {
+                    "start": "Signed Up",
+                    "steps": ["Product Added", "Order Completed"],
+                    "window_days": 14,
+                    "unit": "month",
+                },
+            },
+            "adoption": {
+                "search": {
+                    "feature": "Products Searched",
+                    "eligible": "Product Viewed",
+                    "min_uses": 2,
+                    "min_days": 2,
+                    "window_days": 28,
+                },
+            },
+            "funnels": {
+                "shop": {
+                    "steps": ["Product Viewed", "Product Added", "Checkout Started", "Order Completed"],
+                    "window_days": 7,
+                },
+            },
+        },
     }

@@ -35,10 +35,11 @@ if TYPE_CHECKING:
 PHASES = {"returning": MAIN, "new": SERIES[2], "resurrecting": SERIES[1], "dormant": GREY}
 _HEIGHT = 240
 _CURVES = 240
+_MOST_TICKS = 14
 
 
 def draw_lifecycle(shown: Lifecycle) -> dict[str, Any]:
-    """Stacked columns by interval, dormant below zero. Hidden intervals have a name and no column."""
+    """Stacked columns by interval, dormant below zero. Hidden intervals say so in place of a column."""
     names = [wording.interval(one.starts, shown.unit) for one in shown.intervals]
     values = [
         {"interval": name, "phase": phase, "n": -n if phase == "dormant" else n, "order": order}
@@ -61,28 +62,28 @@ def draw_lifecycle(shown: Lifecycle) -> dict[str, Any]:
         )
     )
     zero = alt.Chart(alt.InlineData(values=[{"n": 0}])).mark_rule(color=INK, strokeWidth=1).encode(y="n:Q")
-    return finished(columns + zero, height=_HEIGHT)
+    hidden = [name for name, one in zip(names, shown.intervals, strict=True) if one.new is None]
+    return finished(columns + zero + _instead(hidden, x, wording.HIDDEN), height=_HEIGHT)
 
 
 def draw_power_curve(shown: PowerCurve) -> dict[str, Any]:
-    """Columns by number of intervals active."""
+    """Columns by number of intervals active; one that is hidden says so in place of a column."""
     values = [{"n": n, "entities": count} for n, count in enumerate(shown.counts, start=1) if count is not None]
     numbers = list(range(1, len(shown.counts) + 1))
+    x = alt.X(
+        "n:O",
+        title=f"{wording.units(shown.unit)} active, of the last {len(numbers)}",
+        scale=alt.Scale(domain=numbers),
+        axis=names_axis(),
+    )
     columns = (
         alt.Chart(alt.InlineData(values=values))
         .mark_bar(color=MAIN, cornerRadiusEnd=2)
-        .encode(
-            x=alt.X(
-                "n:O",
-                title=f"{wording.units(shown.unit)} active, of the last {len(numbers)}",
-                scale=alt.Scale(domain=numbers),
-                axis=names_axis(),
-            ),
-            y=alt.Y("entities:Q", title=_whom(shown.level), axis=counts_axis()),
-        )
+        .encode(x=x, y=alt.Y("entities:Q", title=_whom(shown.level), axis=counts_axis()))
     )
     labels = columns.mark_text(dy=-7, color=INK, fontSize=11).encode(text=alt.Text("entities:Q", format=","))
-    return finished(columns + labels, height=_HEIGHT)
+    hidden = [n for n, count in enumerate(shown.counts, start=1) if count is None]
+    return finished(columns + labels + _instead(hidden, x, wording.HIDDEN, is_upright=True), height=_HEIGHT)
 
 
 def draw_step_funnel(shown: StepFunnel) -> dict[str, Any]:
@@ -111,25 +112,24 @@ def draw_actives(shown: Actives) -> dict[str, Any]:
 
 
 def draw_activation(shown: Activation) -> dict[str, Any]:
-    """Columns of the share who did all steps, by interval; an interval of which it is not known has a name alone."""
+    """Columns of the share who did all steps, by interval; one of which it is not known has a dash, which is no 0."""
     names = [wording.interval(one.starts, shown.unit) for one in shown.intervals]
     values = [
         {"interval": name, "rate": one.rate}
         for name, one in zip(names, shown.intervals, strict=True)
         if one.rate is not None
     ]
+    x = alt.X(
+        "interval:N", sort=names, title=f"{shown.unit} in which they began", scale=alt.Scale(domain=names),
+        axis=_dates_axis(len(names)),
+    )  # fmt: skip
     columns = (
         alt.Chart(alt.InlineData(values=values))
         .mark_bar(color=MAIN, cornerRadiusEnd=2)
-        .encode(
-            x=alt.X(
-                "interval:N", sort=names, title=f"{shown.unit} in which they began", scale=alt.Scale(domain=names),
-                axis=_dates_axis(len(names)),
-            ),
-            y=alt.Y("rate:Q", title="share who did all steps", axis=_share_axis(), scale=alt.Scale(zero=True)),
-        )
-    )  # fmt: skip
-    return finished(columns, height=_HEIGHT)
+        .encode(x=x, y=alt.Y("rate:Q", title="share who did all steps", axis=_share_axis(), scale=alt.Scale(zero=True)))
+    )
+    unknown = [name for name, one in zip(names, shown.intervals, strict=True) if one.rate is None]
+    return finished(columns + _instead(unknown, x, wording.NOT_KNOWN), height=_HEIGHT)
 
 
 def draw_adoption(shown: Adoption) -> dict[str, Any]:
@@ -153,11 +153,7 @@ def draw_lifetime_value(shown: LifetimeValue) -> dict[str, Any]:
     base = alt.Chart(alt.InlineData(values=values)).encode(
         x=alt.X(
             "age:Q", title=f"{wording.units(shown.unit)} after the first",
-            axis=alt.Axis(
-                tickMinStep=1, format="d", grid=False, labelColor=SOFT, labelFontSize=12, titleColor=SOFT,
-                titleFontSize=12, titleFontWeight="normal", domainColor=RULE, ticks=False, labelPadding=6,
-                titlePadding=8,
-            ),
+            axis=_wholes_axis([one["age"] for one in values]),
         ),
         y=alt.Y("value:Q", title=f"{shown.currency} for each member so far", axis=counts_axis()),
     )  # fmt: skip
@@ -180,11 +176,7 @@ def draw_curves(curves: Sequence[RetentionCurve]) -> dict[str, Any]:
     base = alt.Chart(alt.InlineData(values=points)).encode(
         x=alt.X(
             "offset:Q", title=f"{wording.units(curves[0].unit)} after the first",
-            axis=alt.Axis(
-                tickMinStep=1, format="d", grid=False, labelColor=SOFT, labelFontSize=12, titleColor=SOFT,
-                titleFontSize=12, titleFontWeight="normal", domainColor=RULE, ticks=False, labelPadding=6,
-                titlePadding=8,
-            ),
+            axis=_wholes_axis([one["offset"] for one in points]),
         ),
         color=series_colour("name", names, list(SERIES[: len(names)])),
     )  # fmt: skip
@@ -210,6 +202,27 @@ def _parts(curve: RetentionCurve) -> list[tuple[Any, bool]]:
             found.append((curve.points[place - 1], True))
         found.append((one, one.is_late))
     return found
+
+
+def _instead(names: Sequence[Any], x: alt.X, text: str, *, is_upright: bool = False) -> alt.Chart:
+    """A word above the line of zero in place of columns that are not drawn: without it they look like 0."""
+    field = str(x.shorthand).partition(":")[0]
+    words: alt.Chart = alt.Chart(alt.InlineData(values=[{field: name, "at": 0} for name in names])).mark_text(
+        color=SOFT, fontSize=11, angle=270 if is_upright else 0, align="left" if is_upright else "center",
+        dx=6 if is_upright else 0, dy=0 if is_upright else -9,
+    )  # fmt: skip
+    return words.encode(x=x, y="at:Q", text=alt.value(text))
+
+
+def _wholes_axis(numbers: Sequence[int]) -> alt.Axis:
+    """An axis of whole numbers. Left to themselves, few of them get ticks between, which are written as wholes too."""
+    first, last = min(numbers, default=0), max(numbers, default=0)
+    step = 1 + (last - first) // _MOST_TICKS
+    return alt.Axis(
+        values=list(range(first, last + 1, step)), format="d", grid=False, labelColor=SOFT, labelFontSize=12,
+        titleColor=SOFT, titleFontSize=12, titleFontWeight="normal", domainColor=RULE, ticks=False, labelPadding=6,
+        titlePadding=8,
+    )  # fmt: skip
 
 
 def _dates_axis(n_names: int) -> alt.Axis:

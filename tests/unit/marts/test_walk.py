@@ -13,7 +13,7 @@ from oneuser.marts.attribution import walk
 from oneuser.marts.attribution.entity_steps import CONVERSION, MILESTONE, NOBODY, TOUCH
 from oneuser.marts.attribution.models.registry import rule_models
 from oneuser.marts.attribution.transforms import make_transforms
-from oneuser.marts.attribution.walk import WalkRules, credit_conversions
+from oneuser.marts.attribution.walk import WalkRules, credit_conversions, visits
 from tests.oracle.attribution import DAY, Rules, attribute, name_of
 from tests.spark.marts.histories import History
 
@@ -129,3 +129,20 @@ def test_a_touch_whose_weight_rounds_to_nothing_keeps_its_money() -> None:
     assert sum(row["credit_minor"] for row in batch.to_pylist()) == 9 * 10**18
     # 28 parts of 10^15 + 28, which are 45 half-lives, of 9 * 10^18
     assert batch.to_pylist()[0]["credit_minor"] == 252_000
+
+
+def test_paths_of_an_entity_are_views_of_one_list() -> None:
+    # copies of each path would cost touches times conversions, also for models that look at one end
+    touches = [
+        {"entity": "e", "at": at, "kind": TOUCH, "touch_id": f"{at}", "channel": "Email"} for at in range(0, 3000, 2)
+    ]
+    conversions = [
+        {"entity": "e", "at": at, "kind": CONVERSION, "conversion_id": f"{at}", "is_selected": True}
+        for at in range(1, 3000, 20)
+    ]
+    steps = sorted([*touches, *conversions], key=lambda step: step["at"])
+
+    found = list(visits(batches_of(steps), rules=WalkRules(reach=1000), facts=FACTS))
+
+    assert len({id(one.ids) for one in found}) == len({id(one.channels) for one in found}) == 1
+    assert [one.path.n for one in found if one.path] == [min(1 + at // 2, 500) for at in range(1, 3000, 20)]
