@@ -45,7 +45,7 @@ class Analytics(MembersOfNumbers):
 
         Args:
             name: A retention that the configuration names; `default` where it names none.
-            level: `person` or `account`.
+            level: `person` or `account`; of a name, whatever the configuration says.
             min_members: Of accounts: how many members make one active.
             watermark: Last instant that is complete; the publication's own where null.
             definition: As for `oneuser.marts.retention.retain`: `unit`, `mode`, `membership`, `start` and so on. With
@@ -55,12 +55,13 @@ class Analytics(MembersOfNumbers):
             ConfigError: naming what is wrong; where both a name and a definition are given.
         """
         owner_of(level)
-        if not definition and level == "person" and watermark is None:
+        if not definition and watermark is None:
             published = self.published.read(marts.RETENTION)
-            if name is None:
-                return published
-            known_word("name", name, sorted(self.rows.distinct(marts.RETENTION, "name")))
-            return published.where(F.col("name") == name)
+            if name is not None:
+                known_word("name", name, sorted(self.rows.distinct(marts.RETENTION, "name")))
+                return published.where(F.col("name") == name)
+            if level == "person" or level in self.rows.distinct(marts.RETENTION, "entity_level"):
+                return published.where(F.col("entity_level") == F.lit(level))
         if name is not None:
             raise ConfigError.single("retention", f"{name!r} is computed already: give its name or a definition alone")
         if "unit" not in definition:

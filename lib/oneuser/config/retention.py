@@ -63,8 +63,10 @@ class RetentionRules(Section):
     """Who counts as back, and when. `start` and `return`: an event's name, several, `any`, or {event: ..., where: ...}.
 
     `brackets` belong to mode `bracket`; `breakdown` is a property by whose value at the start each cohort is divided.
+    With the level `account`, accounts do what any of their members does while a member.
     """
 
+    level: Literal["person", "account"] = "person"
     start: Events = ANY
     return_event: Events = Field(default=ANY, alias="return")
     # `interval` is what it was called first

@@ -417,7 +417,7 @@ RETENTION = TableContract(
         Field("zone", "string", "time zone of the calendar"),
         Field("week_start", "string", "monday or sunday"),
         Field("watermark", "timestamp", "last instant up to which all sources are complete"),
-        Field("entity_level", "string", "person"),
+        Field("entity_level", "string", "person or account"),
         *MADE,
     ),
     stamps=STAMPS,

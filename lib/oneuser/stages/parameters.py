@@ -51,7 +51,10 @@ def credits_params_id(config: Config) -> str:
 
 def activity_properties(config: Config) -> tuple[str, ...]:
     """Properties that some definition read off `activity` names, as paths within an event's properties."""
-    of_retention = {name for one in retention_definitions(config).values() for name in one.properties}
+    of_people = [
+        one for name, one in retention_definitions(config).items() if config.retentions[name].level == "person"
+    ]
+    of_retention = {name for one in of_people for name in one.properties}
     of_product = {property_key(path) for one in config.product.of_activity() for path in one.where}
     return tuple(sorted(of_retention | of_product))
 

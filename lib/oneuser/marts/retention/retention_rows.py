@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
 
 def build_retention(
-    cells: DataFrame, definition: Definition, *, name: str, watermark: datetime, provenance: Provenance
+    cells: DataFrame,
+    definition: Definition,
+    *,
+    name: str,
+    watermark: datetime,
+    provenance: Provenance,
+    level: str = "person",
 ) -> DataFrame:
     """Rows of `retention`.
 
@@ -33,6 +39,7 @@ def build_retention(
         name: Name of the rule set.
         watermark: The last instant up to which all sources are complete.
         provenance: How the rows are made.
+        level: person or account: of what they are.
     """
     calendar, interval = definition.calendar, F.col("interval")
     facts = {
@@ -47,7 +54,7 @@ def build_retention(
         "zone": F.lit(calendar.zone),
         "week_start": F.lit(calendar.week_start),
         "watermark": instant(watermark),
-        "entity_level": F.lit("person"),
+        "entity_level": F.lit(level),
     }
     if "offset_until" not in cells.columns:
         facts["offset_until"] = F.col("offset")

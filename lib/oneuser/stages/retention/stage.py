@@ -60,28 +60,35 @@ def retention(ctx: RunContext) -> None:
 
 def _cells(ctx: RunContext, name: str, definition: Definition, watermark: datetime) -> DataFrame:
     """Rows of `retention` of one name."""
-    cells = retain_moments(moments(ctx.read, definition, watermark), definition, watermark=watermark)
+    level = ctx.config.retentions[name].level
+    cells = retain_moments(moments(ctx.read, definition, watermark, level), definition, watermark=watermark)
     return build_retention(
-        cells, definition, name=name, watermark=watermark, provenance=retention_provenance(ctx, name)
+        cells, definition, name=name, level=level, watermark=watermark, provenance=retention_provenance(ctx, name)
     )
 
 
-def moments(read: Callable[[TableContract], DataFrame], definition: Definition, watermark: datetime) -> DataFrame:
+def moments(
+    read: Callable[[TableContract], DataFrame], definition: Definition, watermark: datetime, level: str
+) -> DataFrame:
     """What a retention is counted from: activity, but for the quarter of an hour that holds the watermark.
+
+    Of accounts, single events: whose a person's quarter of an hour is may change in the middle of it.
 
     Of that one, single events say which are complete and which are not: a pass over the times of events, of which
     files without that quarter are left out.
     """
     properties = definition.properties
-    if definition.needs_events:
+    if definition.needs_events or level == "account":
         resolved, events = read(EVENTS_RESOLVED), read(EVENTS)
-        return moments_of(with_properties(resolved, events, properties=properties), definition)
+        owner = "account_id" if level == "account" else "user_id"
+        return moments_of(with_properties(resolved, events, properties=properties, owner=owner), definition)
     return complete_moments(read, properties=properties, edges=[watermark])
 
 
 def _largest_number_of_members(ctx: RunContext) -> int:
-    """Members of all cohorts, of the retention that has most: as many people as have a start, each once."""
-    sizes = ctx.read(RETENTION).where(F.col("offset") == F.lit(0)).groupBy("name")
+    """Members of all cohorts, of the retention of people that has most: as many as have a start, each once."""
+    is_size = (F.col("offset") == F.lit(0)) & (F.col("entity_level") == F.lit("person"))
+    sizes = ctx.read(RETENTION).where(is_size).groupBy("name")
     found = sizes.agg(F.sum("cohort_size").alias("n")).agg(F.max("n").alias("n")).first()
     return int(found["n"] or 0) if found else 0
 
