@@ -13,13 +13,19 @@ from oneuser.contracts.table import Field, TableContract
 _NAME = Field("name", "string", "name in the configuration")
 _ENTITY = Field("entity_id", "string", "person, or account")
 _LEVEL = Field("entity_level", "string", "person or account")
-_UNIT = Field("unit", "string", "hour, day, week, month or quarter")
 _ZONE = Field("zone", "string", "time zone of the calendar")
-_WEEK_START = Field("week_start", "string", "monday or sunday")
+_CALENDAR = (
+    Field("unit", "string", "hour, day, week, month or quarter"),
+    _ZONE,
+    Field("week_start", "string", "monday or sunday"),
+)
 _WATERMARK = Field("watermark", "timestamp", "last instant up to which all sources are complete")
 _WINDOW = Field("window_days", "double", "days of 24 hours that count; null where all do", nullable=True)
 _CURRENCY = Field("currency", "string", "of the conversions or subscriptions that count")
-_STARTS_AT = Field("starts_at", "timestamp", "instant at which the interval begins")
+_INTERVAL = (
+    Field("interval", "date", "first day of the interval; of an hour, the day that it lies in"),
+    Field("starts_at", "timestamp", "instant at which the interval begins"),
+)
 _BY_ENTITY = Subject(users=("entity_id",))
 
 
@@ -43,16 +49,13 @@ LIFECYCLE = _table(
     key=("starts_at",),
     subject=NOBODY,
     fields=(
-        Field("interval", "date", "first day of the interval; of an hour, the day that it lies in"),
-        _STARTS_AT,
+        *_INTERVAL,
         Field("new", "bigint", "active for the first time"),
         Field("returning", "bigint", "active in this interval and the one before"),
         Field("resurrecting", "bigint", "active in this interval, not in the one before, and not for the first time"),
         Field("dormant", "bigint", "active in the interval before and not in this one"),
         Field("active", "bigint", "new, returning and resurrecting"),
-        _UNIT,
-        _ZONE,
-        _WEEK_START,
+        *_CALENDAR,
     ),
 )
 
@@ -66,9 +69,7 @@ STICKINESS = _table(
         Field("n_entities", "bigint", "who was active in so many"),
         Field("share", "double", "of all who were active in any; null where nobody was", nullable=True),
         Field("intervals", "int", "last full intervals that count"),
-        _UNIT,
-        _ZONE,
-        _WEEK_START,
+        *_CALENDAR,
     ),
 )
 
@@ -131,8 +132,7 @@ ACTIVATION = _table(
     key=("starts_at",),
     subject=NOBODY,
     fields=(
-        Field("interval", "date", "first day of the interval; of an hour, the day that it lies in"),
-        _STARTS_AT,
+        *_INTERVAL,
         Field("n_new", "bigint", "who began"),
         Field("n_eligible", "bigint", "those of them whose window is over at the watermark"),
         Field("n_activated", "bigint", "who did all steps in the window, so far"),
@@ -143,9 +143,7 @@ ACTIVATION = _table(
         ),
         Field("is_final", "boolean", "whether all are eligible"),
         Field("window_days", "double", "days of 24 hours from the start on"),
-        _UNIT,
-        _ZONE,
-        _WEEK_START,
+        *_CALENDAR,
     ),
 )
 
@@ -260,9 +258,7 @@ LIFETIME_VALUE = _table(
         Field("revenue_minor", "decimal(38,0)", "what they paid up to that age, in minor units"),
         Field("ltv_minor", "double", "the one by the other"),
         _CURRENCY,
-        _UNIT,
-        _ZONE,
-        _WEEK_START,
+        *_CALENDAR,
     ),
 )
 

@@ -7,7 +7,7 @@ Yields  a row per account
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from pyspark.sql import functions as F
 
@@ -18,6 +18,7 @@ from oneuser.marts.steps import Step, checked_step, text_of
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from typing import Unpack
 
     from pyspark.sql import Column, DataFrame
 
@@ -95,23 +96,29 @@ def account_adoption(
     )
 
 
+class AccountAdoption(TypedDict):
+    """What `account_adoption` takes beside events."""
+
+    feature: Step
+    min_uses: int
+    min_days: int
+    window_days: float
+    watermark: datetime
+    zone: NotRequired[str]
+    seats: NotRequired[DataFrame | None]
+    min_seats_percent: NotRequired[float | None]
+
+
 def adopting_accounts(
-    events: DataFrame,
-    *,
-    feature: Step,
-    eligible: Step | None = None,
-    min_uses: int,
-    min_days: int,
-    window_days: float,
-    watermark: datetime,
-    zone: str = "UTC",
-    seats: DataFrame | None = None,
-    min_seats_percent: float | None = None,
+    events: DataFrame, *, eligible: Step | None = None, **habit: Unpack[AccountAdoption]
 ) -> DataFrame:
     """Say of each account whether it used and adopted a feature, as `count_adopters` counts it.
 
-    Takes what `account_adoption` takes, and `eligible`, an event that accounts have had that could use the feature, of
-    whomever; without it those could that have seats.
+    Args:
+        events: As `account_adoption` takes them.
+        eligible: An event that accounts have had that could use the feature, of whomever; without it those could that
+            have seats.
+        habit: What `account_adoption` takes.
 
     Returns:
         A row per account with an event in the window, or that could use the feature: `entity_id`, the account,
@@ -121,17 +128,7 @@ def adopting_accounts(
     Raises:
         ConfigError: where an argument is not what it has to be.
     """
-    accounts = account_adoption(
-        events,
-        feature=feature,
-        min_uses=min_uses,
-        min_days=min_days,
-        window_days=window_days,
-        watermark=watermark,
-        zone=zone,
-        seats=seats,
-        min_seats_percent=min_seats_percent,
-    ).select(
+    accounts = account_adoption(events, **habit).select(
         F.col("account_id").alias("entity_id"),
         (F.col("n_active") > F.lit(0)).alias("is_active"),
         (F.col("n_tried") > F.lit(0)).alias("is_tried"),
@@ -142,7 +139,7 @@ def adopting_accounts(
     if eligible is None:
         return accounts
     of_accounts = events.withColumn("entity_id", F.col("account_id"))
-    could = eligible_of(of_accounts, eligible, watermark).withColumn("could", F.lit(True))
+    could = eligible_of(of_accounts, eligible, habit["watermark"]).withColumn("could", F.lit(True))
     no = F.lit(False)
     both = accounts.drop("is_eligible").join(could, on="entity_id", how="full")
     return both.select(
