@@ -48,28 +48,25 @@ def preview_erasure(published: Published, config: Config, requests: Sequence[Req
         found = find_erased(ctx, requests, spellings)
         contracts = [one for one in TABLES.values() if one.zone != PUBLICATIONS.zone and one.name in ctx.tables]
         lines = find_lines(ctx, contracts, values_of(ctx, requests, spellings, found))
-        erased = Erased(
-            found.messages.select("message_key").distinct(),
-            found.identifiers.select("identifier_id").distinct(),
-            found.users.select("user_id").distinct(),
-            ctx.spark.createDataFrame([], "line_hash bigint")
-            if lines is None
-            else lines.select("line_hash").distinct(),
-            found.suppressed.select("id_type", "id_key").distinct(),
-        )
+        messages = found.messages.select("message_key").distinct()
+        identifiers = found.identifiers.select("identifier_id").distinct()
+        users = found.users.select("user_id").distinct()
+        texts = None if lines is None else lines.select("line_hash").distinct()
+        keys = found.suppressed.select("id_type", "id_key").distinct()
+        erased = Erased(messages, identifiers, users, texts, keys)
         doomed = {one.name: rows_about(one, published.read(one), erased) for one in contracts}
         n_rows = {name: rows.count() for name, rows in doomed.items() if rows is not None}
         known, erasing = (
             {row["request_id"] for one in frames for row in one.select("request_id").distinct().collect()}
             for frames in ((found.named,), (found.messages, found.identifiers, found.users))
         )
-        n_identifiers = erased.identifiers.count()
+        n_identifiers = identifiers.count()
         n_carried = found.carried.select(F.countDistinct("identifier_id").alias("n")).collect()[0]["n"]
         return Preview(
             n_requests=len(requests),
-            n_messages=erased.messages.count(),
+            n_messages=messages.count(),
             n_identifiers=n_identifiers,
-            n_user_ids=erased.users.count(),
+            n_user_ids=users.count(),
             n_identifiers_kept=n_carried - n_identifiers,
             unknown=[request.request_id for request in requests if request.request_id not in known],
             unowned=[request.request_id for request in requests if request.request_id in known - erasing],

@@ -28,7 +28,7 @@ _CUTTING = ("limit", "size")
 
 @dataclass(frozen=True)
 class Erased:
-    """What was erased, each once.
+    """What was erased, each once; null where nothing of the kind was.
 
     Attributes:
         messages: `message_key`.
@@ -38,11 +38,11 @@ class Erased:
         keys: `id_type`, `id_key` of suppressed identifiers.
     """
 
-    messages: DataFrame
-    identifiers: DataFrame
-    users: DataFrame
-    lines: DataFrame
-    keys: DataFrame
+    messages: DataFrame | None
+    identifiers: DataFrame | None
+    users: DataFrame | None
+    lines: DataFrame | None
+    keys: DataFrame | None
 
     @classmethod
     def among(cls, erasures: DataFrame, suppressions: DataFrame) -> Erased:
@@ -86,9 +86,9 @@ def _looked_for(contract: TableContract, erased: Erased) -> Iterator[tuple[list[
         (subject.users, erased.users),
         (tuple(hashed for _, hashed in subject.texts), erased.lines),
     ):
-        for name in names:
-            yield [name], those.toDF(name)
-    if subject.is_keyed:
+        if those is not None:
+            yield from (([name], those.toDF(name)) for name in names)
+    if subject.is_keyed and erased.keys is not None:
         yield ["id_type", "id_key"], erased.keys
 
 

@@ -14,7 +14,7 @@ from oneuser.contracts.registry import TABLES
 from oneuser.privacy.erasure import Erased, rows_about
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from oneuser.contracts.table import TableContract
     from oneuser.stages.context import RunContext
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 def forget_erased(ctx: RunContext, contracts: Iterable[TableContract]) -> None:
     """Delete the rows about whom or what this run has erased, by what each table declares.
 
+    Most tables of a stage have none once it is done: one job counts those of all, and who has some has a job more.
     Grows with a look at the columns that tell whose a row is, and with the files that hold such rows.
     """
     erased = _erased(ctx)
-    for contract in contracts:
-        if contract.name not in ctx.tables:
-            continue
-        rows = ctx.warehouse.read(contract, ctx.tables[contract.name])
-        doomed = rows_about(contract, rows, erased)
-        if doomed is not None:
-            ctx.delete_rows(contract, doomed)
+    written = [contract for contract in contracts if contract.name in ctx.tables]
+    found = _rows_about(written, lambda contract: ctx.warehouse.read(contract, ctx.tables[contract.name]), erased)
+    n_rows = _count(found)
+    for contract in written:
+        if n_rows.get(contract.name):
+            ctx.delete_rows(contract, found[contract.name])
 
 
 def count_erased(ctx: RunContext) -> None:
@@ -40,14 +40,26 @@ def count_erased(ctx: RunContext) -> None:
 
     Grows with the columns that tell whose a row is, of all tables.
     """
-    erased = _erased(ctx)
     contracts = [contract for name, contract in TABLES.items() if name in ctx.base]
-    found = {contract.name: rows_about(contract, ctx.read_last(contract), erased) for contract in contracts}
-    named = [rows.select(F.lit(name).alias("table")) for name, rows in found.items() if rows is not None]
-    if named:
-        counted = reduce(DataFrame.unionByName, named).groupBy("table").agg(F.count(F.lit(1)).alias("n"))
-        for row in counted.collect():
-            ctx.metric("rows_erased", row["n"], row["table"])
+    for name, n_rows in _count(_rows_about(contracts, ctx.read_last, _erased(ctx))).items():
+        ctx.metric("rows_erased", n_rows, name)
+
+
+def _rows_about(
+    contracts: Iterable[TableContract], read: Callable[[TableContract], DataFrame], erased: Erased
+) -> dict[str, DataFrame]:
+    """The rows about what was erased, by table; of those that may have some."""
+    found = {contract.name: rows_about(contract, read(contract), erased) for contract in contracts}
+    return {name: rows for name, rows in found.items() if rows is not None}
+
+
+def _count(found: Mapping[str, DataFrame]) -> dict[str, int]:
+    """How many rows there are of each table; of those with some."""
+    if not found:
+        return {}
+    named = [rows.select(F.lit(name).alias("table")) for name, rows in found.items()]
+    counted = reduce(DataFrame.unionByName, named).groupBy("table").agg(F.count(F.lit(1)).alias("n"))
+    return {row["table"]: row["n"] for row in counted.collect()}
 
 
 def _erased(ctx: RunContext) -> Erased:
@@ -59,7 +71,7 @@ def _erased(ctx: RunContext) -> Erased:
     )
     found = Erased.among(erasures, suppressions)
     kept = {
-        one.name: ctx.few_rows(f"erased {one.name}", (ERASURES, SUPPRESSIONS), partial(getattr, found, one.name))[0]
+        one.name: ctx.few_rows(f"erased {one.name}", (ERASURES, SUPPRESSIONS), partial(getattr, found, one.name))
         for one in fields(found)
     }
-    return Erased(**kept)
+    return Erased(**{name: rows if n_rows else None for name, (rows, n_rows) in kept.items()})
