@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Zone = Literal["raw", "pseudonymous", "control"]
 # column of stored rows that say which of the table's files they lie in
 DATA_FILE = "data_file"
+# and which place it has in it, from 0
+DATA_ROW = "data_row"
 
 
 @dataclass(frozen=True)
@@ -143,16 +145,16 @@ class TableContract:
         """What turns some rows of the table into others: one row per key that is not the same in both, but for stamps.
 
         Args:
-            before: Rows of the table, with or without `data_file`.
+            before: Rows of the table, with or without `data_file` and `data_row`.
             after: Rows of the table, which take their place.
 
         Returns:
             `change` (inserted, updated or deleted), and the whole rows `before` and `after` as structs, null where
-            there is none; `data_file` of the former where they say it.
+            there is none; `data_file` and `data_row` of the former where they say it.
         """
         from pyspark.sql import functions as F
 
-        located = [DATA_FILE] if DATA_FILE in before.columns else []
+        located = [name for name in (DATA_FILE, DATA_ROW) if name in before.columns]
         sides = []
         for name, rows, more in (("before", before, located), ("after", after, [])):
             self._check(rows)

@@ -18,16 +18,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def find_candidates(identifiers: DataFrame, components: DataFrame) -> DataFrame:
-    """`candidate_id` of the candidate components that hold one of the identifiers."""
-    return components.join(identifiers, on="identifier_id", how="left_semi").select("candidate_id").distinct()
-
-
-def find_members(candidates: DataFrame, components: DataFrame) -> DataFrame:
-    """`identifier_id` of everything in the candidate components."""
-    return components.join(candidates, on="candidate_id", how="left_semi").select("identifier_id")
-
-
 def find_kept_apart(identifiers: DataFrame, refused: DataFrame) -> DataFrame:
     """`identifier_id` of what a manual rule keeps apart from one of the identifiers, though messages carry both.
 

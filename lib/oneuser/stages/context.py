@@ -83,6 +83,9 @@ class RunContext:
     found: dict[tuple[object, ...], pa.Table] = field(default_factory=dict)
     _once: dict[str, Any] = field(default_factory=dict)
     _persisted: list[DataFrame] = field(default_factory=list)
+    # of found rows: the frame, kept so that no other has its identity, and how many there are; their values
+    _numbers: dict[int, tuple[DataFrame, int]] = field(default_factory=dict)
+    _values: dict[int, pa.Table] = field(default_factory=dict)
     _has_scratch: bool = False
 
     @property
@@ -114,10 +117,41 @@ class RunContext:
             )
 
     def read_located(self, contract: TableContract) -> DataFrame:
-        """The same with `data_file`: where the rows lie, so that they can be changed there without being looked for."""
+        """The same with where each row lies, so that it can be changed there without being looked for."""
         self._check_read(contract)
         rows = self.warehouse.read_located(contract, self.tables.get(contract.name))
         return rows.coalesce(1) if self.is_small else rows
+
+    def read_among(self, contract: TableContract, among: DataFrame | None) -> DataFrame:
+        """Rows of a table of which one column is among found ones (`found_rows.find`); all rows where that is null."""
+        if among is None:
+            return self.read(contract)
+        located = self._read_located_among(contract, among)
+        if located is not None:
+            return located.select(*contract.columns)
+        return self.read(contract).join(among, on=among.columns, how="left_semi")
+
+    def _read_located_among(self, contract: TableContract, among: DataFrame) -> DataFrame | None:
+        """The same with where each row lies, in the plan itself; null where that is not known to be few."""
+        self._check_read(contract)
+        version = self.tables.get(contract.name)
+        values = None if version is None else self._few_values(among)
+        if version is None or values is None:
+            return None
+        return self.warehouse.read_few_among(contract, version, values, most=_FEW_WHOLE_ROWS)
+
+    def _few_values(self, among: DataFrame) -> pa.Table | None:
+        """Found rows of one column in this process; null where they are not known, or many."""
+        found = self._numbers.get(id(among))
+        if found is None or found[1] > _FEW_WHOLE_ROWS or len(among.columns) != 1:
+            return None
+        if id(among) not in self._values:
+            self._values[id(among)] = among.toArrow()
+        return self._values[id(among)]
+
+    def is_found(self, rows: DataFrame, n_rows: int) -> None:
+        """Take note that rows stand by themselves, and of how many they are, until the stage ends."""
+        self._numbers[id(rows)] = (rows, n_rows)
 
     def read_before(self, contract: TableContract) -> DataFrame:
         """Rows that the last completed run left of a table that this stage may read; empty where there were none."""
@@ -199,7 +233,7 @@ class RunContext:
         Returns:
             What has changed: rows of `TableContract.differences`, kept until the stage ends. A first write gives all.
         """
-        changed = self._replace_within(contract, self._comparable(contract, within), rows, within)
+        changed = self._replace_within(contract, self._comparable(contract, within), rows)
         return self._all_inserted(contract) if changed is None else changed
 
     def replace_rows(self, contract: TableContract, before: DataFrame, rows: DataFrame) -> DataFrame:
@@ -225,8 +259,8 @@ class RunContext:
         with ThreadPoolExecutor(max_workers=_WRITERS) as pool:
             target = inheritable_thread_target(self.spark)(self._replace_within)
             futures = {
-                contract: pool.submit(target, contract, before, rows, within)
-                for (contract, rows, within), before in zip(writes, stored, strict=True)
+                contract: pool.submit(target, contract, before, rows)
+                for (contract, rows, _), before in zip(writes, stored, strict=True)
             }
         changed = {contract: future.result() for contract, future in futures.items()}
         return {
@@ -234,12 +268,16 @@ class RunContext:
             for contract, found in changed.items()
         }
 
-    def _comparable(self, contract: TableContract, within: DataFrame | None) -> DataFrame | None:
-        """Rows of the table to compare with; null where it is to be written whole and there are none."""
+    def _comparable(self, contract: TableContract, within: DataFrame | None) -> tuple[DataFrame, DataFrame] | None:
+        """Rows of the table, and those to compare with; null where it is to be written whole and there are none."""
         if contract.name not in self.tables:
             return None
         try:
-            return self.read_located(contract)
+            stored = self.read_located(contract)
+            if within is None:
+                return stored, stored
+            few = self._read_located_among(contract, within)
+            return stored, stored.join(within, on=within.columns, how="left_semi") if few is None else few
         except ContractError:
             if within is not None:
                 raise
@@ -251,14 +289,13 @@ class RunContext:
         return contract.differences(contract.empty(self.spark), self.read(contract))
 
     def _replace_within(
-        self, contract: TableContract, stored: DataFrame | None, rows: DataFrame, within: DataFrame | None
+        self, contract: TableContract, comparable: tuple[DataFrame, DataFrame] | None, rows: DataFrame
     ) -> DataFrame | None:
         """What has changed; null where nothing was there."""
-        if stored is None:
+        if comparable is None:
             self.replace(contract, rows)
             return None
-        touched = stored if within is None else stored.join(within, on=within.columns, how="left_semi")
-        return self._replace(contract, stored, touched, rows)
+        return self._replace(contract, *comparable, rows)
 
     def _replace(self, contract: TableContract, stored: DataFrame, touched: DataFrame, rows: DataFrame) -> DataFrame:
         """What has changed, once it is written: `rows` in the place of `touched`, some of those that are stored."""
@@ -280,6 +317,8 @@ class RunContext:
         if counts["n_inserted"] == n_changed:
             self._bring_back(contract)
             self._write(contract, changed.select("after.*"), "append", are_few=n_changed <= _FEW_WHOLE_ROWS)
+        elif n_changed <= _FEW_WHOLE_ROWS and (version := self._change_few(contract, changed)) is not None:
+            self._written(contract, version, n_changed)
         elif n_bytes is not None and n_bytes <= _QUICKLY_REWRITTEN:
             # as many files as its bytes need: left alone, each run would add one to those that there were
             n_files = 1 + n_bytes // _PART_OF_WHOLE_TABLE
@@ -292,6 +331,12 @@ class RunContext:
             version = self.warehouse.change_rows(contract, few, self.tag)
             self._written(contract, version, n_changed)
         return changed
+
+    def _change_few(self, contract: TableContract, changed: DataFrame) -> int | None:
+        """The version that a change of few rows makes; null where that is left to Spark."""
+        self._check_declared(contract)
+        self._bring_back(contract)
+        return self.warehouse.change_few_rows(contract, changed, self.tag)
 
     def _bring_back(self, contract: TableContract) -> None:
         """Take away what an attempt before this one left in a table that is about to be changed by rows."""
@@ -506,6 +551,8 @@ class RunContext:
             kept.unpersist()
         self._persisted.clear()
         self._once.clear()
+        self._numbers.clear()
+        self._values.clear()
         if self._has_scratch:
             self.warehouse.files.remove(self._scratch_root)
             self.warehouse.files.remove_if_empty(self._checkpoints)

@@ -28,7 +28,9 @@ def find(ctx: RunContext, rows: DataFrame) -> Found:
     Spark would not know how few they are, and would move whole tables to meet them.
     """
     kept, counted = ctx.checkpoint_counted(rows, n_rows=F.count(F.lit(1)))
-    return Found(ctx.broadcast_if_few(kept, counted["n_rows"]), counted["n_rows"])
+    found = Found(ctx.broadcast_if_few(kept, counted["n_rows"]), counted["n_rows"])
+    ctx.is_found(*found)
+    return found
 
 
 def only(rows: DataFrame, touched: DataFrame | None) -> DataFrame:

@@ -1,4 +1,4 @@
-"""Few rows committed to a table on this machine's disk, without Spark's part in it.
+"""Few rows committed to a table on this machine's disk, or taken from it, without Spark's part in it.
 
 A commit of Delta's takes a third of a second of processor time, however few the rows: statements about the table are
 planned, a job writes one small file, hooks are asked. Rows that are in this process are written by Arrow, and the
@@ -16,23 +16,33 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from oneuser.contracts.table import DATA_FILE, DATA_ROW
 from oneuser.core.errors import EnvironmentProblem
 from oneuser.core.version import __version__
+from oneuser.storage.expiry import SMALL_FILE
 from oneuser.storage.layout import versions_in
 from oneuser.storage.listing import MOST_FILES, checksum_name, parse_checksum, read_listing
+from oneuser.storage.parquet_files import copy_parquet, write_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from oneuser.contracts.table import TableContract
 
 _PROTOCOL = {"minReaderVersion": 1, "minWriterVersion": 2}
 # Delta writes a checkpoint with each commit whose number this divides: those are left to it
 _EACH_CHECKPOINT = 100
+# files that are copied become one of so many bytes at most: none is worth compacting then
+COPIED_FILE = 2 * SMALL_FILE
 
 
 class VersionTakenError(EnvironmentProblem):
@@ -97,32 +107,81 @@ class LocalTable:
             VersionTakenError: where somebody else has committed this version.
         """
         metadata = self._metadata(schema, configuration)
-        is_same = self.has_shape(schema)
-        if not is_same:
+        actions: list[dict[str, Any]] = []
+        if not self.has_shape(schema):
             metadata = metadata | {"schemaString": _compact(schema)}
-        files = [] if is_replaced else list(self.checksum.get("allFiles", ()))
-        now = time.time_ns() // 1_000_000
-        added = [self._write(rows, now)] if rows.num_rows else []
-        info = self._info(rows, added, is_replaced=is_replaced, tag=tag, now=now)
-        actions: list[dict[str, Any]] = [{"commitInfo": info}]
-        if not is_same:
             actions.append({"metaData": metadata})
         if not self.checksum:
             actions.append({"protocol": _PROTOCOL})
-        actions += [{"add": file} for file in added]
-        if is_replaced:
-            actions += [{"remove": _removed(file, now)} for file in self.checksum.get("allFiles", ())]
+        added = [self._added(write_parquet(self.folder, rows))] if rows.num_rows else []
+        removed = list(self.sizes) if is_replaced else []
+        info = self._info("Overwrite" if is_replaced else "Append", rows.num_rows, added, tag=tag)
+        return self._land([{"commitInfo": info}, *actions], metadata, added, removed)
+
+    def change(self, gone: Mapping[str, NDArray[np.int64]], come: pa.Table, *, tag: str) -> int | None:
+        """Take some rows away and add others, and commit that as the next version. Files without any stand.
+
+        The files that lose rows are copied without them, row group by row group, which are held in memory one at a
+        time; several small ones become one.
+
+        Args:
+            gone: The places of rows that go, from 0, by the name of the file.
+            come: The rows that come, of the table's columns and types.
+            tag: The commit's `userMetadata`.
+
+        Returns:
+            The version; null where nothing was committed, since the file system makes no links.
+
+        Raises:
+            VersionTakenError: where somebody else has committed this version.
+        """
+        if sum(self.sizes.values()) <= SMALL_FILE:
+            # left alone, each run would add a file to those that there were
+            gone = {name: gone.get(name, np.empty(0, np.int64)) for name in self.sizes}
+        added: list[dict[str, Any]] = []
+        is_whole = False
+        try:
+            for part in _together(gone, self.sizes):
+                # what comes lies with the smallest
+                name = copy_parquet(self.folder, part, come if not added else come.slice(0, 0))
+                added += [] if name is None else [self._added(name)]
+            is_whole = True
+        finally:
+            if not is_whole:
+                self._remove(added)
+        info = self._info("Overwrite", come.num_rows, added, tag=tag)
+        return self._land([{"commitInfo": info}], self.checksum["metadata"], added, list(gone))
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each file, by its name."""
+        return {unquote(file["path"]): file["size"] for file in self.checksum.get("allFiles", ())}
+
+    def _land(
+        self,
+        actions: list[dict[str, Any]],
+        metadata: Mapping[str, Any],
+        added: list[dict[str, Any]],
+        removed: list[str],
+    ) -> int | None:
+        """Commit what is written; files that were added for nothing are removed."""
+        files = self.checksum.get("allFiles", ())
+        goes = [file for file in files if unquote(file["path"]) in set(removed)]
+        now = _now()
         # only where the version surely is not ours: a commit that stands must have its file, whatever interrupts us
         try:
-            is_committed = self._create(actions)
+            is_committed = self._create(
+                [*actions, *({"add": file} for file in added), *({"remove": _removed(file, now)} for file in goes)]
+            )
         except VersionTakenError:
             self._remove(added)
             raise
         if not is_committed:
             self._remove(added)
             return None
-        files += [file | {"dataChange": False} for file in added]
-        self._list(metadata, files, txn_id=info["txnId"])
+        stays = [file for file in files if file not in goes]
+        stays += [file | {"dataChange": False} for file in added]
+        self._list(metadata, stays, txn_id=actions[0]["commitInfo"]["txnId"])
         return self.version + 1
 
     def _metadata(self, schema: Mapping[str, Any], configuration: Mapping[str, str]) -> dict[str, Any]:
@@ -134,22 +193,20 @@ class LocalTable:
             "schemaString": _compact(schema),
             "partitionColumns": [],
             "configuration": dict(configuration),
-            "createdTime": time.time_ns() // 1_000_000,
+            "createdTime": _now(),
         }
 
-    def _info(
-        self, rows: pa.Table, added: list[dict[str, Any]], *, is_replaced: bool, tag: str, now: int
-    ) -> dict[str, Any]:
+    def _info(self, mode: str, n_rows: int, added: list[dict[str, Any]], *, tag: str) -> dict[str, Any]:
         return {
-            "timestamp": now,
+            "timestamp": _now(),
             "operation": "WRITE",
-            "operationParameters": {"mode": "Overwrite" if is_replaced else "Append", "partitionBy": "[]"},
+            "operationParameters": {"mode": mode, "partitionBy": "[]"},
             **({"readVersion": self.version} if self.version >= 0 else {}),
             "isolationLevel": "Serializable",
-            "isBlindAppend": not is_replaced,
+            "isBlindAppend": mode == "Append",
             "operationMetrics": {
                 "numFiles": str(len(added)),
-                "numOutputRows": str(rows.num_rows),
+                "numOutputRows": str(n_rows),
                 "numOutputBytes": str(sum(file["size"] for file in added)),
             },
             "userMetadata": tag,
@@ -157,25 +214,15 @@ class LocalTable:
             "txnId": str(uuid.uuid4()),
         }
 
-    def _write(self, rows: pa.Table, now: int) -> dict[str, Any]:
-        """A new Parquet file, as an `add` says it; neither has statistics, in which personal values would stand."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        name = f"part-00000-{uuid.uuid4()}-c000.snappy.parquet"
-        file = {"path": name, "partitionValues": {}, "size": 0, "modificationTime": now, "dataChange": True}
-        is_whole = False
-        try:
-            pq.write_table(
-                rows.replace_schema_metadata(None),
-                self.folder / name,
-                compression="snappy",
-                write_statistics=False,
-                store_schema=False,
-            )
-            is_whole = True
-        finally:
-            if not is_whole:
-                self._remove([file])
-        return file | {"size": (self.folder / name).stat().st_size}
+    def _added(self, name: str) -> dict[str, Any]:
+        """A new file, as an `add` says it; there are no statistics, in which personal values would stand."""
+        return {
+            "path": name,
+            "partitionValues": {},
+            "size": (self.folder / name).stat().st_size,
+            "modificationTime": _now(),
+            "dataChange": True,
+        }
 
     def _remove(self, files: list[dict[str, Any]]) -> None:
         """Remove files that no version names; one that stays is removed by maintenance."""
@@ -238,18 +285,82 @@ class LocalTable:
 
 def read_few(paths: Sequence[Path], contract: TableContract) -> pa.Table | None:
     """Rows of a table's files, typed as its contract says; null where they have other columns."""
-    read = [pq.read_table(path, partitioning=None) for path in paths]
-    names = contract.columns
+    return _typed([pq.read_table(path, partitioning=None) for path in paths], contract.columns, _schema(contract))
+
+
+def read_few_among(paths: Sequence[Path], contract: TableContract, among: pa.Table, *, most: int) -> pa.Table | None:
+    """Rows of a table's files of which one column has one of some values, with where each lies.
+
+    Looks at every value of that column, and at the others of the row groups that have such rows.
+
+    Args:
+        paths: The files.
+        contract: The table.
+        among: The values, under the name of the column; none of them null.
+        most: So many rows at most.
+
+    Returns:
+        The table's columns, typed as its contract says, `data_file` and `data_row`; null where there are more rows, or
+        files have other columns.
+    """
+    (name,), (values,) = among.column_names, among.columns
+    texts = [field.name for field in contract.arrow_schema if pa.types.is_string(field.type)]
+    found: list[pa.Table] = []
+    n_rows = 0
+    for path in paths:
+        with pq.ParquetFile(path, read_dictionary=[text for text in texts if text != name]) as file:
+            begin = 0
+            for number in range(file.num_row_groups):
+                column = file.read_row_group(number, columns=[name]).column(name)
+                is_among = pc.is_in(column, value_set=values.combine_chunks().cast(column.type))
+                places = pc.add(pc.indices_nonzero(is_among), pa.scalar(begin, pa.uint64())).cast(pa.int64())
+                begin += len(column)
+                n_rows += len(places)
+                if n_rows > most:
+                    return None
+                if len(places):
+                    rows = file.read_row_group(number).filter(is_among)
+                    lies_in = pa.array([path.name] * len(places), pa.string())
+                    found.append(rows.append_column(DATA_FILE, lies_in).append_column(DATA_ROW, places))
+    located = [pa.field(DATA_FILE, pa.string()), pa.field(DATA_ROW, pa.int64())]
+    return _typed(found, [*contract.columns, DATA_FILE, DATA_ROW], pa.schema([*_schema(contract), *located]))
+
+
+def _schema(contract: TableContract) -> pa.Schema:
+    # required columns were never null where they were written
+    return pa.schema([field.with_nullable(True) for field in contract.arrow_schema]).remove_metadata()
+
+
+def _typed(read: Sequence[pa.Table], names: Sequence[str], schema: pa.Schema) -> pa.Table | None:
+    """All rows in one table; null where some have other columns."""
     if not all(set(names) <= set(table.column_names) for table in read):
         return None
-    # required columns were never null where they were written
-    schema = pa.schema([field.with_nullable(True) for field in contract.arrow_schema]).remove_metadata()
     try:
         rows = pa.concat_tables([schema.empty_table(), *(table.select(names).cast(schema) for table in read)])
     except pa.ArrowException:
         return None
     # Spark takes rows up to the first batch that has none
     return rows.combine_chunks()
+
+
+def _together(
+    gone: Mapping[str, NDArray[np.int64]], sizes: Mapping[str, int]
+) -> Iterator[Mapping[str, NDArray[np.int64]]]:
+    """Files that become one, small ones first: none of what they become is worth compacting, or it was one before."""
+    part: dict[str, NDArray[np.int64]] = {}
+    n_bytes = 0
+    for name in sorted(gone, key=lambda name: (sizes[name], name)):
+        if part and n_bytes + sizes[name] > COPIED_FILE:
+            yield part
+            part, n_bytes = {}, 0
+        part[name] = gone[name]
+        n_bytes += sizes[name]
+    if part:
+        yield part
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _removed(file: Mapping[str, Any], now: int) -> dict[str, Any]:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from oneuser.config.base import local_path
 from oneuser.contracts.registry import TABLES
-from oneuser.contracts.table import DATA_FILE
+from oneuser.contracts.table import DATA_FILE, DATA_ROW
 from oneuser.spark.arrow_batches import stream_batches
 from oneuser.spark.session import READS_PINNED_VERSIONS, lent_conf
 from oneuser.storage.commit_tags import Commit, CommitTag, tag_of
-from oneuser.storage.few_rows import read_few
+from oneuser.storage.few_rows import read_few, read_few_among
 from oneuser.storage.files import Files
 from oneuser.storage.frame_rows import collect, count_frame, first_of_frame, fitting
 from oneuser.storage.layout import MARKER, Layout, versions_in
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 # of a table whose rows stand in a plan
 _FEW_BYTES = 64 * 1024
+# of a table through which this process looks for rows, some seconds at most
+_QUICKLY_SEARCHED = 256 * 1024 * 1024
 
 
 class StoredTables:
@@ -114,13 +117,40 @@ class StoredTables:
             return None
         return read_few([folder / name for name in listing.files], contract)
 
+    def read_few_among(self, contract: TableContract, version: int, among: pa.Table, *, most: int) -> DataFrame | None:
+        """Rows of which one column has one of some values, with where they lie, in the plan itself.
+
+        They are looked for by this process, in a tenth of what Spark takes (decision 0198), where the table is on this
+        machine's disk and not large. Null elsewhere, and where there are more than `most`.
+        """
+        listing = self._listing(contract, version)
+        folder = None if listing is None or listing.n_bytes > _QUICKLY_SEARCHED else self.local_folder(contract)
+        if folder is None or listing is None or contract.partition_by:
+            return None
+        rows = read_few_among([folder / name for name in listing.files], contract, among, most=most)
+        if rows is None:
+            return None
+        schema = T.StructType(
+            [
+                *contract.nullable_schema.fields,
+                T.StructField(DATA_FILE, T.StringType()),
+                T.StructField(DATA_ROW, T.LongType()),
+            ]
+        )
+        return self.spark.createDataFrame(rows, schema)
+
     def read_located(self, contract: TableContract, version: int | None) -> DataFrame:
-        """The same rows with `data_file`, the file that each lies in; null where Delta must be asked for the files."""
+        """The same rows with `data_file` and `data_row`, the file that each lies in and its place there, from 0.
+
+        Both are null where Delta must be asked for the files.
+        """
         listing = None if version is None else self._listing(contract, version)
         if listing is None or not listing.files:
-            return self.read(contract, version).withColumn(DATA_FILE, F.lit(None).cast("string"))
+            nowhere = {DATA_FILE: F.lit(None).cast("string"), DATA_ROW: F.lit(None).cast("bigint")}
+            return self.read(contract, version).withColumns(nowhere)
         rows = contract.conform(self._parquet(contract, listing, listing.files))
-        return rows.select("*", F.col("_metadata.file_name").alias(DATA_FILE))
+        lies = F.col("_metadata.file_name").alias(DATA_FILE), F.col("_metadata.row_index").alias(DATA_ROW)
+        return rows.select("*", *lies)
 
     def batches(
         self,

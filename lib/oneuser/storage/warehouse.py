@@ -14,13 +14,13 @@ from delta.tables import DeltaTable
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
-from oneuser.contracts.table import DATA_FILE
+from oneuser.contracts.table import DATA_FILE, DATA_ROW
 from oneuser.core.errors import ContractError, EnvironmentProblem
 from oneuser.spark.session import lent_conf, session_beside
 from oneuser.storage.checkpoint import write_checkpoint
 from oneuser.storage.commit_tags import CommitTag, tag_text
 from oneuser.storage.expiry import COMPACTED_FILE, SMALL_FILE
-from oneuser.storage.few_rows import LocalTable
+from oneuser.storage.few_rows import COPIED_FILE, LocalTable
 from oneuser.storage.frame_rows import collect
 from oneuser.storage.layout import MARKER, marked_deployment, marker_text
 from oneuser.storage.listing import (
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
     from oneuser.contracts.table import TableContract
-# what one task writes of the files that a change of rows puts in the place of others: none is worth compacting
-_REWRITTEN_FILE = 2 * SMALL_FILE
 # rows that come to this process to be written
 _MOST_FEW = 100_000
 # properties of every table
@@ -304,9 +302,40 @@ class Warehouse(StoredTables):
             else:
                 removed = self._files_with(contract, listing, changed)
                 rows = contract.changed(self._parquet(contract, listing, removed), changed)
-                n_files = 1 + sum(transaction.sizes[name] for name in removed) // _REWRITTEN_FILE
+                n_files = 1 + sum(transaction.sizes[name] for name in removed) // COPIED_FILE
                 transaction.commit(contract.described(rows).coalesce(n_files), removed=removed, tag=tag_text(tag))
         return self._own_head(contract, tag, is_next_to=before)
+
+    def change_few_rows(self, contract: TableContract, changed: DataFrame, tag: CommitTag) -> int | None:
+        """The same of few rows that say where they lie, on this machine's disk: they come here, and no job writes.
+
+        Grows with the files that hold a changed row, which are copied without it. Returns the version; null where
+        nothing was done, and `change_rows` has to do it.
+        """
+        folder = self.local_folder(contract)
+        located = {DATA_FILE, DATA_ROW}
+        if folder is None or contract.partition_by or self._lacks_links or not located <= set(changed.columns):
+            return None
+        table = LocalTable.at(folder)
+        if table is None or not table.has_shape(contract.nullable_schema.jsonValue()):
+            return None
+        sides = [F.col(side).isNotNull().alias(f"has_{side}") for side in ("before", "after")]
+        few = changed.select("after.*", DATA_FILE, DATA_ROW, *sides).toArrow()
+        was = few.filter(few.column("has_before"))
+        lies_in: list[str | None] = pc.unique(was.column(DATA_FILE)).to_pylist()
+        gone = {
+            unquote(name): was.filter(pc.equal(was.column(DATA_FILE), pa.scalar(name))).column(DATA_ROW).to_numpy()
+            for name in lies_in
+            if name is not None
+        }
+        # files of another version would be others, and who looked through Delta does not know them
+        if None in lies_in or not gone.keys() <= table.sizes.keys():
+            return None
+        come = few.filter(few.column("has_after")).select(contract.columns).cast(contract.arrow_schema)
+        with self._commit(contract):
+            version = table.change(gone, come, tag=tag_text(tag))
+        self._lacks_links = version is None
+        return version
 
     def _files_with(self, contract: TableContract, listing: Listing, changed: DataFrame) -> list[str]:
         """Names of the files that hold a row which is not there any longer, or another now."""

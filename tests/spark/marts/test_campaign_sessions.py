@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from oneuser.marts.provenance import Provenance
 from oneuser.marts.sessions.campaigns import find_campaigns
-from oneuser.marts.sessions.open_ends import find_open_ends, first_changes, since_then
+from oneuser.marts.sessions.open_ends import find_open_ends, since_then
 from oneuser.marts.sessions.sessions import build_sessions
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -128,7 +128,9 @@ def test_sessions_cut_at_campaigns_are_those_of_a_plain_walk_and_so_they_are_fro
         if before.get(key) != now.get(key) and one is not None and one.user is not None
     ]
     open_ends = find_open_ends(
-        first_changes(spark.createDataFrame(changed, "user_id string, event_time timestamp")),
+        spark.createDataFrame(changed, "user_id string, event_time timestamp")
+        .groupBy("user_id")
+        .agg(F.min("event_time").alias("since")),
         stored,
         gap_minutes=30,
         cut_at_campaign=True,

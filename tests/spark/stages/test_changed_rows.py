@@ -32,6 +32,13 @@ def run(spark: SparkSession, path: Path, *, tables: dict[str, int] | None = None
     )  # fmt: skip
 
 
+def go(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """Files copied by this process; or, as where they lie elsewhere, by Spark: those with touched rows, or all."""
+    if way != "copied":
+        monkeypatch.setattr(Warehouse, "change_few_rows", lambda *_: None)
+    monkeypatch.setattr(context, "_QUICKLY_REWRITTEN", 1 << 30 if way == "whole" else 0)
+
+
 def memberships(spark: SparkSession, *rows: tuple[str, str, datetime | None, bool]) -> DataFrame:
     return ACCOUNT_MEMBERSHIPS.frame(
         spark,
@@ -47,11 +54,11 @@ def found(ctx: RunContext, contract: TableContract) -> list[tuple[Any, ...]]:
     return sorted((r["user_id"], r["account_id"], r["is_primary"], r["valid_from"] is None) for r in rows)
 
 
-@pytest.mark.parametrize("most_bytes", [0, 1 << 30], ids=["by rows", "whole"])
+@pytest.mark.parametrize("way", ["copied", "by rows", "whole"])
 def test_only_what_lies_within_changes(
-    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch, most_bytes: int
+    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    monkeypatch.setattr(context, "_QUICKLY_REWRITTEN", most_bytes)
+    go(monkeypatch, way)
     ctx = run(spark, warehouse_path)
     ctx.append(
         ACCOUNT_MEMBERSHIPS,
@@ -88,11 +95,11 @@ def test_nothing_is_committed_where_nothing_differs_and_a_map_is_compared_too(
     assert ctx.tables[DIM_USER.name] == 1
 
 
-@pytest.mark.parametrize("most_bytes", [0, 1 << 30], ids=["by rows", "whole"])
+@pytest.mark.parametrize("way", ["copied", "by rows", "whole"])
 def test_rows_take_the_place_of_rows_at_hand(
-    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch, most_bytes: int
+    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    monkeypatch.setattr(context, "_QUICKLY_REWRITTEN", most_bytes)
+    go(monkeypatch, way)
     ctx = run(spark, warehouse_path)
     ctx.append(ACCOUNT_MEMBERSHIPS, memberships(spark, ("a", "x", None, True), ("b", "x", None, True)))
     ctx.append(ACCOUNT_MEMBERSHIPS, memberships(spark, ("c", "x", None, True)))
@@ -105,9 +112,9 @@ def test_rows_take_the_place_of_rows_at_hand(
     assert found(ctx, ACCOUNT_MEMBERSHIPS) == [("b", "x", False, True), ("c", "x", True, True), ("d", "x", True, True)]
 
 
-@pytest.mark.parametrize("most_bytes", [0, 1 << 30], ids=["by rows", "whole"])
+@pytest.mark.parametrize("way", ["copied", "by rows", "whole"])
 def test_a_row_that_differs_in_its_stamp_alone_stands_with_the_one_it_has(
-    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch, most_bytes: int
+    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     def activity(run_seq: int, **times: datetime) -> DataFrame:
         made = {"quarter": MONDAY, "n_events": 1, "last_at": TUESDAY, "params_id": "p", "identity_run": run_seq}
@@ -116,7 +123,7 @@ def test_a_row_that_differs_in_its_stamp_alone_stands_with_the_one_it_has(
     def runs(ctx: RunContext) -> dict[str, int]:
         return {row["user_id"]: row["identity_run"] for row in ctx.read(ACTIVITY).collect()}
 
-    monkeypatch.setattr(context, "_QUICKLY_REWRITTEN", most_bytes)
+    go(monkeypatch, way)
     ctx = run(spark, warehouse_path)
     # there is nothing to compare with: all rows are new
     first = ctx.replace_within(ACTIVITY, activity(1, a=MONDAY, b=MONDAY, c=MONDAY), within=None)
@@ -125,7 +132,7 @@ def test_a_row_that_differs_in_its_stamp_alone_stands_with_the_one_it_has(
     # the whole table anew: one row is the same, one is another, one is gone, one comes
     ctx.replace_within(ACTIVITY, activity(2, a=MONDAY, b=TUESDAY, d=MONDAY), within=None)
     assert runs(ctx) == {"a": 1, "b": 2, "d": 2}
-    if most_bytes:
+    if way != "by rows":
         # few rows, one file, however many there were
         assert len(ctx.warehouse.file_names(ACTIVITY, ctx.tables[ACTIVITY.name])) == 1
 
@@ -149,10 +156,11 @@ def test_a_table_that_was_written_in_another_shape_is_written_anew(spark: SparkS
     assert ctx.read(ACTIVITY).count() == 1
 
 
+@pytest.mark.parametrize("way", ["copied", "by rows"])
 def test_what_an_attempt_left_that_was_not_finished_is_taken_away_first(
-    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    monkeypatch.setattr(context, "_QUICKLY_REWRITTEN", 0)
+    go(monkeypatch, way)
     ctx = run(spark, warehouse_path)
     ctx.append(ACCOUNT_MEMBERSHIPS, memberships(spark, ("a", "x", None, True)))
     within = spark.createDataFrame([("a",), ("b",)], "user_id string")
@@ -164,10 +172,11 @@ def test_what_an_attempt_left_that_was_not_finished_is_taken_away_first(
         assert found(attempt, ACCOUNT_MEMBERSHIPS) == [("a", "x", False, True), ("b", "x", True, True)]
 
 
+@pytest.mark.parametrize("way", ["copied", "by rows"])
 def test_a_required_value_that_is_missing_stops_it(
-    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    monkeypatch.setattr(context, "_QUICKLY_REWRITTEN", 0)
+    go(monkeypatch, way)
     ctx = run(spark, warehouse_path)
     ctx.append(ACCOUNT_MEMBERSHIPS, memberships(spark, ("a", "x", None, True)))
     nobody = memberships(spark, ("a", "x", None, True)).withColumn("source", F.lit(None).cast("string"))

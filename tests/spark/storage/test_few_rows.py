@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -231,13 +232,13 @@ def test_what_turns_out_to_be_many_is_left_to_delta(
     assert warehouse.read(DIM_USER, 0).count() == 3
 
 
-def test_no_statistics_of_values_are_written(spark: SparkSession, warehouse_path: Path) -> None:
+def test_statistics_are_of_numbers_and_times_alone(spark: SparkSession, warehouse_path: Path) -> None:
     warehouse = Warehouse(spark, str(warehouse_path))
     warehouse.append(EVENTS, EVENTS.frame(spark, some_rows(EVENTS, 1)), TAG, are_few=True)
     footer = pq.read_metadata(next(warehouse_path.rglob("*.parquet")))
     columns = [footer.row_group(0).column(number) for number in range(footer.num_columns)]
-    assert columns
-    assert not any(column.is_stats_set for column in columns)
+    assert {column.physical_type for column in columns if column.is_stats_set} == {"INT64"}
+    assert {column.physical_type for column in columns if not column.is_stats_set} >= {"BYTE_ARRAY"}
 
 
 def test_a_table_of_an_earlier_shape_gets_the_columns_of_today(spark: SparkSession, warehouse_path: Path) -> None:
@@ -284,3 +285,94 @@ def test_few_rows_are_read_once_and_many_are_left_where_they_are(
     again = warehouse.read_few(DIM_USER, 0)
     assert again is not None
     assert plain(again.collect()) == plain(warehouse.read(DIM_USER, 0).collect())
+
+
+def _all_types(numbers: range) -> list[dict[str, Any]]:
+    return [
+        {f.name: value_of(f.type, number % 200) for f in EVENTS.arrow_schema} | {"message_key": number.to_bytes(2)}
+        for number in numbers
+    ]
+
+
+@pytest.mark.parametrize("writer", ["Spark", "Arrow"])
+def test_rows_are_changed_in_copies_of_their_files(
+    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch, writer: str
+) -> None:
+    """Whatever is changed at random, every reader finds the rows that a dictionary has after the same changes."""
+    monkeypatch.setattr(few_rows, "SMALL_FILE", 60_000)
+    rng = random.Random(5)
+    warehouse = Warehouse(spark, str(warehouse_path))
+    expected = {row["message_key"]: row for row in _all_types(range(300))}
+    for part in (range(100), range(100, 200), range(200, 300)):
+        warehouse.append(EVENTS, EVENTS.frame(spark, _all_types(part)).coalesce(1), TAG, are_few=writer == "Arrow")
+    version = 2
+    n_files = []
+    for step in range(5):
+        some = rng.sample(sorted(expected), 7) if step else sorted(expected)[:100]
+        after = [expected[key] | {"source": f"again {step}"} for key in some[:4]] if step else []
+        after += [row | {"message_key": bytes([200, step])} for row in _all_types(range(1))]
+        for key in some:
+            del expected[key]
+        expected |= {row["message_key"]: row for row in after}
+        before = warehouse.read_located(EVENTS, version).where(F.col("message_key").isin(*some))
+        changed = EVENTS.differences(before, EVENTS.frame(spark, after)).localCheckpoint()
+        assert warehouse.change_few_rows(EVENTS, changed, TAG) == version + 1
+        version += 1
+        path = warehouse.path(EVENTS)
+        found = spark.read.format("delta").option("versionAsOf", version).load(path)
+        assert plain(found.collect()) == plain(warehouse.read(EVENTS, version).collect())
+        wanted = EVENTS.frame(spark, list(expected.values()))
+        assert plain(found.select(*EVENTS.columns).collect()) == plain(wanted.collect())
+        assert DeltaTable(path, version=version).to_pyarrow_table().num_rows == len(expected)
+        n_files.append(len(warehouse.file_names(EVENTS, version)))
+        # of a file that holds no changed row nothing is copied; of Delta's next commit nothing is replayed
+        assert Transaction.begin(spark, path) is not None
+    assert max(n_files) <= 3
+
+
+def test_an_interrupted_copy_leaves_nothing_behind(
+    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse = Warehouse(spark, str(warehouse_path))
+    warehouse.append(EVENTS, EVENTS.frame(spark, _all_types(range(9))), TAG, are_few=True)
+    files = set(warehouse_path.rglob("*"))
+    before = warehouse.read_located(EVENTS, 0).limit(1)
+    changed = EVENTS.differences(before, EVENTS.empty(spark)).localCheckpoint()
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("oneuser.storage.parquet_files._plain", interrupted)
+    more = changed.unionByName(
+        EVENTS.differences(EVENTS.empty(spark), EVENTS.frame(spark, _all_types(range(20, 21)))),
+        allowMissingColumns=True,
+    )
+    with pytest.raises(KeyboardInterrupt):
+        warehouse.change_few_rows(EVENTS, more, TAG)
+    assert set(warehouse_path.rglob("*")) == files
+    monkeypatch.undo()
+    assert warehouse.change_few_rows(EVENTS, changed, TAG) == 1
+    assert warehouse.read(EVENTS, 1).count() == 8
+
+
+@pytest.mark.parametrize("column", ["message_key", "source", "run_seq"])
+@pytest.mark.parametrize("writer", ["Spark", "Arrow"])
+def test_few_rows_are_found_as_spark_finds_them(
+    spark: SparkSession, warehouse_path: Path, column: str, writer: str
+) -> None:
+    warehouse = Warehouse(spark, str(warehouse_path))
+    for part in (range(50), range(50, 60), range(60, 120)):
+        rows = [
+            row | {"source": f"s{number % 7}", "run_seq": number % 5} for number, row in enumerate(_all_types(part))
+        ]
+        warehouse.append(EVENTS, EVENTS.frame(spark, rows), TAG, are_few=writer == "Arrow")
+    wanted = warehouse.read(EVENTS, 2).select(column).distinct().orderBy(column).limit(3).localCheckpoint()
+    expected = warehouse.read_located(EVENTS, 2).join(wanted, on=column, how="left_semi")
+    found = warehouse.read_few_among(EVENTS, 2, wanted.toArrow(), most=120)
+    assert found is not None
+    assert plain(found.select(*expected.columns).collect()) == plain(expected.collect())
+    n_rows = expected.count()
+    assert warehouse.read_few_among(EVENTS, 2, wanted.toArrow(), most=n_rows - 1) is None
+    none = warehouse.read_few_among(EVENTS, 2, wanted.limit(0).toArrow(), most=0)
+    assert none is not None
+    assert none.isEmpty()

@@ -15,19 +15,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def first_changes(changed_events: DataFrame) -> DataFrame:
-    """When the first event changed of each person.
-
-    Args:
-        changed_events: `user_id` and `event_time` of events that came to a person, went, or are read otherwise, as they
-            were and as they are.
-
-    Returns:
-        One row per person: `user_id`, `first_changed_at`.
-    """
-    return changed_events.groupBy("user_id").agg(F.min("event_time").alias("first_changed_at"))
-
-
 def find_open_ends(
     first_changed: DataFrame, sessions: DataFrame, *, gap_minutes: int, cut_at_campaign: bool = False
 ) -> DataFrame:
@@ -36,7 +23,7 @@ def find_open_ends(
     A session that ended later may go on with that event, or fall apart without it, and is cut again from its start.
 
     Args:
-        first_changed: What `first_changes` answers.
+        first_changed: `user_id` and `since`: when the first event changed of each person, as it was or as it is.
         sessions: Rows of `sessions`, as they are stored.
         gap_minutes: A silence of this length, or longer, ends a session.
         cut_at_campaign: Whether sessions are cut at campaigns, too: one may then begin in the very instant in which the
@@ -45,12 +32,12 @@ def find_open_ends(
     Returns:
         One row per person of a changed event: `user_id` and `since`.
     """
-    is_near = F.col("ended_at") > F.col("first_changed_at") - F.make_dt_interval(mins=F.lit(gap_minutes))
+    is_near = F.col("ended_at") > F.col("since") - F.make_dt_interval(mins=F.lit(gap_minutes))
     theirs = sessions.join(first_changed, on="user_id", how="inner")
     near = (_from_instants_apart(theirs) if cut_at_campaign else theirs).where(is_near)
     begun = near.groupBy("user_id").agg(F.min("started_at").alias("begun_at"))
     return first_changed.join(begun, on="user_id", how="left").select(
-        "user_id", F.least("first_changed_at", "begun_at").alias("since")
+        "user_id", F.least("since", "begun_at").alias("since")
     )
 
 

@@ -67,7 +67,7 @@ def attribution(ctx: RunContext) -> None:
     people, conversion_ids = _touched(ctx, provenance)
     conversions = value_conversions(ctx, conversion_ids, provenance)
     found = build_credits(
-        of_consenting(ctx, only(ctx.read(TOUCHES), people), ctx.config.consent.required_for_attribution),
+        of_consenting(ctx, ctx.read_among(TOUCHES, people), ctx.config.consent.required_for_attribution),
         only(conversions, conversion_ids),
         rules=rules,
         provenance=provenance,
@@ -125,7 +125,7 @@ def _tell_restated(ctx: RunContext, restated: DataFrame, people: DataFrame | Non
         moved = find_moved_people(
             ctx.read(LINEAGE).where(F.col("run_seq") == ctx.run_seq),
             only(ctx.read_before(TOUCHES), people),
-            only(ctx.read(TOUCHES), people),
+            ctx.read_among(TOUCHES, people),
             changed_consent(ctx, ctx.config.consent.required_for_attribution),
         )
         n_restated = ctx.append(ATTRIBUTION_CHANGES, explain_restated(restated, moved, run_seq=ctx.run_seq))

@@ -52,8 +52,10 @@ def decide_consent(ctx: RunContext, people: DataFrame | None = None) -> DataFram
         return CONSENT.empty(ctx.spark)
     resolved, carried = only(ctx.read(EVENTS_RESOLVED), people), ctx.read(EVENT_IDENTIFIERS)
     if people is not None:
+        # each is asked for twice, and few of many
+        resolved = ctx.checkpoint(resolved)
         messages = find(ctx, resolved.select("message_key")).rows
-        carried, said = only(carried, messages), only(said, messages)
+        carried, said = ctx.checkpoint(only(carried, messages)), find(ctx, only(said, messages)).rows
     values, rules = identity_values(ctx.config), ctx.config.consent
     return build_consent(
         resolved,

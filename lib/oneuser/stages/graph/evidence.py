@@ -30,7 +30,7 @@ from oneuser.graph.protection import find_renames
 from oneuser.privacy.consent import find_consenting, read_preferences
 from oneuser.stages.alias_messages import find_alias_messages
 from oneuser.stages.engines import connect_pairs
-from oneuser.stages.found_rows import find
+from oneuser.stages.found_rows import find, only
 from oneuser.stages.graph.manual_rule_rows import manual_rule_rows
 from oneuser.stages.identity_rules import IdentityValues, blocked_patterns, blocked_values, identity_values
 
@@ -143,17 +143,23 @@ def _find_classes(ctx: RunContext, excluded: DataFrame | None, values: IdentityV
     return find(ctx, labels.withColumnRenamed("component_id", "value_class")).rows
 
 
-def eligible(ctx: RunContext) -> DataFrame:
+def eligible(ctx: RunContext, among: DataFrame | None = None) -> DataFrame:
     """Rows of `event_identifiers` that may link or own their message under this run's rules, with `priority`.
 
     A previousId may own its alias where the new id is out of the graph.
+
+    Args:
+        ctx: The stage's context.
+        among: Found rows of `identifier_id` or `message_key`: the rows of those alone; null for all.
     """
     priorities = identity_values(ctx.config).priorities
-    stored = ctx.read(EVENT_IDENTIFIERS)
+    stored = ctx.read_among(EVENT_IDENTIFIERS, among)
     aliases = find_alias_messages(ctx)
     if aliases is None:
         return observed_identifiers(stored, blocked(ctx), priorities=priorities)
-    return eligible_identifiers(stored, blocked(ctx), priorities=priorities, readings=_readings(ctx, aliases))
+    return eligible_identifiers(
+        stored, blocked(ctx), priorities=priorities, readings=only(_readings(ctx, aliases), among)
+    )
 
 
 def _readings(ctx: RunContext, aliases: AliasMessages) -> DataFrame:

@@ -67,13 +67,13 @@ def gather_touched(ctx: RunContext, declared: Declared) -> Gathered | None:
     Grows with the new messages, with candidate components that have some, and with the messages that are read again,
     but for a look at what all messages carry where any are.
     """
-    values, rows = declared.values, eligible(ctx)
-    asserted = find_asserted(ctx, rows, declared.manual, declared.classes)
+    values = declared.values
+    asserted = find_asserted(ctx, declared.manual, declared.classes)
     told = whole_candidates(ctx, asserted.identifiers)
     if declared.excluded is not None:
         told = with_kept_apart(ctx, told, declared.excluded)
     again = whole_candidates(ctx, asserted.again.rows) if asserted.again.n_rows else None
-    news = ctx.checkpoint(rows.where(F.col("run_seq") == ctx.run_seq))
+    news = ctx.checkpoint(eligible(ctx).where(F.col("run_seq") == ctx.run_seq))
     messages = linking(ctx, news, values)
     shared, read = _count_again(ctx, declared, asserted, told.rows, None if again is None else again.rows, messages)
     over_shared = find_over_shared(ctx, shared)
@@ -115,7 +115,7 @@ def gather_touched(ctx: RunContext, declared: Declared) -> Gathered | None:
 def _read(ctx: RunContext, declared: Declared, again: DataFrame, *more: DataFrame) -> _Read:
     """Messages of candidate components, and of more values."""
     identifiers = find(ctx, all_of([again, *more])).rows if more else again
-    rows = messages_with(ctx, eligible(ctx), identifiers)
+    rows = messages_with(ctx, identifiers)
     return _Read(again, rows, linking(ctx, rows, declared.values))
 
 
@@ -156,7 +156,7 @@ def _find_uncertain(
         unique_priorities=values.unique_priorities,
         known_priorities=values.known_priorities,
     )
-    components = ctx.read(COMPONENTS).join(told, on="identifier_id", how="left_semi")
+    components = ctx.read_among(COMPONENTS, told)
     n_apart = before.where(IS_OVER_SHARED).count() + (0 if declared.excluded is None else declared.excluded.count())
     near = find_uncertain(persons, components, least=nearly(values.person_bounds), more=n_apart)
     known = before.select("identifier_id")
@@ -184,7 +184,7 @@ def _find_beside_turned(ctx: RunContext, shared: DataFrame | None) -> DataFrame 
     turned = find(ctx, once)
     if not turned.n_rows:
         return None
-    beside = messages_with(ctx, eligible(ctx), turned.rows).select("identifier_id")
+    beside = messages_with(ctx, turned.rows).select("identifier_id")
     return find(ctx, beside.unionByName(turned.rows).distinct()).rows
 
 
@@ -223,7 +223,7 @@ def _find_edges(
 
 def _find_sightings(ctx: RunContext, told: DataFrame, news: DataFrame, read: _Read | None) -> DataFrame:
     """Sightings: grown by new messages, made anew of those that are read again."""
-    stored = ctx.read(COMPONENTS).join(told, on="identifier_id", how="left_semi")
+    stored = ctx.read_among(COMPONENTS, told)
     if read is None:
         return grow_sightings(stored, find_sightings(news))
     stored, news = (rows.join(read.identifiers, on="identifier_id", how="left_anti") for rows in (stored, news))

@@ -22,6 +22,7 @@ from oneuser.contracts.graph import COMPONENTS, EVENT_IDENTIFIERS
 from oneuser.core.message_identifiers import OBSERVED, PREVIOUS_ANONYMOUS
 from oneuser.stages.alias_messages import find_alias_messages
 from oneuser.stages.found_rows import find
+from oneuser.stages.graph.evidence import eligible
 from oneuser.stages.identity_rules import identity_values
 
 if TYPE_CHECKING:
@@ -61,28 +62,25 @@ class Asserted(NamedTuple):
     has_classes: bool
 
 
-def messages_with(ctx: RunContext, rows: DataFrame, identifiers: DataFrame) -> DataFrame:
-    """All rows of the messages that carry one of some identifiers, kept until the stage ends.
+def messages_with(ctx: RunContext, identifiers: DataFrame) -> DataFrame:
+    """All eligible rows of the messages that carry one of some identifiers, kept until the stage ends.
 
     Looks at every row, twice where a message carries several identifiers, and moves those of the messages alone as long
     as they are few.
 
     Args:
         ctx: The stage's context.
-        rows: Rows of `event_identifiers`.
         identifiers: `identifier_id`, each once; found rows.
     """
-    carried = ctx.checkpoint(rows.join(identifiers, on="identifier_id", how="left_semi"))
+    carried = ctx.checkpoint(eligible(ctx, identifiers))
     # most messages carry one identifier, and nothing else has to be found of them
     lone = carried.where("n_links = 1")
     keys = find(ctx, carried.where("n_links > 1").select("message_key").distinct())
-    several = rows.where("n_links > 1").join(keys.rows, on="message_key", how="left_semi")
+    several = eligible(ctx, keys.rows).where("n_links > 1")
     return lone.unionByName(ctx.checkpoint(several.select(*lone.columns)))
 
 
-def find_asserted(
-    ctx: RunContext, eligible: DataFrame, manual: DataFrame | None, classes: DataFrame | None
-) -> Asserted:
+def find_asserted(ctx: RunContext, manual: DataFrame | None, classes: DataFrame | None) -> Asserted:
     """What the run says something new about.
 
     Beside what new and gone messages carry and changed links name, these are the other ends of its manual rules; what
@@ -91,7 +89,6 @@ def find_asserted(
 
     Args:
         ctx: The stage's context.
-        eligible: Rows of `event_identifiers` that may link.
         manual: `src`, `dst` of manual rules; null where there is none.
         classes: `identifier_id`, `value_class` of the values that aliases join; null where none are.
     """
@@ -108,7 +105,7 @@ def find_asserted(
     if reread is not None:
         again.append(reread)
     if identity_values(ctx.config).required_purposes:
-        again.append(messages_with(ctx, eligible, linked).select("identifier_id"))
+        again.append(messages_with(ctx, linked).select("identifier_id"))
     found = find(ctx, all_of(again))
     if found.n_rows:
         parts.append(found.rows)
@@ -169,11 +166,8 @@ def _find_members(ctx: RunContext, classes: DataFrame, again: DataFrame) -> Foun
 
 def whole_candidates(ctx: RunContext, identifiers: DataFrame) -> Found:
     """`identifier_id` of some identifiers and of all in one candidate component with them, as the last run left it."""
-    before = ctx.read(COMPONENTS).select("identifier_id", "candidate_id")
-    candidates = find(
-        ctx, before.join(identifiers, on="identifier_id", how="left_semi").select("candidate_id").distinct()
-    )
-    members = before.join(candidates.rows, on="candidate_id", how="left_semi").select("identifier_id")
+    candidates = find(ctx, ctx.read_among(COMPONENTS, identifiers).select("candidate_id").distinct())
+    members = ctx.read_among(COMPONENTS, candidates.rows).select("identifier_id")
     return find(ctx, all_of([identifiers, members]))
 
 

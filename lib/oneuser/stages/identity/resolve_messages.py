@@ -18,11 +18,13 @@ from oneuser.contracts.identity import IDENTIFIER_MAP, IDENTIFIER_OWNERSHIP
 from oneuser.contracts.raw import EVENTS
 from oneuser.identity.history import current
 from oneuser.identity.resolution import resolve_events
-from oneuser.stages.found_rows import Found, find
+from oneuser.stages.found_rows import Found, find, only
 from oneuser.stages.graph.evidence import eligible
 from oneuser.stages.identity_rules import identity_values
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from oneuser.stages.context import RunContext
     from oneuser.stages.identity.resolve_people import ResolvedPeople
     from oneuser.stages.identity.scope import Scope
@@ -55,8 +57,8 @@ def find_messages(ctx: RunContext, scope: Scope, moved: DataFrame) -> Found:
     concerned = find(ctx, moved.distinct())
     parts = []
     if concerned.n_rows:
-        older = ctx.read(EVENT_IDENTIFIERS).where(F.col("run_seq") < ctx.run_seq)
-        parts.append(older.join(concerned.rows, on="identifier_id", how="left_semi").select("message_key"))
+        carrying = ctx.read_among(EVENT_IDENTIFIERS, concerned.rows)
+        parts.append(carrying.where(F.col("run_seq") < ctx.run_seq).select("message_key"))
     if scope.readings is not None:
         parts.append(scope.readings.rows)
     if not parts:
@@ -73,16 +75,16 @@ def resolve_again(ctx: RunContext, messages: Found) -> DataFrame:
         ctx: The stage's context.
         messages: `message_key` of the older ones.
     """
-    carried = ctx.checkpoint(_new_and(ctx, eligible(ctx), messages))
+    carried = ctx.checkpoint(_new_and(ctx, lambda among: eligible(ctx, among), messages))
     identifiers = find(ctx, carried.select("identifier_id").distinct())
-    identifier_map = find(ctx, ctx.read(IDENTIFIER_MAP).join(identifiers.rows, on="identifier_id", how="left_semi"))
+    identifier_map = find(ctx, ctx.read_among(IDENTIFIER_MAP, identifiers.rows))
     contested = find(ctx, identifier_map.rows.where("is_contested").select("identifier_id"))
     ownership = None
     if contested.n_rows:
-        ownership = current(ctx.read(IDENTIFIER_OWNERSHIP)).join(contested.rows, on="identifier_id", how="left_semi")
+        ownership = current(ctx.read_among(IDENTIFIER_OWNERSHIP, contested.rows))
     return ctx.checkpoint(
         resolve_events(
-            _new_and(ctx, ctx.read(EVENTS), messages),
+            _new_and(ctx, lambda among: only(ctx.read(EVENTS), among), messages),
             carried,
             identifier_map.rows,
             ownership,
@@ -91,13 +93,12 @@ def resolve_again(ctx: RunContext, messages: Found) -> DataFrame:
     )
 
 
-def _new_and(ctx: RunContext, rows: DataFrame, messages: Found) -> DataFrame:
-    """Rows of the messages that are new in this run, and of some older ones."""
-    new = rows.where(F.col("run_seq") == ctx.run_seq)
+def _new_and(ctx: RunContext, rows_of: Callable[[DataFrame | None], DataFrame], messages: Found) -> DataFrame:
+    """Rows of the messages that are new in this run, and of some older ones: of some `rows_of` answers, or of all."""
+    new = rows_of(None).where(F.col("run_seq") == ctx.run_seq)
     if not messages.n_rows:
         return new
-    older = rows.where(F.col("run_seq") < ctx.run_seq)
-    return new.unionByName(older.join(messages.rows, on="message_key", how="left_semi"))
+    return new.unionByName(rows_of(messages.rows).where(F.col("run_seq") < ctx.run_seq))
 
 
 def find_gone(ctx: RunContext) -> Found:

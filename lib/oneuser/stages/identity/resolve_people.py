@@ -55,17 +55,16 @@ def resolve_people(ctx: RunContext, components: DataFrame, scope: Scope | None =
 
     Args:
         ctx: The stage's context: its ledger and its map of identifiers are those of the last run.
-        components: Rows of `components`, all of them.
+        components: Rows of `components`, all of them or those within the scope.
         scope: Whole carry-over groups, outside of which nothing has changed; null for everything.
     """
-    ledger, previous_map = ctx.read(USER_IDS), ctx.read(IDENTIFIER_MAP)
+    identifiers, user_ids = (None, None) if scope is None else (scope.identifiers.rows, scope.user_ids.rows)
+    previous_map, ledger = ctx.read_among(IDENTIFIER_MAP, identifiers), ctx.read_among(USER_IDS, user_ids)
     ended = find_ended_here(ctx)
     if ended is not None:
         ledger = end_user_ids(ledger, ended, run_seq=ctx.run_seq)
     if scope is not None:
-        components = ctx.checkpoint(scope.of_identifiers(components))
-        previous_map = ctx.checkpoint(scope.of_identifiers(previous_map))
-        ledger = ctx.checkpoint(scope.of_user_ids(ledger))
+        components, previous_map, ledger = (ctx.checkpoint(rows) for rows in (components, previous_map, ledger))
     intervals = _divide_contested(ctx, components)
 
     def connect_links(links: DataFrame) -> DataFrame:

@@ -19,11 +19,9 @@ from oneuser.contracts.graph import COMPONENTS, REFUSED_EDGES
 from oneuser.contracts.identity import IDENTIFIER_MAP, USER_IDS
 from oneuser.identity.group_search import (
     find_beside,
-    find_candidates,
     find_carrying,
     find_identifiers,
     find_kept_apart,
-    find_members,
     find_redirected,
     find_targets,
     find_user_ids,
@@ -70,7 +68,7 @@ def find_scope(ctx: RunContext) -> Scope:
     being in one, to the User IDs of all that, to what these ever stood on or owned. Mostly that is one round. Grows
     with what was touched, but for look-ups in columns of tables of the size of identifiers and User IDs.
     """
-    components, previous_map, ledger = ctx.read(COMPONENTS), ctx.read(IDENTIFIER_MAP), ctx.read(USER_IDS)
+    previous_map, ledger = ctx.read(IDENTIFIER_MAP), ctx.read(USER_IDS)
     refused = ctx.read(REFUSED_EDGES) if REFUSED_EDGES.name in ctx.tables else None
     told = [ctx.changes(name).select("identifier_id") for name in (JUDGED_IDENTIFIERS, LINKED_IDENTIFIERS)]
     touched = find(ctx, told[0].unionByName(told[1]).distinct())
@@ -91,8 +89,10 @@ def find_scope(ctx: RunContext) -> Scope:
     n_identifiers = n_user_ids = n_rounds = 0
     while frontier.n_rows:
         n_rounds += 1
-        candidates = find(ctx, find_candidates(frontier.rows, components))
-        members = frontier.rows.unionByName(find_members(candidates.rows, components)).distinct()
+        candidates = find(ctx, ctx.read_among(COMPONENTS, frontier.rows).select("candidate_id").distinct())
+        members = frontier.rows.unionByName(
+            ctx.read_among(COMPONENTS, candidates.rows).select("identifier_id")
+        ).distinct()
         reached = find(ctx, _without(members, identifiers, "identifier_id"))
         identifiers.append(reached.rows)
         n_identifiers += reached.n_rows

@@ -48,7 +48,8 @@ if TYPE_CHECKING:
 def identity(ctx: RunContext) -> None:
     """Carry User IDs over and write everything that names a person. The gates over it are the run's business."""
     scope = find_scope(ctx) if ctx.is_incremental else None
-    people = resolve_people(ctx, ctx.read(COMPONENTS), scope)
+    components = ctx.read_among(COMPONENTS, None if scope is None else scope.identifiers.rows)
+    people = resolve_people(ctx, components, scope)
     moved = _write_all(ctx, people) if scope is None else write_touched(ctx, people, scope)
     _count(ctx, moved)
     _check_people(ctx, scope)

@@ -14,19 +14,21 @@ from oneuser.contracts.graph import FILES
 from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.marts import ACTIVITY, RETENTION
 from oneuser.contracts.raw import EVENTS
+from oneuser.marts.calendar import quarter_of
 from oneuser.marts.retention.activity import build_activity, with_properties
 from oneuser.marts.retention.retain import moments_of, retain_moments
 from oneuser.marts.retention.retention_rows import build_retention
+from oneuser.marts.sessions.open_ends import since_then
 from oneuser.stages.complete_moments import complete_moments, last_complete_instant
 from oneuser.stages.declaration import Stage
-from oneuser.stages.found_rows import only
+from oneuser.stages.found_rows import find
 from oneuser.stages.parameters import (
     activity_properties,
     activity_provenance,
     retention_definitions,
     retention_provenance,
 )
-from oneuser.stages.touched_people import touched_people
+from oneuser.stages.touched_people import first_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,14 +41,11 @@ if TYPE_CHECKING:
 def retention(ctx: RunContext) -> None:
     """Write activity and retention. Without any event there is no watermark, and retention is empty.
 
-    Where it is incremental: activity of people of whose messages one was touched, from all their events. Shuffles and
-    writes grow with these; what grows with all events is one pass over the few columns by which theirs are found.
-    Each retention is counted anew from activity; one that needs single events, from these.
+    Where it is incremental: activity of people of whose messages one was touched, from the quarter of an hour of the
+    first of these on. Shuffles and writes grow with that; what grows with all events is one pass over the few columns
+    by which theirs are found. Each retention is counted anew from activity; one that needs single events, from these.
     """
-    people = touched_people(ctx)
-    properties = activity_properties(ctx.config)
-    events = with_properties(only(ctx.read(EVENTS_RESOLVED), people), ctx.read(EVENTS), properties=properties)
-    ctx.replace_within(ACTIVITY, build_activity(events, provenance=activity_provenance(ctx)), people)
+    _write_activity(ctx)
     watermark = last_complete_instant(ctx.read)
     if watermark is None:
         cells = RETENTION.empty(ctx.spark)
@@ -56,6 +55,18 @@ def retention(ctx: RunContext) -> None:
         cells = reduce(DataFrame.unionByName, parts)
     ctx.replace_within(RETENTION, cells, within=None)
     ctx.metric("people_in_cohorts", _largest_number_of_members(ctx))
+
+
+def _write_activity(ctx: RunContext) -> None:
+    changed = first_changes(ctx)
+    since = None if changed is None else find(ctx, changed.withColumn("since", quarter_of(F.col("since")))).rows
+    resolved = since_then(ctx.read(EVENTS_RESOLVED), since, time="event_time")
+    events = with_properties(resolved, ctx.read(EVENTS), properties=activity_properties(ctx.config))
+    rows = build_activity(events, provenance=activity_provenance(ctx))
+    if since is None:
+        ctx.replace_within(ACTIVITY, rows, within=None)
+    else:
+        ctx.replace_rows(ACTIVITY, since_then(ctx.read_located(ACTIVITY), since, time="quarter"), rows)
 
 
 def _cells(ctx: RunContext, name: str, definition: Definition, watermark: datetime) -> DataFrame:

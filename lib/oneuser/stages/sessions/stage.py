@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from oneuser.contracts.changes import GONE, JOURNEYS, OWNED_MESSAGES
+from oneuser.contracts.changes import JOURNEYS, OWNED_MESSAGES
 from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.marts import ACCOUNT_TOUCHES, CONVERSIONS, SESSIONS, TOUCHES
 from oneuser.contracts.raw import EVENTS
 from oneuser.marts.sessions.campaigns import find_campaigns
 from oneuser.marts.sessions.channel_rules import declared_rules, default_rules
 from oneuser.marts.sessions.conversions import build_conversions, move_conversions
-from oneuser.marts.sessions.open_ends import find_open_ends, first_changes, since_then
+from oneuser.marts.sessions.open_ends import find_open_ends, since_then
 from oneuser.marts.sessions.sessions import build_sessions
 from oneuser.marts.sessions.touches import build_account_touches, build_touches, find_moments
 from oneuser.stages.declaration import Stage
 from oneuser.stages.found_rows import find, only
 from oneuser.stages.parameters import conversions_provenance, sessions_provenance, touch_sources, touches_provenance
+from oneuser.stages.touched_people import first_changes, touched_messages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,16 +29,7 @@ if TYPE_CHECKING:
     from oneuser.contracts.table import TableContract
     from oneuser.marts.sessions.channel_rules import Rule
     from oneuser.stages.context import RunContext
-
-
-class _Touched(NamedTuple):
-    """Messages that are new, gone, moved or read otherwise: `message_key`, each once; their rows of `events_resolved`.
-
-    Those that are gone have no row.
-    """
-
-    messages: DataFrame
-    rows: DataFrame
+    from oneuser.stages.touched_people import TouchedMessages
 
 
 def sessions(ctx: RunContext) -> None:
@@ -48,8 +40,7 @@ def sessions(ctx: RunContext) -> None:
     events are three passes: for touched messages, for messages within open ends, and for what touches came from.
     """
     event_sources, gap_minutes = touch_sources(ctx.config), ctx.config.sessions.gap_minutes
-    touched = _find_touched(ctx)
-    open_ends = None if touched is None else _open_ends(ctx, touched)
+    touched, open_ends = touched_messages(ctx), _open_ends(ctx)
     resolved = since_then(ctx.read(EVENTS_RESOLVED), open_ends, time="event_time")
     if open_ends is not None:
         resolved = ctx.checkpoint(resolved)
@@ -96,7 +87,7 @@ def _touches(ctx: RunContext, resolved: DataFrame, open_ends: DataFrame | None) 
     return build_touches(moments, events, rules=_channel_rules(ctx), provenance=touches_provenance(ctx))
 
 
-def _write_account_touches(ctx: RunContext, touched: _Touched | None) -> None:
+def _write_account_touches(ctx: RunContext, touched: TouchedMessages | None) -> None:
     """Touches of accounts that are nobody's: where accounts are credited and some source's events are touches."""
     event_sources = touch_sources(ctx.config)
     if "account" not in ctx.config.attribution.levels or not event_sources:
@@ -119,32 +110,11 @@ def _channel_rules(ctx: RunContext) -> Sequence[Rule]:
     return default_rules() if declared is None else declared_rules(declared)
 
 
-def _find_touched(ctx: RunContext) -> _Touched | None:
-    """What the run has touched; null where the stage is done for all. Goes over all messages once."""
-    if not ctx.is_incremental:
+def _open_ends(ctx: RunContext) -> DataFrame | None:
+    """Since when sessions of people of touched messages are cut again; null where all are."""
+    first_changed = first_changes(ctx)
+    if first_changed is None:
         return None
-    messages = find(ctx, ctx.changes(OWNED_MESSAGES).select("message_key")).rows
-    return _Touched(messages, ctx.checkpoint(only(ctx.read(EVENTS_RESOLVED), messages)))
-
-
-def _open_ends(ctx: RunContext, touched: _Touched) -> DataFrame:
-    """Since when sessions of people of touched messages are cut again.
-
-    What was before is looked up among all messages of the last run for those alone that may have had another time: the
-    others had the one that they have.
-    """
-    told = ctx.changes(OWNED_MESSAGES).where(F.col("user_id_before").isNotNull())
-    were = told.select("message_key", F.col("user_id_before").alias("owner"))
-    now = touched.rows.select("user_id", "event_time")
-    moved = touched.rows.join(were, on="message_key", how="inner")
-    before = moved.select(F.col("owner").alias("user_id"), "event_time")
-    taken_in = ctx.read(EVENTS).where(F.col("run_seq") == ctx.run_seq).select("message_key")
-    replaced = told.join(taken_in, on="message_key", how="left_semi").select("message_key")
-    others = find(ctx, told.where(F.col("reason") == GONE).select("message_key").unionByName(replaced).distinct())
-    changed = now.union(before)
-    if others.n_rows:
-        changed = changed.union(only(ctx.read_before(EVENTS_RESOLVED), others.rows).select("user_id", "event_time"))
-    first_changed = find(ctx, first_changes(changed.where(F.col("user_id").isNotNull()))).rows
     rules = ctx.config.sessions
     open_ends = find_open_ends(
         first_changed, ctx.read(SESSIONS), gap_minutes=rules.gap_minutes, cut_at_campaign=rules.cut_at_campaign
@@ -160,7 +130,7 @@ def _campaigns(ctx: RunContext, resolved: DataFrame, open_ends: DataFrame | None
     return find_campaigns(only(ctx.read(EVENTS), cut))
 
 
-def _conversions(ctx: RunContext, touched: _Touched | None) -> DataFrame:
+def _conversions(ctx: RunContext, touched: TouchedMessages | None) -> DataFrame:
     """Conversions of touched messages. What properties say is read of those that this run has taken in alone."""
     kinds, provenance = ctx.config.conversions, conversions_provenance(ctx)
     if not kinds:
@@ -173,7 +143,7 @@ def _conversions(ctx: RunContext, touched: _Touched | None) -> DataFrame:
     taken_in = only(events.where(F.col("run_seq") == ctx.run_seq), messages)
     found = build_conversions(resolved, taken_in, kinds=kinds, provenance=provenance)
     keys = find(ctx, taken_in.select("message_key")).rows
-    others = only(ctx.read(CONVERSIONS), messages).join(keys, on="message_key", how="left_anti")
+    others = ctx.read_among(CONVERSIONS, messages).join(keys, on="message_key", how="left_anti")
     return found.unionByName(move_conversions(others, resolved, provenance=provenance))
 
 
