@@ -68,6 +68,36 @@ class _Scale:
         return position
 
 
+@dataclass(frozen=True)
+class _Start:
+    """Starts in an order: by time, and of several at once first one that is no return itself.
+
+    As a number where nothing else is told of them: the smallest number of each group is found by hashing, the smallest
+    struct by sorting all rows.
+    """
+
+    definition: Definition
+
+    def packed(self, at: Column, is_return: Column, value: Column) -> Column:
+        """What the smallest is looked for of."""
+        if self.definition.breakdown is None:
+            return F.unix_micros(at) * F.lit(2) + is_return.cast("bigint")
+        return F.struct(at.alias("at"), is_return.alias("is_return"), value.alias("value"))
+
+    def unpacked(self, packed: Column) -> Column:
+        """`at`, `is_return`, `value` and `interval`, that of the calendar."""
+        if self.definition.breakdown is None:
+            is_return = F.pmod(packed, F.lit(2))
+            at, value = F.timestamp_micros(F.shiftright(packed - is_return, 1)), F.lit(None).cast("string")
+            is_return = is_return == F.lit(1)
+        else:
+            at, is_return, value = packed["at"], packed["is_return"], packed["value"]
+        interval = self.definition.calendar.interval_of(at)
+        return F.struct(
+            at.alias("at"), is_return.alias("is_return"), value.alias("value"), interval.alias("interval")
+        )
+
+
 def find_steps(moments: DataFrame, definition: Definition, *, watermark: datetime) -> DataFrame:
     """Find each entity's starts, and for each the intervals in which the entity came back.
 
@@ -122,13 +152,7 @@ def _by_slot(moments: DataFrame, definition: Definition, scale: _Scale, watermar
     is_return = definition.returns.passes() & (first <= instant(watermark))
     value = F.lit(None).cast("string") if definition.breakdown is None else property_of(definition.breakdown)
     is_value_of_return = definition.breakdown_at == "start_and_return"
-    started = F.struct(
-        first.alias("at"),
-        # of several at once, one that is no return itself
-        is_return.alias("is_return"),
-        value.alias("value"),
-        definition.calendar.interval_of(first).alias("interval"),
-    )
+    start = _Start(definition)
     position = scale.position_of(first)
     relevant = moments.where(F.col("entity_id").isNotNull() & first.isNotNull() & (is_named | is_return))
     return (
@@ -137,13 +161,11 @@ def _by_slot(moments: DataFrame, definition: Definition, scale: _Scale, watermar
             scale.slot_of(position).alias("slot"),
             (F.when(is_return, value) if is_value_of_return else F.lit(None).cast("string")).alias("value"),
             F.when(is_named, first).alias("named_at"),
-            F.when(is_start, started).alias("start"),
+            F.when(is_start, start.packed(first, is_return, value)).alias("start"),
             F.when(is_return, F.col("n_events")).alias("n_events"),
             F.when(is_return, first).alias("first_at"),
             F.when(is_return, last).alias("last_at"),
         )
-        # one shuffle serves both groupings
-        .repartition("entity_id")
         .groupBy("entity_id", "slot", "value")
         .agg(
             F.min("named_at").alias("named_at"),
@@ -153,6 +175,7 @@ def _by_slot(moments: DataFrame, definition: Definition, scale: _Scale, watermar
             F.max("last_at").alias("last_at"),
         )
         .withColumns({"first": scale.position_of(F.col("first_at")), "last": scale.position_of(F.col("last_at"))})
+        .withColumn("start", F.when(F.col("start").isNotNull(), start.unpacked(F.col("start"))))
     )
 
 
