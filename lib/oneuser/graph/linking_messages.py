@@ -72,7 +72,7 @@ def previous_readings(
 
     Args:
         aliases: Rows of `event_identifiers`, all of the messages that have a previousId; others are passed over.
-        event_identifiers: Rows of `event_identifiers`, all that are stored.
+        event_identifiers: Rows of `event_identifiers`, at least all that are stored of the values of previousIds.
         blocked: As `observed_identifiers` takes it.
         priorities: As `observed_identifiers` takes them.
         has_few: Whether the previousIds are few enough to travel to every task; the look-up of observed identifiers

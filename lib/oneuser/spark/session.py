@@ -62,8 +62,7 @@ _ALWAYS = {
     "spark.sql.dataFrameQueryContext.enabled": "false",
     # a table's files are listed beside its commits as long as they are not more than these: see storage/transaction.py
     "spark.databricks.delta.allFilesInCrc.thresholdNumFiles": "1000",
-    # lists of each group are collected by hashing up to so many groups in a task; by default, from the 129th on all rows
-    # of the task are sorted
+    # lists of up to so many groups in a task are collected by hashing; by default, beyond 128 all rows are sorted
     "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "4096",
     # no column has statistics (see the writer); counting rows for them costs each write a pass of its own
     "spark.databricks.delta.stats.collect": "false",

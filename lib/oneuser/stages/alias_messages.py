@@ -46,4 +46,4 @@ def _look(ctx: RunContext) -> DataFrame:
     messages = find(ctx, stored.where(~F.col("link").isin(*OBSERVED)).select("message_key").distinct())
     if not messages.n_rows:
         return EVENT_IDENTIFIERS.empty(ctx.spark)
-    return stored.join(messages.rows, on="message_key", how="left_semi")
+    return ctx.read_among(EVENT_IDENTIFIERS, messages.rows)

@@ -83,8 +83,8 @@ class RunContext:
     found: dict[tuple[object, ...], pa.Table] = field(default_factory=dict)
     _once: dict[str, Any] = field(default_factory=dict)
     _persisted: list[DataFrame] = field(default_factory=list)
-    # of found rows: the frame, kept so that no other has its identity, and how many there are; their values
-    _numbers: dict[int, tuple[DataFrame, int]] = field(default_factory=dict)
+    # few found rows by the frame's identity, which no other has as long as it is kept; and their values
+    _few_found: dict[int, DataFrame] = field(default_factory=dict)
     _values: dict[int, pa.Table] = field(default_factory=dict)
     _has_scratch: bool = False
 
@@ -135,23 +135,20 @@ class RunContext:
         """The same with where each row lies, in the plan itself; null where that is not known to be few."""
         self._check_read(contract)
         version = self.tables.get(contract.name)
-        values = None if version is None else self._few_values(among)
-        if version is None or values is None:
+        if version is None or id(among) not in self._few_found:
             return None
-        return self.warehouse.read_few_among(contract, version, values, most=_FEW_WHOLE_ROWS)
+        return self.warehouse.read_few_among(contract, version, lambda: self._values_of(among), most=_FEW_WHOLE_ROWS)
 
-    def _few_values(self, among: DataFrame) -> pa.Table | None:
-        """Found rows of one column in this process; null where they are not known, or many."""
-        found = self._numbers.get(id(among))
-        if found is None or found[1] > _FEW_WHOLE_ROWS or len(among.columns) != 1:
-            return None
-        if id(among) not in self._values:
-            self._values[id(among)] = among.toArrow()
-        return self._values[id(among)]
+    def _values_of(self, found: DataFrame) -> pa.Table:
+        """Few found rows, in this process."""
+        if id(found) not in self._values:
+            self._values[id(found)] = found.toArrow()
+        return self._values[id(found)]
 
-    def is_found(self, rows: DataFrame, n_rows: int) -> None:
-        """Take note that rows stand by themselves, and of how many they are, until the stage ends."""
-        self._numbers[id(rows)] = (rows, n_rows)
+    def note_found(self, rows: DataFrame, n_rows: int) -> None:
+        """Take note, until the stage ends, of rows that stand by themselves, where they are few and of one column."""
+        if n_rows <= _FEW_WHOLE_ROWS and len(rows.columns) == 1:
+            self._few_found[id(rows)] = rows
 
     def read_before(self, contract: TableContract) -> DataFrame:
         """Rows that the last completed run left of a table that this stage may read; empty where there were none."""
@@ -551,7 +548,7 @@ class RunContext:
             kept.unpersist()
         self._persisted.clear()
         self._once.clear()
-        self._numbers.clear()
+        self._few_found.clear()
         self._values.clear()
         if self._has_scratch:
             self.warehouse.files.remove(self._scratch_root)

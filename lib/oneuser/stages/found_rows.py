@@ -29,7 +29,7 @@ def find(ctx: RunContext, rows: DataFrame) -> Found:
     """
     kept, counted = ctx.checkpoint_counted(rows, n_rows=F.count(F.lit(1)))
     found = Found(ctx.broadcast_if_few(kept, counted["n_rows"]), counted["n_rows"])
-    ctx.is_found(*found)
+    ctx.note_found(*found)
     return found
 
 
@@ -39,3 +39,17 @@ def only(rows: DataFrame, touched: DataFrame | None) -> DataFrame:
     Grows with the rows, one pass over them: what was touched is sent to every task where it is few.
     """
     return rows if touched is None else rows.join(touched, on=touched.columns, how="left_semi")
+
+
+def since_then(rows: DataFrame, since: DataFrame | None, *, time: str) -> DataFrame:
+    """Rows of some people from an instant on, each their own; all rows where that is null.
+
+    Args:
+        rows: Rows with `user_id`.
+        since: One row per person: `user_id` and `since`; or null.
+        time: The column that says when.
+    """
+    if since is None:
+        return rows
+    within = rows.join(since, on="user_id", how="inner").where(F.col(time) >= F.col("since"))
+    return within.select(*rows.columns)

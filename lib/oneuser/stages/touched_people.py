@@ -39,7 +39,7 @@ def touched_people(ctx: RunContext) -> DataFrame | None:
 
 
 def touched_messages(ctx: RunContext) -> TouchedMessages | None:
-    """What the run has touched; null where the stage is done for all. Goes over all messages, once in a run."""
+    """What the run has touched; null where the stage is done for all. Goes over all messages, if few once a process."""
     if not ctx.is_incremental:
         return None
     messages = find(ctx, ctx.changes(OWNED_MESSAGES).select("message_key")).rows

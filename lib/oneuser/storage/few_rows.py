@@ -121,8 +121,7 @@ class LocalTable:
     def change(self, gone: Mapping[str, NDArray[np.int64]], come: pa.Table, *, tag: str) -> int | None:
         """Take some rows away and add others, and commit that as the next version. Files without any stand.
 
-        The files that lose rows are copied without them, row group by row group, which are held in memory one at a
-        time; several small ones become one.
+        The files that lose rows are copied without them (see `copy_parquet`); several small ones become one.
 
         Args:
             gone: The places of rows that go, from 0, by the name of the file.
@@ -141,7 +140,8 @@ class LocalTable:
         added: list[dict[str, Any]] = []
         is_whole = False
         try:
-            for part in _together(gone, self.sizes):
+            # without a file that loses any, those that come are one
+            for part in [*_together(gone, self.sizes)] or [{}]:
                 # what comes lies with the smallest
                 name = copy_parquet(self.folder, part, come if not added else come.slice(0, 0))
                 added += [] if name is None else [self._added(name)]
@@ -285,7 +285,11 @@ class LocalTable:
 
 def read_few(paths: Sequence[Path], contract: TableContract) -> pa.Table | None:
     """Rows of a table's files, typed as its contract says; null where they have other columns."""
-    return _typed([pq.read_table(path, partitioning=None) for path in paths], contract.columns, _schema(contract))
+    return _typed(
+        [pq.read_table(path, partitioning=None, coerce_int96_timestamp_unit="us") for path in paths],
+        contract.columns,
+        _schema(contract),
+    )
 
 
 def read_few_among(paths: Sequence[Path], contract: TableContract, among: pa.Table, *, most: int) -> pa.Table | None:
@@ -308,11 +312,15 @@ def read_few_among(paths: Sequence[Path], contract: TableContract, among: pa.Tab
     found: list[pa.Table] = []
     n_rows = 0
     for path in paths:
-        with pq.ParquetFile(path, read_dictionary=[text for text in texts if text != name]) as file:
+        there = set(pq.read_schema(path).names)
+        if not there >= set(contract.columns):
+            return None
+        coded = [text for text in texts if text != name]
+        with pq.ParquetFile(path, read_dictionary=coded, coerce_int96_timestamp_unit="us") as file:
             begin = 0
             for number in range(file.num_row_groups):
                 column = file.read_row_group(number, columns=[name]).column(name)
-                is_among = pc.is_in(column, value_set=values.combine_chunks().cast(column.type))
+                is_among = pc.is_in(column, value_set=values.combine_chunks().cast(column.type), skip_nulls=True)
                 places = pc.add(pc.indices_nonzero(is_among), pa.scalar(begin, pa.uint64())).cast(pa.int64())
                 begin += len(column)
                 n_rows += len(places)
@@ -346,7 +354,7 @@ def _typed(read: Sequence[pa.Table], names: Sequence[str], schema: pa.Schema) ->
 def _together(
     gone: Mapping[str, NDArray[np.int64]], sizes: Mapping[str, int]
 ) -> Iterator[Mapping[str, NDArray[np.int64]]]:
-    """Files that become one, small ones first: none of what they become is worth compacting, or it was one before."""
+    """Files that are copied into one, small ones first: into one of `COPIED_FILE` at most, or of one file as it is."""
     part: dict[str, NDArray[np.int64]] = {}
     n_bytes = 0
     for name in sorted(gone, key=lambda name: (sizes[name], name)):

@@ -7,19 +7,23 @@ Copying a file row group by row group takes a tenth of what Spark takes to read 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+# so many rows are worth a row group of their own
+_ROWS_OF_A_GROUP = 100_000
 
 
 def write_parquet(folder: Path, rows: pa.Table) -> str:
@@ -32,7 +36,8 @@ def write_parquet(folder: Path, rows: pa.Table) -> str:
 def copy_parquet(folder: Path, gone: Mapping[str, NDArray[np.int64]], come: pa.Table) -> str | None:
     """A new file that holds the rows of some others but for those that go, and then those that come.
 
-    One row group is held in memory at a time.
+    One row group is held in memory at a time; small ones become one. Of a text that no row has any longer nothing is
+    left, in the dictionaries neither.
 
     Args:
         folder: Where the files lie.
@@ -43,7 +48,8 @@ def copy_parquet(folder: Path, gone: Mapping[str, NDArray[np.int64]], come: pa.T
         The name of the new file; null where no row is left.
 
     Raises:
-        pa.ArrowException: where a file has other columns.
+        pa.ArrowException: where a file has other types.
+        KeyError: where it lacks a column.
     """
     n_before = sum(pq.read_metadata(folder / one).num_rows for one in gone)
     if n_before + come.num_rows == sum(len(places) for places in gone.values()):
@@ -56,14 +62,31 @@ def copy_parquet(folder: Path, gone: Mapping[str, NDArray[np.int64]], come: pa.T
         ]
     )
     with _new_file(folder) as name, _writer(folder / name, coded) as writer:
-        for one, places in gone.items():
-            # times that Spark has written are of nanoseconds, unless said otherwise
-            with pq.ParquetFile(folder / one, read_dictionary=texts, coerce_int96_timestamp_unit="us") as file:
-                for rows in _without(file, places):
-                    writer.write_table(rows.select(come.column_names).cast(coded))
-        if come.num_rows:
-            writer.write_table(_plain(come).cast(coded))
+        for rows in _grouped(chain(_kept(folder, gone, texts, coded), [_plain(come).cast(coded)])):
+            writer.write_table(rows)
     return name
+
+
+def _kept(
+    folder: Path, gone: Mapping[str, NDArray[np.int64]], texts: Sequence[str], coded: pa.Schema
+) -> Iterator[pa.Table]:
+    for one, places in gone.items():
+        # times that Spark has written are of nanoseconds, unless said otherwise
+        with pq.ParquetFile(folder / one, read_dictionary=texts, coerce_int96_timestamp_unit="us") as file:
+            for rows in _without(file, places):
+                yield _without_unused(rows.select(coded.names).cast(coded))
+
+
+def _grouped(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in row groups that are worth having: each change would add a small one."""
+    group: list[pa.Table] = []
+    for table in tables:
+        group.append(table)
+        if sum(one.num_rows for one in group) >= _ROWS_OF_A_GROUP:
+            yield pa.concat_tables(group).unify_dictionaries()
+            group = []
+    if any(one.num_rows for one in group):
+        yield pa.concat_tables(group).unify_dictionaries()
 
 
 def _without(file: pq.ParquetFile, places: NDArray[np.int64]) -> Iterator[pa.Table]:
@@ -77,6 +100,25 @@ def _without(file: pq.ParquetFile, places: NDArray[np.int64]) -> Iterator[pa.Tab
         if stays.any():
             rows = file.read_row_group(number).replace_schema_metadata(None)
             yield rows if stays.all() else rows.filter(pa.array(stays))
+
+
+def _without_unused(rows: pa.Table) -> pa.Table:
+    """Rows whose dictionaries hold what some row has, and nothing else."""
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_dictionary(field.type):
+            column: Any = rows.column(place)
+            pruned: Any = [_pruned(chunk) for chunk in column.chunks]
+            rows = rows.set_column(place, field, pa.chunked_array(pruned, type=field.type))
+    return rows
+
+
+def _pruned(column: Any) -> Any:
+    is_used = np.zeros(len(column.dictionary), dtype=np.bool_)
+    is_used[column.indices.drop_null().to_numpy()] = True
+    if is_used.all():
+        return column
+    places: Any = pa.array((np.cumsum(is_used) - 1).astype(np.int32))
+    return pa.DictionaryArray.from_arrays(places.take(column.indices), column.dictionary.filter(pa.array(is_used)))
 
 
 def _plain(rows: pa.Table) -> pa.Table:

@@ -24,7 +24,7 @@ from oneuser.storage.log_store import has_exclusive_commits
 from oneuser.storage.reader_paths import glob_safe
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
@@ -117,17 +117,20 @@ class StoredTables:
             return None
         return read_few([folder / name for name in listing.files], contract)
 
-    def read_few_among(self, contract: TableContract, version: int, among: pa.Table, *, most: int) -> DataFrame | None:
+    def read_few_among(
+        self, contract: TableContract, version: int, among: Callable[[], pa.Table], *, most: int
+    ) -> DataFrame | None:
         """Rows of which one column has one of some values, with where they lie, in the plan itself.
 
         They are looked for by this process, in a tenth of what Spark takes (decision 0198), where the table is on this
-        machine's disk and not large. Null elsewhere, and where there are more than `most`.
+        machine's disk and not large. Null elsewhere, where nobody is asked for the values, and where there are more
+        rows than `most`.
         """
         listing = self._listing(contract, version)
         folder = None if listing is None or listing.n_bytes > _QUICKLY_SEARCHED else self.local_folder(contract)
         if folder is None or listing is None or contract.partition_by:
             return None
-        rows = read_few_among([folder / name for name in listing.files], contract, among, most=most)
+        rows = read_few_among([folder / name for name in listing.files], contract, among(), most=most)
         if rows is None:
             return None
         schema = T.StructType(

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
     from oneuser.contracts.table import TableContract
+
 # rows that come to this process to be written
 _MOST_FEW = 100_000
 # properties of every table
@@ -334,7 +335,8 @@ class Warehouse(StoredTables):
         come = few.filter(few.column("has_after")).select(contract.columns).cast(contract.arrow_schema)
         with self._commit(contract):
             version = table.change(gone, come, tag=tag_text(tag))
-        self._lacks_links = version is None
+        if version is None:
+            self._lacks_links = True
         return version
 
     def _files_with(self, contract: TableContract, listing: Listing, changed: DataFrame) -> list[str]:

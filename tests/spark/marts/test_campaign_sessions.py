@@ -12,8 +12,9 @@ from pyspark.sql import functions as F
 
 from oneuser.marts.provenance import Provenance
 from oneuser.marts.sessions.campaigns import find_campaigns
-from oneuser.marts.sessions.open_ends import find_open_ends, since_then
+from oneuser.marts.sessions.open_ends import find_open_ends
 from oneuser.marts.sessions.sessions import build_sessions
+from oneuser.stages.found_rows import since_then
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 MADE = Provenance(params_id="p", identity_run=3)

@@ -368,11 +368,73 @@ def test_few_rows_are_found_as_spark_finds_them(
         warehouse.append(EVENTS, EVENTS.frame(spark, rows), TAG, are_few=writer == "Arrow")
     wanted = warehouse.read(EVENTS, 2).select(column).distinct().orderBy(column).limit(3).localCheckpoint()
     expected = warehouse.read_located(EVENTS, 2).join(wanted, on=column, how="left_semi")
-    found = warehouse.read_few_among(EVENTS, 2, wanted.toArrow(), most=120)
+    found = warehouse.read_few_among(EVENTS, 2, wanted.toArrow, most=120)
     assert found is not None
     assert plain(found.select(*expected.columns).collect()) == plain(expected.collect())
     n_rows = expected.count()
-    assert warehouse.read_few_among(EVENTS, 2, wanted.toArrow(), most=n_rows - 1) is None
-    none = warehouse.read_few_among(EVENTS, 2, wanted.limit(0).toArrow(), most=0)
+    assert warehouse.read_few_among(EVENTS, 2, wanted.toArrow, most=n_rows - 1) is None
+    none = warehouse.read_few_among(EVENTS, 2, wanted.limit(0).toArrow, most=0)
     assert none is not None
     assert none.isEmpty()
+
+
+def test_nothing_is_left_of_rows_that_are_gone(spark: SparkSession, warehouse_path: Path) -> None:
+    """In dictionaries neither, where no search of the rows would find it; also where other rows of the file stay."""
+    warehouse = Warehouse(spark, str(warehouse_path))
+    rows = [{"user_id": f"user {number:04}", "first_seen": NOON} for number in range(2000)]
+    full = {f.name: value_of(f.type, 1) for f in DIM_USER.arrow_schema}
+    warehouse.append(DIM_USER, DIM_USER.frame(spark, [full | row for row in rows[:1000]]).coalesce(1), TAG)
+    warehouse.append(DIM_USER, DIM_USER.frame(spark, [full | row for row in rows[1000:]]).coalesce(1), TAG)
+    gone = ["user 0007", "user 1999"]
+    before = warehouse.read_located(DIM_USER, 1).where(F.col("user_id").isin(*gone))
+    changed = DIM_USER.differences(before, DIM_USER.empty(spark)).localCheckpoint()
+    assert warehouse.change_few_rows(DIM_USER, changed, TAG) == 2
+
+    folder = Path(warehouse.path(DIM_USER))
+    kept = {folder / name for name in warehouse.file_names(DIM_USER, 2)}
+    texts = set()
+    for path in kept:
+        column = pq.read_table(path, read_dictionary=["user_id"], partitioning=None).column("user_id")
+        for chunk in column.chunks:
+            texts |= set(chunk.dictionary.to_pylist())
+    assert texts == {row["user_id"] for row in rows} - set(gone)
+
+
+def test_a_file_that_is_changed_each_day_keeps_its_shape(spark: SparkSession, warehouse_path: Path) -> None:
+    warehouse = Warehouse(spark, str(warehouse_path))
+    full = {f.name: value_of(f.type, 1) for f in DIM_USER.arrow_schema}
+    warehouse.append(
+        DIM_USER, DIM_USER.frame(spark, [full | {"user_id": f"u{number}"} for number in range(50)]), TAG, are_few=True
+    )
+    for day in range(5):
+        before = warehouse.read_located(DIM_USER, day).where(F.col("user_id") == f"u{day}")
+        after = DIM_USER.frame(spark, [full | {"user_id": f"v{day}"}])
+        assert (
+            warehouse.change_few_rows(DIM_USER, DIM_USER.differences(before, after).localCheckpoint(), TAG) == day + 1
+        )
+    (name,) = warehouse.file_names(DIM_USER, 5)
+    footer = pq.read_metadata(Path(warehouse.path(DIM_USER)) / name)
+    assert (footer.num_row_groups, footer.num_rows) == (1, 50)
+
+
+def test_rows_that_only_come_are_written(
+    spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(few_rows, "SMALL_FILE", 0)
+    warehouse = Warehouse(spark, str(warehouse_path))
+    warehouse.append(DIM_USER, DIM_USER.frame(spark, some_rows(DIM_USER, 1)), TAG, are_few=True)
+    none = warehouse.read_located(DIM_USER, 0).limit(0)
+    come = DIM_USER.frame(spark, some_rows(DIM_USER, 2)[:1])
+    assert warehouse.change_few_rows(DIM_USER, DIM_USER.differences(none, come).localCheckpoint(), TAG) == 1
+    assert warehouse.read(DIM_USER, 1).count() == 3
+
+
+def test_rows_of_another_shape_are_not_looked_for(spark: SparkSession, warehouse_path: Path) -> None:
+    warehouse = Warehouse(spark, str(warehouse_path))
+    rows = PUBLICATIONS.frame(spark, some_rows(PUBLICATIONS, 1))
+    wider = replace(DIM_USER, fields=(*DIM_USER.fields, PUBLICATIONS.fields[0]))
+    warehouse.append(DIM_USER, DIM_USER.frame(spark, some_rows(DIM_USER, 1)), TAG, are_few=True)
+    assert rows.columns[0] not in DIM_USER.columns
+    users = warehouse.read(DIM_USER, 0).select("user_id")
+    assert warehouse.read_few_among(DIM_USER, 0, users.toArrow, most=9) is not None
+    assert warehouse.read_few_among(wider, 0, users.toArrow, most=9) is None

@@ -93,17 +93,15 @@ class _Start:
         else:
             at, is_return, value = packed["at"], packed["is_return"], packed["value"]
         interval = self.definition.calendar.interval_of(at)
-        return F.struct(
-            at.alias("at"), is_return.alias("is_return"), value.alias("value"), interval.alias("interval")
-        )
+        return F.struct(at.alias("at"), is_return.alias("is_return"), value.alias("value"), interval.alias("interval"))
 
 
 def find_steps(moments: DataFrame, definition: Definition, *, watermark: datetime) -> DataFrame:
     """Find each entity's starts, and for each the intervals in which the entity came back.
 
-    Shuffles the moments once. What one task holds at once are the times at which one entity came back: its active
-    intervals, or where intervals begin with the start, its active quarters of an hour. With membership `recurring`
-    each start goes through all of them.
+    Shuffles slots of entities, added up before that, and then entities. What one task holds at once are the times at
+    which one entity came back: its active intervals, or where intervals begin with the start, its active quarters of an
+    hour. With membership `recurring` each start goes through all of them.
 
     Args:
         moments: `entity_id`, `event`, `properties` where the definition asks for any, `n_events`, `first_at` and

@@ -49,17 +49,3 @@ def _from_instants_apart(sessions: DataFrame) -> DataFrame:
     is_apart = F.col("ended_before").isNull() | (F.col("ended_before") < F.col("started_at"))
     apart = F.when(is_apart, F.col("started_at"))
     return before.withColumn("started_at", F.last(apart, ignorenulls=True).over(so_far))
-
-
-def since_then(rows: DataFrame, open_ends: DataFrame | None, *, time: str) -> DataFrame:
-    """Rows of people within their open end; all rows where everything is cut again.
-
-    Args:
-        rows: Rows with `user_id`.
-        open_ends: What `find_open_ends` answers, or null.
-        time: The column that says when.
-    """
-    if open_ends is None:
-        return rows
-    within = rows.join(open_ends, on="user_id", how="inner").where(F.col(time) >= F.col("since"))
-    return within.select(*rows.columns)

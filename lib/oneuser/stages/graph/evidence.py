@@ -17,6 +17,7 @@ from oneuser.contracts.graph import EDGES, EVENT_IDENTIFIERS, IDENTIFIERS, SHARE
 from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES
 from oneuser.contracts.reference import LINKS
 from oneuser.core.keyed import identifier_hasher
+from oneuser.core.message_identifiers import PREVIOUS_ANONYMOUS
 from oneuser.graph.blocked import BLOCKED_KEYS_DDL, find_blocked_patterns, find_blocked_values
 from oneuser.graph.edges import included_pairs, link_pairs, touching
 from oneuser.graph.linking_messages import (
@@ -164,17 +165,19 @@ def eligible(ctx: RunContext, among: DataFrame | None = None) -> DataFrame:
 
 def _readings(ctx: RunContext, aliases: AliasMessages) -> DataFrame:
     """The reading of each previousId that holds, found as alias messages are, by a look at what all messages carry."""
-    rows, _ = ctx.few_whole_rows(
-        "readings",
-        [EVENT_IDENTIFIERS, IDENTIFIERS, IDENTIFIER_VALUES],
-        lambda: previous_readings(
+
+    def look() -> DataFrame:
+        is_anonymous = F.col("link") == PREVIOUS_ANONYMOUS
+        in_question = find(ctx, aliases.previous.where(is_anonymous).select("identifier_id").distinct())
+        return previous_readings(
             aliases.rows,
-            ctx.read(EVENT_IDENTIFIERS),
+            ctx.read_among(EVENT_IDENTIFIERS, in_question.rows),
             blocked(ctx),
             priorities=identity_values(ctx.config).priorities,
             has_few=ctx.is_few(aliases.n_rows),
-        ),
-    )
+        )
+
+    rows, _ = ctx.few_whole_rows("readings", [EVENT_IDENTIFIERS, IDENTIFIERS, IDENTIFIER_VALUES], look)
     return rows
 
 

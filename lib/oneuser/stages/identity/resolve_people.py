@@ -96,14 +96,11 @@ def resolve_people(ctx: RunContext, components: DataFrame, scope: Scope | None =
 
 def _divide_contested(ctx: RunContext, components: DataFrame) -> DataFrame | None:
     """Intervals of contested identifiers by component; null where nothing is contested."""
-    contested = components.where("is_contested").select("identifier_id")
-    n_contested = contested.count()
-    if not n_contested:
+    contested = find(ctx, components.where("is_contested").select("identifier_id"))
+    if not contested.n_rows:
         return None
-    rows = eligible(ctx)
-    few = ctx.broadcast_if_few(contested, n_contested)
-    carrying = find(ctx, rows.join(few, on="identifier_id", how="left_semi").select("message_key").distinct())
-    messages = find_linking_messages(ctx, rows.join(carrying.rows, on="message_key", how="left_semi"))
+    carrying = find(ctx, eligible(ctx, contested.rows).select("message_key").distinct())
+    messages = find_linking_messages(ctx, eligible(ctx, carrying.rows))
     claims = build_claims(components, messages)
     return ctx.checkpoint(
         divide_claims(claims, policy=identity_values(ctx.config).shared_device, divide=divide_batches)

@@ -18,10 +18,9 @@ from oneuser.marts.calendar import quarter_of
 from oneuser.marts.retention.activity import build_activity, with_properties
 from oneuser.marts.retention.retain import moments_of, retain_moments
 from oneuser.marts.retention.retention_rows import build_retention
-from oneuser.marts.sessions.open_ends import since_then
 from oneuser.stages.complete_moments import complete_moments, last_complete_instant
 from oneuser.stages.declaration import Stage
-from oneuser.stages.found_rows import find
+from oneuser.stages.found_rows import find, since_then
 from oneuser.stages.parameters import (
     activity_properties,
     activity_provenance,

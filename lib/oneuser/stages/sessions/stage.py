@@ -13,11 +13,11 @@ from oneuser.contracts.raw import EVENTS
 from oneuser.marts.sessions.campaigns import find_campaigns
 from oneuser.marts.sessions.channel_rules import declared_rules, default_rules
 from oneuser.marts.sessions.conversions import build_conversions, move_conversions
-from oneuser.marts.sessions.open_ends import find_open_ends, since_then
+from oneuser.marts.sessions.open_ends import find_open_ends
 from oneuser.marts.sessions.sessions import build_sessions
 from oneuser.marts.sessions.touches import build_account_touches, build_touches, find_moments
 from oneuser.stages.declaration import Stage
-from oneuser.stages.found_rows import find, only
+from oneuser.stages.found_rows import find, only, since_then
 from oneuser.stages.parameters import conversions_provenance, sessions_provenance, touch_sources, touches_provenance
 from oneuser.stages.touched_people import first_changes, touched_messages
 
