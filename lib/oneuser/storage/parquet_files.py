@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -68,7 +68,7 @@ def copy_parquet(folder: Path, gone: Mapping[str, NDArray[np.int64]], come: pa.T
 
 
 def _kept(
-    folder: Path, gone: Mapping[str, NDArray[np.int64]], texts: Sequence[str], coded: pa.Schema
+    folder: Path, gone: Mapping[str, NDArray[np.int64]], texts: list[str], coded: pa.Schema
 ) -> Iterator[pa.Table]:
     for one, places in gone.items():
         # times that Spark has written are of nanoseconds, unless said otherwise
@@ -107,8 +107,8 @@ def _without_unused(rows: pa.Table) -> pa.Table:
     for place, field in enumerate(rows.schema):
         if pa.types.is_dictionary(field.type):
             column: Any = rows.column(place)
-            pruned: Any = [_pruned(chunk) for chunk in column.chunks]
-            rows = rows.set_column(place, field, pa.chunked_array(pruned, type=field.type))
+            kind: Any = field.type
+            rows = rows.set_column(place, field, pa.chunked_array([_pruned(chunk) for chunk in column.chunks], kind))
     return rows
 
 
