@@ -14,7 +14,7 @@ from oneuser.config import make_config
 from oneuser.contracts.table import TableContract
 from oneuser.stages import context as stage_context
 from oneuser.stages.context import RunContext
-from oneuser.stages.graph.evidence import blocked, eligible, find_linking_messages
+from oneuser.stages.graph.eligibility import blocked, eligible, find_linking_messages
 from oneuser.stages.graph.gathering import gather_pairs
 from tests.spark.events.staging import ID_TYPES, Ingest, lines_source
 from tests.unit.events.parsing import line

@@ -12,10 +12,10 @@ from pyspark.sql import functions as F
 
 from oneuser.graph.edges import build_edges, find_pairs, find_sightings, touching
 from oneuser.graph.linking_messages import without_members
+from oneuser.stages.graph.eligibility import eligible
 from oneuser.stages.graph.evidence import (
     Gathered,
     count_shared,
-    eligible,
     find_declared,
     find_declared_pairs,
     find_over_shared,

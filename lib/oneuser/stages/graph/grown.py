@@ -23,11 +23,11 @@ from oneuser.graph.grown_evidence import find_uncertain, grow_edges, grow_sighti
 from oneuser.graph.linking_messages import without_members
 from oneuser.graph.over_shared import find_persons, nearly
 from oneuser.stages.found_rows import find
+from oneuser.stages.graph.eligibility import eligible
 from oneuser.stages.graph.evidence import (
     IS_OVER_SHARED,
     Gathered,
     count_shared,
-    eligible,
     find_declared_pairs,
     find_over_shared,
     linking,

@@ -22,7 +22,7 @@ from oneuser.contracts.graph import COMPONENTS, EVENT_IDENTIFIERS
 from oneuser.core.message_identifiers import OBSERVED, PREVIOUS_ANONYMOUS
 from oneuser.stages.alias_messages import find_alias_messages
 from oneuser.stages.found_rows import find
-from oneuser.stages.graph.evidence import eligible
+from oneuser.stages.graph.eligibility import eligible
 from oneuser.stages.identity_rules import identity_values
 
 if TYPE_CHECKING:

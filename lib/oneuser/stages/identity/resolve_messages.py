@@ -19,7 +19,7 @@ from oneuser.contracts.raw import EVENTS
 from oneuser.identity.history import current
 from oneuser.identity.resolution import resolve_events
 from oneuser.stages.found_rows import Found, find, only
-from oneuser.stages.graph.evidence import eligible
+from oneuser.stages.graph.eligibility import eligible
 from oneuser.stages.identity_rules import identity_values
 
 if TYPE_CHECKING:

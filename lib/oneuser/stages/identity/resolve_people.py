@@ -18,7 +18,7 @@ from oneuser.identity.ownership import build_claims, build_ownership, divide_cla
 from oneuser.identity.resolution import build_identifier_map
 from oneuser.stages.engines import connect_pairs
 from oneuser.stages.found_rows import find
-from oneuser.stages.graph.evidence import eligible, find_linking_messages
+from oneuser.stages.graph.eligibility import eligible, find_linking_messages
 from oneuser.stages.identity.ended import find_ended_here
 from oneuser.stages.identity_rules import identity_values
 
