@@ -82,7 +82,10 @@ def erase(
 
 
 def suppress(call: Call, requests: _REQUESTS, *, yes: _YES = False) -> None:
-    """Take nothing in any more that carries the identifiers that are named; what is stored stays."""
+    """Take nothing in any more that carries the identifiers that are named; stored messages stay.
+
+    Reference inputs are taken in whole each time: records that name one of them are in none from the next run on.
+    """
     _answer(call, requests, "suppress", None, yes=yes)
 
 

@@ -140,9 +140,12 @@ def only_counted(conversions: DataFrame, *, rules: CreditRules | PathRules, leve
     """
     if not rules.walk.first_per_entity:
         return conversions
-    in_time = W.partitionBy(OWNERS[level], "conversion").orderBy("converted_at", "conversion_id")
+    owner = F.col(OWNERS[level])
+    # together, those of nobody would be one task's
+    alone = F.when(owner.isNull(), F.col("conversion_id"))
+    in_time = W.partitionBy(owner, "conversion", alone).orderBy("converted_at", "conversion_id")
     is_first = F.row_number().over(in_time.rowsBetween(W.unboundedPreceding, W.currentRow)) == F.lit(1)
-    ranked = conversions.select("*", (F.col(OWNERS[level]).isNull() | is_first).alias("is_counted"))
+    ranked = conversions.select("*", (owner.isNull() | is_first).alias("is_counted"))
     return ranked.where("is_counted").drop("is_counted")
 
 
