@@ -225,7 +225,8 @@ def end_of_day(day: int) -> datetime:
 def daily_config(folder: Path, warehouse: Path) -> dict[str, Any]:
     """The demo's configuration, and the customer system's pairs."""
     pairs = {"path": str(folder / "pairs.csv"), "format": "csv", "a": {"user_id": "user"}, "b": {"email": "address"}}
-    return demo_config(folder, warehouse) | {"links": {"crm": pairs}}
+    # product analytics came to the demo later: without it, results stay comparable
+    return demo_config(folder, warehouse) | {"links": {"crm": pairs}, "product": {}}
 
 
 def user_id(person: int) -> str:

@@ -95,7 +95,7 @@ def measure_size(folder: Path, events: int, *, timeout: int) -> Result:
     say(f"{events:,} events: oneuser")
     warehouse = folder / "warehouse"
     shutil.rmtree(warehouse, ignore_errors=True)
-    write_config(folder / "oneuser.yaml", demo_config(folder, warehouse))
+    write_config(folder / "oneuser.yaml", demo_config(folder, warehouse) | {"product": {}})
     ours = measure_run("oneuser", events, folder / "oneuser.yaml", warehouse, as_of=end_of(truth), timeout=timeout)
     say(f"{events:,} events: a single thread")
     return Result(

@@ -36,7 +36,7 @@ def second_run(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) ->
     os.environ["ONEUSER_TEST_SECRET"] = "k1 " + "5e" * 32
 
     def run(warehouse: Path, as_of: datetime, graph: dict[str, Any]) -> None:
-        values = demo_config(scratch / "inputs", warehouse)
+        values = demo_config(scratch / "inputs", warehouse) | {"product": {}}
         values |= {"keys": {"identifiers": "env:ONEUSER_TEST_SECRET"}, "graph": graph}
         assert run_pipeline(spark, make_config(values), RunOptions(as_of=as_of)).is_published
 

@@ -418,7 +418,9 @@ def test_real_runs_leave_the_same_with_and_without_maintenance(
     def config_of(root: Path) -> Config:
         rules = {"keep_publications": 1, "keep_days": 0}
         keys, incremental = {"identifiers": "env:ONEUSER_TEST_SECRET"}, {"above_mb": 0, "full_every": None}
-        return make_config(demo_config(inputs, root) | {"keys": keys, "incremental": incremental, "maintenance": rules})
+        return make_config(
+            demo_config(inputs, root) | {"keys": keys, "incremental": incremental, "maintenance": rules, "product": {}}
+        )
 
     def arrive_and_run(days: list[Path], as_of: datetime, *roots: Path) -> list[bool]:
         """Whether stages did what was touched alone."""

@@ -61,7 +61,7 @@ def submitted(tmp_path_factory: pytest.TempPathFactory) -> Submitted:
     scratch = tmp_path_factory.mktemp("submit")
     folder, warehouse = scratch / "demo", scratch / "warehouse"
     truth = generate_demo(folder, events=1000, days=28, files=4)
-    config = demo_config(folder, warehouse) | {"spark": {"master": None, "shuffle_partitions": 2}}
+    config = demo_config(folder, warehouse) | {"spark": {"master": None, "shuffle_partitions": 2}, "product": {}}
     YAML().dump(config, scratch / "cluster.yaml")
     arguments = ["--config", str(scratch / "cluster.yaml"), "--as-of", end_of(truth).isoformat(), "--quiet"]
     env, log = environment(scratch), scratch / "submit.log"

@@ -135,7 +135,8 @@ class RunContext:
         """The same with where each row lies, in the plan itself; null where that is not known to be few."""
         self._check_read(contract)
         version = self.tables.get(contract.name)
-        if version is None or id(among) not in self._few_found:
+        # of small tables, a join in one task is as quick as bringing the values here
+        if version is None or self.is_small or id(among) not in self._few_found:
             return None
         return self.warehouse.read_few_among(contract, version, lambda: self._values_of(among), most=_FEW_WHOLE_ROWS)
 
