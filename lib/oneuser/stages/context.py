@@ -40,8 +40,6 @@ _FEW = 500_000
 _FEW_WHOLE_ROWS = 100_000
 # a table of so many bytes is written whole sooner than Delta finds the files that hold some of its rows
 _QUICKLY_REWRITTEN = 32 * 1024 * 1024
-# and comes to this process to be written where it has no more
-_BYTES_OF_FEW = 1024 * 1024
 # and one task writes so much of it
 _PART_OF_WHOLE_TABLE = 8 * 1024 * 1024
 
@@ -83,9 +81,8 @@ class RunContext:
     found: dict[tuple[object, ...], pa.Table] = field(default_factory=dict)
     _once: dict[str, Any] = field(default_factory=dict)
     _persisted: list[DataFrame] = field(default_factory=list)
-    # few found rows by the frame's identity, which no other has as long as it is kept; and their values
+    # few found rows by the frame's identity, which no other has as long as it is kept
     _few_found: dict[int, DataFrame] = field(default_factory=dict)
-    _values: dict[int, pa.Table] = field(default_factory=dict)
     _has_scratch: bool = False
 
     @property
@@ -138,13 +135,11 @@ class RunContext:
         # of small tables, a join in one task is as quick as bringing the values here
         if version is None or self.is_small or id(among) not in self._few_found:
             return None
-        return self.warehouse.read_few_among(contract, version, lambda: self._values_of(among), most=_FEW_WHOLE_ROWS)
 
-    def _values_of(self, found: DataFrame) -> pa.Table:
-        """Few found rows, in this process."""
-        if id(found) not in self._values:
-            self._values[id(found)] = found.toArrow()
-        return self._values[id(found)]
+        def values() -> pa.Table:
+            return self.once(f"values of found rows {id(among)}", among.toArrow)
+
+        return self.warehouse.read_few_among(contract, version, values, most=_FEW_WHOLE_ROWS)
 
     def note_found(self, rows: DataFrame, n_rows: int) -> None:
         """Take note, until the stage ends, of rows that stand by themselves, where they are few and of one column."""
@@ -321,8 +316,7 @@ class RunContext:
             # as many files as its bytes need: left alone, each run would add one to those that there were
             n_files = 1 + n_bytes // _PART_OF_WHOLE_TABLE
             whole = contract.changed(contract.conform(stored), few).coalesce(n_files)
-            are_few = n_bytes <= _BYTES_OF_FEW and n_changed <= _FEW_WHOLE_ROWS
-            self._write(contract, whole, "replace", are_few=are_few)
+            self._write(contract, whole, "replace")
         else:
             self._check_declared(contract)
             self._bring_back(contract)
@@ -550,7 +544,6 @@ class RunContext:
         self._persisted.clear()
         self._once.clear()
         self._few_found.clear()
-        self._values.clear()
         if self._has_scratch:
             self.warehouse.files.remove(self._scratch_root)
             self.warehouse.files.remove_if_empty(self._checkpoints)
