@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pyspark.sql import functions as F
-
 from oneuser.api.tables import OpenTables
-from oneuser.contracts import graph, identity
+from oneuser.contracts import identity
 from oneuser.contracts import raw as raw_zone
 from oneuser.core.errors import OneUserError
-from oneuser.marts.calendar import known_word, moment_of
+from oneuser.marts.calendar import known_word
 from oneuser.marts.retention.activity import with_properties
-from oneuser.marts.watermark import find_watermark
+from oneuser.stages.complete_moments import last_complete_instant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,10 +59,7 @@ class EntityRows(OpenTables):
         return with_properties(resolved, events, properties=sorted(set(properties)), owner=owner_of(level))
 
     def _complete_until(self) -> datetime | None:
-        # as a number: a timestamp comes to Python in the zone of this machine
-        files = self.published.read(graph.FILES)
-        found = find_watermark(files).select(F.unix_micros("watermark").alias("us")).collect()[0]["us"]
-        return None if found is None else moment_of(int(found))
+        return last_complete_instant(self.published.read)
 
     def _has(self, contract: TableContract) -> bool:
         return contract.name in self.published.publication.tables

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyspark.sql import functions as F
-
-from oneuser.contracts.graph import FILES
 from oneuser.contracts.marts import (
     ATTRIBUTION_PATHS,
     ATTRIBUTION_REMOVAL_EFFECTS,
@@ -24,7 +21,8 @@ from oneuser.marts.attribution.fitted_tables import (
     markov_orders,
 )
 from oneuser.marts.attribution.journeys import count_journeys
-from oneuser.marts.watermark import find_watermark
+from oneuser.marts.calendar import micros_of
+from oneuser.stages.complete_moments import last_complete_instant
 from oneuser.stages.consenting import of_consenting
 
 if TYPE_CHECKING:
@@ -107,9 +105,9 @@ def fit_accounts(
 
 
 def find_watermark_of_run(ctx: RunContext) -> int | None:
-    """Up to when all sources are complete, in microseconds since 1970; null where none has a time."""
-    found = find_watermark(ctx.read(FILES)).select(F.unix_micros("watermark").alias("us")).first()
-    return None if found is None or found["us"] is None else int(found["us"])
+    """Up to when all sources are complete, in microseconds since 1970; null where none has a time. Found once."""
+    found = ctx.once("watermark", lambda: last_complete_instant(ctx.read))
+    return None if found is None else micros_of(found)
 
 
 def _check_sums(ctx: RunContext, summary: DataFrame, counted: DataFrame, *, name: str) -> None:
