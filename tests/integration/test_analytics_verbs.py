@@ -291,7 +291,10 @@ def test_the_verbs_answer_what_python_does(root: Path, tmp_path: Path, capsys: p
         (["retain", "--unit", "fortnight"], "fortnight"),
         (["retain", "--mode", "on"], "a definition of your own needs a unit"),
         (["retain", "--unit", "day", "--start-where", "plan"], "expected PROPERTY=VALUE"),
-        (["funnel", "Signed Up", "--watermark", "2026-03-01"], "this time names no zone"),
+        (["funnel", "Signed Up", "--watermark", "2026-03-01"], "--watermark: 2026-03-01 00:00:00 has no time zone"),
+        (["retain", "--unit", "day", "--watermark", "2026-03-01T06:00"], "2026-03-01 06:00:00 has no time zone"),
+        (["attribute", "--since", "2026-03-01T06:00"], "--since: 2026-03-01 06:00:00 has no time zone"),
+        (["attribute", "--until", "March"], "--until: expected a day, such as 2026-03-01, or a time with its zone"),
     ],
 )
 def test_what_cannot_be_computed_is_told(
@@ -305,7 +308,7 @@ def test_what_cannot_be_computed_is_told(
 def test_a_level_that_there_is_not_is_refused(warehouse: OpenWarehouse) -> None:
     with pytest.raises(ConfigError, match="person"):
         warehouse.attribution(model="last", level="household")  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="zone"):
+    with pytest.raises(ConfigError, match="has no time zone"):
         warehouse.retention(unit="week", watermark=datetime(2026, 3, 1))  # noqa: DTZ001 - without one, on purpose
     assert warehouse.retention(unit="week", watermark=datetime(2026, 3, 1, tzinfo=UTC)).count() >= 0
 

@@ -17,13 +17,12 @@ from oneuser.marts.attribution.attributing import DEFAULT_MODELS
 from oneuser.marts.attribution.credit_rules import CreditRules
 from oneuser.marts.attribution.credits import find_milestones
 from oneuser.marts.attribution.fitted_tables import build_fitted_credits, find_journeys
-from oneuser.marts.attribution.given_columns import microseconds_of
 from oneuser.marts.attribution.journeys import count_journeys
 from oneuser.marts.attribution.path_rules import check_path_rules
 from oneuser.marts.attribution.pooling import convert_opportunities, roll_up
 from oneuser.marts.attribution.reporting import build_conversion_values
 from oneuser.marts.attribution.spending import build_attribution_spend, credited_in_all, spent_by_interval
-from oneuser.marts.calendar import checked_calendar
+from oneuser.marts.calendar import checked_calendar, micros_of
 from oneuser.marts.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ class Attributions(EntityRows):
             journeys = find_journeys(touches, conversions, rules=rules, with_unconverted=False)
             return build_fitted_credits(journeys, paths, specs=fitted)
         complete_until = self._complete_until()
-        end = None if complete_until is None else microseconds_of(complete_until, "UTC")
+        end = None if complete_until is None else micros_of(complete_until)
         of_accounts = self._account_rows(touches, conversions, rules=rules, end=end)
         journeys = find_journeys(
             of_accounts.touches, of_accounts.conversions, rules=rules, watermark=end, owner=of_accounts.owner

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,9 +10,11 @@ import typer
 
 from oneuser.cli.verbs import Call, verb
 from oneuser.core.errors import ConfigError
+from oneuser.core.zoned_times import checked_bound, checked_instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from pyspark.sql import DataFrame
 
@@ -90,8 +91,8 @@ def attribute(
     level: Level = "person",
     lookback_days: Annotated[float | None, typer.Option(help="Days of 24 hours before a conversion.")] = None,
     exclude_channel: Annotated[list[str] | None, typer.Option(help="A channel without credit; repeat.")] = None,
-    since: Annotated[str | None, typer.Option(help="Conversions from this time on.")] = None,
-    until: Annotated[str | None, typer.Option(help="Conversions before this time.")] = None,
+    since: Annotated[str | None, typer.Option(help="Conversions from this day, or time with its zone.")] = None,
+    until: Annotated[str | None, typer.Option(help="Conversions before this day, or time with its zone.")] = None,
     spend: WithSpend = False,  # noqa: FBT002 - an option
     by_lookback: Annotated[
         list[float] | None, typer.Option(metavar="DAYS", help="Beside each other with several look-backs; repeat.")
@@ -102,8 +103,8 @@ def attribute(
     """Show what each channel is credited with: as published, or computed anew with the parameters that are given."""
     parameters: dict[str, Any] = {
         "exclude_channels": exclude_channel,
-        "converted_from": since,
-        "converted_until": until,
+        "converted_from": _bound("--since", since),
+        "converted_until": _bound("--until", until),
     }
     given = {name: value for name, value in parameters.items() if value is not None}
     opened = call.open()
@@ -282,12 +283,11 @@ def _where(key: str, tests: Sequence[str] | None) -> Mapping[str, Any] | None:
 
 def _instant(text: str | None) -> datetime | None:
     """A time with its zone."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError.single("--watermark", "expected a time such as 2026-03-01T00:00:00Z") from None
-    if moment.tzinfo is None:
-        raise ConfigError.single("--watermark", "this time names no zone; write Z or an offset such as +01:00 after it")
-    return moment
+    return None if text is None else checked_instant("--watermark", text)
+
+
+def _bound(option: str, text: str | None) -> str | None:
+    """A day, or a time with its zone, as it was written: the zone whose day it is comes later."""
+    if text is not None:
+        checked_bound(option, text, "UTC")
+    return text

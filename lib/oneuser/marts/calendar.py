@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from oneuser.core.errors import ConfigError
 from oneuser.core.suggestions import did_you_mean
+from oneuser.core.zoned_times import checked_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +38,6 @@ _MONTHS_PER_YEAR = 12
 _INTO_WEEK = {"monday": 3, "sunday": 4}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_EXAMPLE = "datetime(2026, 3, 1, tzinfo=UTC), or datetime(2026, 3, 1, tzinfo=ZoneInfo('Europe/Berlin'))"
 
 
 @dataclass(frozen=True)
@@ -101,18 +101,9 @@ def checked_watermark(watermark: object) -> datetime:
     """The last instant up to which all sources are complete, in UTC.
 
     Raises:
-        ConfigError: where it is no time, or one without a zone, which would mean another instant on every machine.
+        ConfigError: where it is no time, or one without a zone.
     """
-    if not isinstance(watermark, datetime):
-        raise ConfigError.single("watermark", f"expected a time with its zone, such as {_EXAMPLE}")
-    if watermark.tzinfo is None or watermark.utcoffset() is None:
-        shown = watermark.replace(tzinfo=None)
-        raise ConfigError.single(
-            "watermark",
-            f"{shown.isoformat(' ')} has no time zone, so it is another instant on every machine; write for example "
-            f"{_EXAMPLE}",
-        )
-    return watermark.astimezone(UTC)
+    return checked_instant("watermark", watermark)
 
 
 def micros_of(moment: datetime) -> int:

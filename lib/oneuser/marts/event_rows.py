@@ -44,8 +44,17 @@ def check_columns(argument: str, rows: DataFrame, needs: Mapping[str, str | None
             hint = did_you_mean(name, types) or f"; there are {', '.join(types) or 'none'}"
             raise ConfigError.single(argument, f"column {name} is missing{hint}")
         if expected is not None and types[name] != expected:
-            hint = ": without a zone it is another instant on every machine" if types[name] == "timestamp_ntz" else ""
+            hint = f"; {how_to_make_instants(name, types[name])}" if expected == "timestamp" else ""
             raise ConfigError.single(argument, f"column {name} is {types[name]}, expected {expected}{hint}")
+
+
+def how_to_make_instants(column: str, found: str) -> str:
+    """What to do about a column of times that are no instants, for messages."""
+    why = "without a zone each is another instant on every machine; " if found == "timestamp_ntz" else ""
+    return (
+        f"{why}make it one with the zone that its clocks show, such as "
+        f"CAST(concat(CAST({column} AS STRING), ' Europe/Berlin') AS TIMESTAMP)"
+    )
 
 
 def times_counted(events: DataFrame) -> Column:

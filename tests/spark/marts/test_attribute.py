@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -140,15 +141,16 @@ def test_paths_are_counted_over_everybody(spark: SparkSession) -> None:
 
 
 def test_days_may_be_counted_by_the_calendar_or_in_whole(spark: SparkSession) -> None:
-    # two days back in Auckland, where clocks went back one hour on 5 April; written in local time, without a zone
+    # two days back in Auckland, where clocks went back one hour on 5 April
     touches = spark.sql(
-        "SELECT 'a' entity_id, touch_id, to_timestamp_ntz(at) touched_at, 'Email' channel FROM VALUES"
+        "SELECT 'a' entity_id, touch_id, CAST(at || ' Pacific/Auckland' AS timestamp) touched_at, 'Email' channel"
+        " FROM VALUES"
         " (1, '2026-04-03 23:59:59'), (2, '2026-04-04 00:00:00'), (3, '2026-04-04 10:30:00'),"
         " (4, '2026-04-04 11:30:00'), (5, '2026-04-03 11:30:01'), (6, '2026-04-03 11:30:00') AS t (touch_id, at)"
     )
     conversions = spark.sql(
-        "SELECT 'c' conversion_id, 'a' entity_id, timestamp_ntz '2026-04-06 10:30:00' converted_at, 5 value_minor,"
-        " NULL currency"
+        "SELECT 'c' conversion_id, 'a' entity_id, timestamp '2026-04-06 10:30:00 Pacific/Auckland' converted_at,"
+        " 5 value_minor, NULL currency"
     )
 
     def found(**parameters: Any) -> set[int]:
@@ -164,6 +166,23 @@ def test_days_may_be_counted_by_the_calendar_or_in_whole(spark: SparkSession) ->
             assert found(lookback_days=2, lookback="whole_days") == {1, 2, 3, 4, 5}
         finally:
             spark.conf.set("spark.sql.session.timeZone", "UTC")
+
+
+def test_a_day_begins_where_its_zone_says_so(spark: SparkSession) -> None:
+    # of a report of one day in Auckland, 13 hours ahead of UTC
+    touches = spark.sql("SELECT 'a' entity_id, 1 touch_id, date '2026-03-02' touched_at, 'Email' channel")
+    conversions = spark.sql(
+        "SELECT id conversion_id, 'a' entity_id, CAST(at AS timestamp) converted_at, 5 value_minor, NULL currency"
+        " FROM VALUES (1, '2026-03-01 10:59:59Z'), (2, '2026-03-01 11:00:00Z'), (3, '2026-03-02 11:00:00Z') t (id, at)"
+    )
+
+    credited = attribute(
+        touches, conversions, models="last", zone="Pacific/Auckland", converted_from=date(2026, 3, 1),
+        converted_until="2026-03-03",
+    )  # fmt: skip
+
+    # the touch is at 11:00 in UTC, and so the second conversion is just in time
+    assert {row.conversion_id: row.touch_id for row in credited.collect()} == {1: None, 2: 1}
 
 
 def test_large_values_come_back_whole(spark: SparkSession) -> None:
@@ -197,7 +216,10 @@ def test_everything_that_is_wrong_is_told_at_once(spark: SparkSession) -> None:
     text = told(touches, conversions)
     assert "touches.touch_id: is missing" in text
     assert "did you mean touchid?" in text
-    assert "touches.touched_at: is string, expected a timestamp" in text
+    assert (
+        "touches.touched_at: is string, expected a timestamp or a date; make it one with the zone that its clocks"
+        in text
+    )
     assert "conversions.value_minor: is double, expected whole numbers" in text
     text = told(
         touches, conversions, lookback_days=-1, lookback="weeks", zone="Mars", conversion_scope="all",

@@ -118,7 +118,7 @@ def test_an_account_is_active_from_the_member_on_who_makes_enough(spark: SparkSe
 
     assert_rows(two, EVENTS, ("acme", day(0, 3), "A"), ("acme", day(0, 4), "C"))
     assert one.count() == 8
-    with pytest.raises(ConfigError, match="no column account_id; found entity_id"):
+    with pytest.raises(ConfigError, match="column account_id is missing; there are entity_id"):
         account_events(events, members.select("entity_id"))
     # and it came back on the third day with anybody
     back = retain(one, unit="day", watermark=day(3, 0)).where(F.col("retained") > 0)

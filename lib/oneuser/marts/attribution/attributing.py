@@ -61,13 +61,15 @@ def attribute(
         parameters: How paths are made; all optional:
             `lookback_days` (30): days of 24 hours; None for no bound.
             `lookback` ("exact"): or `calendar_days`, counted by dates in `zone`; `whole_days`, floor(hours ÷ 24).
-            `zone` ("UTC"): of calendar days, and of times that have none.
+            `zone` ("UTC"): of calendar days, and of days that stand where a time is asked for, from their start on.
             `exclude_channels` (none): their touches are left out before anything is weighted. Case does not count.
             `conversion_scope` ("every"): or `first_per_entity`: the first conversion of each entity, in all the data
             and of each kind where there are kinds, is the only one.
             `reset_at_conversion` (False): touches up to a conversion do not count for later ones (of the same kind).
-            `converted_from`, `converted_until`: the report range, half-open; it selects conversions, not touches.
-            `watermark`: last instant that is complete, for journeys that did not convert; see `count_paths`.
+            `converted_from`, `converted_until`: the report range, half-open: times with their zone, or days. It
+            selects conversions, not touches.
+            `watermark`: last instant that is complete, a time with its zone, for journeys that did not convert; see
+            `count_paths`.
             `transforms` (none): applied to every path before it is weighted, in their order; see `transforms.py`.
 
     Returns:

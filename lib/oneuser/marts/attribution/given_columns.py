@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
-from zoneinfo import ZoneInfo
 
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from oneuser.core.errors import ConfigError, ConfigProblem
+from oneuser.marts.calendar import Calendar
+from oneuser.marts.event_rows import how_to_make_instants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pyspark.sql import Column, DataFrame
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _SHOWN = 12
 
 
@@ -36,7 +34,7 @@ def _is_whole(dtype: T.DataType) -> bool:
 ID = Kind(
     "a text, binary or whole numbers", lambda dtype: isinstance(dtype, T.StringType | T.BinaryType) or _is_whole(dtype)
 )
-TIME = Kind("a timestamp", lambda dtype: isinstance(dtype, T.TimestampType | T.TimestampNTZType | T.DateType))
+TIME = Kind("a timestamp or a date", lambda dtype: isinstance(dtype, T.TimestampType | T.DateType))
 TEXT = Kind("a text", lambda dtype: isinstance(dtype, T.StringType))
 MONEY = Kind("whole numbers, the smallest unit of the currency", _is_whole)
 NUMBER = Kind("a number", lambda dtype: isinstance(dtype, T.NumericType))
@@ -99,7 +97,8 @@ def _problem(name: str, frame: DataFrame, column: str, kind: Kind) -> ConfigProb
     dtype = frame.schema[column].dataType
     if isinstance(dtype, T.NullType) or kind.holds(dtype):
         return None
-    return problem(f"{name}.{column}", f"is {dtype.simpleString()}, expected {kind.noun}")
+    advice = f"; {how_to_make_instants(column, dtype.simpleString())}" if kind is TIME else ""
+    return problem(f"{name}.{column}", f"is {dtype.simpleString()}, expected {kind.noun}{advice}")
 
 
 def _different_entities(frames: Mapping[str, DataFrame]) -> list[ConfigProblem]:
@@ -134,27 +133,7 @@ def as_kind(frame: DataFrame, column: str, kind: Kind) -> Column:
 
 
 def as_instant(frame: DataFrame, column: str, zone: str) -> Column:
-    """A column of times as instants; one without a zone, or of dates, is in `zone`, whatever zone the session has."""
-    dtype = frame.schema[column].dataType
-    if isinstance(dtype, T.TimestampNTZType | T.DateType):
-        text = F.col(column).cast("string")
-        clock = F.concat(text, F.lit(" 00:00:00")) if isinstance(dtype, T.DateType) else text
-        return F.concat(clock, F.lit(f" {zone}")).cast("timestamp")
+    """A column of times as instants; a day begins in `zone`, whatever zone the session has."""
+    if isinstance(frame.schema[column].dataType, T.DateType):
+        return Calendar("day", zone).start_of(F.unix_date(column))
     return as_kind(frame, column, TIME)
-
-
-def microseconds_of(value: datetime | date | str, zone: str) -> int:
-    """An instant as microseconds since 1970; a time without a zone, or a date, is in `zone`.
-
-    Raises:
-        ValueError: where it is no time.
-    """
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    elif not isinstance(value, datetime) and isinstance(value, date):
-        value = datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the zone follows
-    if not isinstance(value, datetime):
-        raise ValueError("expected a time")  # noqa: TRY004 - told of like a text that is none
-    if value.tzinfo is None:
-        value = value.replace(tzinfo=ZoneInfo(zone))
-    return (value - EPOCH) // _MICROSECOND

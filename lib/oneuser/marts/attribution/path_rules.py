@@ -9,10 +9,13 @@ from zoneinfo import ZoneInfo
 from pyspark.sql import functions as F
 
 from oneuser.config import parse_transforms
+from oneuser.core.errors import ConfigError
+from oneuser.core.zoned_times import checked_bound, checked_instant
 from oneuser.marts.attribution.entity_steps import Lookback, Window
-from oneuser.marts.attribution.given_columns import microseconds_of, problem, raise_problems
+from oneuser.marts.attribution.given_columns import problem, raise_problems
 from oneuser.marts.attribution.transforms import make_transforms
 from oneuser.marts.attribution.walk import WalkRules
+from oneuser.marts.calendar import micros_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +40,7 @@ class PathParameters(TypedDict, total=False):
     reset_at_conversion: bool
     converted_from: datetime | date | str | None
     converted_until: datetime | date | str | None
-    watermark: datetime | date | str | None
+    watermark: datetime | str | None
     transforms: Sequence[str | Mapping[str, Any]] | str
 
 
@@ -78,7 +81,7 @@ def check_path_rules(
     reset_at_conversion: bool = False,
     converted_from: datetime | date | str | None = None,
     converted_until: datetime | date | str | None = None,
-    watermark: datetime | date | str | None = None,
+    watermark: datetime | str | None = None,
     transforms: Sequence[str | Mapping[str, Any]] | str = (),
 ) -> PathRules:
     """Check the parameters of paths.
@@ -98,7 +101,7 @@ def check_path_rules(
         problems.append(problem("zone", "not a time zone; expected a name such as UTC or Europe/London"))
     else:
         written = {"converted_from": converted_from, "converted_until": converted_until, "watermark": watermark}
-        instants = {name: _instant(name, value, zone, problems) for name, value in written.items()}
+        instants = {name: _microseconds(name, value, zone, problems) for name, value in written.items()}
     start, end = instants["converted_from"], instants["converted_until"]
     if start is not None and end is not None and start >= end:
         problems.append(problem("converted_until", "must be after converted_from: the range is half-open"))
@@ -128,15 +131,15 @@ def _of_lookback(days: object, mode: object) -> list[ConfigProblem]:
     return problems
 
 
-def _instant(name: str, value: datetime | date | str | None, zone: str, problems: list[ConfigProblem]) -> int | None:
+def _microseconds(
+    name: str, value: datetime | date | str | None, zone: str, problems: list[ConfigProblem]
+) -> int | None:
     if value is None:
         return None
     try:
-        return microseconds_of(value, zone)
-    except (ValueError, OverflowError):
-        problems.append(
-            problem(name, f"expected a time, a date, or a text such as 2026-03-01T00:00:00Z, found {value!r}")
-        )
+        return micros_of(checked_instant(name, value) if name == "watermark" else checked_bound(name, value, zone))
+    except ConfigError as wrong:
+        problems += wrong.problems
         return None
 
 

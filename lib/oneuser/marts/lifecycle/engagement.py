@@ -5,18 +5,19 @@ Reads   anybody's events, reduced to a row per entity and interval before anythi
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
-from oneuser.core.errors import ConfigError
+from oneuser.core.zoned_times import checked_bound
 from oneuser.marts.calendar import Calendar, checked_calendar, checked_watermark, instant, known_word
 from oneuser.marts.event_rows import check_at_least, check_columns, known_events
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from datetime import date, datetime
+
+    from pyspark.sql import DataFrame
 
 PowerRule = Literal["min_days", "top_decile"]
 _DECILE = 10
@@ -28,8 +29,8 @@ def stickiness(
     unit: str,
     zone: str = "UTC",
     week_start: str = "monday",
-    since: datetime | date,
-    until: datetime | date,
+    since: datetime | date | str,
+    until: datetime | date | str,
 ) -> DataFrame:
     """Count entities by the number of intervals in which they were active. A row of the result is such a number.
 
@@ -50,7 +51,7 @@ def stickiness(
         ConfigError: where an argument is not what it has to be.
     """
     calendar = checked_calendar(unit, zone, week_start)
-    start, end = _bound("since", since, zone), _bound("until", until, zone)
+    start, end = (instant(checked_bound(name, at, zone)) for name, at in (("since", since), ("until", until)))
     check_columns("events", events, {"entity_id": None, "event_time": "timestamp"})
     is_inside = (F.col("event_time") >= start) & (F.col("event_time") < end)
     known = events.where(F.col("entity_id").isNotNull() & is_inside)
@@ -253,12 +254,3 @@ def _top_decile(active: DataFrame) -> DataFrame:
     )
     top = ranked.where(F.col("n_ahead") * F.lit(_DECILE) <= F.col("n_actives"))
     return top.select("n_days", F.min("n_days").over(all_of_them).cast("int").alias("min_days"))
-
-
-def _bound(name: str, moment: object, zone: str) -> Column:
-    if isinstance(moment, date) and not isinstance(moment, datetime):
-        number = (moment - date(1970, 1, 1)).days
-        return Calendar("day", zone).start_of(F.lit(number))
-    if not isinstance(moment, datetime) or moment.tzinfo is None:
-        raise ConfigError.single(name, f"expected a day, or a time with its zone, found {moment!r}")
-    return instant(moment.astimezone(UTC))

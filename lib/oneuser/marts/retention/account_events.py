@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from oneuser.core.errors import ConfigError
-from oneuser.core.suggestions import did_you_mean
 from oneuser.marts.calendar import checked_calendar
+from oneuser.marts.event_rows import check_columns
 from oneuser.marts.retention.definition import checked_count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pyspark.sql import Column, DataFrame
 
 
@@ -52,8 +49,11 @@ def account_events(
         ConfigError: for a column or a word that is missing or unknown.
     """
     calendar = checked_calendar(unit, zone, week_start)
-    _check_columns("events", events, ["entity_id", "event_time"])
-    _check_columns("memberships", memberships, ["entity_id", "account_id"])
+    check_columns("events", events, {"entity_id": None, "event_time": "timestamp"})
+    dated = [name for name in ("valid_from", "valid_to") if name in memberships.columns]
+    check_columns(
+        "memberships", memberships, {"entity_id": None, "account_id": None, **dict.fromkeys(dated, "timestamp")}
+    )
     checked_count("min_members", min_members)
     # all stretches of a member at once: two that meet or overlap would give an event to an account twice
     stretch = F.struct(*[_bound(memberships, name).alias(name) for name in ("valid_from", "valid_to")])
@@ -89,9 +89,3 @@ def _from_enough_members(owned: DataFrame, min_members: int) -> DataFrame:
     enough = F.get(F.array_sort(F.collect_list("first_at")), F.lit(min_members - 1))
     active = firsts.groupBy(*account).agg(enough.alias("_active_at"))
     return owned.join(active, on=account, how="inner").where(F.col("event_time") >= F.col("_active_at"))
-
-
-def _check_columns(key: str, rows: DataFrame, needed: Sequence[str]) -> None:
-    missing = [f"{name}{did_you_mean(name, rows.columns)}" for name in needed if name not in rows.columns]
-    if missing:
-        raise ConfigError.single(key, f"there is no column {', '.join(missing)}; found {', '.join(rows.columns)}")

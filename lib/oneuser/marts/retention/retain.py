@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from oneuser.core.errors import ConfigError
 from oneuser.core.suggestions import did_you_mean
 from oneuser.marts.calendar import checked_watermark
+from oneuser.marts.event_rows import how_to_make_instants
 from oneuser.marts.retention.activity import moments_of_events
 from oneuser.marts.retention.cells import count_cells
 from oneuser.marts.retention.definition import checked_definition
@@ -145,8 +146,8 @@ def _check_columns(events: DataFrame, definition: Definition) -> None:
     problems = [f"there is no column {name}{did_you_mean(name, found)}" for name in needed if name not in found]
     if found.get("event_time", "timestamp") != "timestamp":
         problems.append(
-            f"event_time is {found['event_time']}, expected timestamp: make it one with the zone that its clocks show, "
-            "such as to_utc_timestamp(CAST(event_time AS TIMESTAMP_NTZ), 'Europe/Berlin')"
+            f"event_time is {found['event_time']}, expected timestamp: "
+            f"{how_to_make_instants('event_time', found['event_time'])}"
         )
     if "properties" in needed and not found.get("properties", "map<string").startswith("map<string"):
         problems.append(f"properties is {found['properties']}, expected map<string,string>")
