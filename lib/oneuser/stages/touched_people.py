@@ -8,7 +8,9 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.changes import GONE, OWNED_MESSAGES
 from oneuser.contracts.identity import EVENTS_RESOLVED
+from oneuser.contracts.marts import SESSIONS
 from oneuser.contracts.raw import EVENTS
+from oneuser.marts.sessions.open_ends import find_open_ends
 from oneuser.stages.found_rows import find, only
 
 if TYPE_CHECKING:
@@ -64,6 +66,23 @@ def first_changes(ctx: RunContext) -> DataFrame | None:
     rows, _ = ctx.few_whole_rows(
         f"first changes of run {ctx.run_seq}", [EVENTS_RESOLVED, EVENTS], lambda: _first_changes(ctx, touched)
     )
+    return rows
+
+
+def open_ends_of(ctx: RunContext) -> DataFrame | None:
+    """Since when sessions, touches and conversions of a person may not be what the last run left of them.
+
+    Returns:
+        One row per person of whom an event changed: `user_id` and `since`; null where the stage is done for all.
+    """
+    first_changed = first_changes(ctx)
+    if first_changed is None:
+        return None
+    rules = ctx.config.sessions
+    open_ends = find_open_ends(
+        first_changed, ctx.read_before(SESSIONS), gap_minutes=rules.gap_minutes, cut_at_campaign=rules.cut_at_campaign
+    )
+    rows, _ = ctx.few_whole_rows(f"open ends of run {ctx.run_seq}", [EVENTS_RESOLVED, EVENTS], lambda: open_ends)
     return rows
 
 

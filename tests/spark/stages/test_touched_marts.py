@@ -42,8 +42,10 @@ from oneuser.contracts.reference import FX_RATES
 from oneuser.contracts.table import TableContract
 from oneuser.marts.retention import retain
 from oneuser.stages import context
+from oneuser.stages.attribution.touched_conversions import find_touched_conversions
 from oneuser.stages.context import RunContext
 from oneuser.stages.declaration import Stage
+from oneuser.stages.parameters import credits_provenance
 from oneuser.stages.registry import STAGES
 from oneuser.storage.commit_tags import CommitTag
 from oneuser.storage.warehouse import Warehouse
@@ -81,6 +83,18 @@ RETENTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"unit": "week", "min_events": 2, "mode": "streak"}, {"unit": "week", "min_events": 2, "mode": "streak"},
     ),
 }  # fmt: skip
+ATTRIBUTION: dict[str, Any] = {
+    "lookback_days": 2,
+    "models": ["first", "linear", "position", "time_decay", "lead_u", "participation", "set_shapley"],
+}
+# what makes a conversion depend on others of its person, or on touches of long ago
+PATHS: list[dict[str, Any]] = [
+    {},
+    {"reset_at_conversion": True},
+    {"conversion_scope": "first_per_entity"},
+    {"lookback_days": 400, "reset_at_conversion": True, "conversion_scope": "first_per_entity"},
+    {"lookback_days": 1, "lookback": "calendar_days", "zone": "Asia/Kathmandu"},
+]
 PEOPLE = [f"usr_{letter * 26}" for letter in "abcdefgh"]
 
 
@@ -162,18 +176,7 @@ def config(root: Path, **sections: Any) -> Config:
                 "order": {"event": "Order Completed", "value": "properties.revenue", "currency": {"const": "EUR"}},
                 "signup": {"event": "Signed Up", "milestone": "lead"},
             },
-            "attribution": {
-                "lookback_days": 2,
-                "models": [
-                    "first",
-                    "linear",
-                    "position",
-                    "time_decay",
-                    "lead_u",
-                    "participation",
-                    "set_shapley",
-                ],
-            },
+            "attribution": ATTRIBUTION,
             "reporting_currency": "USD",
             "consent": {"required_for_attribution": ["ads"]},
             "retention": {name: retention for name, (retention, _) in RETENTIONS.items()},
@@ -327,7 +330,8 @@ def moved_messages(before: World, now: World) -> list[tuple[bytes, str | None, s
 def check_days(spark: SparkSession, root: Path, seed: int, n_days: int) -> None:
     chance = random.Random(seed)
     touched, everybody = Marts(spark, root / "touched"), Marts(spark, root / "everybody")
-    world, settings = World(), config(root, sessions={"gap_minutes": 30, "cut_at_campaign": seed % 2 == 1})
+    sessions, paths = {"gap_minutes": 30, "cut_at_campaign": seed % 2 == 1}, ATTRIBUTION | PATHS[seed % len(PATHS)]
+    world, settings = World(), config(root, sessions=sessions, attribution=paths)
     for run in range(1, n_days + 1):
         world = happen(world, chance, run)
         touched.run(world, settings, is_incremental=run > 1)
@@ -424,6 +428,30 @@ def test_touches_of_accounts_that_are_nobodys_follow_their_messages(spark: Spark
     # whoever has no use for them keeps none
     touched.run(second, config(tmp_path), stages=stages)
     assert touched.rows(ACCOUNT_TOUCHES) == []
+
+
+def test_only_conversions_after_a_change_are_credited_again(spark: SparkSession, tmp_path: Path) -> None:
+    settings = config(tmp_path, consent={})
+    stages = [stage for stage in MARTS if stage.name in {"sessions", "attribution"}]
+
+    def bought(number: int, user: str, day: int, *, run: int, name: str = "Order Completed") -> Event:
+        at = MONDAY + timedelta(days=day)
+        return Event(bytes([number]) * 16, at, at, name, "web", user, None, None, "9.99", run, (number,), None)
+
+    orders = [bought(1, PEOPLE[0], 0, run=1), bought(2, PEOPLE[0], 5, run=1), bought(3, PEOPLE[1], 5, run=1)]
+    seen = bought(4, PEOPLE[0], 4, run=2, name="Page Viewed")
+    marts = Marts(spark, tmp_path / "touched")
+
+    marts.run(World({event.key: event for event in orders}), settings, stages=stages)
+    base = dict(marts.tables)
+    marts.run(World({event.key: event for event in [*orders, seen]}), settings, stages=stages[:1], is_incremental=True)
+    ctx = marts._context(settings, base, stages[1], is_incremental=True)
+    touched = find_touched_conversions(ctx, credits_provenance(ctx))
+
+    assert touched is not None
+    ids = {row["conversion_id"] for row in touched.conversion_ids.collect()}
+    found = marts.warehouse.read(CONVERSIONS, marts.tables[CONVERSIONS.name]).where(F.col("conversion_id").isin(*ids))
+    assert [bytes(row["message_key"]) for row in found.collect()] == [orders[1].key]
 
 
 @pytest.mark.soak

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from oneuser.config import parse_models
-from oneuser.marts.attribution.entity_steps import in_order, of_converting
+from oneuser.marts.attribution.entity_steps import in_order, of_converting, within_reach
 from oneuser.marts.attribution.fitted_credits import credit_channels, credit_touches
 from oneuser.marts.attribution.frames import KIND, REPORTING, checked_frames
 from oneuser.marts.attribution.given_columns import problem, raise_problems
@@ -139,7 +139,7 @@ def _checked_models(models: object, *, has_milestones: bool) -> tuple[ModelSpec,
 
 def _credit_by_rules(frames: Frames, rules: PathRules, specs: Sequence[ModelSpec]) -> DataFrame:
     conversions = frames.conversion_steps(rules)
-    touches = of_converting(frames.touch_steps(rules), conversions)
+    touches = within_reach(frames.touch_steps(rules), conversions, window=rules.window)
     milestones = frames.milestone_steps(rules) if any(spec.milestones for spec in specs) else None
     reached = [] if milestones is None else [of_converting(milestones, conversions)]
     steps = in_order(conversions, touches, *reached)

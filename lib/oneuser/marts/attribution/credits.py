@@ -17,8 +17,8 @@ from oneuser.marts.attribution.entity_steps import (
     conversion_steps,
     in_order,
     milestone_steps,
-    of_converting,
     touch_steps,
+    within_reach,
 )
 from oneuser.marts.attribution.walk import credit_conversions, credit_shape, money_of
 from oneuser.marts.attribution.weights import weight_of
@@ -50,10 +50,11 @@ def build_credits(
     level: Level = "person",
     stages: DataFrame | None = None,
     pool: str | None = None,
+    is_selected: Column | None = None,
 ) -> DataFrame:
     """Credit each conversion to the touches of its person, or account, in the window before it, by models of one path.
 
-    One shuffle and one sort by person, of the conversions and of the touches of people who converted; all models come
+    One shuffle and one sort by person, of the conversions and of the touches that these look back to; all models come
     from one pass over them (see `walk`).
 
     Args:
@@ -66,6 +67,8 @@ def build_credits(
         stages: More milestones than the conversions are: `entity_id`, `milestone`, `reached_at`.
         pool: The column by which touches and conversions meet, where it is another than their owner's: see
             `account_rows`. `stages` are all milestones then.
+        is_selected: Which conversions are credited; null for all. The others are milestones, may be the first of their
+            person, and end what others look back to.
 
     Returns:
         Rows of `attribution_credits`, or of `account_credits` but for `touch_user_id`.
@@ -74,7 +77,10 @@ def build_credits(
     of_person = F.col(owner).alias("entity")
     facts = (*_FACTS, *([_REPORTING] if _REPORTING in conversions.columns else []))
     converted = conversion_steps(
-        conversions.select("*", of_person, F.col("converted_at").alias("time")), window=rules.window, facts=facts
+        conversions.select("*", of_person, F.col("converted_at").alias("time")),
+        window=rules.window,
+        facts=facts,
+        is_selected=is_selected,
     )
     touched = touch_steps(
         touches.select(of_person, F.col("touched_at").alias("time"), "touch_id", "channel"),
@@ -90,7 +96,7 @@ def build_credits(
     ]
     steps = in_order(
         converted,
-        of_converting(touched, converted),
+        within_reach(touched, converted, window=rules.window),
         *[milestone_steps(one, window=rules.window) for one in milestones],
     )
     credit = partial(credit_conversions, rules=rules.walk, models=rules.models, facts=facts)

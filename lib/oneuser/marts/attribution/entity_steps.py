@@ -141,6 +141,19 @@ def of_converting(steps: DataFrame, conversions: DataFrame) -> DataFrame:
     return steps.join(converting, on="entity", how="left_semi")
 
 
+def within_reach(touches: DataFrame, conversions: DataFrame, *, window: Window) -> DataFrame:
+    """Steps of touches that some selected conversion of their entity may see: no earlier, no later ones.
+
+    All others are left out before they are moved and sorted.
+    """
+    selected = conversions.where("is_selected").groupBy("entity")
+    spans = selected.agg(F.min("measure").alias("first_measure"), F.max("at").alias("last_at"))
+    is_within = F.col("at") <= F.col("last_at")
+    if window.reach is not None:
+        is_within = is_within & (F.col("measure") >= F.col("first_measure") - F.lit(window.reach))
+    return touches.join(spans, on="entity", how="inner").where(is_within).select(*touches.columns)
+
+
 def in_order(*steps: DataFrame) -> DataFrame:
     """All steps of an entity in one partition, in the order of time.
 

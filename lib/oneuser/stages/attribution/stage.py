@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from oneuser.contracts.changes import CONSENTS, JOURNEYS
+from oneuser.contracts.changes import CONSENTS, JOURNEYS, OWNED_MESSAGES
 from oneuser.contracts.graph import FILES
-from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP, LINEAGE
+from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP, EVENTS_RESOLVED, LINEAGE
 from oneuser.contracts.marts import (
     ACCOUNT_ATTRIBUTION,
     ACCOUNT_CREDITS,
@@ -21,9 +20,11 @@ from oneuser.contracts.marts import (
     ATTRIBUTION_SUMMARY,
     CONVERSION_VALUES,
     CONVERSIONS,
+    SESSIONS,
     TOUCHES,
 )
 from oneuser.contracts.privacy import CONSENT
+from oneuser.contracts.raw import EVENTS
 from oneuser.contracts.reference import FX_RATES, OPPORTUNITIES, SPEND
 from oneuser.marts.attribution.credit_rules import CreditRules
 from oneuser.marts.attribution.credits import (
@@ -37,10 +38,11 @@ from oneuser.stages.attribution.account_credits import credit_accounts
 from oneuser.stages.attribution.against_spend import set_against_spend
 from oneuser.stages.attribution.conservation import check_conservation
 from oneuser.stages.attribution.fitting import FIT, fit_models
-from oneuser.stages.attribution.valuing import revalued, value_conversions
+from oneuser.stages.attribution.touched_conversions import TouchedConversions, find_touched_conversions
+from oneuser.stages.attribution.valuing import value_conversions
 from oneuser.stages.consenting import changed_consent, of_consenting
 from oneuser.stages.declaration import Stage
-from oneuser.stages.found_rows import find, only
+from oneuser.stages.found_rows import only
 from oneuser.stages.parameters import credits_provenance
 
 if TYPE_CHECKING:
@@ -52,10 +54,10 @@ def attribution(ctx: RunContext) -> None:
     """Write credits, what changed of those that there were, and the summary.
 
     Touches of people who do not grant what attribution needs get no credit. Where it is incremental: the credits of
-    conversions of people whose touches, conversions, consent or exchange rates changed, and of changed conversions of
-    nobody. Shuffles and writes grow with these; what grows with all of them is one pass over touches and conversions by
-    which theirs are found, and one over all credits that adds them up. Models that are fitted on all paths have no
-    credits here (see `fitting`).
+    conversions from the first changed event of their person on, of all conversions of people whose consent changed, of
+    those that are worth something else by now, and of changed conversions of nobody. Shuffles and writes grow with
+    these; what grows with all of them is one pass over touches and conversions by which theirs are found, and one over
+    all credits that adds them up. Models that are fitted on all paths have no credits here (see `fitting`).
 
     Raises:
         CheckError: where what was credited is not what there was to credit; nothing is published then.
@@ -64,14 +66,10 @@ def attribution(ctx: RunContext) -> None:
         ctx.config.attribution, ctx.config.conversions, reporting_currency=ctx.config.reporting_currency
     )
     provenance = credits_provenance(ctx)
-    people, conversion_ids = _touched(ctx, provenance)
+    touched = find_touched_conversions(ctx, provenance)
+    conversion_ids = None if touched is None else touched.conversion_ids
     conversions = value_conversions(ctx, conversion_ids, provenance)
-    found = build_credits(
-        of_consenting(ctx, ctx.read_among(TOUCHES, people), ctx.config.consent.required_for_attribution),
-        only(conversions, conversion_ids),
-        rules=rules,
-        provenance=provenance,
-    )
+    found = _credits(ctx, touched, conversions, rules, provenance)
     changed = ctx.replace_within(ATTRIBUTION_CREDITS, found, conversion_ids)
     measured = check_conservation(
         ctx,
@@ -90,32 +88,28 @@ def attribution(ctx: RunContext) -> None:
     credit_accounts(ctx, rules, provenance, conversions)
     if ATTRIBUTION_CREDITS.name in ctx.base:
         restated = find_restated(changed, models=rules.labels, params_id=provenance.params_id)
-        _tell_restated(ctx, ctx.checkpoint(restated), people)
+        _tell_restated(ctx, ctx.checkpoint(restated), None if touched is None else touched.people)
 
 
-def _touched(ctx: RunContext, provenance: Provenance) -> tuple[DataFrame | None, DataFrame | None]:
-    """The people of whom everything is credited again, and these conversions; null stands for all.
-
-    People whose touches, conversions or consent changed, and whoever has a conversion whose value in the reporting
-    currency is another by now: all of a person is credited again, or nothing. The conversions are those that such
-    people have or had, and those of nobody that changed, by their messages or by their value.
-    """
-    if not ctx.is_incremental:
-        return None, None
-    told = ctx.changes(JOURNEYS)
-    if ctx.config.consent.required_for_attribution:
-        told = told.unionByName(ctx.changes(CONSENTS))
-    worth_else = [find(ctx, ids).rows for ids in revalued(ctx, provenance)]
-    owners = [only(ctx.read(CONVERSIONS), ids).select("user_id") for ids in worth_else]
-    named = reduce(DataFrame.union, [told.select("user_id"), *owners])
-    people = find(ctx, named.where(F.col("user_id").isNotNull()).distinct()).rows
-    messages = find(ctx, told.where(F.col("message_key").isNotNull()).select("message_key")).rows
-    ids = [
-        only(conversions, touched).select("conversion_id")
-        for conversions in (ctx.read(CONVERSIONS), ctx.read_before(CONVERSIONS))
-        for touched in (people, messages)
-    ]
-    return people, find(ctx, reduce(DataFrame.union, [*ids, *worth_else]).distinct()).rows
+def _credits(
+    ctx: RunContext,
+    touched: TouchedConversions | None,
+    conversions: DataFrame,
+    rules: CreditRules,
+    provenance: Provenance,
+) -> DataFrame:
+    """Credits of touched conversions, or of all; other conversions of their people are looked at, too."""
+    touches = ctx.read_among(TOUCHES, None if touched is None else touched.people)
+    consenting = of_consenting(ctx, touches, ctx.config.consent.required_for_attribution)
+    if touched is None:
+        return build_credits(consenting, conversions, rules=rules, provenance=provenance)
+    asked = touched.conversion_ids.withColumn("is_asked", F.lit(True))
+    marked = conversions.join(asked, on="conversion_id", how="left")
+    of_nobody = F.col("user_id").isNull() & F.col("is_asked")
+    looked_at = only(marked, touched.people).unionByName(marked.where(of_nobody))
+    return build_credits(
+        consenting, looked_at, rules=rules, provenance=provenance, is_selected=F.col("is_asked").isNotNull()
+    )
 
 
 def _tell_restated(ctx: RunContext, restated: DataFrame, people: DataFrame | None) -> None:
@@ -145,11 +139,13 @@ def _tell_long_paths(ctx: RunContext, longest: int) -> None:
 
 # what other rates change is found in the stage itself; all else of these is gone through in every run
 _IN_ALL = (ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP, ACCOUNT_TOUCHES, FILES, FX_RATES, SPEND, OPPORTUNITIES)
+# what says since when somebody's journey may have changed
+_TIMES = (SESSIONS, EVENTS_RESOLVED, EVENTS)
 
 ATTRIBUTION_STAGE = Stage(
     "attribution",
     attribution,
-    reads=(TOUCHES, CONVERSIONS, LINEAGE, CONSENT, *_IN_ALL),
+    reads=(TOUCHES, CONVERSIONS, LINEAGE, CONSENT, *_IN_ALL, *_TIMES),
     writes=(
         CONVERSION_VALUES,
         ATTRIBUTION_CREDITS,
@@ -170,5 +166,5 @@ ATTRIBUTION_STAGE = Stage(
         "consent.events",
     ),
     # whoever is in the run's lineage and has touches or conversions is told of too
-    takes={JOURNEYS: (TOUCHES, CONVERSIONS, LINEAGE, *_IN_ALL), CONSENTS: (CONSENT,)},
+    takes={JOURNEYS: (TOUCHES, CONVERSIONS, LINEAGE, *_IN_ALL), CONSENTS: (CONSENT,), OWNED_MESSAGES: _TIMES},
 )

@@ -13,13 +13,12 @@ from oneuser.contracts.raw import EVENTS
 from oneuser.marts.sessions.campaigns import find_campaigns
 from oneuser.marts.sessions.channel_rules import declared_rules, default_rules
 from oneuser.marts.sessions.conversions import build_conversions, move_conversions
-from oneuser.marts.sessions.open_ends import find_open_ends
 from oneuser.marts.sessions.sessions import build_sessions
 from oneuser.marts.sessions.touches import build_account_touches, build_touches, find_moments
 from oneuser.stages.declaration import Stage
 from oneuser.stages.found_rows import find, only, since_then
 from oneuser.stages.parameters import conversions_provenance, sessions_provenance, touch_sources, touches_provenance
-from oneuser.stages.touched_people import first_changes, touched_messages
+from oneuser.stages.touched_people import open_ends_of, touched_messages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +39,7 @@ def sessions(ctx: RunContext) -> None:
     events are three passes: for touched messages, for messages within open ends, and for what touches came from.
     """
     event_sources, gap_minutes = touch_sources(ctx.config), ctx.config.sessions.gap_minutes
-    touched, open_ends = touched_messages(ctx), _open_ends(ctx)
+    touched, open_ends = touched_messages(ctx), open_ends_of(ctx)
     resolved = since_then(ctx.read(EVENTS_RESOLVED), open_ends, time="event_time")
     if open_ends is not None:
         resolved = ctx.checkpoint(resolved)
@@ -108,18 +107,6 @@ def _write_account_touches(ctx: RunContext, touched: TouchedMessages | None) -> 
 def _channel_rules(ctx: RunContext) -> Sequence[Rule]:
     declared = ctx.config.channels
     return default_rules() if declared is None else declared_rules(declared)
-
-
-def _open_ends(ctx: RunContext) -> DataFrame | None:
-    """Since when sessions of people of touched messages are cut again; null where all are."""
-    first_changed = first_changes(ctx)
-    if first_changed is None:
-        return None
-    rules = ctx.config.sessions
-    open_ends = find_open_ends(
-        first_changed, ctx.read(SESSIONS), gap_minutes=rules.gap_minutes, cut_at_campaign=rules.cut_at_campaign
-    )
-    return find(ctx, open_ends).rows
 
 
 def _campaigns(ctx: RunContext, resolved: DataFrame, open_ends: DataFrame | None) -> DataFrame | None:
