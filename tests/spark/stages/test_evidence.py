@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from oneuser.config import make_config
 from oneuser.contracts.table import TableContract
-from oneuser.stages import context as stage_context
+from oneuser.stages import view
 from oneuser.stages.context import RunContext
 from oneuser.stages.graph.eligibility import blocked, eligible, find_linking_messages
 from oneuser.stages.graph.gathering import gather_pairs
@@ -144,7 +144,7 @@ def test_more_blocked_values_than_few_are_not_sent_to_every_task_and_block_the_s
     few = history.stage(blocked=[EXACT, PATTERN])
     rows = eligible(few)
     linked = {(row["src"], row["dst"]) for row in gather_pairs(few).edges.collect()}
-    monkeypatch.setattr(stage_context, "_FEW", 0)
+    monkeypatch.setattr(view, "_FEW", 0)
     many = history.stage(blocked=[EXACT, PATTERN])
 
     assert "strategy=broadcast" in plan(rows)
