@@ -280,6 +280,17 @@ ATTRIBUTION_SPEND = TableContract(
     stamps=STAMPS,
 )
 
+_MOVED_FIELDS = (
+    Field("channel_before", "string", "channel before; null where the touch had no credit", nullable=True),
+    Field("channel", "string", "channel now; null where the touch has no credit", nullable=True),
+    Field("weight_before", "decimal(20,12)", "share of the conversion before; 0 without credit"),
+    Field("weight", "decimal(20,12)", "share of the conversion now; 0 without credit"),
+    Field("credit_minor_before", "bigint", "credited value in minor units before; null without", nullable=True),
+    Field("credit_minor", "bigint", "credited value in minor units now; null without", nullable=True),
+    Field("currency_before", "string", "ISO 4217 code before", nullable=True),
+    Field("currency", "string", "ISO 4217 code now", nullable=True),
+)
+
 ATTRIBUTION_CHANGES = TableContract(
     name="attribution_changes",
     zone="pseudonymous",
@@ -296,14 +307,43 @@ ATTRIBUTION_CHANGES = TableContract(
         Field("reason", "string", "why: see ChangeReason in marts/attribution/restatement.py"),
         Field("user_id_before", "string", "owner of the conversion before; null for nobody", nullable=True),
         Field("user_id", "string", "its owner now; null for nobody, or where it is gone", nullable=True),
-        Field("channel_before", "string", "channel before; null where the touch had no credit", nullable=True),
-        Field("channel", "string", "channel now; null where the touch has no credit", nullable=True),
-        Field("weight_before", "decimal(20,12)", "share of the conversion before; 0 without credit"),
-        Field("weight", "decimal(20,12)", "share of the conversion now; 0 without credit"),
-        Field("credit_minor_before", "bigint", "credited value in minor units before; null without", nullable=True),
-        Field("credit_minor", "bigint", "credited value in minor units now; null without", nullable=True),
-        Field("currency_before", "string", "ISO 4217 code before", nullable=True),
-        Field("currency", "string", "ISO 4217 code now", nullable=True),
+        *_MOVED_FIELDS,
+    ),
+)
+
+ACCOUNT_ATTRIBUTION_CHANGES = TableContract(
+    name="account_attribution_changes",
+    zone="pseudonymous",
+    grain="one row per run, conversion credited to an account before, model and touch of which the run changed the "
+    "credit",
+    key=("run_seq", "conversion_id", "model", "touch_id"),
+    # the touch and its channel are of the member who came, not of whoever converted
+    subject=Subject(users=("user_id_before", "user_id", "touch_user_id_before", "touch_user_id"), is_of_one=True),
+    replaced=False,
+    fields=(
+        Field("run_seq", "bigint", "run that changed it"),
+        Field("conversion_id", "binary", "conversion"),
+        Field("conversion", "string", "declared kind"),
+        Field("model", "string", "attribution model"),
+        Field("touch_id", "binary", "touch; null for (unattributed)", nullable=True),
+        Field("reason", "string", "why: see ChangeReason in marts/attribution/restatement.py"),
+        Field("account_id_before", "string", "account of the conversion before; null for none", nullable=True),
+        Field("account_id", "string", "its account now; null for none, or where it is gone", nullable=True),
+        Field("user_id_before", "string", "owner of the conversion before; null for nobody", nullable=True),
+        Field("user_id", "string", "its owner now; null for nobody, or where it is gone", nullable=True),
+        Field(
+            "touch_user_id_before",
+            "string",
+            "person of the touch before; null where it had no credit, or was the account's own",
+            nullable=True,
+        ),
+        Field(
+            "touch_user_id",
+            "string",
+            "person of the touch now; null where it has no credit, or is the account's own",
+            nullable=True,
+        ),
+        *_MOVED_FIELDS,
     ),
 )
 

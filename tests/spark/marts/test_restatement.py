@@ -9,7 +9,12 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from oneuser.contracts.identity import LINEAGE
-from oneuser.contracts.marts import ATTRIBUTION_CHANGES, ATTRIBUTION_CREDITS
+from oneuser.contracts.marts import (
+    ACCOUNT_ATTRIBUTION_CHANGES,
+    ACCOUNT_CREDITS,
+    ATTRIBUTION_CHANGES,
+    ATTRIBUTION_CREDITS,
+)
 from oneuser.marts.attribution.restatement import ChangeReason, explain_restated, find_moved_people, find_restated
 from tests.frames import assert_rows
 
@@ -109,4 +114,72 @@ def test_each_credit_that_moved_has_its_reason(spark: SparkSession) -> None:
         ("late", "first", "t0", "touches", "a", "a", None, "Email", none, whole, None, 100),
         ("late", "first", "t1", "touches", "a", "a", "Email", None, whole, none, 100, None),
     )  # fmt: skip
-    assert {row.reason for row in explained.select("reason").collect()} == set(ChangeReason) - {ChangeReason.RESTORED}
+    assert {row.reason for row in explained.select("reason").collect()} == set(ChangeReason) - {
+        ChangeReason.RESTORED, ChangeReason.MEMBERSHIP,
+    }  # fmt: skip
+
+
+def test_credits_of_accounts_move_with_whoever_came_by_a_touch(spark: SparkSession) -> None:
+    def of(account: str | None, conversion: str, touch: str | None, share: str, came: str | None, **facts: Any) -> Any:
+        owner = {"account_id": account, "user": "buyer", "entity_level": "account", "touch_user_id": came}
+        return credit(conversion, touch, share, **owner | facts)
+
+    before = [
+        of("acme", "merged", "t1", "1", "loser"),
+        # it has lost a half to somebody of whom a membership tells
+        of("acme", "joined", "t1", "1", "a"),
+        of("acme", "moved", "t1", "1", "a"),
+        of("below", "rolled up", "t1", "1", "a"),
+        of("group", "of the group", "t1", "1", "a"),
+        of("acme", "late", "t1", "1", "a"),
+        of("acme", "dearer", "t1", "1", "a"),
+        # of the same account, by whomever: nothing of its credit has moved
+        of("acme", "resold", "t1", "1", "a"),
+        of("acme", "renamed", "t1", "1", "loser"),
+    ]
+    now = [
+        of("acme", "merged", "t1", "0.5", "survivor"),
+        of("acme", "merged", "t2", "0.5", "b"),
+        of("acme", "joined", "t1", "0.5", "a"),
+        of("acme", "joined", "t2", "0.5", "member"),
+        of("mill", "moved", "t1", "1", "a"),
+        of("group", "rolled up", "t1", "1", "a"),
+        of("group", "of the group", None, "1", None),
+        of("acme", "late", "t2", "1", "a"),
+        of("acme", "dearer", "t1", "1", "a", credit_minor=250),
+        of("acme", "resold", "t1", "1", "a", user="other"),
+        of("acme", "renamed", "t1", "1", "survivor"),
+        of("acme", "new", "t1", "1", "a"),
+    ]
+    changed = ACCOUNT_CREDITS.differences(ACCOUNT_CREDITS.frame(spark, before), ACCOUNT_CREDITS.frame(spark, now))
+    merged = {"run_seq": 2, "change": "merged", "user_id": "loser", "other_user_id": "survivor"}
+    lineage = LINEAGE.frame(spark, [merged])
+    touches = spark.createDataFrame([(b"t1", "a")], "touch_id binary, user_id string")
+    members = spark.createDataFrame([("member",), ("loser",), ("survivor",)], "user_id string")
+    accounts = spark.createDataFrame([("group",), ("below",)], "account_id string")
+
+    restated = find_restated(changed, models=MODELS, params_id="p", level="account")
+    moved = find_moved_people(lineage, touches, touches, members_changed=members)
+    explained = explain_restated(restated, moved, run_seq=2, level="account", moved_accounts=accounts)
+
+    assert explained.columns == ACCOUNT_ATTRIBUTION_CHANGES.columns
+    assert_rows(
+        explained.selectExpr(
+            "cast(conversion_id AS string) AS conversion", "cast(touch_id AS string) AS touch", "reason",
+            "account_id_before", "account_id", "touch_user_id_before", "touch_user_id", "credit_minor_before",
+            "credit_minor",
+        ),
+        "conversion string, touch string, reason string, account_id_before string, account_id string, "
+        "touch_user_id_before string, touch_user_id string, credit_minor_before bigint, credit_minor bigint",
+        ("merged", "t1", "merged", "acme", "acme", "loser", "survivor", 100, 50),
+        ("merged", "t2", "merged", "acme", "acme", None, "b", None, 50),
+        ("joined", "t1", "membership", "acme", "acme", "a", "a", 100, 50),
+        ("joined", "t2", "membership", "acme", "acme", None, "member", None, 50),
+        ("moved", "t1", "membership", "acme", "mill", "a", "a", 100, 100),
+        ("rolled up", "t1", "membership", "below", "group", "a", "a", 100, 100),
+        ("of the group", "t1", "membership", "group", "group", "a", None, 100, None),
+        ("of the group", None, "membership", "group", "group", None, None, None, 100),
+        ("late", "t1", "touches", "acme", "acme", "a", None, 100, None),
+        ("late", "t2", "touches", "acme", "acme", None, "a", None, 100),
+        ("dearer", "t1", "conversion", "acme", "acme", "a", "a", 100, 250),
+    )  # fmt: skip

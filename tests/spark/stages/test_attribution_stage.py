@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -22,9 +23,10 @@ from pyspark.sql import Row, SparkSession
 from oneuser import open_warehouse
 from oneuser.config import Config, LeaseRules, make_config
 from oneuser.contracts.graph import FILES
-from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP
+from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP, LINEAGE
 from oneuser.contracts.marts import (
     ACCOUNT_ATTRIBUTION,
+    ACCOUNT_ATTRIBUTION_CHANGES,
     ACCOUNT_CREDITS,
     ACCOUNT_TOUCHES,
     ATTRIBUTION_PATHS,
@@ -210,9 +212,10 @@ def run_twice(spark: SparkSession, root: Path, world: World) -> dict[str, list[R
     warehouse.create("accounts")
 
     def context(**more: Any) -> RunContext:
+        given = {"tag": CommitTag(1, 1, 1)} | more
         return RunContext(
-            spark=spark, warehouse=warehouse, keys=None, tag=CommitTag(1, 1, 1), as_of=START, inputs=[],
-            log=structlog.get_logger("test"), **more,
+            spark=spark, warehouse=warehouse, keys=None, as_of=START, inputs=[], log=structlog.get_logger("test"),
+            **given,
         )  # fmt: skip
 
     upstream = context(tables={}, config=settings)
@@ -227,6 +230,24 @@ def run_twice(spark: SparkSession, root: Path, world: World) -> dict[str, list[R
     stage.run(ctx)
     ctx.release()
     at_touch = asked_of_warehouse(warehouse, 1, ctx.tables, config(root))
+    # in the next run, whom f was is whom e is, and b has left every account; nothing else has happened
+    moved = moved_world(world)
+    later = context(tables=dict(ctx.tables), config=settings)
+    for contract, rows in moved.rows().items():
+        if contract in (TOUCHES, CONVERSIONS, ACCOUNT_MEMBERSHIPS):
+            later.replace(contract, contract.frame(spark, rows))
+    merged = {"run_seq": 2, "change": "merged", "user_id": "f", "other_user_id": "e"}
+    later.replace(LINEAGE, LINEAGE.frame(spark, [merged]))
+    second = context(
+        tables=later.tables, base=dict(ctx.tables), config=settings, **declared | {"tag": CommitTag(2, 1, 1)}
+    )
+    stage.run(second)
+    second.release()
+    restated = {
+        f"{name} in the next run": warehouse.read(contract, second.tables[contract.name]).collect()
+        for name, contract in (("credits", ACCOUNT_CREDITS), ("changes", ACCOUNT_ATTRIBUTION_CHANGES))
+    }
+    assert second.metrics["account_attribution_changes"] == len(restated["changes in the next run"])
     # the same accounts by other rules
     by_conversion = context(tables=dict(ctx.tables), config=config(root, **AT_CONVERSION), **declared)
     rules = CreditRules.of(by_conversion.config.attribution, by_conversion.config.conversions, reporting_currency="EUR")
@@ -248,6 +269,7 @@ def run_twice(spark: SparkSession, root: Path, world: World) -> dict[str, list[R
     return (
         of_conversions
         | asked
+        | restated
         | {
             contract.name: warehouse.read(contract, ctx.tables[contract.name]).collect()
             for contract in (
@@ -259,6 +281,15 @@ def run_twice(spark: SparkSession, root: Path, world: World) -> dict[str, list[R
             )
         }
     )
+
+
+def moved_world(world: World) -> World:
+    """The same, after f was found to be e, and b to be nobody's member."""
+    moved = copy(world)
+    is_now = {"f": "e"}
+    moved.touches = [(key, is_now.get(who, who), when, channel) for key, who, when, channel in world.touches]
+    moved.members = [(is_now.get(who, who), *rest) for who, *rest in world.members if who != "b"]
+    return moved
 
 
 # the sixth week: some accounts buy nothing in it, and some have bought before
@@ -362,6 +393,41 @@ def test_accounts_are_credited_over_the_touches_of_members_at_their_time(
     assert sum(row.reporting_credit_minor for row in deals) == sum((value + 1) // 2 for value in won)
     in_all = sum(row.conversions for row in done["account_attribution"] if row.model == "linear")
     assert in_all == len(conversions)
+
+
+def test_what_a_merge_and_a_membership_move_of_accounts_is_told(world: World, done: dict[str, list[Row]]) -> None:
+    def by_touch(name: str) -> dict[tuple[bytes, str, bytes | None], Row]:
+        return {(row.conversion_id, row.model, row.touch_id): row for row in done[name]}
+
+    before, now = by_touch("account_credits"), by_touch("credits in the next run")
+    told = by_touch("changes in the next run")
+    facts = ("channel", "weight", "credit_minor", "currency", "account_id")
+    moved = {
+        key
+        for key in before.keys() | now.keys()
+        if [before.get(key) and before[key][name] for name in facts]
+        != [now.get(key) and now[key][name] for name in facts]
+    }
+
+    assert told.keys() == moved
+    assert len(told) == len(done["changes in the next run"])
+    for key, row in told.items():
+        was, is_now = before.get(key), now.get(key)
+        assert (row.weight_before, row.weight) == (was.weight if was else 0, is_now.weight if is_now else 0)
+        assert (row.credit_minor_before, row.credit_minor) == (was and was.credit_minor, is_now and is_now.credit_minor)
+        assert (row.touch_user_id_before, row.touch_user_id) == (
+            was and was.touch_user_id,
+            is_now and is_now.touch_user_id,
+        )
+        assert row.run_seq == 2
+    # of each path one reason: whoever merged comes first, else it is that b has left
+    came = {key: person for key, person, _, _ in world.touches}
+    for conversion, model in {(conversion, model) for conversion, model, _ in told}:
+        rows = [row for key, row in told.items() if key[:2] == (conversion, model)]
+        movers = {came.get(row.touch_id) for row in rows} & {"e", "f"}
+        buyers = {row.user_id for row in rows} & {"e", "f"}
+        assert {row.reason for row in rows} == {"merged" if movers or buyers else "membership"}
+    assert {row.reason for row in told.values()} == {"merged", "membership"}
 
 
 def touches_at(world: World, account: str | None, moment: float) -> list[oracle.Touch]:

@@ -1,23 +1,28 @@
 """Restatement: which credits of conversions that were credited before are not what they were, and why.
 
-Reads   what changed in attribution_credits; lineage of the run; touches before and now
-Yields  attribution_changes   one row per run, conversion, model and touch of which the run changed the credit
+Reads   what changed in attribution_credits and account_credits; before and now: touches, memberships, accounts above;
+        lineage of the run
+Yields  attribution_changes, account_attribution_changes
+        one row per run, conversion, model and touch of which the run changed the credit
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
-from oneuser.contracts.marts import ATTRIBUTION_CHANGES
+from oneuser.contracts.marts import ACCOUNT_ATTRIBUTION_CHANGES, ATTRIBUTION_CHANGES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from pyspark.sql import Column, DataFrame
+
+    from oneuser.marts.attribution.credits import Level
 
 
 class ChangeReason(StrEnum):
@@ -35,8 +40,10 @@ class ChangeReason(StrEnum):
     REASSIGNED = "reassigned"
     # its own time, value or account is not what it was
     CONVERSION = "conversion"
-    # its owner grants what attribution needs, or does so no longer
+    # its owner, or whoever came by a touch, grants what attribution needs, or does so no longer
     CONSENT = "consent"
+    # of accounts: somebody is a member who was not, or no longer; or another account is above
+    MEMBERSHIP = "membership"
     # its owner has other touches, by events that came late, or went
     TOUCHES = "touches"
 
@@ -47,27 +54,37 @@ _OF_PEOPLE = (ChangeReason.MERGED, ChangeReason.RESTORED, ChangeReason.SPLIT_FRO
 _CREDIT = ("channel", "weight", "credit_minor", "currency")
 _FACTS = (*_CREDIT, "user_id", "account_id", "converted_at", "params_id")
 _PAIR = ("conversion_id", "model")
+# whose credit it is; of whom something may tell why it moved, of the conversion and of each touch
+_OWNER: dict[Level, str] = {"person": "user_id", "account": "account_id"}
+_PEOPLE: dict[Level, tuple[str, ...]] = {"person": ("user_id",), "account": ("user_id", "touch_user_id")}
+_CHANGES = {"person": ATTRIBUTION_CHANGES, "account": ACCOUNT_ATTRIBUTION_CHANGES}
 
 
-def find_restated(changed_credits: DataFrame, *, models: Collection[str], params_id: str) -> DataFrame:
+def find_restated(
+    changed_credits: DataFrame, *, models: Collection[str], params_id: str, level: Level = "person"
+) -> DataFrame:
     """Credits that are not what they were, of conversions that the same model credited before.
 
     Grows with what changed. Whatever changes in a path changes a credit in it, since weights add up: a conversion and
     model of which no row was there before is new.
 
     Args:
-        changed_credits: What changed in `attribution_credits`: rows of `TableContract.differences`.
+        changed_credits: What changed in `attribution_credits`, or in `account_credits`: rows of
+            `TableContract.differences`.
         models: The models of the run. What others credited before is no credit that went somewhere else.
         params_id: How credits are made in the run.
+        level: Whose credits they are.
 
     Returns:
-        One row per conversion, model and touch, with the columns of `attribution_changes` but for the run and the
-        reason; in the place of the latter `place`, that of the first reason that the credits themselves tell.
+        One row per conversion, model and touch, with the columns of `attribution_changes`, or of
+        `account_attribution_changes`, but for the run and the reason; in the place of the latter `place`, that of the
+        first reason that the credits themselves tell.
     """
+    of_touch = [name for name in _PEOPLE[level] if name not in _FACTS]
     sides = [
         changed_credits.where(F.col(side).isNotNull() & F.col(side)["model"].isin(*sorted(models))).select(
             *[F.col(side)[name].alias(name) for name in (*_PAIR, "touch_id", "conversion")],
-            *[(_facts(side) if side == one else F.lit(None)).alias(one) for one in ("before", "after")],
+            *[(_facts(side, of_touch) if side == one else F.lit(None)).alias(one) for one in ("before", "after")],
         )
         for side in ("before", "after")
     ]
@@ -78,26 +95,31 @@ def find_restated(changed_credits: DataFrame, *, models: Collection[str], params
         .groupBy(*_PAIR, "touch_id")
         .agg(*[F.max(name).alias(name) for name in ("conversion", "before", "after")])
     )
-    of_conversion = by_touch.select("*", *_of_conversion(params_id))
-    differs = F.lit(False)
-    for name in (*_CREDIT, "user_id"):
-        differs = differs | ~F.col("before")[name].eqNullSafe(F.col("after")[name])
+    of_conversion = by_touch.select("*", *_of_conversion(params_id, level))
+    differs = reduce(
+        lambda one, other: one | other,
+        [~F.col("before")[name].eqNullSafe(F.col("after")[name]) for name in (*_CREDIT, _OWNER[level])],
+    )
     return of_conversion.where(F.col("was_credited") & differs).select(
         *_PAIR,
         "touch_id",
         "conversion",
-        "user_id_before",
-        "user_id",
-        *[column for name in _CREDIT for column in _before_and_now(name)],
+        *[f"{name}{side}" for name in _of_whole(level) for side in ("_before", "")],
+        *[column for name in (*of_touch, *_CREDIT) for column in _before_and_now(name)],
         "place",
     )
 
 
-def _facts(side: str) -> Column:
-    return F.struct(*[F.col(side)[name].alias(name) for name in _FACTS])
+def _facts(side: str, of_touch: Collection[str]) -> Column:
+    return F.struct(*[F.col(side)[name].alias(name) for name in (*_FACTS, *of_touch)])
 
 
-def _of_conversion(params_id: str) -> list[Column]:
+def _of_whole(level: Level) -> tuple[str, ...]:
+    """Who stands in every row of a conversion: its account, where credits are those of accounts, and its owner."""
+    return tuple(dict.fromkeys([_OWNER[level], "user_id"]))
+
+
+def _of_conversion(params_id: str, level: Level) -> list[Column]:
     """What the changed rows of one conversion and model tell of it as a whole."""
     whole = W.partitionBy(*_PAIR).rowsBetween(W.unboundedPreceding, W.unboundedFollowing)
 
@@ -110,18 +132,23 @@ def _of_conversion(params_id: str) -> list[Column]:
     is_there = F.max(F.col("after").isNotNull()).over(whole)
     # of a model that does not add up, 64 bits do not hold it
     values = [F.sum(F.col(side)["credit_minor"].cast("decimal(38,0)")).over(whole) for side in ("before", "after")]
-    is_itself_other = is_other("converted_at") | is_other("account_id") | is_other("currency")
+    is_itself_other = is_other("converted_at") | is_other("currency")
+    is_elsewhere = is_other("account_id")
     place = F.least(
         F.when(of("before", "params_id") != F.lit(params_id), _place(ChangeReason.CONFIGURATION)),
         F.when(~is_there, _place(ChangeReason.GONE)),
         F.when(is_other("user_id"), _place(ChangeReason.REASSIGNED)),
+        F.when(is_elsewhere, _place(ChangeReason.MEMBERSHIP if level == "account" else ChangeReason.CONVERSION)),
         F.when(is_itself_other | ~values[0].eqNullSafe(values[1]), _place(ChangeReason.CONVERSION)),
         _place(ChangeReason.TOUCHES),
     )
     return [
         F.max(F.col("before").isNotNull()).over(whole).alias("was_credited"),
-        of("before", "user_id").alias("user_id_before"),
-        of("after", "user_id").alias("user_id"),
+        *[
+            of(side, name).alias(f"{name}{suffix}")
+            for name in _of_whole(level)
+            for side, suffix in (("before", "_before"), ("after", ""))
+        ],
         place.alias("place"),
     ]
 
@@ -135,18 +162,23 @@ def _before_and_now(name: str) -> list[Column]:
 
 
 def find_moved_people(
-    lineage: DataFrame, touches_before: DataFrame, touches: DataFrame, consent_changed: DataFrame | None = None
+    lineage: DataFrame,
+    touches_before: DataFrame,
+    touches: DataFrame,
+    consent_changed: DataFrame | None = None,
+    members_changed: DataFrame | None = None,
 ) -> DataFrame:
     """People about whom something tells why their credits changed.
 
     Their User ID took part in a change of the run, one of their touches went to or came from another, or their consent
-    is not what it was.
+    or membership is not what it was.
 
     Args:
         lineage: Rows of `lineage` of the run.
         touches_before: Rows of `touches` of the last run, of whoever has others now.
         touches: Their rows now.
         consent_changed: `user_id` of people who may be credited now and might not before, or the other way round.
+        members_changed: `user_id` of people who are members of other accounts, or for another time, than before.
 
     Returns:
         One row per person: `user_id`, and `place`, that of the first reason among those of people.
@@ -162,30 +194,51 @@ def find_moved_people(
         F.explode(F.array("user_id", "user_id_before")).alias("user_id"), _place(ChangeReason.REASSIGNED).alias("place")
     )
     changes = in_lineage.unionByName(in_touches)
-    if consent_changed is not None:
-        changes = changes.unionByName(consent_changed.select("user_id", _place(ChangeReason.CONSENT).alias("place")))
+    for people, reason in ((consent_changed, ChangeReason.CONSENT), (members_changed, ChangeReason.MEMBERSHIP)):
+        if people is not None:
+            changes = changes.unionByName(people.select("user_id", _place(reason).alias("place")))
     moved = changes.where(F.col("user_id").isNotNull())
     return moved.groupBy("user_id").agg(F.min("place").alias("place"))
 
 
-def explain_restated(restated: DataFrame, moved_people: DataFrame, *, run_seq: int) -> DataFrame:
-    """Say why, as far as people explain it.
+def explain_restated(
+    restated: DataFrame,
+    moved_people: DataFrame,
+    *,
+    run_seq: int,
+    level: Level = "person",
+    moved_accounts: DataFrame | None = None,
+) -> DataFrame:
+    """Say why, as far as people and accounts explain it.
 
     Args:
         restated: What `find_restated` answers.
         moved_people: What `find_moved_people` answers.
         run_seq: The run.
+        level: Whose credits they are.
+        moved_accounts: `account_id` of accounts that are above others, or below, than before.
 
     Returns:
-        Rows of `attribution_changes`.
+        Rows of `attribution_changes`, or of `account_attribution_changes`.
     """
-    rows = restated
-    for owner in ("user_id_before", "user_id"):
-        moved = moved_people.select(F.col("user_id").alias(owner), F.col("place").alias(f"{owner}_place"))
-        rows = rows.join(moved, on=owner, how="left")
-    first = F.least("place", "user_id_before_place", "user_id_place")
+    rows, places = restated, ["place"]
+    movers = [(name, moved_people) for name in _PEOPLE[level]]
+    if moved_accounts is not None:
+        elsewhere = moved_accounts.select("account_id", _place(ChangeReason.MEMBERSHIP).alias("place"))
+        movers.append(("account_id", elsewhere))
+    for name, moved in movers:
+        (key,) = (column for column in moved.columns if column != "place")
+        for mover in (f"{name}_before", name):
+            told = moved.select(F.col(key).alias(mover), F.col("place").alias(f"{mover}_place"))
+            rows = rows.join(told, on=mover, how="left")
+            places.append(f"{mover}_place")
+    first = F.least(*places)
+    if level == "account":
+        # whoever came by one touch of a path is why all of its credits moved
+        whole = W.partitionBy(*_PAIR).rowsBetween(W.unboundedPreceding, W.unboundedFollowing)
+        first = F.min(first).over(whole)
     reason = F.element_at(F.array(*[F.lit(str(one)) for one in ChangeReason]), first + F.lit(1))
-    return ATTRIBUTION_CHANGES.conform(
+    return _CHANGES[level].conform(
         rows.select("*", reason.alias("reason"), F.lit(run_seq).cast("bigint").alias("run_seq"))
     )
 

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 _TABLES = (ACCOUNT_CREDITS, ACCOUNT_ATTRIBUTION)
 
 
-def credit_accounts(ctx: RunContext, rules: CreditRules, provenance: Provenance, conversions: DataFrame) -> None:
+def credit_accounts(
+    ctx: RunContext, rules: CreditRules, provenance: Provenance, conversions: DataFrame
+) -> DataFrame | None:
     """Write credits of accounts and their summary, of models that are fitted on all paths too.
 
     Args:
@@ -37,6 +39,9 @@ def credit_accounts(ctx: RunContext, rules: CreditRules, provenance: Provenance,
         rules: The models, and how paths are made.
         provenance: How rows are made.
         conversions: All conversions, with their values in the reporting currency where there is one.
+
+    Returns:
+        What changed in `account_credits`; null where accounts are not credited.
 
     Raises:
         CheckError: where what was credited is not what there was to credit; nothing is published then.
@@ -46,7 +51,7 @@ def credit_accounts(ctx: RunContext, rules: CreditRules, provenance: Provenance,
         for contract in _TABLES:
             if contract.name in ctx.tables:
                 ctx.replace_within(contract, contract.empty(ctx.spark), within=None)
-        return
+        return None
     above = ctx.read(ACCOUNT_ROLLUP) if config.roll_up else None
     purposes = ctx.config.consent.required_for_attribution
     touches = of_consenting(ctx, ctx.read(TOUCHES), purposes)
@@ -80,12 +85,13 @@ def credit_accounts(ctx: RunContext, rules: CreditRules, provenance: Provenance,
         stages=rows.milestones,
         pool=rows.owner,
     )
-    ctx.replace_within(ACCOUNT_CREDITS, name_touched(found, touches), within=None)
+    changed = ctx.replace_within(ACCOUNT_CREDITS, name_touched(found, touches), within=None)
     counted = only_counted(converted, rules=rules, level="account")
     check_conservation(ctx, ACCOUNT_CREDITS, counted, models=rules.additive, name="account_attribution_conservation")
     summary = build_summary(ctx.read(ACCOUNT_CREDITS), provenance=provenance, contract=ACCOUNT_ATTRIBUTION)
     fitted = fit_accounts(ctx, rules, provenance, rows, counted)
     ctx.replace_within(ACCOUNT_ATTRIBUTION, summary if fitted is None else summary.unionByName(fitted), within=None)
+    return changed
 
 
 def _valued(ctx: RunContext, won: DataFrame, provenance: Provenance) -> DataFrame:

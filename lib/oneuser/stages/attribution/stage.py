@@ -12,6 +12,7 @@ from oneuser.contracts.graph import FILES
 from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP, EVENTS_RESOLVED, LINEAGE
 from oneuser.contracts.marts import (
     ACCOUNT_ATTRIBUTION,
+    ACCOUNT_ATTRIBUTION_CHANGES,
     ACCOUNT_CREDITS,
     ACCOUNT_TOUCHES,
     ATTRIBUTION_CHANGES,
@@ -33,14 +34,14 @@ from oneuser.marts.attribution.credits import (
     count_people_with_long_paths,
     only_counted,
 )
-from oneuser.marts.attribution.restatement import explain_restated, find_moved_people, find_restated
 from oneuser.stages.attribution.account_credits import credit_accounts
 from oneuser.stages.attribution.against_spend import set_against_spend
 from oneuser.stages.attribution.conservation import check_conservation
 from oneuser.stages.attribution.fitting import FIT, fit_models
+from oneuser.stages.attribution.restating import tell_restated
 from oneuser.stages.attribution.touched_conversions import TouchedConversions, find_touched_conversions
 from oneuser.stages.attribution.valuing import value_conversions
-from oneuser.stages.consenting import changed_consent, of_consenting
+from oneuser.stages.consenting import of_consenting
 from oneuser.stages.declaration import Stage
 from oneuser.stages.found_rows import only
 from oneuser.stages.parameters import credits_provenance
@@ -85,10 +86,9 @@ def attribution(ctx: RunContext) -> None:
     fitted = fit_models(ctx, rules, provenance, conversions)
     ctx.replace_within(ATTRIBUTION_SUMMARY, summary if fitted is None else summary.unionByName(fitted), within=None)
     set_against_spend(ctx, rules, provenance)
-    credit_accounts(ctx, rules, provenance, conversions)
-    if ATTRIBUTION_CREDITS.name in ctx.base:
-        restated = find_restated(changed, models=rules.labels, params_id=provenance.params_id)
-        _tell_restated(ctx, ctx.checkpoint(restated), None if touched is None else touched.people)
+    of_accounts = credit_accounts(ctx, rules, provenance, conversions)
+    people = None if touched is None else touched.people
+    tell_restated(ctx, {"person": changed, "account": of_accounts}, rules, provenance, people)
 
 
 def _credits(
@@ -110,20 +110,6 @@ def _credits(
     return build_credits(
         consenting, looked_at, rules=rules, provenance=provenance, is_selected=F.col("is_asked").isNotNull()
     )
-
-
-def _tell_restated(ctx: RunContext, restated: DataFrame, people: DataFrame | None) -> None:
-    """Keep what changed, and why. Takes what `find_restated` answers."""
-    n_restated = 0
-    if not restated.isEmpty():
-        moved = find_moved_people(
-            ctx.read(LINEAGE).where(F.col("run_seq") == ctx.run_seq),
-            only(ctx.read_before(TOUCHES), people),
-            ctx.read_among(TOUCHES, people),
-            changed_consent(ctx, ctx.config.consent.required_for_attribution),
-        )
-        n_restated = ctx.append(ATTRIBUTION_CHANGES, explain_restated(restated, moved, run_seq=ctx.run_seq))
-    ctx.metric("attribution_changes", n_restated)
 
 
 def _tell_long_paths(ctx: RunContext, longest: int) -> None:
@@ -154,6 +140,7 @@ ATTRIBUTION_STAGE = Stage(
         ACCOUNT_CREDITS,
         ACCOUNT_ATTRIBUTION,
         ATTRIBUTION_CHANGES,
+        ACCOUNT_ATTRIBUTION_CHANGES,
         *FIT,
     ),
     # which kinds of conversions are milestones is said with them
