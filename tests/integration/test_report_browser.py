@@ -39,7 +39,7 @@ def dom(browser: str, report: Path) -> str:
 
 def test_the_browser_shows_every_section(dom: str) -> None:
     assert all(f'<section id="{name}"' in dom for name in SECTIONS)
-    assert dom.count('<svg role="img"') == 17
+    assert dom.count('<svg role="img"') == 20
 
 
 def test_the_browser_finds_nothing_to_load(dom: str, report: Path) -> None:

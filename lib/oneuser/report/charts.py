@@ -106,7 +106,7 @@ def draw_sizes(buckets: Sequence[SizeBucket]) -> dict[str, Any]:
         .encode(
             x=x,
             y=alt.Y("people:Q", title="people", axis=counts_axis()),
-            color=series_colour("kind", ["known", "anonymous"], [MAIN, SECOND]),
+            color=series_colour("kind", {"known": MAIN, "anonymous": SECOND}, parts, "people"),
             order="order:Q",
         )
     )
@@ -142,7 +142,7 @@ def draw_consent(purposes: Sequence[Purpose]) -> dict[str, Any]:
         .encode(
             y=alt.Y("purpose:N", sort=None, title=None, scale=alt.Scale(domain=names), axis=names_axis(names)),
             x=alt.X("people:Q", title="people", stack="zero", axis=counts_axis(grid=True)),
-            color=series_colour("state", list(states), list(states.values())),
+            color=series_colour("state", states, values, "people"),
             order="order:Q",
         )
     )
@@ -157,8 +157,6 @@ def draw_attribution(shown: Attribution) -> dict[str, Any]:
         colours |= {_OTHER_CHANNELS: OTHER}
     colours |= {"(unattributed)": GREY}
     values = _attribution_parts(shown, colours)
-    used = {row["channel"] for row in values}
-    colours = {name: colour for name, colour in colours.items() if name in used}
     what = f"credited value, {shown.currency}" if shown.currency else "credited conversions"
     base = alt.Chart(alt.InlineData(values=values)).encode(
         y=alt.Y("model:N", sort=None, title=None, axis=names_axis([row["model"] for row in values])),
@@ -166,7 +164,7 @@ def draw_attribution(shown: Attribution) -> dict[str, Any]:
     )
     bars = base.mark_bar(size=30, stroke=PAPER, strokeWidth=1).encode(
         x=alt.X("amount:Q", title=what, stack="zero", axis=counts_axis(grid=True)),
-        color=series_colour("channel", list(colours), list(colours.values())),
+        color=series_colour("channel", colours, values, "amount"),
     )
     return finished(bars, height=alt.Step(44))
 
@@ -191,13 +189,25 @@ def _either(field: str, value: str, then: str, otherwise: str) -> Any:
     return alt.when(f"{field} === '{value}'").then(alt.value(then)).otherwise(alt.value(otherwise))
 
 
-def series_colour(field: str, names: list[str], colours: list[str]) -> alt.Color:
-    """A colour for each name, with a legend above the chart."""
+def series_colour(
+    field: str, colours: Mapping[str, str], drawn: Sequence[Mapping[str, Any]], amount: str | None = None
+) -> alt.Color:
+    """A colour for each name, with a legend above the chart of those that have a mark in it.
+
+    Args:
+        field: The field that holds the name.
+        colours: By name, in the order in which they are listed.
+        drawn: The rows of the chart.
+        amount: The field of their sizes: what has a size of 0 leaves no mark. Null where each row leaves one.
+    """
+    found = {row[field] for row in drawn if amount is None or row[amount]}
+    names = [name for name in colours if name in found]
+    hues = [colours[name] for name in names]
     legend = alt.Legend(
         orient="top", title=None, columns=0, labelColor=INK, labelFontSize=13, symbolType="square", labelLimit=260,
         symbolOpacity=1, columnPadding=18, rowPadding=4, offset=14,
     )  # fmt: skip
-    return alt.Color(f"{field}:N", sort=names, scale=alt.Scale(domain=names, range=colours), legend=legend)
+    return alt.Color(f"{field}:N", sort=names, scale=alt.Scale(domain=names, range=hues), legend=legend)
 
 
 def names_axis(beside: Sequence[str] = ()) -> alt.Axis:

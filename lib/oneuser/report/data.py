@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from oneuser.report.path_data import PathFigures
 from oneuser.report.product_data import ProductFigures
 
 if TYPE_CHECKING:
@@ -320,6 +321,7 @@ class ReportData:
     protection: Protection = field(default_factory=Protection)
     consent: Consent | None = None
     attribution: tuple[Attribution, ...] = ()
+    paths: PathFigures = field(default_factory=PathFigures)
     retention: Retention | None = None
     product: ProductFigures = field(default_factory=ProductFigures)
     accounts: Accounts | None = None

@@ -12,6 +12,7 @@ from oneuser.contracts import graph, identity
 from oneuser.report.data import Funnel, IdentifierType, ReportData, SizeBucket
 from oneuser.report.gather_consent import gather_consent
 from oneuser.report.gather_marts import gather_accounts, gather_attribution
+from oneuser.report.gather_paths import gather_paths
 from oneuser.report.gather_product import gather_product
 from oneuser.report.gather_protection import find_bridges, find_shared_values, gather_protection
 from oneuser.report.gather_retention import gather_retention
@@ -95,6 +96,7 @@ def gather_data(
         protection=gather_protection(figures, runs, bridges, min_people, shared),
         consent=gather_consent(figures, frame, config, n_people=n_people, min_people=min_people),
         attribution=gather_attribution(figures, min_people),
+        paths=gather_paths(figures, min_people),
         retention=gather_retention(figures, min_people),
         product=gather_product(figures, min_people),
         accounts=gather_accounts(figures, n_members, min_people),

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from oneuser.core.reasons import explain_code
 from oneuser.report import charts, palette, wording
 from oneuser.report.drawing import render_json, render_svg
+from oneuser.report.path_charts import draw_moved_credits, draw_paths, draw_removal_effects
 from oneuser.report.product_charts import (
     draw_activation,
     draw_actives,
@@ -104,6 +105,7 @@ def _pictures(data: ReportData) -> dict[str, dict[str, Markup]]:
     if data.retention and data.retention.offsets:
         title = f"Heat map of the share of each cohort that {wording.mode(data.retention.mode)}."
         drawn["retention"] = (draw_retention(data.retention), title)
+    drawn |= _pictures_of_paths(data)
     drawn |= _product_pictures(data)
     drawn |= _pictures_of_use_and_worth(data)
     if data.timings:
@@ -115,6 +117,23 @@ def _pictures(data: ReportData) -> dict[str, dict[str, Markup]]:
         }
         for name, (spec, title) in drawn.items()
     }
+
+
+def _pictures_of_paths(data: ReportData) -> dict[str, tuple[Mapping[str, Any], str]]:
+    """Removal effects, the Sankey of paths, and what the run moved; what is hidden as a whole is left out."""
+    drawn: dict[str, tuple[Mapping[str, Any], str]] = {}
+    for shown in data.paths.removal_effects:
+        if any(one.effect is not None for one in shown.channels):
+            title = "Bars of the share of conversions that would be lost without each channel."
+            drawn[f"removal-{shown.order}"] = (draw_removal_effects(shown), title)
+    if data.paths.taken:
+        title = "A Sankey diagram of paths: from channel to channel up to the last touch, and where journeys ended."
+        drawn["paths"] = (draw_paths(data.paths.taken), title)
+    for moved in data.paths.moved:
+        if any(one.lost or one.gained for one in moved.drawn):
+            title = "Bars of conversions that channels lost, to the left, and gained, to the right, by reason."
+            drawn[f"moved-{moved.level}"] = (draw_moved_credits(moved), title)
+    return drawn
 
 
 def _product_pictures(data: ReportData) -> dict[str, tuple[Mapping[str, Any], str]]:

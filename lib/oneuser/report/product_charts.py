@@ -57,7 +57,7 @@ def draw_lifecycle(shown: Lifecycle) -> dict[str, Any]:
         .encode(
             x=x,
             y=alt.Y("n:Q", title=f"{_whom(shown.level)}, dormant below zero", stack="zero", axis=counts_axis()),
-            color=series_colour("phase", list(PHASES), list(PHASES.values())),
+            color=series_colour("phase", PHASES, values, "n"),
             order="order:Q",
         )
     )
@@ -178,7 +178,7 @@ def draw_curves(curves: Sequence[RetentionCurve]) -> dict[str, Any]:
             "offset:Q", title=f"{wording.units(curves[0].unit)} after the first",
             axis=_wholes_axis([one["offset"] for one in points]),
         ),
-        color=series_colour("name", names, list(SERIES[: len(names)])),
+        color=series_colour("name", dict(zip(names, SERIES, strict=False)), points),
     )  # fmt: skip
     share = _share_axis()
     y = alt.Y("rate:Q", title="share who came back", axis=share)

@@ -29,6 +29,16 @@ from oneuser.report.data import (
     StageTime,
     Withheld,
 )
+from oneuser.report.path_data import (
+    ChannelEffect,
+    MovedByReason,
+    MovedCredit,
+    MovedCredits,
+    PathFigures,
+    RemovalEffects,
+    TakenPath,
+    TakenPaths,
+)
 from oneuser.report.product_data import (
     Activation,
     ActivationInterval,
@@ -68,6 +78,30 @@ def made_up_head(**changes: object) -> RunHead:
         "certified_identifiers": 38_412,
     }  # fmt: skip
     return RunHead(**(facts | changes))  # type: ignore[arg-type]
+
+
+def made_up_paths() -> PathFigures:
+    email, search, direct, social = "email", "organic search", "direct", "paid social"
+    ways = [
+        ((search,), 420, 38), ((direct,), 300, 51), ((search, direct), 180, 40), ((social, search, direct), 96, 31),
+        ((email, direct), 88, 0), ((search, search, email), 60, None), ((social,), 55, 55),
+        ((email, social, search, email, social, direct), 21, 11), (("referral",), 9, 0),
+    ]  # fmt: skip
+    effects = [("direct", 0.412), (search, 0.33), (email, 0.11), (social, 0.0004), ("affiliate", None)]
+    moved = [
+        ("merged", email, 12.5, 0.0), ("merged", direct, 0.0, 14.5), ("merged", "(unattributed)", 2.0, 0.0),
+        ("touches", search, 1.25, 3.0), ("touches", direct, 1.75, 0.0), ("touches", "affiliate", None, None),
+    ]  # fmt: skip
+    return PathFigures(
+        (RemovalEffects(1, tuple(ChannelEffect(name, part, None if part is None else 120) for name, part in effects)),),
+        TakenPaths(tuple(TakenPath(path, n, converted) for path, n, converted in ways), 1_400),
+        (
+            MovedCredits(
+                "person", "linear", (MovedByReason("merged", 31), MovedByReason("touches", None)),
+                tuple(MovedCredit(reason, "linear", *rest) for reason, *rest in moved),
+            ),
+        ),
+    )  # fmt: skip
 
 
 def made_up_attribution() -> Attribution:
@@ -238,6 +272,7 @@ def made_up_data(**changes: object) -> ReportData:
             ),
         ),
         "attribution": (made_up_attribution(),),
+        "paths": made_up_paths(),
         "retention": made_up_retention(),
         "product": made_up_product(),
         "accounts": made_up_accounts(),

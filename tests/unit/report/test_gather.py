@@ -150,6 +150,21 @@ def credited(channel: str, n: int, model: str, minor: int) -> list[dict[str, Any
     ]  # fmt: skip
 
 
+def moved(
+    n: int, reason: str, before: tuple[str, float] | None, now: tuple[str, float] | None, **facts: Any
+) -> list[dict[str, Any]]:
+    """Credit of one touch of each of some people's conversions."""
+    shares = {"channel_before": before and before[0], "channel": now and now[0]}
+    weights = {f"weight{side}": Decimal(str(one[1] if one else 0)) for side, one in (("_before", before), ("", now))}
+    return [
+        {
+            "run_seq": 2, "conversion_id": f"{reason}{i}".encode(), "model": "linear", "reason": reason,
+            "user_id_before": f"u{i}", "user_id": f"u{i}", "account_id_before": "acme", "account_id": "acme",
+        } | shares | weights | facts
+        for i in range(n)
+    ]  # fmt: skip
+
+
 def cell(month: int, offset: int, size: int, retained: int, *, observed: bool = True) -> dict[str, Any]:
     return {
         "cohort": date(2026, month, 1), "offset": offset, "cohort_size": size, "retained": retained,
@@ -181,6 +196,21 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         *credited("(unattributed)", 2, "first", 50), *credited("search", 17, "last", 100),
         *credited("email", 17, "participation", 100),
     ],
+    "attribution_removal_effects": [
+        {"markov_order": order, "channel": channel, "removal_effect": effect}
+        for order, channel, effect in [(1, "email", 0.2), (2, "x", 0.3), (1, "x", 0.5)]
+    ],
+    "attribution_paths": [
+        {"path": path, "n_journeys": n, "n_conversions": converted}
+        for path, n, converted in [
+            (["x"], 40, 30), (["x", "email"], 30, 2), (["email"], 9, 9), (["email", "x"], 4, 0), (["y"], 50, 0),
+        ]
+    ],
+    "attribution_changes": [
+        *moved(8, "merged", ("email", 1), ("email", 0.5)), *moved(8, "merged", None, ("x", 0.5)),
+        *moved(3, "gone", ("x", 1), None, user_id=None), *moved(9, "touches", ("x", 1), None, run_seq=1),
+    ],
+    "account_attribution_changes": moved(9, "membership", ("x", 1), None),
     "retention": [
         cell(1, 0, 20, 20), cell(1, 1, 20, 0), cell(1, 2, 20, 9), cell(2, 0, 10, 10), cell(2, 1, 10, 4),
         cell(2, 2, 10, 1, observed=False), cell(3, 0, 3, 3), cell(3, 1, 3, 3, observed=False),
@@ -368,6 +398,33 @@ def test_attribution_is_hidden_by_people_and_keeps_its_total(data: ReportData) -
     }
     assert (order.total_conversions, order.total_minor) == (17.0, 2950)
     assert order.channels[-1] == "(unattributed)"
+
+
+def test_removal_effects_are_told_by_order_and_hidden_where_few_people_came(data: ReportData) -> None:
+    found = {
+        one.order: [(of.channel, of.effect, of.people) for of in one.channels] for one in data.paths.removal_effects
+    }
+    assert list(found.items()) == [
+        (1, [("x", 0.5, 22), ("email", None, None)]), (2, [("x", 0.3, 22)]),
+    ]  # fmt: skip
+
+
+def test_paths_need_as_many_people_as_may_be_shown(data: ReportData) -> None:
+    assert data.paths.taken is not None
+    # nine conversions may be one person's; of thirty, two converted
+    assert [(one.channels, one.journeys, one.conversions) for one in data.paths.taken.paths] == [
+        (("y",), 50, 0), (("x",), 40, 30), (("x", "email"), 30, None),
+    ]  # fmt: skip
+    assert (data.paths.taken.shown, data.paths.taken.total) == (120, 133)
+
+
+def test_what_the_run_moved_is_told_by_reason_and_channel(data: ReportData) -> None:
+    (people,) = data.paths.moved
+    assert (people.level, people.model) == ("person", "linear")
+    assert [(one.reason, one.conversions) for one in people.reasons] == [("merged", 8), ("gone", None)]
+    assert [(one.reason, one.channel, one.lost, one.gained) for one in people.moved] == [
+        ("gone", "x", None, None), ("merged", "email", 4.0, 0.0), ("merged", "x", 0.0, 4.0),
+    ]  # fmt: skip
 
 
 def test_retention_tells_nobody_hidden_and_not_observed_apart(data: ReportData) -> None:

@@ -55,6 +55,9 @@ def test_nothing_is_loaded_from_elsewhere_and_no_script_runs(page: str) -> None:
             "protection",
             "consent",
             "attribution-0",
+            "removal-1",
+            "paths",
+            "moved-person",
             "retention",
             "timings",
             "curves-month",
@@ -75,7 +78,7 @@ def test_nothing_is_loaded_from_elsewhere_and_no_script_runs(page: str) -> None:
 def test_every_picture_has_a_title_a_table_and_its_chart(page: str) -> None:
     pictures = re.findall(r'<svg role="img"[^>]*><title>([^<]+)</title>', page)
 
-    assert len(pictures) == 17
+    assert len(pictures) == 20
     assert all(title.endswith("The table below has the same numbers.") for title in pictures)
     for spec in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL):
         assert json.loads(spec)["$schema"].startswith("https://vega.github.io/schema/vega-lite/")
@@ -128,6 +131,9 @@ def test_hidden_numbers_say_so_in_the_table_and_are_not_in_the_charts(page: str)
     affiliate = page.split('<th scope="row">affiliate</th>', 1)[1].split("</tr>", 1)[0]
 
     assert affiliate.count("hidden") == 5
+    for name in ("removal-1", "moved-person"):
+        assert f'id="vega-lite-{name}"' in page
+        assert "affiliate" not in page.split(f'id="vega-lite-{name}">', 1)[1].split("</script>", 1)[0]
     assert "affiliate" not in re.search(r'id="vega-lite-attribution-0">(.*?)</script>', page, re.DOTALL).group(1)  # type: ignore[union-attr]
 
 
