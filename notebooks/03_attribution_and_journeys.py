@@ -54,7 +54,7 @@ if sample.exists():
         F.col("user_id").alias("entity_id"),
         "session_id",
         "event",
-        F.to_utc_timestamp(F.col("timestamp").cast("timestamp_ntz"), "UTC").alias("at"),
+        F.to_timestamp(F.concat(F.col("timestamp").cast("timestamp_ntz").cast("string"), F.lit(" UTC"))).alias("at"),
     )
     way = F.coalesce(*[F.when(F.col("event") == page, F.lit(way)) for page, way in names.items()], F.lit("elsewhere"))
     touches = events.groupBy("entity_id", F.col("session_id").alias("touch_id")).agg(
@@ -102,7 +102,14 @@ channels = [*[one for one in by_size if one != "(unattributed)"], "(unattributed
 # as many colours as can be told apart: the smallest channels share one
 named = channels[:-1][: len(colours.series) - 1]
 hues = {**dict(zip(named, colours.series, strict=False)), "others": colours.grey, "(unattributed)": colours.soft}
-by_name = alt.Scale(domain=list(hues), range=list(hues.values()))
+
+
+def by_name(drawn: pd.Series) -> alt.Scale:
+    """Colours of the channels that a chart has."""
+    found = [one for one in hues if one in set(drawn)]
+    return alt.Scale(domain=found, range=[hues[one] for one in found])
+
+
 credited["kind"] = credited["channel"].eq("(unattributed)").map({True: "without a visit", False: "credited"})
 (
     alt.Chart(credited)
@@ -110,11 +117,8 @@ credited["kind"] = credited["channel"].eq("(unattributed)").map({True: "without 
     .encode(
         x=alt.X("weight:Q", title="credited conversions"),
         y=alt.Y("model:N", title=None, sort=MODELS),
-        color=alt.Color(
-            "kind:N",
-            title=None,
-            scale=alt.Scale(domain=["credited", "without a visit"], range=[colours.main, colours.grey]),
-        ),
+        # the row's name says what is without a visit
+        color=alt.condition("datum.kind === 'credited'", alt.value(colours.main), alt.value(colours.grey)),
         row=alt.Row("channel:N", title=None, sort=channels, header=alt.Header(labelAngle=0, labelAlign="left")),
     )
     .properties(
@@ -154,7 +158,7 @@ moved = (
     .encode(
         x=alt.X("lookback_days:O", title="look-back, days", axis=alt.Axis(labelAngle=0, format="d")),
         y=alt.Y("conversions:Q", title="credited conversions"),
-        color=alt.Color("channel:N", title=None, scale=by_name),
+        color=alt.Color("channel:N", title=None, scale=by_name(moved["channel"])),
         strokeDash=alt.condition("datum.channel === '(unattributed)'", alt.value([4, 4]), alt.value([1, 0])),
     )
     .properties(
@@ -211,23 +215,23 @@ paths["said"] = [
 steps = paths.explode("path").assign(step=lambda rows: rows.groupby("way").cumcount() + 1)
 steps["channel"] = steps["path"].where(steps["path"].isin(named), "others")
 longest = int(steps["step"].max())
-ends = paths.assign(step=longest + 1)
 row = alt.Y("way:N", title=None, axis=None)
 tiles = (
     alt.Chart(steps)
     .mark_rect(stroke=colours.paper, strokeWidth=3)
     .encode(
         x=alt.X(
-            "step:O", title="visits, repeats taken together", scale=alt.Scale(domain=[*range(1, longest + 5)]),
-            axis=alt.Axis(labelAngle=0, values=[*range(1, longest + 1)]),
+            "step:O", title="visits, repeats taken together", scale=alt.Scale(domain=[*range(1, longest + 1)]),
+            axis=alt.Axis(labelAngle=0),
         ),
         y=row,
-        color=alt.Color("channel:N", title=None, scale=by_name),
+        color=alt.Color("channel:N", title=None, scale=by_name(steps["channel"])),
     )
+    .properties(width=alt.Step(60), height=alt.Step(30))
 )  # fmt: skip
-told = alt.Chart(ends).mark_text(align="left", color=colours.ink, dx=-20).encode(x="step:O", y=row, text="said:N")
-(tiles + told).properties(
-    height=alt.Step(30),
+# beside the tiles, so that their axis is as wide as they are
+told = alt.Chart(paths).mark_text(align="left", color=colours.ink).encode(x=alt.value(0), y=row, text="said:N")
+alt.hconcat(tiles, told.properties(width=170, height=alt.Step(30)), spacing=8).resolve_scale(y="shared").properties(
     title=alt.Title("The ways that most journeys took", subtitle=f"a row each, from the first visit on; {shop}"),
 )
 
