@@ -148,7 +148,8 @@ ROWS = {
             "offset": offset, "offset_until": offset, "cohort_size": 3, "returned_same_interval": 1,
             "retained": retained, "retained_eligible": retained, "eligible": 3, "is_observed": True,
             "rate": retained / 3, "rate_low": 0.1, "rate_high": 0.9, "mode": "on", "membership": "first_ever",
-            "basis": "calendar", "min_events": 1, **CALENDAR, "params_id": retention_params_id(CONFIG, "default"),
+            "basis": "calendar", "min_events": 1, "min_members": 1, **CALENDAR,
+            "params_id": retention_params_id(CONFIG, "default"),
         }
         for offset, retained in [(0, 3), (1, 1), (2, 0)]
     ],

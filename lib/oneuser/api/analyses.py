@@ -16,11 +16,13 @@ from oneuser.api.members_of_numbers import MembersOfNumbers
 from oneuser.contracts import identity, marts
 from oneuser.core.errors import ConfigError
 from oneuser.inspection.lookup import find_user
-from oneuser.marts.calendar import known_word
+from oneuser.marts.calendar import checked_calendar, known_word
 from oneuser.marts.funnels import funnel
 from oneuser.marts.lifecycle import lifecycle
 from oneuser.marts.ordered_journeys import build_journey
-from oneuser.marts.retention import account_events, retain
+from oneuser.marts.retention import retain
+from oneuser.marts.retention.account_events import from_enough_members
+from oneuser.marts.retention.definition import checked_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +39,7 @@ class Analytics(MembersOfNumbers):
         name: str | None = None,
         *,
         level: Level = "person",
-        min_members: int = 1,
+        min_members: int | None = None,
         watermark: datetime | None = None,
         **definition: Any,
     ) -> DataFrame:
@@ -46,7 +48,8 @@ class Analytics(MembersOfNumbers):
         Args:
             name: A retention that the configuration names; `default` where it names none.
             level: `person` or `account`; of a name, whatever the configuration says.
-            min_members: Of accounts: how many members make one active.
+            min_members: Of accounts, a part of a definition: how many different members make one active in an
+                interval; else 1.
             watermark: Last instant that is complete; the publication's own where null.
             definition: As for `oneuser.marts.retention.retain`: `unit`, `mode`, `membership`, `start` and so on. With
                 any of them the answer is what `retain` gives.
@@ -55,7 +58,7 @@ class Analytics(MembersOfNumbers):
             ConfigError: naming what is wrong; where both a name and a definition are given.
         """
         owner_of(level)
-        if not definition and watermark is None:
+        if not definition and watermark is None and min_members is None:
             published = self.published.read(marts.RETENTION)
             if name is not None:
                 known_word("name", name, sorted(self.rows.distinct(marts.RETENTION, "name")))
@@ -71,12 +74,15 @@ class Analytics(MembersOfNumbers):
         events = self._events_of(level, named, min_members=min_members, **calendar)
         return retain(events, watermark=watermark or self.watermark(), **definition)
 
-    def _events_of(self, level: Level, properties: Sequence[str], *, min_members: int, **calendar: Any) -> DataFrame:
-        if level == "person" or min_members == 1:
+    def _events_of(
+        self, level: Level, properties: Sequence[str], *, min_members: int | None, **calendar: Any
+    ) -> DataFrame:
+        if min_members is None or checked_count("min_members", min_members) == 1:
             return self.entity_events(level, properties=properties)
-        members = self.published.read(identity.ACCOUNT_MEMBERSHIPS).withColumnRenamed("user_id", "entity_id")
-        events = self.entity_events("person", properties=properties)
-        return account_events(events, members, min_members=min_members, **calendar)
+        if level == "person":
+            raise ConfigError.single("min_members", "belongs to level 'account', and the level is 'person'")
+        events = self.entity_events(level, properties=properties, also=["user_id"])
+        return from_enough_members(events, checked_calendar(**calendar), min_members=min_members)
 
     def funnel(
         self,

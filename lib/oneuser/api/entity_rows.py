@@ -43,20 +43,23 @@ class EntityRows(OpenTables):
             )
         return found
 
-    def entity_events(self, level: Level = "person", *, properties: Sequence[str] = ()) -> DataFrame:
+    def entity_events(
+        self, level: Level = "person", *, properties: Sequence[str] = (), also: Sequence[str] = ()
+    ) -> DataFrame:
         """The events of people or accounts, as the functions of `oneuser.marts` take them.
 
         Args:
             level: `person`, or `account`: those of its members, while they are, and those that carry its id alone.
             properties: Properties that are asked for, as paths within an event's properties, such as `plan`. They are
                 read from the raw zone.
+            also: Further columns of `events_resolved`.
 
         Returns:
-            One row per event: `entity_id`, `event_time`, `event` (null where it has no name), and `properties`, a map
-            to text, where any are asked for. Events of nobody are left out.
+            One row per event: `entity_id`, `event_time`, `event` (null where it has no name), those columns, and
+            `properties`, a map to text, where any are asked for. Events of nobody are left out.
         """
         resolved, events = self.published.read(identity.EVENTS_RESOLVED), self.published.read(raw_zone.EVENTS)
-        return with_properties(resolved, events, properties=sorted(set(properties)), owner=owner_of(level))
+        return with_properties(resolved, events, properties=sorted(set(properties)), owner=owner_of(level), also=also)
 
     def _complete_until(self) -> datetime | None:
         return last_complete_instant(self.published.read)

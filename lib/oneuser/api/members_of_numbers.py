@@ -93,9 +93,8 @@ class MembersOfNumbers(Attributions):
         )
         watermark = moment_of(row["us_watermark"])
         read = self.published.read
-        return find_cell_members(
-            moments(read, definition, watermark, row["entity_level"]), definition, watermark=watermark, cells=cells
-        )
+        counted = moments(read, definition, watermark, config.retentions[row["name"]])
+        return find_cell_members(counted, definition, watermark=watermark, cells=cells)
 
     def _of_product(self, table: str, row: Row, config: Config) -> DataFrame:
         rules = getattr(config.product, table)[row["name"]]

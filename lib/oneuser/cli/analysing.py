@@ -151,6 +151,7 @@ def retain(
     zone: Annotated[str | None, typer.Option(help="Time zone of the calendar; default UTC.")] = None,
     week_start: Annotated[str | None, typer.Option(help="monday or sunday.")] = None,
     level: Level = "person",
+    min_members: Annotated[int | None, typer.Option(help="Members who make an account active; default 1.")] = None,
     watermark: Watermark = None,
     pool: Annotated[bool, typer.Option("--pool", help="One rate for each offset over all cohorts.")] = False,  # noqa: FBT002 - an option
     to: To = None,
@@ -171,7 +172,8 @@ def retain(
         "week_start": week_start,
     }
     given = {key: value for key, value in definition.items() if value is not None}
-    rows = call.open().retention(name, level=level, watermark=_instant(watermark), **given)
+    opened = call.open()
+    rows = opened.retention(name, level=level, min_members=min_members, watermark=_instant(watermark), **given)
     parts = [part for part in ("name", "cohort", "breakdown") if part in rows.columns]
     counts = ["cohort_size", "retained", "eligible", "is_observed", "rate", "rate_low", "rate_high"]
     if pool:

@@ -63,10 +63,12 @@ class RetentionRules(Section):
     """Who counts as back, and when. `start` and `return`: an event's name, several, `any`, or {event: ..., where: ...}.
 
     `brackets` belong to mode `bracket`; `breakdown` is a property by whose value at the start each cohort is divided.
-    With the level `account`, accounts do what any of their members does while a member.
+    With the level `account`, accounts do what any of their members does while a member; with `min_members`, in each
+    interval from the event on by which so many different members have done something in it.
     """
 
     level: Literal["person", "account"] = "person"
+    min_members: Positive = 1
     start: Events = ANY
     return_event: Events = Field(default=ANY, alias="return")
     # `interval` is what it was called first
@@ -93,6 +95,12 @@ class RetentionRules(Section):
     def returns(self) -> EventChoice:
         """The return events."""
         return events_chosen(self.return_event)
+
+    @model_validator(mode="after")
+    def _members_are_of_accounts(self) -> RetentionRules:
+        if self.min_members > 1 and self.level != "account":
+            misplaced([(("min_members",), f"belongs to level: account, and the level is {self.level}")])
+        return self
 
     @model_validator(mode="after")
     def _brackets_go_with_their_mode(self) -> RetentionRules:

@@ -458,6 +458,7 @@ RETENTION = TableContract(
         Field("week_start", "string", "monday or sunday"),
         Field("watermark", "timestamp", "last instant up to which all sources are complete"),
         Field("entity_level", "string", "person or account"),
+        Field("min_members", "int", "different members who make an account active in an interval; 1 of people"),
         *MADE,
     ),
     stamps=STAMPS,

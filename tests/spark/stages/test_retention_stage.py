@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import structlog
 from pyspark.sql import SparkSession
 
@@ -15,6 +16,7 @@ from oneuser.contracts.graph import FILES
 from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.marts import RETENTION
 from oneuser.contracts.raw import EVENTS
+from oneuser.core.errors import ConfigError
 from oneuser.runs.lease import Lease
 from oneuser.runs.publication import write_published
 from oneuser.spark.small_data import planned_for_small_data
@@ -39,6 +41,8 @@ EXPECTED = {
     "accounts": {
         (0, 0): {"acme", "mill"}, (0, 1): {"acme"}, (0, 2): {"mill"}, (1, 0): {"zoo"}, (1, 1): {"zoo"},
     },
+    # ann and bob start together; nobody of another account has company, and nobody of acme again
+    "by two": {(0, 0): {"acme"}},
 }  # fmt: skip
 RULES = {"unit": "week", "start": "Start", "return": "Order"}
 
@@ -66,7 +70,10 @@ def test_accounts_come_back_when_any_of_their_members_does(spark: SparkSession, 
         {
             "deployment": "retention", "warehouse": str(tmp_path),
             "sources": {"web": {"path": "/nowhere", "format": "jsonl", "preset": "segment"}},
-            "retention": {"people": RULES, "accounts": RULES | {"level": "account"}},
+            "retention": {
+                "people": RULES, "accounts": RULES | {"level": "account"},
+                "by two": RULES | {"level": "account", "min_members": 2},
+            },
         }
     )  # fmt: skip
 
@@ -100,14 +107,25 @@ def test_accounts_come_back_when_any_of_their_members_does(spark: SparkSession, 
             for name, cells in EXPECTED.items()
             for (week, offset), who in cells.items()
         }
-        assert {row.name: row.entity_level for row in written} == {"people": "person", "accounts": "account"}
+        assert {row.name: row.entity_level for row in written} == {
+            "people": "person", "accounts": "account", "by two": "account",
+        }  # fmt: skip
+        assert {row.name: row.min_members for row in written} == {"people": 1, "accounts": 1, "by two": 2}
         # as it was published, and by a definition of one's own; and who it is
         of_accounts = opened.retention(level="account")
-        assert {row.name for row in of_accounts.collect()} == {"accounts"}
-        asked = opened.retention(level="account", unit="week", start="Start", return_event="Order")
-        assert {(row.cohort, row.offset): row.retained for row in asked.collect()} == {
-            (row.cohort, row.offset): row.retained for row in written if row.name == "accounts"
-        }
+        assert {row.name for row in of_accounts.collect()} == {"accounts", "by two"}
+        for name, of_members in (("accounts", {}), ("by two", {"min_members": 2})):
+            asked = opened.retention(level="account", unit="week", start="Start", return_event="Order", **of_members)
+            assert {(row.cohort, row.offset): row.retained for row in asked.collect()} == {
+                (row.cohort, row.offset): row.retained for row in written if row.name == name
+            }
+        for wrong, said in (({"level": "person"}, "level 'account'"), ({"min_members": 0}, "from 1 on, found 0")):
+            with pytest.raises(ConfigError, match=said):
+                opened.retention(**{"unit": "week", "level": "account", "min_members": 2} | wrong)  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match="needs a unit"):
+            opened.retention(level="account", min_members=2)
+        start = {"name": "by two", "cohort": MONDAY.date(), "offset": 0}
+        assert {row.entity_id for row in opened.members("retention", start).collect()} == {"acme"}
         for name in ("people", "accounts"):
             cell = {"name": name, "cohort": MONDAY.date(), "offset": 1}
             assert {row.entity_id for row in opened.members("retention", cell).collect()} == EXPECTED[name][0, 1]

@@ -116,6 +116,8 @@ def test_a_single_rule_set_without_a_name_is_called_default() -> None:
     [
         ({"mode": "bracket"}, "retention.mode", "bracket needs `brackets`"),
         ({"brackets": [{"from": 1, "until": 2}]}, "retention.brackets", "belong to mode: bracket"),
+        ({"min_members": 2}, "retention.min_members", "belongs to level: account, and the level is person"),
+        ({"level": "account", "min_members": 0}, "retention.min_members", "greater than"),
         ({"mode": "bracket", "brackets": [{"from": 3, "until": 2}]}, "retention.brackets[0].until", "begins at 3"),
         ({"weekly": {"unt": "week"}}, "retention.weekly.unt", "did you mean `unit`?"),
         ({"week ly": {"unit": "week"}}, "retention.week ly", "expected letters"),

@@ -17,6 +17,8 @@ from oneuser.marts.retention.definition import checked_count
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+    from oneuser.marts.calendar import Calendar
+
 
 def account_events(
     events: DataFrame,
@@ -63,9 +65,7 @@ def account_events(
     is_member = F.exists("_stretches", _holds)
     owned = events.join(members, on=F.col("entity_id") == F.col("_member"), how="inner").where(is_member)
     if min_members > 1:
-        owned = _from_enough_members(
-            owned.withColumn("_interval", calendar.interval_of(F.col("event_time"))), min_members
-        )
+        owned = from_enough_members(owned, calendar, min_members=min_members, account="_account", member="_member")
     return owned.select(
         *[F.col("_account").alias(name) if name == "entity_id" else F.col(name) for name in events.columns]
     )
@@ -82,10 +82,23 @@ def _holds(stretch: Column) -> Column:
     return (begins.isNull() | (begins <= time)) & (ends.isNull() | (time < ends))
 
 
-def _from_enough_members(owned: DataFrame, min_members: int) -> DataFrame:
-    """Events of an account from that event on by which enough of its members are active in the interval."""
-    account = ["_account", "_interval"]
-    firsts = owned.groupBy(*account, "_member").agg(F.min("event_time").alias("first_at"))
+def from_enough_members(
+    events: DataFrame, calendar: Calendar, *, min_members: int, account: str = "entity_id", member: str = "user_id"
+) -> DataFrame:
+    """Events of accounts, in each interval from that event on by which so many different members were active in it.
+
+    Args:
+        events: Rows with `event_time`, the account and the member; null where it is the account's own, which makes
+            nobody active, and counts once enough are.
+        calendar: The intervals.
+        min_members: How many members make their account active.
+        account: Column of the account.
+        member: Column of the member.
+    """
+    timed = events.withColumn("_interval", calendar.interval_of(F.col("event_time")))
+    of_members = timed.where(F.col(member).isNotNull())
+    firsts = of_members.groupBy(account, "_interval", member).agg(F.min("event_time").alias("first_at"))
     enough = F.get(F.array_sort(F.collect_list("first_at")), F.lit(min_members - 1))
-    active = firsts.groupBy(*account).agg(enough.alias("_active_at"))
-    return owned.join(active, on=account, how="inner").where(F.col("event_time") >= F.col("_active_at"))
+    active = firsts.groupBy(account, "_interval").agg(enough.alias("_active_at"))
+    both = timed.join(active, on=[account, "_interval"], how="inner")
+    return both.where(F.col("event_time") >= F.col("_active_at")).select(*events.columns)

@@ -30,6 +30,7 @@ def build_retention(
     watermark: datetime,
     provenance: Provenance,
     level: str = "person",
+    min_members: int = 1,
 ) -> DataFrame:
     """Rows of `retention`.
 
@@ -40,6 +41,7 @@ def build_retention(
         watermark: The last instant up to which all sources are complete.
         provenance: How the rows are made.
         level: person or account: of what they are.
+        min_members: How many members make an account active.
     """
     calendar, interval = definition.calendar, F.col("interval")
     facts = {
@@ -55,6 +57,7 @@ def build_retention(
         "week_start": F.lit(calendar.week_start),
         "watermark": instant(watermark),
         "entity_level": F.lit(level),
+        "min_members": F.lit(min_members),
     }
     if "offset_until" not in cells.columns:
         facts["offset_until"] = F.col("offset")

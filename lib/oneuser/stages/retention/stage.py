@@ -15,6 +15,7 @@ from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.marts import ACTIVITY, RETENTION
 from oneuser.contracts.raw import EVENTS
 from oneuser.marts.calendar import quarter_of
+from oneuser.marts.retention.account_events import from_enough_members
 from oneuser.marts.retention.activity import build_activity, with_properties
 from oneuser.marts.retention.retain import moments_of, retain_moments
 from oneuser.marts.retention.retention_rows import build_retention
@@ -32,6 +33,7 @@ from oneuser.stages.touched_people import first_changes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from oneuser.config import RetentionRules
     from oneuser.contracts.table import TableContract
     from oneuser.marts.retention.definition import Definition
     from oneuser.stages.context import RunContext
@@ -70,15 +72,21 @@ def _write_activity(ctx: RunContext) -> None:
 
 def _cells(ctx: RunContext, name: str, definition: Definition, watermark: datetime) -> DataFrame:
     """Rows of `retention` of one name."""
-    level = ctx.config.retentions[name].level
-    cells = retain_moments(moments(ctx.read, definition, watermark, level), definition, watermark=watermark)
+    rules = ctx.config.retentions[name]
+    cells = retain_moments(moments(ctx.read, definition, watermark, rules), definition, watermark=watermark)
     return build_retention(
-        cells, definition, name=name, level=level, watermark=watermark, provenance=retention_provenance(ctx, name)
+        cells,
+        definition,
+        name=name,
+        level=rules.level,
+        min_members=rules.min_members,
+        watermark=watermark,
+        provenance=retention_provenance(ctx, name),
     )
 
 
 def moments(
-    read: Callable[[TableContract], DataFrame], definition: Definition, watermark: datetime, level: str
+    read: Callable[[TableContract], DataFrame], definition: Definition, watermark: datetime, rules: RetentionRules
 ) -> DataFrame:
     """What a retention is counted from: activity, but for the quarter of an hour that holds the watermark.
 
@@ -88,10 +96,15 @@ def moments(
     files without that quarter are left out.
     """
     properties = definition.properties
-    if definition.needs_events or level == "account":
+    if definition.needs_events or rules.level == "account":
         resolved, events = read(EVENTS_RESOLVED), read(EVENTS)
-        owner = "account_id" if level == "account" else "user_id"
-        return moments_of(with_properties(resolved, events, properties=properties, owner=owner), definition)
+        if rules.level == "person":
+            return moments_of(with_properties(resolved, events, properties=properties), definition)
+        also = ["user_id"] if rules.min_members > 1 else []
+        owned = with_properties(resolved, events, properties=properties, owner="account_id", also=also)
+        if also:
+            owned = from_enough_members(owned, definition.calendar, min_members=rules.min_members)
+        return moments_of(owned, definition)
     return complete_moments(read, properties=properties, edges=[watermark])
 
 
