@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from oneuser.core.errors import ConfigError
-from oneuser.marts.attribution import add_spend, attribute, compare_credits, count_paths
+from oneuser.marts.attribution import add_spend, attribute, compare_credits, count_paths, transitions
 from tests.oracle.attribution import (
     DAY,
     UNITS,
@@ -225,6 +225,8 @@ def test_everything_that_is_wrong_is_told_at_once(spark: SparkSession) -> None:
         touches, conversions, lookback_days=-1, lookback="weeks", zone="Mars", conversion_scope="all",
         exclude_channels="Direct", transforms=["frist"],
     )  # fmt: skip
+    wrong: dict[str, Any] = {"reset_at_conversion": "no", "exclude_channels": None}
+    assert all(f"{key}: expected" in told(touches, conversions, **wrong) for key in wrong)
     for key in ("lookback_days", "lookback", "zone", "conversion_scope", "exclude_channels", "transforms"):
         assert f"{key}: " in text
     assert "converted_until: must be after" in told(
@@ -244,6 +246,8 @@ def test_everything_that_is_wrong_is_told_at_once(spark: SparkSession) -> None:
         "entity_id: must be of one type for rows to meet, found text in touches, whole numbers in conversions"
         in told(good, other)
     )
+    with pytest.raises(ConfigError, match="order: expected a whole number from 1 on, found '1'"):
+        transitions(good, other.withColumn("entity_id", F.lit("a")), order="1")  # type: ignore[arg-type]
 
 
 def credits_of(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:

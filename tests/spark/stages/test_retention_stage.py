@@ -42,7 +42,7 @@ EXPECTED = {
         (0, 0): {"acme", "mill"}, (0, 1): {"acme"}, (0, 2): {"mill"}, (1, 0): {"zoo"}, (1, 1): {"zoo"},
     },
     # ann and bob start together; nobody of another account has company, and nobody of acme again
-    "by two": {(0, 0): {"acme"}},
+    "by_two": {(0, 0): {"acme"}},
 }  # fmt: skip
 RULES = {"unit": "week", "start": "Start", "return": "Order"}
 
@@ -72,7 +72,7 @@ def test_accounts_come_back_when_any_of_their_members_does(spark: SparkSession, 
             "sources": {"web": {"path": "/nowhere", "format": "jsonl", "preset": "segment"}},
             "retention": {
                 "people": RULES, "accounts": RULES | {"level": "account"},
-                "by two": RULES | {"level": "account", "min_members": 2},
+                "by_two": RULES | {"level": "account", "min_members": 2},
             },
         }
     )  # fmt: skip
@@ -108,13 +108,13 @@ def test_accounts_come_back_when_any_of_their_members_does(spark: SparkSession, 
             for (week, offset), who in cells.items()
         }
         assert {row.name: row.entity_level for row in written} == {
-            "people": "person", "accounts": "account", "by two": "account",
+            "people": "person", "accounts": "account", "by_two": "account",
         }  # fmt: skip
-        assert {row.name: row.min_members for row in written} == {"people": 1, "accounts": 1, "by two": 2}
+        assert {row.name: row.min_members for row in written} == {"people": 1, "accounts": 1, "by_two": 2}
         # as it was published, and by a definition of one's own; and who it is
         of_accounts = opened.retention(level="account")
-        assert {row.name for row in of_accounts.collect()} == {"accounts", "by two"}
-        for name, of_members in (("accounts", {}), ("by two", {"min_members": 2})):
+        assert {row.name for row in of_accounts.collect()} == {"accounts", "by_two"}
+        for name, of_members in (("accounts", {}), ("by_two", {"min_members": 2})):
             asked = opened.retention(level="account", unit="week", start="Start", return_event="Order", **of_members)
             assert {(row.cohort, row.offset): row.retained for row in asked.collect()} == {
                 (row.cohort, row.offset): row.retained for row in written if row.name == name
@@ -124,7 +124,7 @@ def test_accounts_come_back_when_any_of_their_members_does(spark: SparkSession, 
                 opened.retention(**{"unit": "week", "level": "account", "min_members": 2} | wrong)  # type: ignore[arg-type]
         with pytest.raises(ConfigError, match="needs a unit"):
             opened.retention(level="account", min_members=2)
-        start = {"name": "by two", "cohort": MONDAY.date(), "offset": 0}
+        start = {"name": "by_two", "cohort": MONDAY.date(), "offset": 0}
         assert {row.entity_id for row in opened.members("retention", start).collect()} == {"acme"}
         for name in ("people", "accounts"):
             cell = {"name": name, "cohort": MONDAY.date(), "offset": 1}

@@ -419,12 +419,17 @@ def test_paths_need_as_many_people_as_may_be_shown(data: ReportData) -> None:
 
 
 def test_what_the_run_moved_is_told_by_reason_and_channel(data: ReportData) -> None:
-    (people,) = data.paths.moved
+    people, accounts = data.paths.moved
     assert (people.level, people.model) == ("person", "linear")
     assert [(one.reason, one.conversions) for one in people.reasons] == [("merged", 8), ("gone", None)]
     assert [(one.reason, one.channel, one.lost, one.gained) for one in people.moved] == [
         ("gone", "x", None, None), ("merged", "email", 4.0, 0.0), ("merged", "x", 0.0, 4.0),
     ]  # fmt: skip
+    # nine conversions of one account, which is few
+    assert (accounts.level, [(one.reason, one.conversions) for one in accounts.reasons]) == (
+        "account", [("membership", None)],
+    )  # fmt: skip
+    assert [(one.channel, one.lost) for one in accounts.moved] == [("x", None)]
 
 
 def test_retention_tells_nobody_hidden_and_not_observed_apart(data: ReportData) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -125,10 +126,10 @@ def add_spend(credits: DataFrame, spend: DataFrame, by: str | Sequence[str] = "c
     )
 
 
-def _keys(by: str | Sequence[str]) -> list[str]:
-    keys = [by] if isinstance(by, str) else list(by)
-    if not keys:
-        raise_problems([problem("by", "expected at least one column, such as channel")])
+def _keys(by: object) -> list[str]:
+    keys = [by] if isinstance(by, str) else list(by) if isinstance(by, Iterable) else []
+    if not keys or not all(isinstance(key, str) for key in keys):
+        raise_problems([problem("by", f"expected at least one column, such as channel, found {by!r}")])
     return keys
 
 

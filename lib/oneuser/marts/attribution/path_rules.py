@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 from zoneinfo import ZoneInfo
@@ -92,7 +93,8 @@ def check_path_rules(
     problems: list[ConfigProblem] = [*_of_lookback(lookback_days, lookback)]
     if conversion_scope not in get_args(ConversionScope):
         problems.append(problem("conversion_scope", _one_of(get_args(ConversionScope), conversion_scope)))
-    if isinstance(exclude_channels, str) or not all(isinstance(one, str) for one in exclude_channels):
+    problems += _of_flag("reset_at_conversion", reset_at_conversion)
+    if not _are_texts(exclude_channels):
         problems.append(problem("exclude_channels", "expected a list of channels, such as ['Direct']"))
     instants = dict.fromkeys(("converted_from", "converted_until", "watermark"))
     try:
@@ -141,6 +143,16 @@ def _microseconds(
     except ConfigError as wrong:
         problems += wrong.problems
         return None
+
+
+def _of_flag(name: str, value: object) -> list[ConfigProblem]:
+    return [] if isinstance(value, bool) else [problem(name, f"expected True or False, found {value!r}")]
+
+
+def _are_texts(several: object) -> bool:
+    return (
+        isinstance(several, Iterable) and not isinstance(several, str) and all(isinstance(one, str) for one in several)
+    )
 
 
 def _one_of(known: Sequence[str], found: object) -> str:

@@ -124,6 +124,8 @@ def share_globally(effects: DataFrame) -> DataFrame:
 
 def _count_steps(paths: DataFrame, order: int) -> DataFrame:
     """How many journeys, and how many that convert in the end, come from each state to what follows it."""
+    if isinstance(order, bool) or not isinstance(order, int):
+        raise ConfigError.single("order", f"expected a whole number from 1 on, found {order!r}")
     if order < 1:
         raise ConfigError.single("order", f"{order} is below 1: a state is at least the last channel")
     step = F.transform(
