@@ -11,7 +11,9 @@ import hypothesis
 import pytest
 from pyspark.sql import SparkSession
 
-from oneuser.spark.session import SparkSettings, build_session, has_graphframes
+from oneuser.spark.session import SparkSettings, build_session, has_graphframes, running_session
+from oneuser.spark.temporarily import session_settings
+from tests.plans import FOR_FEW_ROWS, FOR_MANY_ROWS, LITTLE_JAVA
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -24,7 +26,7 @@ hypothesis.settings.load_profile("repeatable")
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """The one session of a test run: two cores, two shuffle partitions, UTC."""
+    """The one session of a test run: two cores, two shuffle partitions, UTC, plans for few rows."""
     scratch = tmp_path_factory.mktemp("spark")
     session = build_session(
         SparkSettings(
@@ -34,8 +36,12 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
             conf={
                 "spark.sql.warehouse.dir": str(scratch / "warehouse"),
                 "spark.local.dir": str(scratch / "local"),
-                # what runs here is over before the optimising compiler has earned what it costs
-                "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+                # nobody looks at what is over
+                "spark.sql.ui.retainedExecutions": "10",
+                "spark.ui.retainedJobs": "10",
+                "spark.ui.retainedStages": "10",
+                **LITTLE_JAVA,
+                **FOR_FEW_ROWS,
             },
             uses_s3a=True,
         ),
@@ -44,6 +50,22 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session.sparkContext.setCheckpointDir(str(scratch / "checkpoints"))
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _begin_with_plans_for_few_rows() -> None:
+    """A command line that a test called has left the session as a user's configuration wants it."""
+    session = running_session()
+    if session is not None:
+        for key, value in FOR_FEW_ROWS.items():
+            session.conf.set(key, value)
+
+
+@pytest.fixture
+def planned_for_many_rows(spark: SparkSession) -> Iterator[None]:
+    """The session plans as for large data: with compiled code, and with plans that are adapted on the way."""
+    with session_settings(spark, FOR_MANY_ROWS):
+        yield
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from oneuser.privacy.requests import Request
 from oneuser.spark.session import running_session
 from oneuser.storage.request_files import RequestFiles
 from oneuser.storage.warehouse import Warehouse
+from tests.plans import LITTLE_JAVA
 
 CORE = "Zqxcanary"
 PHONE, CARD, ADDRESS = "+493022334455", "27182818284590", "203.0.113.77"
@@ -251,6 +252,7 @@ def settings(world: Path) -> dict[str, Any]:
                 "spark.local.dir": str(world / "local"),
                 "spark.ui.enabled": "true",
                 "spark.ui.port": "0",
+                **LITTLE_JAVA,
             },
         },
     }

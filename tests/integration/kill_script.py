@@ -65,7 +65,9 @@ def main() -> None:
             os.killpg(os.getpgid(0), signal.SIGKILL)
 
     config = load_config(sys.argv[1])
-    spark = build_session(SparkSettings(master="local[2]", driver_memory="1g", shuffle_partitions=2))
+    spark = build_session(
+        SparkSettings(master="local[2]", driver_memory="1g", shuffle_partitions=2, is_little_work=True)
+    )
     run_pipeline(spark, config, options(die))
 
 

@@ -129,7 +129,9 @@ def main() -> None:
     from oneuser.spark.session import SparkSettings, build_session
 
     use_small_stages(pytest.MonkeyPatch())
-    spark = build_session(SparkSettings(master="local[2]", driver_memory="1g", shuffle_partitions=2))
+    spark = build_session(
+        SparkSettings(master="local[2]", driver_memory="1g", shuffle_partitions=2, is_little_work=True)
+    )
     maintain_warehouse(spark, load_config(sys.argv[1]), on_commit=two.AtCommit(sys.argv[2], two.kill_group))
 
 

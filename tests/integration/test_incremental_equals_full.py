@@ -25,6 +25,7 @@ from tests.integration.published import contents, published_versions
 from tests.oracle.history import History, IdType, Message, Rules, Run, pair
 from tests.oracle.side_by_side import history_for_the_job
 
+pytestmark = pytest.mark.usefixtures("planned_for_many_rows")
 # histories side by side in one warehouse, so that a run of the job is a run of all of them
 N_TOGETHER = 100
 # what is not of the result: a run that does everything has nothing to tell of

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_notebook
 
 from oneuser.cli.main import main
 from tests.notebooks import SOURCES, read_notebook
+from tests.plans import FOR_FEW_ROWS, LITTLE_JAVA
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE, TABLE = "image/svg+xml", "text/html"
@@ -26,31 +31,65 @@ def config(spark: object, home: Path) -> Path:
     """The configuration of a small demo, whose paths begin at `home`."""
     where = ["--folder", str(home / "demo"), "--warehouse", str(home / "warehouse")]
     assert main(["demo", "--events", "3000", "--quiet", *where]) == 0
-    return home / "demo" / "oneuser.yaml"
+    file = home / "demo" / "oneuser.yaml"
+    # so that notebooks plan as tests do
+    with file.open("a", encoding="utf-8") as written:
+        written.write(f"spark: {json.dumps({'conf': LITTLE_JAVA | FOR_FEW_ROWS})}\n")
+    return file
 
 
 def files_of(folder: Path) -> dict[Path, int]:
     return {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()}
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
-def test_a_notebook_runs_to_its_end_and_leaves_the_demo_alone(
-    source: Path, config: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@dataclass(frozen=True)
+class Executed:
+    """All notebooks with what their cells put out, by name, and the files of the demo before and after."""
+
+    notebooks: dict[str, NotebookNode]
+    before: dict[Path, int]
+    after: dict[Path, int]
+
+
+@pytest.fixture(scope="module")
+def executed(config: Path, home: Path) -> Executed:
+    """One after the other in one process, where each finds nothing of those before it: a Java of its own costs more."""
+    notebooks = {source.stem: read_notebook(source) for source in SOURCES}
+    cells: list[NotebookNode] = []
+    for name, notebook in notebooks.items():
+        for cell in notebook.cells:
+            # of several notebooks, no two may have the same
+            cell["id"] = f"{name}-{cell['id']}"
+        cells += [new_code_cell("%reset -f"), *notebook.cells]
     before = files_of(home)
-    monkeypatch.setenv("ONEUSER_CONFIG", str(config))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT / "lib"))
-    monkeypatch.setenv("ONEUSER_JARS", os.environ.get("ONEUSER_JARS", str(ROOT / ".jars")))
-    notebook = read_notebook(source)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ONEUSER_CONFIG", str(config))
+        patch.setenv("PYTHONPATH", str(ROOT / "lib"))
+        patch.setenv("ONEUSER_JARS", os.environ.get("ONEUSER_JARS", str(ROOT / ".jars")))
+        # the cells are those of the notebooks, and so are the outputs; a mistake is told by the test of its notebook
+        NotebookClient(
+            new_notebook(cells=cells),
+            timeout=300,
+            kernel_name="python3",
+            allow_errors=True,
+            resources={"metadata": {"path": str(home)}},
+        ).execute()
+    return Executed(notebooks, before, files_of(home))
 
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(home)}}).execute()
 
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+@pytest.mark.parametrize("name", [source.stem for source in SOURCES])
+def test_a_notebook_runs_to_its_end_and_draws(name: str, executed: Executed) -> None:
+    outputs = [output for cell in executed.notebooks[name].cells for output in cell.get("outputs", [])]
+
+    assert not ["\n".join(output.traceback) for output in outputs if output.output_type == "error"]
     shown = [output.get("data", {}) for output in outputs]
     assert sum(PICTURE in data for data in shown) >= 2
     assert sum(TABLE in data for data in shown) >= 2
     assert not [output.text for output in outputs if output.get("name") == "stderr"]
-    assert files_of(home) == before
+
+
+def test_notebooks_leave_the_demo_alone(executed: Executed) -> None:
+    assert executed.after == executed.before
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)

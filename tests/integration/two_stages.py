@@ -122,7 +122,9 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     patch = pytest.MonkeyPatch()
     patch.setattr(run_module, "STAGES", STAGES)
-    spark = build_session(SparkSettings(master="local[2]", driver_memory="1g", shuffle_partitions=2))
+    spark = build_session(
+        SparkSettings(master="local[2]", driver_memory="1g", shuffle_partitions=2, is_little_work=True)
+    )
     if len(sys.argv) == 2:
         return command_line(["run", "--config", sys.argv[1], "--quiet"])
     options = run_module.RunOptions(on_commit=AtCommit(sys.argv[2], kill_group), seconds_at_risk=0.0)

@@ -112,8 +112,8 @@ def test_published_graphs_have_their_published_components(
 @every_engine
 @pytest.mark.parametrize(
     ("n_partitions", "is_adaptive"),
-    [(1, "true"), (1, "false"), (7, "true"), (7, "false"), (200, "true"),
-     pytest.param(200, "false", marks=pytest.mark.soak)],
+    [(1, "true"), (1, "false"), (7, "true"), (7, "false"),
+     pytest.param(200, "true", marks=pytest.mark.soak), pytest.param(200, "false", marks=pytest.mark.soak)],
 )  # fmt: skip
 def test_how_the_rows_lie_does_not_matter(
     spark: SparkSession, folder: Path, tmp_path: Path, engine: str, n_partitions: int, is_adaptive: str

@@ -93,6 +93,7 @@ def test_a_table_of_unknown_size_is_not_small(spark: SparkSession, warehouse_pat
     assert not is_small(warehouse, config(warehouse_path, 8), GRAPH, {EDGES.name: version}, ())
 
 
+@pytest.mark.usefixtures("planned_for_many_rows")
 def test_settings_are_given_back_and_those_of_the_user_stand(spark: SparkSession) -> None:
     names = (SHUFFLE_PARTITIONS, "spark.sql.adaptive.enabled", "spark.sql.codegen.wholeStage")
     before = [spark.conf.get(name, None) for name in names]
@@ -104,6 +105,7 @@ def test_settings_are_given_back_and_those_of_the_user_stand(spark: SparkSession
     assert [spark.conf.get(name, None) for name in names] == before
 
 
+@pytest.mark.usefixtures("planned_for_many_rows")
 def test_plans_for_small_data_need_neither_shuffles_nor_compiled_code(spark: SparkSession) -> None:
     rows = spark.range(10).selectExpr("id", "id % 3 AS place").coalesce(1).localCheckpoint()
 

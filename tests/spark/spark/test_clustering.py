@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from oneuser.spark.clustering import cluster
 
+pytestmark = pytest.mark.usefixtures("planned_for_many_rows")
 # a join that is planned as a shuffle of both sides, and turns into a broadcast when the small side is known
 LATE_BROADCAST = {
     "spark.sql.autoBroadcastJoinThreshold": "-1",
