@@ -19,7 +19,10 @@ from oneuser.contracts.control import RUNS
 from oneuser.demo.generate import generate_demo
 from oneuser.demo.settings import demo_config
 from oneuser.runs.run import RunOptions, run_pipeline
+from tests.integration.identity_only import identity_only
 from tests.integration.published import contents, copied
+
+__all__ = ["identity_only"]  # fixture
 
 FIRST, SECOND = datetime(2027, 1, 1, tzinfo=UTC), datetime(2027, 1, 2, tzinfo=UTC)
 OF_PEOPLE = ("components", "user_ids", "identifier_map", "lineage", "user_redirects", "events_resolved")
@@ -36,7 +39,7 @@ def second_run(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) ->
     os.environ["ONEUSER_TEST_SECRET"] = "k1 " + "5e" * 32
 
     def run(warehouse: Path, as_of: datetime, graph: dict[str, Any]) -> None:
-        values = demo_config(scratch / "inputs", warehouse) | {"product": {}}
+        values = demo_config(scratch / "inputs", warehouse)
         values |= {"keys": {"identifiers": "env:ONEUSER_TEST_SECRET"}, "graph": graph}
         assert run_pipeline(spark, make_config(values), RunOptions(as_of=as_of)).is_published
 
@@ -83,7 +86,10 @@ def test_a_small_run_is_connected_in_one_task_and_counts_nothing_for_it(by_defau
 @pytest.mark.parametrize(
     ("engine", "graph"),
     [
-        ("contraction", {"engine": "contraction", "one_task_max_edges": 1}),
+        # where there are no GraphFrames, the next test does the same
+        pytest.param(
+            "contraction", {"engine": "contraction", "one_task_max_edges": 1}, marks=pytest.mark.soak
+        ),
         pytest.param(
             "graphframes", {"engine": "graphframes", "one_task_max_edges": 1}, marks=pytest.mark.graphframes
         ),

@@ -23,8 +23,12 @@ from oneuser.privacy.key_versions import parse_versions
 from oneuser.privacy.requests import Action, Request, Scope
 from oneuser.runs.run import RunOptions, open_for_writing, run_pipeline
 from oneuser.storage.request_files import RequestFiles
+from tests.integration.identity_only import identity_only
 from tests.integration.published import contents, copied, people, published_versions, read_table
 from tests.integration.simulated_job import MAPPING
+
+# fixture: the stages after these know no key, and what they read is compared
+__all__ = ["identity_only"]
 
 Tables = dict[str, list[str]]
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -168,7 +172,7 @@ def compared(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> C
     plain = Rotated(spark, inputs, tmp_path_factory.mktemp("plain") / "warehouse")
     plain.run(1)
     plain.ask("suppressed-1", "suppress", "exact", "eve@example.com", "never@example.com")
-    plain.run(2)
+    plain.run(2, is_full=True)
     rotated = Rotated(spark, inputs, copied(plain.root, tmp_path_factory.mktemp("rotated")))
     rotate_keys(rotated.values)
     write(inputs, "2.jsonl", RETURNING)

@@ -10,7 +10,10 @@ from pyspark.sql import SparkSession
 from oneuser.api import open_warehouse
 from oneuser.config import load_config
 from oneuser.runs.run import run_pipeline
+from tests.integration.identity_only import identity_only
 from tests.integration.published import read_table
+
+__all__ = ["identity_only"]  # fixture
 
 N_CUSTOMERS = 12
 CONFIG = """\

@@ -108,6 +108,7 @@ class Family:
             "gates": {"max_merged_ids_share": None, "max_largest_component": None},
             "graph": {"engine": "one_task"},
             "conversions": {"signup": {"event": "Signed Up"}},
+            "attribution": {"models": ["last"]},
         }
         run_pipeline(spark, make_config(self.config))
         asked = [

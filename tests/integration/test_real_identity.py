@@ -15,8 +15,13 @@ from oneuser.config import Config, make_config
 from oneuser.runs.nothing_new import find_nothing_new
 from oneuser.runs.result import RunResult
 from oneuser.runs.run import RunOptions, run_pipeline
-from tests.integration.published import commits, contents, partition, people, published_versions, read_table
+from tests.integration.identity_only import IDENTITY_STAGES, identity_only
+from tests.integration.published import commits, partition, people, published_versions, read_table
 
+__all__ = ["identity_only"]  # fixture
+
+# with some 20 MB of lines it is not small
+pytestmark = pytest.mark.usefixtures("planned_for_many_rows")
 FOLDER = "git-identity-numpy"
 
 
@@ -58,51 +63,6 @@ def git_folder(shared_data: Path) -> Path:
     return folder
 
 
-def test_people_are_those_of_the_known_answer_and_a_block_can_be_taken_back(
-    spark: SparkSession, git_folder: Path, tmp_path: Path
-) -> None:
-    warehouse = tmp_path / "warehouse"
-    events = str(git_folder / "events.jsonl.gz")
-    plain, with_block = (
-        config(warehouse, events),
-        config(warehouse, events, blocked_file=git_folder / "blocked_emails.csv"),
-    )
-
-    # when nothing is blocked
-    first = run(spark, plain)
-    before = people(warehouse)
-
-    # then there are the 2,169 people of the known answer, row by row
-    assert first.metrics["people"] == 2_169
-    assert partition(before) == expected(git_folder, "expected_components_plain.csv.gz")
-
-    # and a second run of the same input commits to no table but those of the record, and publishes nothing
-    versions, made = published_versions(warehouse), commits(warehouse)
-    second = run(spark, plain)
-    assert (second.run_seq, second.is_nothing_new, second.is_published) == (2, True, False)
-    assert published_versions(warehouse) == versions
-    assert {table for table, names in commits(warehouse).items() if names != made[table]} == {
-        "control/runs", "control/publications",
-    }  # fmt: skip
-    # after which nobody need look again
-    assert find_nothing_new(plain) is not None
-    assert find_nothing_new(with_block) is None
-    assert {name: stage.state for name, stage in second.stages.items() if name != "ingest"} == dict.fromkeys(
-        ("graph", "identity", "consent", "sessions", "attribution", "retention", "product"), "unchanged"
-    )
-
-    # when a placeholder is blocked, then its people part
-    run(spark, with_block)
-    assert partition(people(warehouse)) == expected(git_folder, "expected_components_blocked.csv.gz")
-
-    # and when the block is taken back, then everybody has the former ID again
-    run(spark, plain)
-    assert people(warehouse) == before
-    resolved = read_table(warehouse, "events_resolved")
-    assert resolved.num_rows == 59_067
-    assert resolved.column("user_id").null_count == 0
-
-
 def split_by_receipt(source: Path, folder: Path) -> None:
     """Messages received before 2015, and the rest, in two files."""
     with gzip.open(source, "rt") as lines:
@@ -114,26 +74,31 @@ def split_by_receipt(source: Path, folder: Path) -> None:
         (folder / name).write_text("".join(parts[is_early]))
 
 
-def test_ids_of_an_earlier_run_survive_or_redirect_in_one_hop(
+def test_people_are_those_of_the_known_answer_run_after_run(
     spark: SparkSession, git_folder: Path, tmp_path: Path
 ) -> None:
     warehouse, inputs = tmp_path / "warehouse", tmp_path / "inputs"
     split_by_receipt(git_folder / "events.jsonl.gz", tmp_path / "parts")
     inputs.mkdir()
-    settings = config(warehouse, f"{inputs}/*.jsonl")
+    plain, with_block = (
+        config(warehouse, f"{inputs}/*.jsonl"),
+        config(warehouse, f"{inputs}/*.jsonl", blocked_file=git_folder / "blocked_emails.csv"),
+    )
 
+    # given the people of some years
     (tmp_path / "parts" / "early.jsonl").rename(inputs / "early.jsonl")
-    first = run(spark, settings)
+    first = run(spark, plain)
     early = people(warehouse)
     assert first.metrics["people"] == 357
 
+    # when the rest arrives, then there are the 2,169 people of the known answer, row by row
     (tmp_path / "parts" / "late.jsonl").rename(inputs / "late.jsonl")
-    second = run(spark, settings)
+    second = run(spark, plain)
     late = people(warehouse)
     assert second.metrics["people"] == 2_169
     assert partition(late) == expected(git_folder, "expected_components_plain.csv.gz")
 
-    # every ID of the first run is live, or redirects to a live one that owns what it owned
+    # and every ID of the first run is live, or redirects to a live one that owns what it owned
     redirects = {row["user_id"]: row["redirect_to"] for row in read_table(warehouse, "user_redirects").to_pylist()}
     live = set(late.values())
     assert len(redirects) == second.metrics["ids_merged"] == 42
@@ -141,7 +106,28 @@ def test_ids_of_an_earlier_run_survive_or_redirect_in_one_hop(
     assert set(early.values()) == (set(early.values()) & live) | set(redirects)
     assert all(late[identifier] == redirects.get(user, user) for identifier, user in early.items())
 
-    # and once more changes no row
-    ledger = contents(warehouse, "user_ids")
-    run(spark, settings)
-    assert contents(warehouse, "user_ids") == ledger
+    # and a run of the same input commits to no table but those of the record, and publishes nothing
+    versions, made = published_versions(warehouse), commits(warehouse)
+    third = run(spark, plain)
+    assert (third.run_seq, third.is_nothing_new, third.is_published) == (3, True, False)
+    assert published_versions(warehouse) == versions
+    assert {table for table, names in commits(warehouse).items() if names != made[table]} == {
+        "control/runs", "control/publications",
+    }  # fmt: skip
+    # after which nobody need look again
+    assert find_nothing_new(plain) is not None
+    assert find_nothing_new(with_block) is None
+    assert {name: stage.state for name, stage in third.stages.items() if name != "ingest"} == dict.fromkeys(
+        (stage.name for stage in IDENTITY_STAGES if stage.name != "ingest"), "unchanged"
+    )
+
+    # when a placeholder is blocked, then its people part
+    run(spark, with_block)
+    assert partition(people(warehouse)) == expected(git_folder, "expected_components_blocked.csv.gz")
+
+    # and when the block is taken back, then everybody has the former ID again
+    run(spark, plain)
+    assert people(warehouse) == late
+    resolved = read_table(warehouse, "events_resolved")
+    assert resolved.num_rows == 59_067
+    assert resolved.column("user_id").null_count == 0

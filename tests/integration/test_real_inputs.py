@@ -14,6 +14,8 @@ from oneuser.runs.run import run_pipeline
 from tests.integration.published import read_table
 
 
+# ingest alone does it in `make test`: tests/spark/events/test_ingest.py
+@pytest.mark.soak
 def test_every_message_of_the_segment_spec_is_accounted_for(
     spark: SparkSession, shared_data: Path, warehouse_path: Path
 ) -> None:
@@ -56,6 +58,7 @@ def test_every_message_of_the_segment_spec_is_accounted_for(
 
 
 @pytest.mark.soak
+@pytest.mark.usefixtures("planned_for_many_rows")
 def test_a_shop_of_half_a_million_lines_gives_the_published_cohorts(
     spark: SparkSession, shared_data: Path, warehouse_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """What `simulate` says of the texts of conf/simulate is what the real job makes of them, run by run.
 
-The job plans as for large data, with compiled code and shuffles; other tests of whole runs plan for small data.
+The job plans as for large data, with shuffles, and text by text with compiled code too; most other tests of whole runs
+plan for small data.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from oneuser.simulation.play import play
 from oneuser.simulation.rulebook import Rulebook, load_rules
 from oneuser.simulation.simulation_text import read_text
 from oneuser.storage.warehouse import Warehouse
+from tests.integration.identity_only import identity_only
 from tests.integration.simulated_job import Facts, Job, apart, published_facts, simulated_facts
+
+__all__ = ["identity_only"]  # fixture
 
 FOLDER = Path(__file__).resolve().parents[2] / "conf" / "simulate"
 # these change rules that others count on, roll back, or have more runs than the others
@@ -59,6 +63,7 @@ def test_texts_together_are_decided_alike(spark: SparkSession, tmp_path: Path) -
 
 
 @pytest.mark.soak
+@pytest.mark.usefixtures("planned_for_many_rows")
 @pytest.mark.parametrize("name", TEXTS)
 def test_every_text_by_itself_is_decided_alike(spark: SparkSession, tmp_path: Path, name: str) -> None:
     compare(spark, tmp_path, statements_of(name))
