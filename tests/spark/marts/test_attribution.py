@@ -21,6 +21,7 @@ from oneuser.marts.attribution.credits import (
     count_people_with_long_paths,
     measure_totals,
     only_counted,
+    sum_credits,
 )
 from oneuser.marts.provenance import Provenance
 from tests.frames import assert_rows
@@ -169,7 +170,7 @@ def test_the_summary_adds_credits_up(credited: DataFrame) -> None:
         weight = sum((row.weight for row in mine), Decimal(0))
         expected.append((*name[:3], name[3] or None, weight, Decimal(sum(values)) if values else None, n_touches))
 
-    summary = build_summary(credited, provenance=MADE)
+    summary = build_summary(sum_credits(credited), provenance=MADE)
 
     assert summary.columns == ATTRIBUTION_SUMMARY.columns
     assert_rows(
@@ -199,7 +200,7 @@ def test_what_is_credited_is_what_there_was_and_damage_is_found(
     def n_broken(rows: DataFrame) -> int:
         return int(count_broken(rows, conversions, models=ADDITIVE).collect()[0].n_broken)
 
-    whole = measure_totals(credited, conversions, models=ADDITIVE).collect()[0]
+    whole = measure_totals(sum_credits(credited), conversions, models=ADDITIVE).collect()[0]
     assert (whole.n_conversions, n_broken(credited)) == (len(plain), 0)
     assert whole.n_credits == credited.count()
     assert {whole[f"credit_minor_{n}"] for n in range(len(ADDITIVE))} == {whole.value_minor}
@@ -224,10 +225,10 @@ def test_what_is_credited_is_what_there_was_and_damage_is_found(
 def test_without_conversions_nothing_is_credited(spark: SparkSession) -> None:
     credited = build_credits(TOUCHES.empty(spark), CONVERSIONS.empty(spark), rules=rules_of("every"), provenance=MADE)
     nothing = CONVERSIONS.empty(spark)
-    measured = measure_totals(credited, nothing, models=ADDITIVE).collect()[0]
+    measured = measure_totals(sum_credits(credited), nothing, models=ADDITIVE).collect()[0]
 
     assert credited.collect() == []
-    assert build_summary(credited, provenance=MADE).collect() == []
+    assert build_summary(sum_credits(credited), provenance=MADE).collect() == []
     assert (measured.n_conversions, measured.n_credits, measured.value_minor) == (0, 0, None)
     assert count_broken(credited, nothing, models=ADDITIVE).collect()[0].n_broken == 0
 

@@ -155,32 +155,42 @@ def only_counted(conversions: DataFrame, *, rules: CreditRules | PathRules, leve
     return ranked.where("is_counted").drop("is_counted")
 
 
-def build_summary(
-    credits: DataFrame,  # noqa: A002 - the field's word
-    *,
-    provenance: Provenance,
-    contract: TableContract = ATTRIBUTION_SUMMARY,
-) -> DataFrame:
+def sum_credits(credits: DataFrame) -> DataFrame:  # noqa: A002 - the field's word
     """Add credits up by model, kind of conversion, currency and channel. One pass over narrow columns of all credits.
 
     Args:
         credits: Rows of `attribution_credits`, all made in the same way.
-        provenance: How they are.
-        contract: Of which table they are to be rows.
 
     Returns:
-        Rows of `attribution_summary`, or of `account_attribution`. `credit_minor` is null where no conversion has a
-        value.
+        What `build_summary` and `measure_totals` take: few rows, with the sums, `n_touches`, `n_credits` and
+        `longest_path`. `credit_minor` is null where no conversion has a value.
     """
     made = ("reporting_currency", "is_additive", "transforms", "entity_level", "lookback_days")
-    summed = credits.groupBy("model", "conversion", "channel", "currency", *made).agg(
+    return credits.groupBy("model", "conversion", "channel", "currency", *made).agg(
         F.sum("weight").cast("decimal(30,12)").alias("conversions"),
         F.sum(F.col("credit_minor").cast(_SUM)).alias("credit_minor"),
         F.sum(F.col("reporting_credit_minor").cast(_SUM)).alias("reporting_credit_minor"),
         F.count("touch_id").alias("n_touches"),
+        F.count(F.lit(1)).alias("n_credits"),
+        F.max("path_length").alias("longest_path"),
     )
+
+
+def build_summary(
+    sums: DataFrame, *, provenance: Provenance, contract: TableContract = ATTRIBUTION_SUMMARY
+) -> DataFrame:
+    """Say how the sums of credits came about.
+
+    Args:
+        sums: What `sum_credits` answers.
+        provenance: How the credits are made.
+        contract: Of which table they are to be rows.
+
+    Returns:
+        Rows of `attribution_summary`, or of `account_attribution`.
+    """
     solved = {"channel_value": F.lit(None).cast("double"), "is_sampled": F.lit(None).cast("boolean")}
-    return contract.conform(summed.withColumns(solved).select("*", *provenance.columns()))
+    return contract.conform(sums.withColumns(solved).select("*", *provenance.columns()))
 
 
 def count_broken(credits: DataFrame, conversions: DataFrame, *, models: Sequence[str]) -> DataFrame:  # noqa: A002
@@ -219,11 +229,11 @@ def count_broken(credits: DataFrame, conversions: DataFrame, *, models: Sequence
     return compared.agg(reduce(lambda one, other: one + other, broken, F.lit(0)).alias("n_broken"))
 
 
-def measure_totals(credits: DataFrame, conversions: DataFrame, *, models: Sequence[str]) -> DataFrame:  # noqa: A002
-    """Add up what was credited, and what there was to credit. One pass over narrow columns of each.
+def measure_totals(sums: DataFrame, conversions: DataFrame, *, models: Sequence[str]) -> DataFrame:
+    """Add up what was credited, and what there was to credit. One pass over narrow columns of the conversions.
 
     Args:
-        credits: Rows of `attribution_credits`.
+        sums: What `sum_credits` answers.
         conversions: Rows of `conversions`: those that are credited.
         models: What the models are called that add up.
 
@@ -235,11 +245,11 @@ def measure_totals(credits: DataFrame, conversions: DataFrame, *, models: Sequen
     there_was = conversions.agg(
         F.count(F.lit(1)).alias("n_conversions"), *[F.sum(F.col(value).cast(_SUM)).alias(value) for value, _ in money]
     )
-    was_credited = credits.agg(
-        F.count(F.lit(1)).alias("n_credits"),
-        F.max("path_length").alias("longest_path"),
+    was_credited = sums.agg(
+        F.coalesce(F.sum("n_credits"), F.lit(0)).alias("n_credits"),
+        F.max("longest_path").alias("longest_path"),
         *[
-            F.sum(_of(model, F.col(credit).cast(_SUM))).alias(f"{credit}_{n}")
+            F.sum(_of(model, F.col(credit))).cast(_SUM).alias(f"{credit}_{n}")
             for n, model in enumerate(models)
             for _, credit in money
         ],

@@ -87,8 +87,10 @@ def credit_accounts(
     )
     changed = ctx.replace_within(ACCOUNT_CREDITS, name_touched(found, touches), within=None)
     counted = only_counted(converted, rules=rules, level="account")
-    check_conservation(ctx, ACCOUNT_CREDITS, counted, models=rules.additive, name="account_attribution_conservation")
-    summary = build_summary(ctx.read(ACCOUNT_CREDITS), provenance=provenance, contract=ACCOUNT_ATTRIBUTION)
+    measured = check_conservation(
+        ctx, ACCOUNT_CREDITS, counted, models=rules.additive, name="account_attribution_conservation"
+    )
+    summary = build_summary(measured.sums, provenance=provenance, contract=ACCOUNT_ATTRIBUTION)
     fitted = fit_accounts(ctx, rules, provenance, rows, counted)
     ctx.replace_within(ACCOUNT_ATTRIBUTION, summary if fitted is None else summary.unionByName(fitted), within=None)
     return changed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from oneuser.marts.attribution.credits import count_broken, measure_totals
+from oneuser.marts.attribution.credits import count_broken, measure_totals, sum_credits
 from oneuser.marts.attribution.walk import money_of
 from oneuser.stages.found_rows import only
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 class Measured(NamedTuple):
-    """What the check has seen on its way."""
+    """What the check has seen on its way; `sums` are those of `sum_credits`, at hand."""
 
+    sums: DataFrame
     n_credits: int
     longest_path: int
 
@@ -49,7 +50,8 @@ def check_conservation(
     credited = ctx.read(contract)
     broken = count_broken(only(credited, conversion_ids), only(conversions, conversion_ids), models=models)
     n_broken = int(broken.collect()[0]["n_broken"])
-    measured = measure_totals(credited, conversions, models=models).collect()[0]
+    sums = ctx.checkpoint(sum_credits(credited))
+    measured = measure_totals(sums, conversions, models=models).collect()[0]
     unequal = [
         f"{model} credits {measured[f'{credit}_{n}']} of {measured[value]} in all ({value})"
         for value, credit in money_of(conversions.columns)
@@ -62,4 +64,4 @@ def check_conservation(
         found="; ".join([f"{n_broken} conversions by model do not add up", *unequal]),
         expected="weights of 1 and credits of the value for each conversion and model",
     )
-    return Measured(measured["n_credits"], measured["longest_path"] or 0)
+    return Measured(sums, measured["n_credits"], measured["longest_path"] or 0)
