@@ -87,7 +87,8 @@ fmt: setup ## Format the code and apply the safe fixes
 	$(BIN)/ruff check --fix-only .
 
 .PHONY: soak
-soak: setup environments ## What is too long for `make test`: every kill point, large inputs
+soak: setup environments ## What is too long for `make test`: every kill point, large inputs, frames planned as for many rows
+	ONEUSER_TEST_PLANS=many_rows $(BIN)/python -m pytest -n $(JOBS) tests/spark
 	$(BIN)/python -m pytest -m soak $(ARGS)
 
 # What benchmarks are told of the sizes: EVENTS= where somebody says it.

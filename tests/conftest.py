@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from oneuser.spark.session import SparkSettings, build_session, has_graphframes, running_session
 from oneuser.spark.temporarily import session_settings
-from tests.plans import FOR_FEW_ROWS, FOR_MANY_ROWS, LITTLE_JAVA
+from tests.plans import AS_ASKED, FOR_MANY_ROWS, LITTLE_JAVA
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -26,7 +26,7 @@ hypothesis.settings.load_profile("repeatable")
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """The one session of a test run: two cores, two shuffle partitions, UTC, plans for few rows."""
+    """The one session of a test run: two cores, two shuffle partitions, UTC, plans as asked: for few rows."""
     scratch = tmp_path_factory.mktemp("spark")
     session = build_session(
         SparkSettings(
@@ -41,7 +41,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
                 "spark.ui.retainedJobs": "10",
                 "spark.ui.retainedStages": "10",
                 **LITTLE_JAVA,
-                **FOR_FEW_ROWS,
+                **AS_ASKED,
             },
             uses_s3a=True,
         ),
@@ -53,11 +53,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _begin_with_plans_for_few_rows() -> None:
+def _begin_with_plans_as_asked() -> None:
     """A command line that a test called has left the session as a user's configuration wants it."""
     session = running_session()
     if session is not None:
-        for key, value in FOR_FEW_ROWS.items():
+        for key, value in AS_ASKED.items():
             session.conf.set(key, value)
 
 

@@ -5,6 +5,8 @@ Expressions that are interpreted, and plans that stay as they are, take three qu
 
 from __future__ import annotations
 
+import os
+
 FOR_FEW_ROWS = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",
@@ -17,3 +19,5 @@ FOR_MANY_ROWS = {
 }
 # it is over before the optimising compiler of Java has earned what it costs, too
 LITTLE_JAVA = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1"}
+# what tests plan with that ask for nothing else; `make soak` does tests of frames once more, as for many rows
+AS_ASKED = FOR_MANY_ROWS if os.environ.get("ONEUSER_TEST_PLANS") == "many_rows" else FOR_FEW_ROWS
