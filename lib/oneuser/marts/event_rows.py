@@ -28,16 +28,18 @@ def known_events(events: DataFrame, *, watermark: datetime, needs: tuple[str, ..
     Raises:
         ConfigError: where a column is missing or of another type.
     """
-    check_columns("events", events, {"entity_id": None, "event_time": "timestamp", **dict.fromkeys(needs)})
+    further = {name: "string" if name == "event" else None for name in needs}
+    check_columns("events", events, {"entity_id": None, "event_time": "timestamp", **further})
     return events.where(F.col("entity_id").isNotNull() & (F.col("event_time") <= instant(watermark)))
 
 
 def check_columns(argument: str, rows: DataFrame, needs: Mapping[str, str | None]) -> None:
-    """Refuse rows without these columns, each of the type that is named, or of any.
+    """Refuse what is no frame, and rows without these columns, each of the type that is named, or of any.
 
     Raises:
         ConfigError: with the column that may have been meant.
     """
+    check_is_frame(argument, rows)
     types = {field.name: field.dataType.simpleString() for field in rows.schema}
     for name, expected in needs.items():
         if name not in types:
@@ -46,6 +48,16 @@ def check_columns(argument: str, rows: DataFrame, needs: Mapping[str, str | None
         if expected is not None and types[name] != expected:
             hint = f"; {how_to_make_instants(name, types[name])}" if expected == "timestamp" else ""
             raise ConfigError.single(argument, f"column {name} is {types[name]}, expected {expected}{hint}")
+
+
+def check_is_frame(argument: str, rows: object) -> None:
+    """Refuse what is no frame of Spark, such as a list of rows, or one of another library.
+
+    Raises:
+        ConfigError: saying what it is.
+    """
+    if not hasattr(rows, "schema") or not hasattr(rows, "columns"):
+        raise ConfigError.single(argument, f"expected a Spark DataFrame, found {type(rows).__name__}")
 
 
 def how_to_make_instants(column: str, found: str) -> str:

@@ -297,3 +297,18 @@ def test_money_that_is_not_whole_and_rows_without_a_time_are_refused(purchases: 
     naive: Any = datetime(2026, 4, 1)  # noqa: DTZ001
     with pytest.raises(ConfigError, match="time zone"):
         ltv(purchases, watermark=naive)
+
+
+def test_values_of_several_currencies_are_not_added_up(spark: SparkSession) -> None:
+    rows = [
+        ("a", WATERMARK - timedelta(1), 100, "EUR"),
+        ("a", WATERMARK - timedelta(3), 50, None),
+        ("b", WATERMARK - timedelta(1), 7, "USD"),
+    ]
+    both = spark.createDataFrame(rows, "entity_id string, event_time timestamp, value_minor bigint, currency string")
+    euros = both.where("entity_id = 'a'").withColumn("value_minor", F.col("value_minor").cast("decimal(38,0)"))
+
+    assert [row.monetary_minor for row in rfm(euros, watermark=WATERMARK).collect()] == [100.0]
+    for frame in (rfm(both, watermark=WATERMARK), ltv(both, watermark=WATERMARK, unit="day")):
+        with pytest.raises(Exception, match="one sum would hold more than one currency"):
+            frame.collect()

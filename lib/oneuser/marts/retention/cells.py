@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from oneuser.core.errors import ConfigError
 from oneuser.marts.calendar import known_word
+from oneuser.marts.event_rows import check_is_frame
 from oneuser.marts.wilson import wilson_interval
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ def pool(cells: DataFrame, mean: str = "pooled") -> DataFrame:
         ConfigError: for another mean, and where a column is missing.
     """
     known_word("mean", mean, ["pooled", "simple"])
+    check_is_frame("cells", cells)
     needed = ["offset", "retained_eligible", "eligible", "is_observed", "rate"]
     missing = [name for name in needed if name not in cells.columns]
     if missing:

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from oneuser.core.errors import ConfigError
 from oneuser.core.suggestions import did_you_mean
 from oneuser.marts.calendar import checked_watermark
-from oneuser.marts.event_rows import how_to_make_instants
+from oneuser.marts.event_rows import check_is_frame, how_to_make_instants
 from oneuser.marts.retention.activity import moments_of_events
 from oneuser.marts.retention.cells import count_cells
 from oneuser.marts.retention.definition import checked_definition
@@ -138,6 +138,7 @@ def _check_columns(events: DataFrame, definition: Definition) -> None:
     Raises:
         ConfigError: naming each that is not.
     """
+    check_is_frame("events", events)
     found = {field.name: field.dataType.simpleString() for field in events.schema}
     is_named = definition.start.names is not None or definition.returns.names is not None
     needed = ["entity_id", "event_time", *(["event"] if is_named else [])]
@@ -149,6 +150,8 @@ def _check_columns(events: DataFrame, definition: Definition) -> None:
             f"event_time is {found['event_time']}, expected timestamp: "
             f"{how_to_make_instants('event_time', found['event_time'])}"
         )
+    if is_named and found.get("event", "string") != "string":
+        problems.append(f"event is {found['event']}, expected string: names of events are text")
     if "properties" in needed and not found.get("properties", "map<string").startswith("map<string"):
         problems.append(f"properties is {found['properties']}, expected map<string,string>")
     if problems:

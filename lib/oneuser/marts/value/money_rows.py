@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from oneuser.core.errors import ConfigError
 from oneuser.marts.calendar import Calendar, instant
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame
 
+_CURRENCY = "currency"
 _WHOLE = ("tinyint", "smallint", "int", "bigint")
 # what minor units are added up in: a thousand of the largest values are more than 64 bits hold
 _SUM = "decimal(38,0)"
@@ -27,7 +29,8 @@ def valued_rows(
 
     Args:
         rows: Rows with `entity_id`, a value in whole minor units, and `event_time`, or else a day. Those of nobody and
-            without a time are left out. A day counts where it begins before the watermark.
+            without a time are left out. A day counts where it begins before the watermark. Where they have `currency`,
+            it must be the same in all of them that has any.
         calendar: The intervals.
         ends: The watermark.
         value: Column of the value.
@@ -39,16 +42,31 @@ def valued_rows(
 
     Raises:
         ConfigError: where a column is missing or of another type.
+        SparkRuntimeException: when rows are read, where they are in several currencies.
     """
     check_columns("rows", rows, {"entity_id": None, value: None})
-    found = rows.schema[value].dataType.simpleString()
-    if found not in _WHOLE:
+    found = rows.schema[value].dataType
+    if found.simpleString() not in _WHOLE and not (isinstance(found, T.DecimalType) and found.scale == 0):
         raise ConfigError.single(
-            "rows", f"column {value} is {found}, expected bigint: whole minor units, such as cents"
+            "rows", f"column {value} is {found.simpleString()}, expected bigint: whole minor units, such as cents"
         )
     at, is_known = interval_column(rows, calendar, ends, day=day)
     known = rows.where(F.col("entity_id").isNotNull() & is_known)
-    return known.select("entity_id", at.alias("at"), F.col(value).cast(_SUM).alias("value_minor"))
+    worth = F.col(value).cast(_SUM)
+    if _CURRENCY in rows.columns:
+        known, worth = _of_one_currency(known, worth)
+    return known.select("entity_id", at.alias("at"), worth.alias("value_minor"))
+
+
+def _of_one_currency(known: DataFrame, worth: Column) -> tuple[DataFrame, Column]:
+    """The rows and their value, which stops whoever reads it where rows are in several currencies. One more pass."""
+    found = known.agg(F.min(_CURRENCY).alias("_first_currency"), F.max(_CURRENCY).alias("_last_currency"))
+    is_mixed = F.coalesce(F.col("_first_currency") != F.col("_last_currency"), F.lit(False))
+    text = "value: one sum would hold more than one currency; keep one of the frame, or convert it"
+    return (
+        known.crossJoin(F.broadcast(found)),
+        F.when(is_mixed, F.raise_error(F.lit(text)).cast(_SUM)).otherwise(worth),
+    )
 
 
 def interval_column(

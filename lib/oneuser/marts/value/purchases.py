@@ -29,6 +29,7 @@ def rfm(rows: DataFrame, *, watermark: datetime, zone: str = "UTC") -> DataFrame
         rows: Rows with `entity_id`, `value_minor` (whole minor units of one currency), and `event_time`, or `day` where
             only that is known. A row is a purchase whatever its value, refunds are none and take nothing back unless
             they are added up with it. Rows of nobody and without a time are left out.
+            Where rows have `currency`, several of them are refused when rows are read.
         watermark: Last instant up to which all purchases are there, with a zone. Those after it count nowhere.
         zone: Time zone whose days count.
 

@@ -1,4 +1,4 @@
-"""No function takes a time that names no zone, be it given with the call or in a column."""
+"""What every function refuses: a time that names no zone, given with the call or in a column, and what is no frame."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from oneuser.core.errors import ConfigError
 from oneuser.marts.attribution.path_rules import PathParameters
@@ -34,6 +35,8 @@ FRAMES = {
 OF_FIGURES = ("count_broken",)
 # who started is said by `members` alone
 UNREAD = {("value.members_of_ages", "rows")}
+# parameters that name events
+NAMING = ("steps", "feature", "features", "start")
 # what has no default, and frames that may be left out
 ASKED: dict[str, Any] = {
     "unit": "day", "steps": ["A", "B"], "window_days": 1, "min_days": 1, "min_uses": 1, "feature": "A",
@@ -113,3 +116,26 @@ def test_a_column_without_a_zone_is_refused_in_words(spark: SparkSession, name: 
             function(**good | {argument: local})
         assert f"{column} is timestamp_ntz" in str(caught.value).replace(": is", " is")
         assert "without a zone each is another instant on every machine" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_is_no_frame_is_refused_in_words(spark: SparkSession, name: str) -> None:
+    function = FUNCTIONS[name]
+    good = asked_of(function, spark)
+    for argument in (one for one, value in good.items() if isinstance(value, DataFrame)):
+        if (name, argument) not in UNREAD:
+            with pytest.raises(ConfigError, match="expected a Spark DataFrame, found list"):
+                function(**good | {argument: []})
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, function in FUNCTIONS.items() if {*NAMING} & {*inspect.signature(function).parameters}]
+)
+def test_names_of_events_are_text(spark: SparkSession, name: str) -> None:
+    function = FUNCTIONS[name]
+    good = asked_of(function, spark)
+    if name == "retention.retain":
+        good["start"] = "A"
+    numbered = good["events"].withColumn("event", F.lit(1))
+    with pytest.raises(ConfigError, match="event is int, expected string"):
+        function(**good | {"events": numbered})
