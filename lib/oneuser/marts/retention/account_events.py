@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.marts.calendar import checked_calendar
-from oneuser.marts.event_rows import check_columns
+from oneuser.marts.event_rows import check_columns, check_is_frame
 from oneuser.marts.retention.definition import checked_count
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def account_events(
     """
     calendar = checked_calendar(unit, zone, week_start)
     check_columns("events", events, {"entity_id": None, "event_time": "timestamp"})
+    check_is_frame("memberships", memberships)
     dated = [name for name in ("valid_from", "valid_to") if name in memberships.columns]
     check_columns(
         "memberships", memberships, {"entity_id": None, "account_id": None, **dict.fromkeys(dated, "timestamp")}
