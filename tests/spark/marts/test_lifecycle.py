@@ -323,6 +323,8 @@ def test_a_time_without_a_zone_and_unknown_words_are_refused(events: DataFrame) 
         lifecycle(events, unit="day", watermark=naive)
     with pytest.raises(ConfigError, match="since: 2026-04-01 00:00:00 has no time zone"):
         stickiness(events, unit="day", since=naive, until=WATERMARKS[0])
+    with pytest.raises(ConfigError, match="until: must be after since"):
+        stickiness(events, unit="day", since=date(2026, 3, 1), until=date(2026, 3, 1))
     with pytest.raises(ConfigError, match="unit"):
         lifecycle(events, unit="fortnight", watermark=WATERMARKS[0])
     local = events.withColumn("event_time", F.col("event_time").cast("timestamp_ntz"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
+from oneuser.core.errors import ConfigError
 from oneuser.core.zoned_times import checked_bound
 from oneuser.marts.calendar import Calendar, checked_calendar, checked_watermark, instant, known_word
 from oneuser.marts.event_rows import check_at_least, check_columns, known_events
@@ -51,7 +52,10 @@ def stickiness(
         ConfigError: where an argument is not what it has to be.
     """
     calendar = checked_calendar(unit, zone, week_start)
-    start, end = (instant(checked_bound(name, at, zone)) for name, at in (("since", since), ("until", until)))
+    begins, ends = checked_bound("since", since, zone), checked_bound("until", until, zone)
+    if begins >= ends:
+        raise ConfigError.single("until", "must be after since: the range is half-open")
+    start, end = instant(begins), instant(ends)
     check_columns("events", events, {"entity_id": None, "event_time": "timestamp"})
     is_inside = (F.col("event_time") >= start) & (F.col("event_time") < end)
     known = events.where(F.col("entity_id").isNotNull() & is_inside)
