@@ -165,9 +165,9 @@ def test_a_small_file_is_read_whole_without_looking_through_it(spark: SparkSessi
 
 def test_a_large_file_is_read_by_several_tasks(spark: SparkSession, tmp_path: Path) -> None:
     line = b'1,"two, 2",3\n'
-    (tmp_path / "a.tsv").write_bytes(b"a\tb\tc\n" + line.replace(b",", b"\t") * (40 * 1024 * 1024 // len(line)))
+    (tmp_path / "a.tsv").write_bytes(b"a\tb\tc\n" + line.replace(b",", b"\t") * (12 * 1024 * 1024 // len(line)))
 
     (frame,) = read_delimited(spark, list_files(spark, "shop", str(tmp_path)), dialect=Dialect("\t"), split_from=1024)
 
     assert frame.rdd.getNumPartitions() > 1
-    assert frame.count() == 40 * 1024 * 1024 // len(line)
+    assert frame.count() == 12 * 1024 * 1024 // len(line)
