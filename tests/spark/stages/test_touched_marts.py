@@ -41,6 +41,7 @@ from oneuser.contracts.raw import EVENTS
 from oneuser.contracts.reference import FX_RATES
 from oneuser.contracts.table import TableContract
 from oneuser.marts.retention import retain
+from oneuser.spark.small_data import planned_for_small_data
 from oneuser.stages import context
 from oneuser.stages.attribution.touched_conversions import find_touched_conversions
 from oneuser.stages.context import RunContext
@@ -327,14 +328,16 @@ def moved_messages(before: World, now: World) -> list[tuple[bytes, str | None, s
     return told
 
 
-def check_days(spark: SparkSession, root: Path, seed: int, n_days: int) -> None:
+def check_days(spark: SparkSession, root: Path, seed: int, n_days: int, *, is_done_at_once: bool) -> None:
+    """What was touched is planned as small data is, in one partition, and everything in two."""
     chance = random.Random(seed)
     touched, everybody = Marts(spark, root / "touched"), Marts(spark, root / "everybody")
     sessions, paths = {"gap_minutes": 30, "cut_at_campaign": seed % 2 == 1}, ATTRIBUTION | PATHS[seed % len(PATHS)]
     world, settings = World(), config(root, sessions=sessions, attribution=paths)
     for run in range(1, n_days + 1):
         world = happen(world, chance, run)
-        touched.run(world, settings, is_incremental=run > 1)
+        with planned_for_small_data(spark):
+            touched.run(world, settings, is_incremental=run > 1)
         everybody.run(world, settings)
         for contract in WRITTEN:
             assert touched.rows(contract) == everybody.rows(contract), (seed, run, contract.name)
@@ -342,6 +345,8 @@ def check_days(spark: SparkSession, root: Path, seed: int, n_days: int) -> None:
     assert touched.rows(ATTRIBUTION_CHANGES)
     assert any("True" in row for row in touched.rows(CONVERSION_VALUES))
     check_retentions(touched, world)
+    if not is_done_at_once:
+        return
     # and all of it as if everything had come at once
     at_once = Marts(spark, root / "at-once")
     at_once.run(world, settings, run_seq=n_days)
@@ -370,7 +375,7 @@ def check_retentions(marts: Marts, world: World) -> None:
 
 
 def test_days_of_whom_they_touch(spark: SparkSession, tmp_path: Path) -> None:
-    check_days(spark, tmp_path, seed=1, n_days=3)
+    check_days(spark, tmp_path, seed=1, n_days=3, is_done_at_once=False)
 
 
 def test_a_run_of_another_rate_alone_credits_all_of_whom_it_revalues(spark: SparkSession, tmp_path: Path) -> None:
@@ -462,4 +467,4 @@ def test_other_days_too(spark: SparkSession, tmp_path: Path, monkeypatch: pytest
         # as where tables lie elsewhere
         monkeypatch.setattr(Warehouse, "change_few_rows", lambda *_: None)
         monkeypatch.setattr(Warehouse, "read_few_among", lambda *_, **__: None)
-    check_days(spark, tmp_path, seed, n_days=6)
+    check_days(spark, tmp_path, seed, n_days=6, is_done_at_once=True)
