@@ -14,8 +14,8 @@ ENVIRONMENTS := $(patsubst tests/environments/%.lock,$(APART)/%/.ready,$(wildcar
 JARS   := $(or $(ONEUSER_JARS),.jars)
 EVENTS ?= 10000
 ARGS   ?=
-# Test processes at once. Each of Spark's takes some 3 GB.
-JOBS   ?= 2
+# Test processes at once: one more than cores, since each waits now and then. Each of Spark's takes some 3 GB.
+JOBS   ?= 3
 
 # What pytest and oneuser see of this file.
 export ONEUSER_JARS ?= $(CURDIR)/.jars
