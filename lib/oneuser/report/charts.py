@@ -207,7 +207,9 @@ def series_colour(
         orient="top", title=None, columns=0, labelColor=INK, labelFontSize=13, symbolType="square", labelLimit=260,
         symbolOpacity=1, columnPadding=18, rowPadding=4, offset=14,
     )  # fmt: skip
-    return alt.Color(f"{field}:N", sort=names, scale=alt.Scale(domain=names, range=hues), legend=legend)
+    # an empty legend has no size, and then the picture has none
+    shown = legend if names else None
+    return alt.Color(f"{field}:N", sort=names, scale=alt.Scale(domain=names, range=hues), legend=shown)
 
 
 def names_axis(beside: Sequence[str] = ()) -> alt.Axis:

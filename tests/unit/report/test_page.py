@@ -16,6 +16,7 @@ from oneuser.report.data import (
     Funnel,
     Protection,
     ReportData,
+    SizeBucket,
     Stability,
 )
 from oneuser.report.page import render_page
@@ -246,3 +247,11 @@ def test_credit_that_is_all_hidden_has_a_table_and_no_picture() -> None:
 
     assert '<th scope="row">Direct</th>' in html
     assert "vega-lite-attribution-0" not in html
+
+
+def test_sizes_that_are_all_hidden_are_drawn_without_a_legend() -> None:
+    hidden = replace(made_up_data(), sizes=(SizeBucket("1", None, None), SizeBucket("2", None, None)))
+
+    page = render_page(hidden)
+
+    assert 'id="vega-lite-sizes"' in page
