@@ -58,7 +58,7 @@ class Analytics(MembersOfNumbers):
             ConfigError: naming what is wrong; where both a name and a definition are given.
         """
         owner_of(level)
-        if not definition and watermark is None and min_members is None:
+        if not definition and watermark is None and min_members in (None, 1):
             published = self.published.read(marts.RETENTION)
             if name is not None:
                 known_word("name", name, sorted(self.rows.distinct(marts.RETENTION, "name")))

@@ -5,12 +5,11 @@ A time without a zone is another instant on every machine, and is refused wherev
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from oneuser.core.errors import ConfigError
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXT = "2026-03-01T00:00:00Z or 2026-03-01T00:00:00+01:00"
 _OBJECT = "datetime(2026, 3, 1, tzinfo=UTC), or datetime(2026, 3, 1, tzinfo=ZoneInfo('Europe/Berlin'))"
 
@@ -80,10 +79,12 @@ def _in_utc(name: str, found: datetime, moment: object) -> datetime:
             f"{shown} has no time zone, so it is another instant on every machine; write for example "
             f"{_example(moment)}",
         )
+    # kinds of their own, such as those of Airflow and pandas, bring an arithmetic of their own
     try:
-        return _EPOCH + timedelta(microseconds=(found - _EPOCH) // timedelta(microseconds=1))
+        utc = found.astimezone(UTC)
     except OverflowError:
         raise ConfigError.single(name, f"{found.isoformat(' ')} lies outside the years 1 to 9999 of UTC") from None
+    return datetime(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second, utc.microsecond, tzinfo=UTC)
 
 
 def _example(moment: object) -> str:

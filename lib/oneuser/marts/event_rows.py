@@ -61,12 +61,25 @@ def check_is_frame(argument: str, rows: object) -> None:
 
 
 def how_to_make_instants(column: str, found: str) -> str:
-    """What to do about a column of times that are no instants, for messages."""
-    why = "without a zone each is another instant on every machine; " if found == "timestamp_ntz" else ""
-    return (
-        f"{why}make it one with the zone that its clocks show, such as "
-        f"CAST(concat(CAST({column} AS STRING), ' Europe/Berlin') AS TIMESTAMP)"
-    )
+    """What to do about a column of times that are no instants, for messages.
+
+    Args:
+        column: Its name.
+        found: Its type.
+    """
+    clock = f"CAST({column} AS STRING)"
+    if found == "timestamp_ntz":
+        made = f"CAST(concat({clock}, ' Europe/Berlin') AS TIMESTAMP)"
+        why = "without a zone each is another instant on every machine; "
+        return f"{why}make it one with the zone that its clocks show, such as {made}"
+    if found == "date":
+        return f"let days begin in a zone, such as CAST(concat({clock}, ' 00:00:00 Europe/Berlin') AS TIMESTAMP)"
+    if found == "string":
+        without = f"CAST(concat({column}, ' Europe/Berlin') AS TIMESTAMP)"
+        return f"read texts that name their zone by CAST({column} AS TIMESTAMP), others by {without}"
+    if found in {"int", "bigint"}:
+        return f"read seconds by timestamp_seconds({column}), thousandths by timestamp_millis({column})"
+    return "make it a timestamp"
 
 
 def times_counted(events: DataFrame) -> Column:

@@ -70,7 +70,8 @@ def find_beside(belongings: Belongings, carried: DataFrame, identifier_map: Data
 def rows_of_people(contract: TableContract, rows: DataFrame, belongings: Belongings) -> DataFrame | None:
     """`request_id` and the columns of a table: the rows that are somebody's; null where none can be.
 
-    A row is theirs by the first of its subjects: a User ID, else a message, else an identifier. Where it also names
+    A row is theirs by the first of its subjects: a User ID, else a message, else an identifier; one that is about one
+    person alone, by whichever User ID it names. Where it also names
     what is not theirs, that is emptied, or the row is left out where the column cannot be empty, or where the table
     says that more of the row is about whoever else it names. Texts that nothing could read have no subject, and are
     nobody's.
@@ -85,8 +86,16 @@ def rows_of_people(contract: TableContract, rows: DataFrame, belongings: Belongi
     if not named:
         return None
     may_be_null = {field.name for field in contract.fields if field.nullable}
-    (first, theirs), *rest = named
-    found = rows.join(theirs.toDF("request_id", *first), on=first, how="inner")
+    if subject.is_of_one and len(subject.users) > 1:
+        # whoever the row names is its owner; the rest must be theirs, too, or nobody
+        owner = F.coalesce(*[F.col(name) for name in subject.users]).alias("owner")
+        found, rest = (
+            rows.select("*", owner).join(belongings.users.toDF("request_id", "owner"), on="owner", how="inner"),
+            named,
+        )
+    else:
+        (first, theirs), *rest = named
+        found = rows.join(theirs.toDF("request_id", *first), on=first, how="inner")
     for names, those in rest:
         if subject.is_of_one:
             found = _without_others(found, names[0], those)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from oneuser.report.source import Figures
     from oneuser.storage.table_reader import Row
 
-_EFFECTS = 60
+_EFFECTS, _EFFECTS_READ = 60, 600
 _PATHS = 30
 # of which some may have too few people
 _PATHS_READ = 300
@@ -55,17 +55,18 @@ def gather_paths(figures: Figures, min_people: int) -> PathFigures:
 
 
 def _removal_effects(figures: Figures, min_people: int) -> tuple[RemovalEffects, ...]:
-    """An effect is hidden where fewer people than may be shown have a touch of the channel."""
+    """Of each order the largest. One is hidden where fewer people than may be shown have a touch of the channel."""
     columns = ("markov_order", "channel", "removal_effect")
-    rows = figures.top(ATTRIBUTION_REMOVAL_EFFECTS, Top(columns, ("removal_effect",), _EFFECTS))
+    rows = figures.top(ATTRIBUTION_REMOVAL_EFFECTS, Top(columns, ("removal_effect",), _EFFECTS_READ))
     if not rows:
         return ()
     counted: Counted = {"people": ("distinct", "user_id")}
     people = {row["channel"]: row["people"] for row in figures.groups(TOUCHES, Groups(("channel",), counted))}
     rows.sort(key=lambda row: (row["markov_order"], -row["removal_effect"], row["channel"]))
+    largest = {order: [*group][:_EFFECTS] for order, group in groupby(rows, key=lambda row: row["markov_order"])}
     return tuple(
         RemovalEffects(order, tuple(_effect(row, people.get(row["channel"], 0), min_people) for row in group))
-        for order, group in groupby(rows, key=lambda row: row["markov_order"])
+        for order, group in largest.items()
     )
 
 
@@ -132,6 +133,8 @@ def _moved(figures: Figures, level: str, table: TableContract, owner: str, min_p
         for name, (lost, gained, _) in sorted(channels.items()):
             shown = (None, None) if name in hidden else (lost, gained)
             moved.append(MovedCredit(reason, model, name, *shown))
+    if not moved:
+        return None
     models = {one.model for one in moved}
     drawn = next((model for model in _DRAWN if model in models), min(models))
     counted: Counted = {"conversions": ("distinct", "conversion_id")}
@@ -153,9 +156,12 @@ def _with_owners(
     where: dict[str, list[int]],
     counted: Counted,
 ) -> list[Row]:
-    """Groups with `owners`: how many own their conversions now, or owned those that are gone, or nobody's."""
+    """Groups with `owners`: at least so many own their conversions now, or owned those that are gone, or nobody's.
+
+    Who owned some may own others now: both together would count them twice.
+    """
     now = figures.groups(table, Groups(by, counted | {"owners": ("distinct", owner)}, where=where))
     former: Counted = {"owners": ("distinct", f"{owner}_before")}
     gone = figures.groups(table, Groups(by, former, where=where, null=(owner,)))
     of_gone = {tuple(row[name] for name in by): row["owners"] for row in gone}
-    return [row | {"owners": row["owners"] + of_gone.get(tuple(row[name] for name in by), 0)} for row in now]
+    return [row | {"owners": max(row["owners"], of_gone.get(tuple(row[name] for name in by), 0))} for row in now]

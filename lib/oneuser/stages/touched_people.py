@@ -63,7 +63,7 @@ def first_changes(ctx: RunContext) -> DataFrame | None:
     touched = touched_messages(ctx)
     if touched is None:
         return None
-    rows, _ = ctx.few_whole_rows(
+    rows, _ = ctx.few_rows(
         f"first changes of run {ctx.run_seq}", [EVENTS_RESOLVED, EVENTS], lambda: _first_changes(ctx, touched)
     )
     return rows
@@ -82,7 +82,7 @@ def open_ends_of(ctx: RunContext) -> DataFrame | None:
     open_ends = find_open_ends(
         first_changed, ctx.read_before(SESSIONS), gap_minutes=rules.gap_minutes, cut_at_campaign=rules.cut_at_campaign
     )
-    rows, _ = ctx.few_whole_rows(f"open ends of run {ctx.run_seq}", [EVENTS_RESOLVED, EVENTS], lambda: open_ends)
+    rows, _ = ctx.few_rows(f"open ends of run {ctx.run_seq}", [EVENTS_RESOLVED, EVENTS], lambda: open_ends)
     return rows
 
 

@@ -218,13 +218,14 @@ class StageView:
     ) -> tuple[DataFrame, int]:
         """Rows that are found in tables as they are, and their number; found once in a stage, however often asked for.
 
-        Few rows come to this process, 8 MB of numbers at most: other stages of the run that are done in it, and read
-        the same versions, have them too, and each join with them knows how few they are. More stay on the cluster.
+        Few rows come to this process, 8 MB of numbers or 20 MB with a text at most: other stages of the run that are
+        done in it, and read the same versions, have them too, and each join with them knows how few they are. More stay
+        on the cluster.
 
         Args:
             what: Names the question; the configuration is part of it, and the same throughout a run.
             sources: The tables that the answer depends on.
-            find: Finds the rows; numbers alone.
+            find: Finds the rows: some numbers and a text at most.
         """
         return self._found(what, sources, find, most=_FEW)
 

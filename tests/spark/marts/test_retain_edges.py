@@ -120,6 +120,11 @@ def test_an_account_is_active_from_the_member_on_who_makes_enough(spark: SparkSe
     assert one.count() == 8
     with pytest.raises(ConfigError, match="column account_id is missing; there are entity_id"):
         account_events(events, members.select("entity_id"))
+    # a membership may begin with a day of the zone, and be without an end by a column of nulls
+    from_second_day = members.select("entity_id", "account_id").distinct().where("entity_id = 'a'")
+    dated = from_second_day.select("*", F.lit(day(1, 0).date()).alias("valid_from"), F.lit(None).alias("valid_to"))
+    assert account_events(events, dated).count() == 3
+    assert account_events(events, dated, zone="America/New_York").count() == 1
     # and it came back on the third day with anybody
     back = retain(one, unit="day", watermark=day(3, 0)).where(F.col("retained") > 0)
     assert [row["offset"] for row in back.orderBy("offset").collect()] == [0, 1, 2]

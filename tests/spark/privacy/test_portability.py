@@ -23,6 +23,7 @@ ROWS = [
     (3, b"m2", "usr_ann", None, None),
     (4, b"m1", "usr_bob", "usr_ann", 1),
     (5, b"m1", None, None, None),
+    (6, b"m2", None, "usr_bob", None),
 ]
 
 
@@ -61,9 +62,9 @@ def belongings(spark: SparkSession) -> Belongings:
         # who else is named has more of the row than their number
         (
             Subject(users=("user_id", "other_user_id"), is_of_one=True),
-            [("a", 1, "usr_ann", "usr_old"), ("a", 3, "usr_ann", None)],
+            [("a", 1, "usr_ann", "usr_old"), ("a", 3, "usr_ann", None), ("b", 6, None, "usr_bob")],
         ),
-        (Subject(messages=("message_key",)), [("a", 1), ("a", 2), ("a", 4), ("a", 5), ("b", 3)]),
+        (Subject(messages=("message_key",)), [("a", 1), ("a", 2), ("a", 4), ("a", 5), ("b", 3), ("b", 6)]),
         (Subject(identifiers=("identifier_id",)), [("a", 1), ("a", 4), ("b", 2)]),
     ],
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -51,6 +52,7 @@ from oneuser.stages.registry import STAGES
 from oneuser.storage.commit_tags import CommitTag
 from oneuser.storage.warehouse import Warehouse
 from tests.frames import assert_same_rows
+from tests.plans import AS_ASKED, FOR_FEW_ROWS
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 MARTS = [stage for stage in STAGES if stage.name in {"consent", "sessions", "attribution", "retention"}]
@@ -328,15 +330,15 @@ def moved_messages(before: World, now: World) -> list[tuple[bytes, str | None, s
     return told
 
 
-def check_days(spark: SparkSession, root: Path, seed: int, n_days: int, *, is_done_at_once: bool) -> None:
-    """What was touched is planned as small data is, in one partition, and everything in two."""
+def check_days(spark: SparkSession, root: Path, seed: int, n_days: int, *, is_in_short: bool) -> None:
+    """Day by day. In short, what was touched is planned as small data, in one partition, and not all at once after."""
     chance = random.Random(seed)
     touched, everybody = Marts(spark, root / "touched"), Marts(spark, root / "everybody")
     sessions, paths = {"gap_minutes": 30, "cut_at_campaign": seed % 2 == 1}, ATTRIBUTION | PATHS[seed % len(PATHS)]
     world, settings = World(), config(root, sessions=sessions, attribution=paths)
     for run in range(1, n_days + 1):
         world = happen(world, chance, run)
-        with planned_for_small_data(spark):
+        with planned_for_small_data(spark) if is_in_short else nullcontext():
             touched.run(world, settings, is_incremental=run > 1)
         everybody.run(world, settings)
         for contract in WRITTEN:
@@ -345,7 +347,7 @@ def check_days(spark: SparkSession, root: Path, seed: int, n_days: int, *, is_do
     assert touched.rows(ATTRIBUTION_CHANGES)
     assert any("True" in row for row in touched.rows(CONVERSION_VALUES))
     check_retentions(touched, world)
-    if not is_done_at_once:
+    if is_in_short:
         return
     # and all of it as if everything had come at once
     at_once = Marts(spark, root / "at-once")
@@ -375,7 +377,7 @@ def check_retentions(marts: Marts, world: World) -> None:
 
 
 def test_days_of_whom_they_touch(spark: SparkSession, tmp_path: Path) -> None:
-    check_days(spark, tmp_path, seed=1, n_days=3, is_done_at_once=False)
+    check_days(spark, tmp_path, seed=1, n_days=3, is_in_short=AS_ASKED is FOR_FEW_ROWS)
 
 
 def test_a_run_of_another_rate_alone_credits_all_of_whom_it_revalues(spark: SparkSession, tmp_path: Path) -> None:
@@ -467,4 +469,4 @@ def test_other_days_too(spark: SparkSession, tmp_path: Path, monkeypatch: pytest
         # as where tables lie elsewhere
         monkeypatch.setattr(Warehouse, "change_few_rows", lambda *_: None)
         monkeypatch.setattr(Warehouse, "read_few_among", lambda *_, **__: None)
-    check_days(spark, tmp_path, seed, n_days=6, is_done_at_once=True)
+    check_days(spark, tmp_path, seed, n_days=6, is_in_short=False)

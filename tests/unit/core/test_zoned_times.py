@@ -29,6 +29,19 @@ def test_an_instant_is_one_however_it_is_written(written: object) -> None:
     assert checked_instant("watermark", written).tzinfo is UTC
 
 
+def test_a_kind_of_time_with_an_arithmetic_of_its_own_is_read_as_any_other() -> None:
+    class Own(datetime):
+        def __sub__(self, other: Any) -> Any:
+            raise AttributeError(other)
+
+    written = Own(2026, 3, 1, 7, 0, 0, 1, tzinfo=ZoneInfo(BERLIN))
+
+    found = checked_instant("watermark", written)
+
+    assert (found, type(found)) == (MOMENT, datetime)
+    assert checked_bound("since", written, BERLIN) == MOMENT
+
+
 @pytest.mark.parametrize(
     ("day", "zone", "begins"),
     [

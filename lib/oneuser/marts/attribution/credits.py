@@ -54,8 +54,8 @@ def build_credits(
 ) -> DataFrame:
     """Credit each conversion to the touches of its person, or account, in the window before it, by models of one path.
 
-    One shuffle and one sort by person, of the conversions and of the touches that these look back to; all models come
-    from one pass over them (see `walk`).
+    Touches that no conversion looks back to are left out first, by a join with one row for each converting person. Then
+    one shuffle and one sort by person; all models come from one pass over them (see `walk`).
 
     Args:
         touches: Rows of `touches`.

@@ -150,7 +150,9 @@ def within_reach(touches: DataFrame, conversions: DataFrame, *, window: Window) 
     spans = selected.agg(F.min("measure").alias("first_measure"), F.max("at").alias("last_at"))
     is_within = F.col("at") <= F.col("last_at")
     if window.reach is not None:
-        is_within = is_within & (F.col("measure") >= F.col("first_measure") - F.lit(window.reach))
+        # where clocks go back over midnight, a date comes again, and stands behind one that is nearer
+        margin = 1 if window.mode == "calendar_days" else 0
+        is_within = is_within & (F.col("measure") >= F.col("first_measure") - F.lit(window.reach + margin))
     return touches.join(spans, on="entity", how="inner").where(is_within).select(*touches.columns)
 
 

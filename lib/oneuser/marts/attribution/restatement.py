@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from oneuser.contracts.marts import ACCOUNT_ATTRIBUTION_CHANGES, ATTRIBUTION_CHANGES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from pyspark.sql import Column, DataFrame
 
@@ -138,7 +138,7 @@ def _of_conversion(params_id: str, level: Level) -> list[Column]:
         F.when(of("before", "params_id") != F.lit(params_id), _place(ChangeReason.CONFIGURATION)),
         F.when(~is_there, _place(ChangeReason.GONE)),
         F.when(is_other("user_id"), _place(ChangeReason.REASSIGNED)),
-        F.when(is_elsewhere, _place(ChangeReason.MEMBERSHIP if level == "account" else ChangeReason.CONVERSION)),
+        F.when(is_elsewhere, _place(ChangeReason.CONVERSION) if level == "person" else _elsewhere(of)),
         F.when(is_itself_other | ~values[0].eqNullSafe(values[1]), _place(ChangeReason.CONVERSION)),
         _place(ChangeReason.TOUCHES),
     )
@@ -151,6 +151,12 @@ def _of_conversion(params_id: str, level: Level) -> list[Column]:
         ],
         place.alias("place"),
     ]
+
+
+def _elsewhere(of: Callable[[str, str], Column]) -> Column:
+    """Why a conversion is another account's: by its owner, a member; one of nobody's, by its own account."""
+    is_nobodys = of("before", "user_id").isNull() & of("after", "user_id").isNull()
+    return F.when(~is_nobodys, _place(ChangeReason.MEMBERSHIP)).otherwise(_place(ChangeReason.TOUCHES))
 
 
 def _before_and_now(name: str) -> list[Column]:
@@ -237,6 +243,10 @@ def explain_restated(
         # whoever came by one touch of a path is why all of its credits moved
         whole = W.partitionBy(*_PAIR).rowsBetween(W.unboundedPreceding, W.unboundedFollowing)
         first = F.min(first).over(whole)
+        # of nobody's, no account is above it that was not: it says so itself
+        is_named_otherwise = ~F.col("account_id_before").eqNullSafe(F.col("account_id"))
+        is_unexplained = first == _place(ChangeReason.TOUCHES)
+        first = F.when(is_unexplained & is_named_otherwise, _place(ChangeReason.CONVERSION)).otherwise(first)
     reason = F.element_at(F.array(*[F.lit(str(one)) for one in ChangeReason]), first + F.lit(1))
     return _CHANGES[level].conform(
         rows.select("*", reason.alias("reason"), F.lit(run_seq).cast("bigint").alias("run_seq"))

@@ -38,7 +38,8 @@ def account_events(
     Args:
         events: `entity_id`, a member, and `event_time`; other columns are kept as they are.
         memberships: `entity_id` and `account_id`, and where they end or begin, `valid_from` (inclusive) and `valid_to`
-            (exclusive), null where open. A member of several accounts counts in each.
+            (exclusive), null where open: times, or days, which begin in the zone. A member of several accounts counts
+            in each.
         min_members: How many members make their account active.
         unit: The interval in which they are counted; that of the retention, as a rule.
         zone: Time zone of the calendar.
@@ -54,12 +55,14 @@ def account_events(
     check_columns("events", events, {"entity_id": None, "event_time": "timestamp"})
     check_is_frame("memberships", memberships)
     dated = [name for name in ("valid_from", "valid_to") if name in memberships.columns]
-    check_columns(
-        "memberships", memberships, {"entity_id": None, "account_id": None, **dict.fromkeys(dated, "timestamp")}
-    )
+    # a column of nulls has a type of its own, and a day begins in the zone
+    kinds = {name: memberships.schema[name].dataType.simpleString() for name in dated}
+    needed: dict[str, str | None] = {"entity_id": None, "account_id": None}
+    needed |= {name: "timestamp" for name, kind in kinds.items() if kind not in {"void", "date"}}
+    check_columns("memberships", memberships, needed)
     checked_count("min_members", min_members)
     # all stretches of a member at once: two that meet or overlap would give an event to an account twice
-    stretch = F.struct(*[_bound(memberships, name).alias(name) for name in ("valid_from", "valid_to")])
+    stretch = F.struct(*[_bound(name, kinds.get(name), zone).alias(name) for name in ("valid_from", "valid_to")])
     members = memberships.groupBy(F.col("entity_id").alias("_member"), F.col("account_id").alias("_account")).agg(
         F.collect_list(stretch).alias("_stretches")
     )
@@ -72,8 +75,10 @@ def account_events(
     )
 
 
-def _bound(memberships: DataFrame, name: str) -> Column:
-    return F.col(name) if name in memberships.columns else F.lit(None).cast("timestamp")
+def _bound(name: str, kind: str | None, zone: str) -> Column:
+    if kind == "date":
+        return F.concat(F.col(name).cast("string"), F.lit(f" 00:00:00 {zone}")).cast("timestamp")
+    return F.lit(None).cast("timestamp") if kind is None else F.col(name).cast("timestamp")
 
 
 def _holds(stretch: Column) -> Column:

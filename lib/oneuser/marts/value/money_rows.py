@@ -60,7 +60,8 @@ def valued_rows(
 
 def _of_one_currency(known: DataFrame, worth: Column) -> tuple[DataFrame, Column]:
     """The rows and their value, which stops whoever reads it where rows are in several currencies. One more pass."""
-    found = known.agg(F.min(_CURRENCY).alias("_first_currency"), F.max(_CURRENCY).alias("_last_currency"))
+    currency = F.upper(F.trim(F.col(_CURRENCY)))
+    found = known.agg(F.min(currency).alias("_first_currency"), F.max(currency).alias("_last_currency"))
     is_mixed = F.coalesce(F.col("_first_currency") != F.col("_last_currency"), F.lit(False))
     text = "value: one sum would hold more than one currency; keep one of the frame, or convert it"
     return (

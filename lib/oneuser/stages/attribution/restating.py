@@ -49,7 +49,7 @@ def tell_restated(
         changed_credits: By whose they are, what changed in the table of credits; null where it is not kept.
         rules: The models of the run.
         provenance: How credits are made in the run.
-        people: Of whom everything was credited again; null stands for all.
+        people: Whose conversions were credited again, some or all; null stands for everybody.
     """
     for level, table, changes in _TABLES:
         changed = changed_credits[level]

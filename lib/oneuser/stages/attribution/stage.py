@@ -55,10 +55,11 @@ def attribution(ctx: RunContext) -> None:
     """Write credits, what changed of those that there were, and the summary.
 
     Touches of people who do not grant what attribution needs get no credit. Where it is incremental: the credits of
-    conversions from the first changed event of their person on, of all conversions of people whose consent changed, of
-    those that are worth something else by now, and of changed conversions of nobody. Shuffles and writes grow with
-    these; what grows with all of them is one pass over touches and conversions by which theirs are found, and one over
-    all credits that adds them up. Models that are fitted on all paths have no credits here (see `fitting`).
+    conversions from the open end of their person on, of all conversions of people whose consent changed, of those that
+    are worth something else by now, and of changed conversions of nobody. Shuffles and writes grow with these; what
+    grows with all of them is one pass over touches and conversions by which theirs are found, one over all credits that
+    adds them up, and, in a process of its own, one over the times of all events. Models that are fitted on all paths
+    have no credits here (see `fitting`).
 
     Raises:
         CheckError: where what was credited is not what there was to credit; nothing is published then.
