@@ -83,6 +83,8 @@ def test_what_a_reader_is_given_belongs_to_the_session_that_asked(notebook: Spar
     assert state(notebook) == before
 
 
+# ours as it is for everybody but the tests
+@pytest.mark.usefixtures("planned_for_many_rows")
 def test_a_file_is_the_same_from_whatever_session(
     spark: SparkSession, notebook: SparkSession, root: Path, tmp_path: Path
 ) -> None:
