@@ -276,8 +276,6 @@ def test_the_same_request_again_changes_nothing_and_a_run_has_nothing_to_do(fami
 
 def test_a_replay_brings_nothing_back_nor_does_another_spelling(family: Family) -> None:
     # given all that ever came, in files of other names, and something new of her, written otherwise
-    # which a run takes in that does everything, as do those that follow
-    del family.config["incremental"]
     before = {name: len(family.rows(name)) for name in published_versions(family.root)}
     write_lines(family.inputs, "again.jsonl", [*FIRST, *SECOND, message(20, email="ANN@example.com ")], BROKEN)
     crm = family.inputs / "crm.csv"

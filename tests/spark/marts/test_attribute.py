@@ -217,7 +217,7 @@ def test_everything_that_is_wrong_is_told_at_once(spark: SparkSession) -> None:
     assert "touches.touch_id: is missing" in text
     assert "did you mean touchid?" in text
     assert (
-        "touches.touched_at: is string, expected a timestamp or a date; make it one with the zone that its clocks"
+        "touches.touched_at: is string, expected a timestamp or a date; read texts that name their zone by CAST("
         in text
     )
     assert "conversions.value_minor: is double, expected whole numbers" in text

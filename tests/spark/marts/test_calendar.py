@@ -135,7 +135,9 @@ def test_a_watermark_has_a_zone() -> None:
     assert checked_watermark(berlin).tzinfo is UTC
     with pytest.raises(ConfigError, match=r"2026-03-01 00:00:00 has no time zone.*tzinfo=UTC"):
         checked_watermark(datetime(2026, 3, 1))  # noqa: DTZ001 - that is what is tested
-    for wrong in (None, "2026-03-01", date(2026, 3, 1)):
+    with pytest.raises(ConfigError, match=r"2026-03-01 00:00:00 has no time zone.*T00:00:00\+01:00"):
+        checked_watermark("2026-03-01")
+    for wrong in (None, date(2026, 3, 1)):
         with pytest.raises(ConfigError, match="expected a time with its zone"):
             checked_watermark(wrong)
 
