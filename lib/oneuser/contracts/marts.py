@@ -280,7 +280,19 @@ ATTRIBUTION_SPEND = TableContract(
     stamps=STAMPS,
 )
 
-_MOVED_FIELDS = (
+_RESTATED = (
+    Field("run_seq", "bigint", "run that changed it"),
+    Field("conversion_id", "binary", "conversion"),
+    Field("conversion", "string", "declared kind"),
+    Field("model", "string", "attribution model"),
+    Field("touch_id", "binary", "touch; null for (unattributed)", nullable=True),
+    Field("reason", "string", "why: see ChangeReason in marts/attribution/restatement.py"),
+)
+_OWNERS = (
+    Field("user_id_before", "string", "owner of the conversion before; null for nobody", nullable=True),
+    Field("user_id", "string", "its owner now; null for nobody, or where it is gone", nullable=True),
+)
+_MOVED = (
     Field("channel_before", "string", "channel before; null where the touch had no credit", nullable=True),
     Field("channel", "string", "channel now; null where the touch has no credit", nullable=True),
     Field("weight_before", "decimal(20,12)", "share of the conversion before; 0 without credit"),
@@ -299,15 +311,9 @@ ATTRIBUTION_CHANGES = TableContract(
     subject=Subject(users=("user_id_before", "user_id")),
     replaced=False,
     fields=(
-        Field("run_seq", "bigint", "run that changed it"),
-        Field("conversion_id", "binary", "conversion"),
-        Field("conversion", "string", "declared kind"),
-        Field("model", "string", "attribution model"),
-        Field("touch_id", "binary", "touch; null for (unattributed)", nullable=True),
-        Field("reason", "string", "why: see ChangeReason in marts/attribution/restatement.py"),
-        Field("user_id_before", "string", "owner of the conversion before; null for nobody", nullable=True),
-        Field("user_id", "string", "its owner now; null for nobody, or where it is gone", nullable=True),
-        *_MOVED_FIELDS,
+        *_RESTATED,
+        *_OWNERS,
+        *_MOVED,
     ),
 )
 
@@ -321,16 +327,10 @@ ACCOUNT_ATTRIBUTION_CHANGES = TableContract(
     subject=Subject(users=("user_id_before", "user_id", "touch_user_id_before", "touch_user_id"), is_of_one=True),
     replaced=False,
     fields=(
-        Field("run_seq", "bigint", "run that changed it"),
-        Field("conversion_id", "binary", "conversion"),
-        Field("conversion", "string", "declared kind"),
-        Field("model", "string", "attribution model"),
-        Field("touch_id", "binary", "touch; null for (unattributed)", nullable=True),
-        Field("reason", "string", "why: see ChangeReason in marts/attribution/restatement.py"),
+        *_RESTATED,
         Field("account_id_before", "string", "account of the conversion before; null for none", nullable=True),
         Field("account_id", "string", "its account now; null for none, or where it is gone", nullable=True),
-        Field("user_id_before", "string", "owner of the conversion before; null for nobody", nullable=True),
-        Field("user_id", "string", "its owner now; null for nobody, or where it is gone", nullable=True),
+        *_OWNERS,
         Field(
             "touch_user_id_before",
             "string",
@@ -343,7 +343,7 @@ ACCOUNT_ATTRIBUTION_CHANGES = TableContract(
             "person of the touch now; null where it has no credit, or is the account's own",
             nullable=True,
         ),
-        *_MOVED_FIELDS,
+        *_MOVED,
     ),
 )
 

@@ -200,8 +200,7 @@ def series_colour(
         drawn: The rows of the chart.
         amount: The field of their sizes: what has a size of 0 leaves no mark. Null where each row leaves one.
     """
-    # without any mark all names stand: a legend of nothing has no size, and the picture none
-    found = {row[field] for row in drawn if amount is None or row[amount]} or set(colours)
+    found = {row[field] for row in drawn if amount is None or row[amount]}
     names = [name for name in colours if name in found]
     hues = [colours[name] for name in names]
     legend = alt.Legend(

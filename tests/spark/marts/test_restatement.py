@@ -136,6 +136,9 @@ def test_credits_of_accounts_move_with_whoever_came_by_a_touch(spark: SparkSessi
         # of the same account, by whomever: nothing of its credit has moved
         of("acme", "resold", "t1", "1", "a"),
         of("acme", "renamed", "t1", "1", "loser"),
+        # opportunities are nobody's: sold to another account, or of one that another is above now
+        of("acme", "resold to", "t1", "1", "a", user=None),
+        of("below", "taken over", "t1", "1", "a", user=None),
     ]
     now = [
         of("acme", "merged", "t1", "0.5", "survivor"),
@@ -150,6 +153,8 @@ def test_credits_of_accounts_move_with_whoever_came_by_a_touch(spark: SparkSessi
         of("acme", "resold", "t1", "1", "a", user="other"),
         of("acme", "renamed", "t1", "1", "survivor"),
         of("acme", "new", "t1", "1", "a"),
+        of("mill", "resold to", "t1", "1", "a", user=None),
+        of("group", "taken over", "t1", "1", "a", user=None),
     ]
     changed = ACCOUNT_CREDITS.differences(ACCOUNT_CREDITS.frame(spark, before), ACCOUNT_CREDITS.frame(spark, now))
     merged = {"run_seq": 2, "change": "merged", "user_id": "loser", "other_user_id": "survivor"}
@@ -182,4 +187,6 @@ def test_credits_of_accounts_move_with_whoever_came_by_a_touch(spark: SparkSessi
         ("late", "t1", "touches", "acme", "acme", "a", None, 100, None),
         ("late", "t2", "touches", "acme", "acme", None, "a", None, 100),
         ("dearer", "t1", "conversion", "acme", "acme", "a", "a", 100, 250),
+        ("resold to", "t1", "conversion", "acme", "mill", "a", "a", 100, 100),
+        ("taken over", "t1", "membership", "below", "group", "a", "a", 100, 100),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from oneuser.contracts.marts import ACCOUNT_ATTRIBUTION_CHANGES, ATTRIBUTION_CHANGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     from pyspark.sql import Column, DataFrame
 
@@ -134,11 +134,15 @@ def _of_conversion(params_id: str, level: Level) -> list[Column]:
     values = [F.sum(F.col(side)["credit_minor"].cast("decimal(38,0)")).over(whole) for side in ("before", "after")]
     is_itself_other = is_other("converted_at") | is_other("currency")
     is_elsewhere = is_other("account_id")
+    is_nobodys = of("before", "user_id").isNull() & of("after", "user_id").isNull()
     place = F.least(
         F.when(of("before", "params_id") != F.lit(params_id), _place(ChangeReason.CONFIGURATION)),
         F.when(~is_there, _place(ChangeReason.GONE)),
         F.when(is_other("user_id"), _place(ChangeReason.REASSIGNED)),
-        F.when(is_elsewhere, _place(ChangeReason.CONVERSION) if level == "person" else _elsewhere(of)),
+        F.when(is_elsewhere, _place(ChangeReason.CONVERSION))
+        if level == "person"
+        # by its owner, a member; one of nobody's is told of with the accounts above
+        else F.when(is_elsewhere & ~is_nobodys, _place(ChangeReason.MEMBERSHIP)),
         F.when(is_itself_other | ~values[0].eqNullSafe(values[1]), _place(ChangeReason.CONVERSION)),
         _place(ChangeReason.TOUCHES),
     )
@@ -151,12 +155,6 @@ def _of_conversion(params_id: str, level: Level) -> list[Column]:
         ],
         place.alias("place"),
     ]
-
-
-def _elsewhere(of: Callable[[str, str], Column]) -> Column:
-    """Why a conversion is another account's: by its owner, a member; one of nobody's, by its own account."""
-    is_nobodys = of("before", "user_id").isNull() & of("after", "user_id").isNull()
-    return F.when(~is_nobodys, _place(ChangeReason.MEMBERSHIP)).otherwise(_place(ChangeReason.TOUCHES))
 
 
 def _before_and_now(name: str) -> list[Column]:
@@ -243,7 +241,7 @@ def explain_restated(
         # whoever came by one touch of a path is why all of its credits moved
         whole = W.partitionBy(*_PAIR).rowsBetween(W.unboundedPreceding, W.unboundedFollowing)
         first = F.min(first).over(whole)
-        # of nobody's, no account is above it that was not: it says so itself
+        # one of nobody's is of another account, and none is above that was not: it says so itself
         is_named_otherwise = ~F.col("account_id_before").eqNullSafe(F.col("account_id"))
         is_unexplained = first == _place(ChangeReason.TOUCHES)
         first = F.when(is_unexplained & is_named_otherwise, _place(ChangeReason.CONVERSION)).otherwise(first)

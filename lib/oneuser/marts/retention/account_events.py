@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from oneuser.marts.calendar import checked_calendar
+from oneuser.marts.calendar import Calendar, checked_calendar
 from oneuser.marts.event_rows import check_columns, check_is_frame
 from oneuser.marts.retention.definition import checked_count
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
-
-    from oneuser.marts.calendar import Calendar
 
 
 def account_events(
@@ -77,7 +75,7 @@ def account_events(
 
 def _bound(name: str, kind: str | None, zone: str) -> Column:
     if kind == "date":
-        return F.concat(F.col(name).cast("string"), F.lit(f" 00:00:00 {zone}")).cast("timestamp")
+        return Calendar("day", zone).start_of(F.unix_date(name))
     return F.lit(None).cast("timestamp") if kind is None else F.col(name).cast("timestamp")
 
 

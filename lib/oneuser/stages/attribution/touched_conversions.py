@@ -37,10 +37,11 @@ def find_touched_conversions(ctx: RunContext, provenance: Provenance) -> Touched
     later conversions alone; all of whoever's consent changed; those whose value in the reporting currency is another
     by now; and those of nobody that changed.
     """
-    if not ctx.is_incremental:
+    open_ends = open_ends_of(ctx)
+    if open_ends is None:
         return None
     told = ctx.changes(JOURNEYS)
-    since = _since(ctx, told)
+    since = _since(ctx, told, open_ends)
     worth_else = [find(ctx, ids).rows for ids in revalued(ctx, provenance)]
     owners = [only(ctx.read(CONVERSIONS), ids).select("user_id") for ids in worth_else]
     named = reduce(DataFrame.union, [since.select("user_id"), *owners])
@@ -54,10 +55,8 @@ def find_touched_conversions(ctx: RunContext, provenance: Provenance) -> Touched
     return TouchedConversions(people, find(ctx, reduce(DataFrame.union, [*ids, *worth_else]).distinct()).rows)
 
 
-def _since(ctx: RunContext, told: DataFrame) -> DataFrame:
+def _since(ctx: RunContext, told: DataFrame, open_ends: DataFrame) -> DataFrame:
     """`user_id` and `since` of people whose journeys or consent changed: from always on, if the latter."""
-    open_ends = open_ends_of(ctx)
-    assert open_ends is not None  # noqa: S101 - the stage is incremental
     whose = told.where(F.col("user_id").isNotNull()).select("user_id").distinct()
     since = whose.join(open_ends, on="user_id", how="left")
     if ctx.config.consent.required_for_attribution:
