@@ -20,6 +20,7 @@ from oneuser.config import Config
 from oneuser.config.base import local_path
 from oneuser.core.errors import ConfigError, ConfigProblem, OneUserError
 from oneuser.core.log import ensure_logging
+from oneuser.core.standing import Standing
 from oneuser.events.normalise import make_normaliser
 from oneuser.events.spec import id_type_specs
 from oneuser.exports.packages import PackageFormat, new_package, read_manifest
@@ -128,7 +129,7 @@ def answer_requests(
     ensure_logging()
     loaded = read_config(config)
     asked = load_requests(loaded, requests, action=action, scope=scope)
-    with own_errors(loaded.warehouse), working_in(session_for(spark, loaded)) as session:
+    with own_errors(loaded.warehouse), working_in(session_for(spark, loaded)) as session, ExitStack() as done:
         warehouse = Warehouse(session, loaded.warehouse, raw_root=loaded.raw_root)
         require_warehouse(warehouse)
         files = RequestFiles(warehouse.files, warehouse.layout)
@@ -137,11 +138,14 @@ def answer_requests(
         news = [request for request in asked if _is_open(before[request.request_id])]
         for request in news:
             submit(files, request)
+        if news:
+            done.enter_context(Standing("the requests are kept: the same command goes on"))
         # a run that was open has begun without them, and is finished first
         while any(_is_pending(files, request) for request in news):
             run = begin_run(
                 loaded, stages=None, as_of=None, full=False, finish_open=False, spark=session, listener=listener
             )
+            done.enter_context(Standing(*run.stands))
             settle(warehouse, is_purged=False)
             if run.attempt == 1:
                 break

@@ -21,7 +21,7 @@ from oneuser.inspection.published_rows import PublishedRows, read_published_rows
 from oneuser.inspection.status import Status, read_status
 from oneuser.privacy.keys import load_reading_keys
 from oneuser.runs.claim_rows import load_claims
-from oneuser.runs.readable import publications_of_runs
+from oneuser.runs.readable import as_published, publications_of_runs
 from oneuser.runs.records import load_runs
 from oneuser.spark.default_storage import is_this_disk
 from oneuser.storage.layout import Layout
@@ -117,8 +117,8 @@ class Questions:
     # runs ---------------------------------------------------------------------------------------------------------
 
     def run_records(self) -> list[RunRecord]:
-        """Every run with its stages, oldest first."""
-        return load_runs(self.tables)
+        """Every run with its stages, oldest first; `published` is whatever readers were shown."""
+        return as_published(load_runs(self.tables), load_claims(self.tables))
 
     def readable_runs(self) -> list[int]:
         """Numbers of the published runs that `as_of` and `rollback` can show; maintenance withdraws old ones."""

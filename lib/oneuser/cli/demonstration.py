@@ -10,6 +10,7 @@ import typer
 from oneuser.cli.progress import StageProgress
 from oneuser.cli.runs import nothing_changed, run_document, show_stages
 from oneuser.cli.verbs import Call, verb
+from oneuser.core.standing import Standing
 
 if TYPE_CHECKING:
     from oneuser.demo.generate import DemoTruth
@@ -50,20 +51,21 @@ def demo(
     spark = start_session_for_one_job(config)
     with StageProgress(spark, call.output) as progress:
         result = api.run(config, as_of=end_of(truth), spark=spark, listener=progress)
-    call.output.note("comparing with the truth, drawing the report")
-    opened = api.open_warehouse(config=config, spark=spark)
-    agreement = place.agreement(opened.identities())
-    metrics = opened.headline()
-    report = opened.report(place.report)
-    call.output.document(
-        {
-            "truth": truth, "run": run_document(result), "agreement": agreement, "headline": metrics,
-            "config": place.config, "report": report,
-        }
-    )  # fmt: skip
-    if not call.output.as_json:
-        _show(call, truth, result, agreement, metrics)
-        call.output.text(f"report: {report}", style="bold")
+    with Standing(*result.stands):
+        call.output.note("comparing with the truth, drawing the report")
+        opened = api.open_warehouse(config=config, spark=spark)
+        agreement = place.agreement(opened.identities())
+        metrics = opened.headline()
+        report = opened.report(place.report)
+        call.output.document(
+            {
+                "truth": truth, "run": run_document(result), "agreement": agreement, "headline": metrics,
+                "config": place.config, "report": report,
+            }
+        )  # fmt: skip
+        if not call.output.as_json:
+            _show(call, truth, result, agreement, metrics)
+            call.output.text(f"report: {report}", style="bold")
         call.output.note(f"next: `oneuser status --config {place.config}`, or edit that file to read logs of your own")
 
 

@@ -8,6 +8,7 @@ Imports the verbs when it is called, so that an interruption is none of Python's
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oneuser.core.errors import EnvironmentProblem, OneUserError
+from oneuser.core.standing import what_stands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +51,7 @@ def _ended(arguments: list[str]) -> int:
     Raises:
         BrokenPipeError: where whoever read the answer has seen enough.
     """
+    interruption: BaseException | None = None
     try:
         with _terminated_is_interrupted(), _never_passed_over():
             from oneuser.cli.app import build_app
@@ -59,23 +62,34 @@ def _ended(arguments: list[str]) -> int:
         if isinstance(ended.__context__, BrokenPipeError):
             # typer makes a failure of it
             raise ended.__context__ from None
-        code = _code(ended.code)
-    except KeyboardInterrupt:
-        code = INTERRUPTED
+        code, interruption = _code(ended.code), ended
+    except KeyboardInterrupt as problem:
+        code, interruption = INTERRUPTED, problem
     except BrokenPipeError:
         raise
     except Exception as problem:  # noqa: BLE001 - the boundary
         if _is_interruption(problem):
-            code = INTERRUPTED
+            code, interruption = INTERRUPTED, problem
         else:
             error = _own(problem)
             with suppress(BrokenPipeError):
                 _show(error, arguments)
             return error.exit_code
-    if code == INTERRUPTED:
+    if code == INTERRUPTED and interruption is not None:
         with suppress(BrokenPipeError):
-            sys.stderr.write("interrupted: nothing was published\n")
+            _tell_interruption(what_stands(interruption), arguments)
     return code
+
+
+def _tell_interruption(stands: Sequence[str], arguments: Sequence[str]) -> None:
+    """Say what stands of a command that was cut short, with as little as can be: it may have been cut short by this."""
+    found = f"interrupted: {'; '.join(stands) or 'nothing was published'}"
+    if "--json" not in arguments:
+        sys.stderr.write(f"{found}\n")
+        return
+    facts = dict.fromkeys(("expected", "where")) | {"next": "run the same command again: it goes on where it stopped"}
+    document = {"exit_code": INTERRUPTED, "error": {"kind": "Interrupted", "found": found} | facts}
+    sys.stdout.write(f"{json.dumps(document, indent=2)}\n")
 
 
 def _show(error: OneUserError, arguments: list[str]) -> None:

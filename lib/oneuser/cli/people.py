@@ -35,11 +35,20 @@ def lookup(
     """Find the person behind an identifier or a User ID."""
     warehouse = call.ask()
     found = warehouse.lookup(thing, type=id_type, value=value, user_id=user_id, unmasked=unmasked)
+    id_type = id_type or (thing or "").partition(":")[0].strip()
+    where = f"{warehouse.tables.root}, run {warehouse.rows.publication.run_seq}"
+    if found.status == "unowned":
+        raise OneUserError(
+            found=f"this {id_type} is stored, and nobody's",
+            expected="an identifier that belongs to a person",
+            where=where,
+            next_step=f"`oneuser explain {id_type}:VALUE` says why, such as that it is blocked or too many share it",
+        )
     if found.status == "unknown":
         raise OneUserError(
-            found=f"nobody has this {id_type or (thing or '').partition(':')[0].strip()}",
+            found=f"nobody has this {id_type}",
             expected="an identifier that an accepted message carried",
-            where=f"{warehouse.tables.root}, run {warehouse.rows.publication.run_seq}",
+            where=where,
             next_step="check type and spelling; `oneuser status` says what readers see",
         )
     call.output.document(found)

@@ -13,6 +13,7 @@ from oneuser.cli.output import cell
 from oneuser.cli.progress import StageProgress
 from oneuser.cli.verbs import Call, verb
 from oneuser.core.errors import ConfigError
+from oneuser.core.standing import Standing, run_is_published
 
 if TYPE_CHECKING:
     from oneuser.config import Config
@@ -88,7 +89,8 @@ def run(
                 spark=spark,
                 listener=progress,
             )
-    _show_result(call, result, asked=moment)
+    with Standing(*result.stands):
+        _show_result(call, result, asked=moment)
 
 
 def _nothing_new(config: Config) -> RunResult | None:
@@ -209,8 +211,9 @@ def rollback(
             raise ConfigError.single("--yes", "a rollback changes what everybody reads: confirm it with --yes")
         typer.confirm(f"Readers of {warehouse.warehouse.root} will see run {to}. Go on?", abort=True, err=True)
     shown = warehouse.rollback(to, reason=reason)
-    call.output.document(shown)
-    call.output.text(f"readers see run {shown.run_seq} again")
+    with Standing(run_is_published(shown.run_seq)):
+        call.output.document(shown)
+        call.output.text(f"readers see run {shown.run_seq} again")
 
 
 def parse_as_of(text: str | None) -> datetime | None:

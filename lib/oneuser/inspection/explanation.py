@@ -90,7 +90,7 @@ class Explanation:
 
 def verdict_on_one(identity: Identity, asked: str, refusals: Sequence[ShownRefusal]) -> str:
     """What there is to say first about one thing."""
-    if identity.status == "unknown":
+    if identity.status == "unowned":
         rules = _rules([(refusal.rule, refusal.since_run) for refusal in refusals])
         why = f"its edges are refused, {rules}" if rules else "it is blocked, or no message that counts carries it"
         return f"nobody owns this {asked}: {why}"

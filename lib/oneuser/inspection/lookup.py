@@ -49,8 +49,9 @@ class KnownIdentifier:
 class Identity:
     """The answer to a look-up.
 
-    `status` is live; vacant or erased, where the ID stands for nobody now; or unknown, where no such identifier was
-    ever seen. `user_id` is the live ID, else the one asked for, and null only where the status is unknown.
+    `status` is live; vacant or erased, where the ID stands for nobody now; unowned, where the identifier is stored and
+    nobody's, such as one that is blocked or that too many people share; or unknown, where no such one was ever seen.
+    `user_id` is the live ID, else the one asked for, and null only where the status is unowned or unknown.
     `retired_id` is the ID asked for where it points at another one. `account_id` is the primary one of `account_ids`.
     """
 
@@ -134,7 +135,7 @@ def find_owner(published: PublishedRows, number: int, spelling: str, *, unmasked
     """The person who owns the identifier of a number now; `spelling` is shown as it is."""
     owners = published.rows(IDENTIFIER_MAP, columns=["user_id"], where={"identifier_id": [number]})
     if not owners:
-        return Identity("unknown")
+        return Identity("unowned")
     return _describe(published, owners[0]["user_id"], retired_id=None, asked={number: spelling}, unmasked=unmasked)
 
 

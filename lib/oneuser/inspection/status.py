@@ -10,7 +10,7 @@ from oneuser.core.errors import ConfigError
 from oneuser.inspection.outcome import Outcome, outcome_of
 from oneuser.runs.claim_rows import load_claims, published
 from oneuser.runs.holder import is_gone
-from oneuser.runs.readable import publications_of_runs, withdrawn_runs
+from oneuser.runs.readable import as_published, publications_of_runs, withdrawn_runs
 from oneuser.runs.records import RunRecord, load_runs
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def read_status(tables: TableReader, deployment: str) -> Status:
     holder = None
     if held:
         holder = Holder(held[-1]["holder"], held[-1]["expires_at"], is_gone(held[-1]["holder"]))
-    records = load_runs(tables)
+    records = as_published(load_runs(tables), claims)
     readable = publications_of_runs(claims)
     once_published = {*readable, *withdrawn_runs(claims)}
     current = shown[-1] if shown else None

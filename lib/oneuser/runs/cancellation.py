@@ -41,8 +41,7 @@ def cancel(warehouse: Warehouse, request_ids: Sequence[str], rules: LeaseRules) 
     waiting = {name: facts for name, facts in told.items() if facts is not None and facts["state"] != CANCELLED}
     if not waiting:
         return
-    lease = Lease.acquire(warehouse, rules)
-    try:
+    with Lease.acquire(warehouse, rules):
         # a run that stopped has perhaps said so nowhere else
         head = warehouse.head(ERASURES)
         rows = None if head is None else warehouse.read(ERASURES, head).where(F.col("kind") == kinds.REQUEST)
@@ -54,8 +53,6 @@ def cancel(warehouse: Warehouse, request_ids: Sequence[str], rules: LeaseRules) 
             at = datetime.now(UTC).isoformat(timespec="seconds")
             files.write_status(name, facts | {"state": CANCELLED, "cancelled_at": at})
             _log.info("request cancelled", request_id=name)
-    finally:
-        lease.release()
 
 
 def _problem(facts: dict[str, Any] | None) -> str | None:

@@ -77,16 +77,12 @@ def follow_up(warehouse: Warehouse, completed: RunRecord, rules: LeaseRules) -> 
     stage = completed.stages.get(READING_STAGE)
     if stage is None or not stage.details.get("requests"):
         return
-    lease = None
     try:
-        lease = Lease.acquire(warehouse, rules)
-        withdraw_earlier(lease, completed)
+        with Lease.acquire(warehouse, rules) as lease:
+            withdraw_earlier(lease, completed)
     except LockedError:
         # whoever was faster withdraws them, and so does every run after it
         _log.info("earlier publications are left to another run", run_id=completed.run_seq)
-    finally:
-        if lease is not None:
-            lease.release()
     settle(warehouse, is_purged=False)
 
 

@@ -11,13 +11,14 @@ import contextlib
 import logging
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 
 from oneuser.contracts.control import PUBLICATIONS
-from oneuser.core.errors import LockedError
+from oneuser.core.errors import LockedError, OneUserError
+from oneuser.core.standing import note_what_stands, run_is_published
 from oneuser.runs.claim_rows import load_claims, published
 from oneuser.runs.fencing import FencedClaim, FenceFiles
 from oneuser.runs.holder import holder_name, is_gone
@@ -40,8 +41,10 @@ _LOST_RACE = (
     "Concurrent", "DELTA_CONCURRENT", "METADATA_CHANGED", "PROTOCOL_CHANGED", "MetadataChanged", "ProtocolChanged",
 )  # fmt: skip
 # leases that are held in this process, by warehouse and fence; what is not here and says it is this process's was lost
-_HELD_HERE: set[tuple[str, int]] = set()
-_RENEW = "stored.state = 'leased' AND incoming.state = 'leased' AND stored.holder = incoming.holder"
+_HELD_HERE: dict[tuple[str, int], Lease] = {}
+_OF_ITS_HOLDER = "stored.holder = incoming.holder"
+_GIVE_BACK = f"stored.state = 'leased' AND incoming.state = 'released' AND {_OF_ITS_HOLDER}"
+_RENEW = f"stored.state = 'leased' AND incoming.state = 'leased' AND {_OF_ITS_HOLDER}"
 _WITHDRAW = f"({_RENEW}) OR (stored.state = 'published' AND incoming.state = 'withdrawn')"
 
 
@@ -55,7 +58,10 @@ class Lease:
     """The right to write the warehouse, held by one process for one run.
 
     `claims` are the rows of `publications` before this claim, and `earlier` those of them that readers were shown and
-    can still read; none can have been added since they were read, or it had failed.
+    can still read; none can have been added since they were read, or it had failed. `stands` says in words what this
+    lease has changed for readers.
+
+    As a context it is given back at its end, and whatever ends that early carries what stands all the same.
     """
 
     def __init__(
@@ -71,6 +77,14 @@ class Lease:
         self._stopped = threading.Event()
         self._merging = threading.Lock()
         self._beat = threading.Thread(target=self._keep_alive, name="oneuser-lease", daemon=True)
+        self.stands: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, problem: BaseException | None, _trace: object) -> None:
+        note_what_stands(problem, *self.stands)
+        self.release()
 
     @classmethod
     def acquire(cls, warehouse: Warehouse, rules: LeaseRules) -> Lease:
@@ -97,22 +111,40 @@ class Lease:
         lease = cls(warehouse, claims, fences, fence=fence, rules=rules)
         taken_over = [lease._row(row["fence"], state="abandoned") for row in held]
         lease._claim([*taken_over, lease._row(fence, state="leased")])
-        lease._beat.start()
         return lease
 
     def _claim(self, rows: list[dict[str, object]]) -> None:
         here = (self._warehouse.root, self.fence)
-        if self._fences:
-            self._fences.put(FencedClaim(self.fence, self._holder, datetime.now(UTC) + self._ttl))
-        _HELD_HERE.add(here)
+        if _HELD_HERE.setdefault(here, self) is not self:
+            raise LockedError(holder="another thread of this process, which was faster")
+        is_held = False
         try:
-            n_changed = self._merge(rows, update_if=_TAKE_OVER, values={"state": "incoming.state"})
-        except (OSError, Py4JError, PySparkException):
-            # the claim may have landed, and nobody will ever use it
-            _HELD_HERE.discard(here)
-            raise
-        if n_changed != len(rows):
-            raise LockedError(holder="another process, which was faster")
+            if self._fences:
+                self._fences.put(FencedClaim(self.fence, self._holder, datetime.now(UTC) + self._ttl))
+            if self._merge(rows, update_if=_TAKE_OVER, values={"state": "incoming.state"}) != len(rows):
+                raise LockedError(holder="another process, which was faster")
+            self._beat.start()
+            is_held = True
+        finally:
+            if not is_held:
+                # the claim may have landed, be it cut short, and nobody will ever use it
+                self._stopped.set()
+                del _HELD_HERE[here]
+                self._give_back()
+
+    def _give_back(self) -> None:
+        """Say of a claim that is this one's, if it has landed, that nobody uses it; else its time ends it."""
+        with contextlib.suppress(OSError, Py4JError, PySparkException, OneUserError):
+            if self._has_landed():
+                released = self._row(self.fence, state="released")
+                self._merge([released], update_if=_GIVE_BACK, values={"state": "incoming.state"})
+
+    def _has_landed(self) -> bool:
+        if self._fences:
+            newest = self._fences.newest()
+            return newest is not None and (newest.fence, newest.holder) == (self.fence, self._holder)
+        found = [row for row in load_claims(self._warehouse) if row["fence"] == self.fence]
+        return [(row["state"], row["holder"]) for row in found] == [("leased", self._holder)]
 
     def publish(
         self,
@@ -129,7 +161,14 @@ class Lease:
             LockedError: where the lease was taken over in the meantime; nothing is published then.
         """
         at = published_at or datetime.now(UTC)
-        self._finish("published", run_seq=run_seq, tables=dict(tables), published_at=at, kind=kind, reason=reason)
+        before = list(self.stands)
+        self.stands = [*before, f"whether run {run_seq} was published is not known: `oneuser status` says it"]
+        try:
+            self._finish("published", run_seq=run_seq, tables=dict(tables), published_at=at, kind=kind, reason=reason)
+        except LockedError:
+            self.stands = before
+            raise
+        self.stands = [*before, run_is_published(run_seq)]
         return at
 
     def withdraw(self, fences: Collection[int], reason: str) -> None:
@@ -144,6 +183,7 @@ class Lease:
         n_changed = self._merge([*rows, self._row(self.fence, state="leased")], update_if=_WITHDRAW, values=values)
         if n_changed != len(rows) + 1:
             raise LockedError(holder="another process, which took the lease over")
+        self.stands.append(f"{len(rows)} earlier publications can no longer be read: {reason}")
 
     def release(self) -> None:
         """Give the lease back without publishing; no harm where it is no longer held."""
@@ -153,14 +193,14 @@ class Lease:
             self._finish("released")
 
     def _finish(self, state: str, **facts: object) -> None:
-        self._stopped.set()
-        self._beat.join()
         changed = ("state", "run_seq", "tables", "published_at", "kind", "reason")
         values = {name: f"incoming.{name}" for name in changed}
         try:
+            self._stopped.set()
+            self._beat.join()
             n_changed = self._merge([self._row(self.fence, state=state, **facts)], update_if=_FINISH, values=values)
         finally:
-            _HELD_HERE.discard((self._warehouse.root, self.fence))
+            _HELD_HERE.pop((self._warehouse.root, self.fence), None)
         if n_changed == 0:
             raise LockedError(holder="another process, which took the lease over")
 

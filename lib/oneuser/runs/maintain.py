@@ -19,6 +19,7 @@ import structlog
 
 from oneuser.contracts.changes import CHANGES
 from oneuser.contracts.registry import TABLES
+from oneuser.core.standing import Standing
 from oneuser.runs.boundary import own_errors
 from oneuser.runs.claim_rows import load_claims
 from oneuser.runs.compactions import MAINTENANCE
@@ -88,13 +89,11 @@ def maintain_warehouse(
     with own_errors(warehouse.root):
         if is_dry_run:
             return _tell(Inventory(warehouse, config, load_claims(warehouse)))
-        lease = Lease.acquire(warehouse, config.lease)
-        try:
+        with Lease.acquire(warehouse, config.lease) as lease:
             done = _maintain(Inventory(warehouse, config, claims_after_erasure(warehouse, lease)), lease)
-        finally:
-            lease.release()
-        # no file is left now that only an earlier run needed
-        settle(warehouse, is_purged=True)
+        with Standing(*lease.stands, "tables are maintained; requests wait for their receipts"):
+            # no file is left now that only an earlier run needed
+            settle(warehouse, is_purged=True)
         return done
 
 

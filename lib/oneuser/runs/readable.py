@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from oneuser.runs.records import RunRecord
     from oneuser.storage.table_reader import Row
 
 
@@ -42,6 +44,15 @@ def withdrawn_runs(claims: list[Row]) -> dict[int, str]:
     readable = publications_of_runs(claims)
     gone = [row for row in claims if row["state"] == "withdrawn" and row["run_seq"] not in readable]
     return {row["run_seq"]: row["reason"] or "" for row in gone}
+
+
+def as_published(runs: Sequence[RunRecord], claims: list[Row]) -> list[RunRecord]:
+    """Runs with those `published` that readers were shown, whatever their last rows say.
+
+    A process may die, or be cut short, between its publication and the row that tells of it.
+    """
+    shown = {*publications_of_runs(claims), *withdrawn_runs(claims)}
+    return [replace(run, state="published") if run.run_seq in shown else run for run in runs]
 
 
 def require_published(claims: list[Row], run_seq: int, *, key: str) -> None:

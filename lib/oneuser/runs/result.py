@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from oneuser.core.standing import run_is_published
 from oneuser.runs.records import StageRecord
 
 
@@ -43,3 +44,9 @@ class RunResult:
     def is_continued(self) -> bool:
         """Whether this process went on with a run that another one had begun, as of its time."""
         return self.attempt > 1 and self.looked_at is None
+
+    @property
+    def stands(self) -> list[str]:
+        """In words, what readers see by it and by the run that was finished first, whatever is cut short after."""
+        of_finished = self.finished.stands if self.finished else []
+        return [*of_finished, *([run_is_published(self.run_seq)] if self.is_published else [])]

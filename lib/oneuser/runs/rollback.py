@@ -23,12 +23,9 @@ def roll_back(warehouse: Warehouse, *, to_run: int, reason: str | None, rules: L
         LockedError: while a run is under way.
     """
     require_readable(load_claims(warehouse), to_run, key="--to")
-    lease = Lease.acquire(warehouse, rules)
-    try:
+    with Lease.acquire(warehouse, rules) as lease:
         # maintenance may have come in between, or an erasure that was cut short
         target = require_readable(claims_after_erasure(warehouse, lease), to_run, key="--to")
         at = lease.publish(to_run, target.tables, kind="rollback", reason=reason)
-    finally:
-        lease.release()
-    write_published(warehouse, to_run, target.tables)
+        write_published(warehouse, to_run, target.tables)
     return Publication(lease.fence, to_run, "rollback", target.tables, at)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from oneuser.core.errors import ConfigError, EnvironmentProblem, GateError, LockedError, OneUserError
+from oneuser.core.standing import Standing
 from oneuser.runs.boundary import own_errors
 from oneuser.runs.claim_rows import newest, newest_completed
 from oneuser.runs.compactions import Compactions
@@ -108,18 +109,16 @@ def run_pipeline(spark: SparkSession, config: Config, options: RunOptions | None
     warehouse = open_for_writing(spark, config, options.on_commit)
     result = _attempt(warehouse, config, options, wanted)
     if options.come_after(result):
-        return replace(_attempt(warehouse, config, options, wanted), finished=result)
+        with Standing(*result.stands):
+            return replace(_attempt(warehouse, config, options, wanted), finished=result)
     return result
 
 
 def _attempt(warehouse: Warehouse, config: Config, options: RunOptions, wanted: list[Stage]) -> RunResult:
     """Do these stages of the run that is open, or of a new one; all stages of one that is to be finished first."""
-    lease = Lease.acquire(warehouse, config.lease)
-    try:
+    with Lease.acquire(warehouse, config.lease) as lease:
         attempt = _Attempt(warehouse, config, options, lease)
         return attempt.do(list(STAGES) if options.come_after(attempt.run) else wanted)
-    finally:
-        lease.release()
 
 
 def _wanted_stages(names: Sequence[str] | None) -> list[Stage]:
@@ -151,6 +150,8 @@ class _Attempt:
         self.record = RunLog(warehouse, self.run, self.tag, seconds_at_risk=options.seconds_at_risk)
         self.tables = self.run.tables
         self.start_heads: dict[str, int] = {}
+        self.is_published = False
+        self.is_ended = False
 
     def do(self, wanted: list[Stage]) -> RunResult:
         self.record.begun(_now(), kept_stages=self.run.stages)
@@ -258,6 +259,7 @@ class _Attempt:
         if not all(self.warehouse.has_exclusive_commits(zone) for zone in self.warehouse.layout.zones):
             self._require_commits_left_alone()
         self.lease.publish(self.run.run_seq, self.tables)
+        self.is_published = True
         write_published(self.warehouse, self.run.run_seq, self.tables)
         self._ended("published", 0, None)
         follow_up(self.warehouse, self.run, self.config.lease)
@@ -272,9 +274,13 @@ class _Attempt:
     def _ended(self, state: str, exit_code: int, problem: Exception | None) -> None:
         message = str(problem) if problem else None
         seconds = time.monotonic() - self.started
-        if isinstance(problem, LockedError):
+        if isinstance(problem, LockedError) and not self.is_published:
             return  # the run belongs to whoever took it over
+        if self.is_ended:
+            return  # what follows a publication does not take it back
+        state = "published" if self.is_published else state
         self.record.ended(_now(), state=state, exit_code=exit_code, message=message, seconds=seconds)
+        self.is_ended = True
 
 
 def _now() -> datetime:

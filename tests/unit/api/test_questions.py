@@ -11,13 +11,19 @@ from pathlib import Path
 import pytest
 
 from oneuser.api.questions import Questions
+from oneuser.cli.main import main
 from oneuser.core.errors import ConfigError, EnvironmentProblem, OneUserError
 from oneuser.inspection.published_rows import require_warehouse
+from oneuser.report.record import published_before
+from oneuser.runs.claim_rows import load_claims
+from oneuser.runs.readable import as_published
+from oneuser.runs.records import load_runs
 from oneuser.storage.layout import MARKER, Layout, marker_text
 from oneuser.storage.local_tables import LocalTables
 from tests.integration import small_warehouse as small
 from tests.integration.emulated_s3 import ACCESS, emulated_s3
 from tests.unit.api.published_folder import publish_folder
+from tests.unit.runs.completed_warehouse import NOON, CompletedWarehouse
 
 VALUE = "ann@example.com"
 # what a question must not load; each takes a good part of a second
@@ -142,7 +148,8 @@ def test_people_are_found_by_what_they_are_called(root: Path) -> None:
 
     assert asked.lookup(small.OLD_BOB).retired_id == small.OLD_BOB
     assert asked.lookup("email: ANN@example.com").user_id == small.ANN
-    assert asked.lookup("email:info@example.com").status == "unknown"
+    assert asked.lookup("email:info@example.com").status == "unowned"
+    assert asked.lookup("email:zed@example.com").status == "unknown"
     assert [known.value for known in asked.lookup(small.ANN).identifiers] == ["***", "a***@e***.com", "co***"]
     with pytest.raises(ConfigError, match="did you mean email"):
         asked.lookup("emial:zed@example.com")
@@ -184,3 +191,34 @@ def test_nobody_is_said_to_be_unknown_by_another_key(root: Path, monkeypatch: py
         asked.lookup(f"email: {VALUE}")
     with pytest.raises(EnvironmentProblem, match="hashed with another key"):
         asked.explain(f"email: {VALUE}")
+
+
+def test_what_is_stored_and_nobodys_is_not_told_to_be_misspelt(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lookup", "email:info@example.com", "--warehouse", str(root)]) == 1
+    said = capsys.readouterr().err
+    assert "this email is stored, and nobody's" in said
+    assert "`oneuser explain email:VALUE` says why" in said
+
+    assert main(["lookup", "email:zed@example.com", "--warehouse", str(root)]) == 1
+    assert "nobody has this email" in capsys.readouterr().err
+
+
+def test_a_run_that_died_behind_its_publication_is_published(tmp_path: Path) -> None:
+    done = CompletedWarehouse(tmp_path)
+    done.claim(2, state="published", run_seq=2, tables=done.tables, published_at=NOON)
+    done.run(2, "begun")
+    done.run(3, "begun")
+
+    asked = Questions(LocalTables(done.layout), "acme")
+
+    records = asked.run_records()
+    assert [run.state for run in records] == ["published", "published", "begun"]
+    # so that the reports of those that follow have it behind them
+    assert [run.run_seq for run in published_before(records, 3)] == [1, 2, 3]
+    claims = load_claims(asked.tables)
+    withdrawn = [row | {"state": "withdrawn"} for row in claims if row["run_seq"] == 2]
+    assert [run.state for run in as_published(load_runs(asked.tables), withdrawn)] == [
+        "published",
+        "published",
+        "begun",
+    ]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from oneuser.cli import setting_up
+from oneuser.cli.errors import error_document
 from oneuser.cli.main import main
 from oneuser.core.errors import (
     CheckError,
@@ -21,6 +22,7 @@ from oneuser.core.errors import (
     LockedError,
     OneUserError,
 )
+from oneuser.core.standing import note_what_stands
 
 ROOT = Path(__file__).resolve().parents[3]
 VERBS = [
@@ -46,6 +48,13 @@ def cut_short() -> RuntimeError:
             raise RuntimeError("the connection was closed")  # noqa: B904 - as it happens
     except RuntimeError as problem:
         return problem
+
+
+def after_publication() -> RuntimeError:
+    """The same of a command that had published something."""
+    problem = cut_short()
+    note_what_stands(problem.__context__, "run 4 is published: readers see it")
+    return problem
 
 
 def failing_verb(monkeypatch: pytest.MonkeyPatch, problem: BaseException) -> None:
@@ -366,6 +375,30 @@ def test_ctrl_c_says_one_line_from_the_first_moment_on(module: str) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
 
     assert (ended.returncode, ended.stderr) == (130, "interrupted: nothing was published\n")
+
+
+@pytest.mark.parametrize(
+    ("problem", "stands"),
+    [
+        (KeyboardInterrupt(), "nothing was published"),
+        (cut_short(), "nothing was published"),
+        (after_publication(), "run 4 is published: readers see it"),
+    ],
+    ids=["nothing", "nothing, in Java", "a run"],
+)
+def test_an_interruption_says_what_stands(
+    problem: BaseException, stands: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing_verb(monkeypatch, problem)
+
+    assert main(["config", "show"]) == 130
+    assert capsys.readouterr().err == f"interrupted: {stands}\n"
+
+    assert main(["config", "show", "--json"]) == 130
+    document = json.loads(capsys.readouterr().out)
+    assert document["exit_code"] == 130
+    assert document["error"]["found"] == f"interrupted: {stands}"
+    assert document["error"].keys() == error_document(OneUserError(found="it failed"))["error"].keys()
 
 
 class EndsByACall:
