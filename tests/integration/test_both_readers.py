@@ -13,6 +13,7 @@ from oneuser.api.questions import Questions
 from oneuser.config import LeaseRules
 from oneuser.contracts.identity import IDENTIFIER_HISTORY, IDENTIFIER_MAP, IDENTIFIER_OWNERSHIP
 from oneuser.contracts.table import TableContract
+from oneuser.core.errors import ConfigError
 from oneuser.runs.rollback import roll_back
 from oneuser.storage.table_reader import rows_of
 from tests.integration import small_warehouse as small
@@ -62,13 +63,17 @@ def test_both_readers_write_the_same_files(spark: SparkSession, root: Path, tmp_
     by_spark, quick = both(spark, root)
     asked = Questions(quick.tables, quick.deployment)
 
-    for name, ending in (("dim_user", "csv"), ("identifier_ownership", "jsonl"), ("retention", "csv")):
+    for name, ending in (("dim_user", "csv"), ("identifier_ownership", "jsonl")):
         files = [tmp_path / f"{reader}.{ending}" for reader in ("spark", "quick")]
         n_rows = [reader.export(name, file) for reader, file in zip((by_spark, asked), files, strict=True)]
         assert n_rows[0] == n_rows[1]
         assert files[0].read_bytes() == files[1].read_bytes()
     for reader, name in ((by_spark, "spark"), (asked, "quick")):
         reader.export("lineage", tmp_path / f"{name}.parquet")
+        with pytest.raises(ConfigError, match="run 2 did not compute retention"):
+            reader.export("retention", tmp_path / "retention.csv")
+    with pytest.raises(ConfigError, match="run 2 did not compute retention"):
+        by_spark.table("retention")
     tables = [pq.read_table(tmp_path / f"{name}.parquet") for name in ("spark", "quick")]
     assert tables[0].equals(tables[1], check_metadata=True)
 

@@ -234,13 +234,6 @@ def test_a_table_is_exported_in_each_format(root: Path, tmp_path: Path, capsys: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["users.csv", "users.jsonl", "users.parquet"]
 
 
-def test_an_empty_table_is_exported_with_its_columns(root: Path, tmp_path: Path) -> None:
-    file = tmp_path / "retention.csv"
-
-    assert main(["export", "table", "retention", "--to", str(file), "--warehouse", str(root)]) == 0
-    assert file.read_text(encoding="utf-8").startswith("name,cohort,")
-
-
 def test_raw_identifiers_leave_on_explicit_request_only(root: Path, tmp_path: Path) -> None:
     file = tmp_path / "values.csv"
     where = ["--to", str(file), "--warehouse", str(root)]

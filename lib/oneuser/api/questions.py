@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from oneuser.config.input_paths import is_on_s3a
+from oneuser.contracts.declared_by import DECLARED_BY
 from oneuser.contracts.registry import find_contract
 from oneuser.core.errors import ConfigError
 from oneuser.core.identifier_text import NamedIdentifier
@@ -140,8 +141,11 @@ class Questions:
 
         Returns:
             The number of rows.
+
+        Raises:
+            ConfigError: for a table that no run has computed; one that is computed and has no rows is a file of none.
         """
-        contract = find_contract(name)
+        contract = self._computed(name)
         if contract.zone == "raw" and not raw:
             raise ConfigError.single("--raw", f"{name} holds raw identifiers; say --raw (raw=True) if you want them")
         return write_file(self._ordered(contract), contract.arrow_schema, self.outside(to))
@@ -153,6 +157,24 @@ class Questions:
             ConfigError: where it is in the warehouse.
         """
         return Layout.of(self.tables.root, self.config.raw_root if self.config else None).outside(Path(to))
+
+    def _computed(self, name: str) -> TableContract:
+        """The contract of a table that the publication has.
+
+        Raises:
+            ConfigError: where there is no such table, or the run did not compute it.
+        """
+        contract = find_contract(name)
+        if contract.zone == "control" or name in self.rows.publication.tables:
+            return contract
+        key = DECLARED_BY.get(name)
+        raise ConfigError.single(
+            "table",
+            f"run {self.rows.publication.run_seq} did not compute {name}: {contract.grain}",
+            next_step=f"declare it under `{key}` in the configuration, then `oneuser run`"
+            if key
+            else "`oneuser runs show --json` names the tables that there are",
+        )
 
     def _ordered(self, contract: TableContract) -> Iterator[pa.RecordBatch]:
         """Rows of a table as they are exported."""

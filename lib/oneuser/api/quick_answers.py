@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from oneuser.config import Config
+    from oneuser.contracts.table import TableContract
     from oneuser.inspection.published_rows import PublishedRows
     from oneuser.inspection.reading import Published
     from oneuser.inspection.run_metrics import RunComparison
@@ -79,13 +80,13 @@ class QuickAnswers(Questions):
         """The publication that is read, to be counted."""
         return self.rows
 
-    def table(self, name: str) -> DataFrame:
+    def frame(self, contract: TableContract) -> DataFrame:
         """A table as a frame.
 
         Raises:
             UncertainError: always; `OpenWarehouse` has frames.
         """
-        raise UncertainError(f"{name} is asked for as a frame")
+        raise UncertainError(f"{contract.name} is asked for as a frame")
 
     def report(self, to: str | Path, *, min_people: int | None = None) -> Path:
         """Write the report, one HTML page for a browser without network; returns the absolute path.

@@ -17,7 +17,6 @@ from oneuser.config import Config
 from oneuser.contracts import identity
 from oneuser.contracts import raw as raw_zone
 from oneuser.contracts.privacy import CONSENT
-from oneuser.contracts.registry import find_contract
 from oneuser.exports.single_file import write_file
 from oneuser.inspection.reading import Published, in_frames
 from oneuser.privacy.consent_of_people import find_consenting_people
@@ -89,8 +88,15 @@ class OpenTables(QuickAnswers):
     # tables -------------------------------------------------------------------------------------------------------
 
     def table(self, name: str) -> DataFrame:
-        """A table by its name, at the published version; `runs` and `publications` as they are now."""
-        contract = find_contract(name)
+        """A table by its name, at the published version; `runs` and `publications` as they are now.
+
+        Raises:
+            ConfigError: for a table that no run has computed; one that is computed may have no rows.
+        """
+        return self.frame(self._computed(name))
+
+    def frame(self, contract: TableContract) -> DataFrame:
+        """The same for whoever takes a table that was never computed for one without rows."""
         if contract.zone == "control":
             return self.warehouse.read(contract, self.warehouse.head(contract))
         return self.published.read(contract)
@@ -139,7 +145,7 @@ class OpenTables(QuickAnswers):
             yield from super()._ordered(contract)
             return
         with self._in_own_session() as own:
-            rows = own.table(contract.name).orderBy(*contract.key)
+            rows = own.frame(contract).orderBy(*contract.key)
             yield from (batch.cast(contract.arrow_schema) for batch in stream_batches(rows))
 
     def export_identities(self, to: str | Path) -> int:

@@ -51,7 +51,7 @@ def gather_report(source: ReportSource, *, min_people: int | None = None) -> Rep
         deployment=source.deployment,
         min_people=min_people,
         config=source.config,
-        frame=lambda contract: source.table(contract.name),
+        frame=source.frame,
         bridges=find_bridges(source, min_people),
         shared=find_shared_values(source, min_people),
     )

@@ -12,6 +12,7 @@ from deltalake import write_deltalake
 
 from oneuser.contracts.control import PUBLICATIONS, RUNS
 from oneuser.contracts.graph import IDENTIFIERS
+from oneuser.contracts.marts import RETENTION
 from oneuser.contracts.table import TableContract
 from oneuser.core.keyed import identifier_hasher
 from oneuser.privacy.keys import load_keys
@@ -30,7 +31,7 @@ def publish_folder(root: Path) -> None:
         {"identifier_id": n, "id_type": t, "id_key": identifier_hasher(keys, t)(v), "key_id": "k1", "run_seq": 1}
         for n, t, v, _ in small.VALUES
     ]
-    tables = small.ROWS | {IDENTIFIERS: identifiers}
+    tables = small.ROWS | {IDENTIFIERS: identifiers, RETENTION: []}
     for contract, rows in tables.items():
         _write(root, contract, rows)
     run = {

@@ -7,11 +7,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from oneuser.api.questions import Questions
 from oneuser.cli.main import main
+from oneuser.config import Config
+from oneuser.contracts.declared_by import DECLARED_BY
+from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import ConfigError, EnvironmentProblem, OneUserError
 from oneuser.inspection.published_rows import require_warehouse
 from oneuser.report.record import published_before
@@ -201,6 +205,31 @@ def test_what_is_stored_and_nobodys_is_not_told_to_be_misspelt(root: Path, capsy
 
     assert main(["lookup", "email:zed@example.com", "--warehouse", str(root)]) == 1
     assert "nobody has this email" in capsys.readouterr().err
+
+
+def test_a_table_that_was_never_computed_is_none_without_rows(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "funnels.csv"
+
+    assert main(["export", "table", "funnels", "--to", str(file), "--warehouse", str(root)]) == 2
+
+    said = capsys.readouterr().err
+    assert "run 1 did not compute funnels" in said
+    assert "declare it under `product.funnels`" in said
+    assert not file.exists()
+
+    assert main(["export", "table", "retention", "--to", str(file), "--warehouse", str(root)]) == 0
+    assert file.read_text(encoding="utf-8").startswith("name,cohort,")
+
+
+@pytest.mark.parametrize(("name", "key"), sorted(DECLARED_BY.items()))
+def test_what_is_to_be_declared_for_a_table_is_a_key_of_the_configuration(name: str, key: str) -> None:
+    assert name in TABLES
+    model: Any = Config
+    for part in key.split("."):
+        model = model.model_fields[part].annotation if model is not None else None
+        assert model is not None
 
 
 def test_a_run_that_died_behind_its_publication_is_published(tmp_path: Path) -> None:

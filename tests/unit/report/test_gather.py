@@ -83,15 +83,15 @@ class Framed:
     publication: Shown
 
     def groups(self, contract: TableContract, asked: Groups) -> list[dict[str, Any]]:
-        return count_frame(self.source.table(contract.name), contract, asked)
+        return count_frame(self.source.frame(contract), contract, asked)
 
     def top(self, contract: TableContract, asked: Top) -> list[dict[str, Any]]:
-        return first_of_frame(self.source.table(contract.name), contract, asked)
+        return first_of_frame(self.source.frame(contract), contract, asked)
 
     def rows(
         self, contract: TableContract, *, columns: Sequence[str], where: Mapping[str, Collection[Any]]
     ) -> list[dict[str, Any]]:
-        return read_frame(self.source.table(contract.name), contract, columns=columns, where=where)
+        return read_frame(self.source.frame(contract), contract, columns=columns, where=where)
 
 
 @dataclass
@@ -117,8 +117,8 @@ class Source:
             for row in self.rows.get(name, [])
         ]
 
-    def table(self, name: str) -> DataFrame:
-        return self.spark.createDataFrame(self.literal(name), TABLES[name].schema)
+    def frame(self, contract: TableContract) -> DataFrame:
+        return self.spark.createDataFrame(self.literal(contract.name), contract.schema)
 
     def run_records(self) -> list[Run]:
         return self.runs
@@ -362,7 +362,7 @@ def test_what_is_withheld_is_told_by_the_configuration(source: Source) -> None:
     sources = {"web": {"path": "*.jsonl", "format": "jsonl", "preset": "segment"}}
     config = make_config({"deployment": "acme", "warehouse": "w", "sources": sources, "consent": asked})
 
-    found = gather_consent(source.figures, lambda one: source.table(one.name), config, n_people=25, min_people=5)
+    found = gather_consent(source.figures, source.frame, config, n_people=25, min_people=5)
 
     assert found is not None
     assert found.withheld == (
@@ -374,7 +374,7 @@ def test_what_is_withheld_is_told_by_the_configuration(source: Source) -> None:
 def test_where_nobody_says_anything_and_nothing_is_asked_there_is_no_consent_to_tell_of(spark: SparkSession) -> None:
     nothing = Source(spark, {}, [])
 
-    assert gather_consent(nothing.figures, lambda one: nothing.table(one.name), None, n_people=0, min_people=5) is None
+    assert gather_consent(nothing.figures, nothing.frame, None, n_people=0, min_people=5) is None
 
 
 def test_identifiers_of_few_people_are_hidden(data: ReportData) -> None:
