@@ -51,6 +51,8 @@ SEED = 20_261_130
 START = datetime(2026, 3, 2, tzinfo=UTC)
 ANN, ANN_AT_WORK, BOB, FAMILY = "ann@example.com", "ann.smith@example.org", "bob@example.net", "smiths@example.com"
 BROWSER = "browser-of-the-smiths"
+# no message carries it
+TABLET = "tablet-of-ann"
 EVERYBODYS = "noreply@example.com"
 OF_DORA, RENAMED = "laptop-of-dora", " laptop-of-dora "
 
@@ -133,6 +135,7 @@ class Family:
         self.config = settings(self.inputs, self.root)
         write_lines(self.inputs, "1.jsonl", FIRST, BROKEN)
         crm = f"id_type_a,id_value_a,id_type_b,id_value_b\nuser_id,customer-1,email,{ANN_AT_WORK}\n"
+        crm += f"user_id,customer-1,anonymous_id,{TABLET}\n"
         (self.inputs / "crm.csv").write_text(crm)
 
     def run(self) -> None:
@@ -184,7 +187,7 @@ def files_with(root: Path, *values: str) -> list[str]:
     ]
 
 
-ANNS = (ANN, ANN_AT_WORK, "customer-1", "phone-of-ann")
+ANNS = (ANN, ANN_AT_WORK, "customer-1", "phone-of-ann", TABLET)
 
 
 def test_a_person_is_erased_and_nobody_else(family: Family, tmp_path: Path) -> None:
@@ -193,15 +196,18 @@ def test_a_person_is_erased_and_nobody_else(family: Family, tmp_path: Path) -> N
     ann, bob = before["user_id", "customer-1"], before["user_id", "customer-2"]
     assert before["email", ANN_AT_WORK] == ann != bob
     assert len([row for row in family.rows("quarantine") if row["line"]]) == 1
-    path = request_file(tmp_path, "ask-1", ("email", " Ann@Example.COM "))
+    path = request_file(tmp_path, "ask-1", ("email", " Ann@Example.COM "), ("anonymous_id", BROWSER))
     ghosts = request_file(tmp_path, "ask-3", ("email", "ghost@example.com"))
     everybodys = request_file(tmp_path, "ask-4", ("email", EVERYBODYS))
+    everyone = request_file(tmp_path, "ask-6", ("email", ANN), ("email", "carla@example.com"))
 
     # when somebody looks first
     seen = preview(family.config, [path, ghosts, everybodys], scope="connected", spark=family.spark)
+    more = preview(family.config, [everyone], scope="connected", spark=family.spark)
 
     # then nothing has changed, and it is known what would
     assert (seen.n_user_ids, seen.unknown, seen.unowned) == (1, ["ask-3"], ["ask-4"])
+    assert (seen.ambiguous, seen.several, more.several, more.n_user_ids) == ([], [], ["ask-6"], 2)
     assert seen.rows["quarantine"] == 1
     assert people(family.root) == before
 
@@ -265,7 +271,8 @@ def test_values_wait_in_the_raw_zone_for_the_receipt_and_then_nothing_holds_them
 def test_the_same_request_again_changes_nothing_and_a_run_has_nothing_to_do(family: Family, tmp_path: Path) -> None:
     before = published_versions(family.root)
 
-    state = family.ask(request_file(tmp_path, "ask-1", ("email", ANN)), scope="connected")
+    again = request_file(tmp_path, "ask-1", ("email", ANN), ("anonymous_id", BROWSER))
+    state = family.ask(again, scope="connected")
 
     assert (state.state, state.was_closed) == ("completed", True)
     with pytest.raises(ConfigError, match="another request has had the id 'ask-1', which is completed"):

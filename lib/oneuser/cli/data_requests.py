@@ -248,6 +248,8 @@ def _show_preview(call: Call, found: Preview) -> None:
             "requests": found.n_requests,
             "requests that name nobody": ", ".join(found.unknown) or None,
             "requests that name what is nobody's": ", ".join(found.unowned) or None,
+            "requests that name only what several people share, and erase nobody": ", ".join(found.ambiguous) or None,
+            "requests that erase several people": ", ".join(found.several) or None,
             "messages": found.n_messages,
             "identifiers": found.n_identifiers,
             "identifiers that others share": found.n_identifiers_kept,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,9 @@ class Preview:
 
     `rows` are those that would go, by table, where any would. What messages of other people carry too is in
     `n_identifiers_kept`; `unknown` are ids of requests of which nothing is stored that they name, `unowned` of those
-    that would erase nothing all the same: what they name is blocked, or too many share it.
+    that would erase nothing all the same: what they name is blocked, or too many share it. `ambiguous` are those of
+    which all that is known is shared by several people, so that they would erase nobody; `several` those that name
+    several people, each by what is that one's alone, and would erase them all.
     """
 
     n_requests: int
@@ -37,6 +40,8 @@ class Preview:
     n_identifiers_kept: int
     unknown: list[str]
     unowned: list[str]
+    ambiguous: list[str]
+    several: list[str]
     rows: dict[str, int]
 
 
@@ -60,6 +65,9 @@ def preview_erasure(published: Published, config: Config, requests: Sequence[Req
             {row["request_id"] for one in frames for row in one.select("request_id").distinct().collect()}
             for frames in ((found.named,), (found.messages, found.identifiers, found.users))
         )
+        whom = Counter((row["request_id"], row["is_ambiguous"]) for row in found.persons.collect())
+        ambiguous = {name for name, is_ambiguous in whom if is_ambiguous}
+        several = {name for (name, is_ambiguous), n in whom.items() if n > 1 and not is_ambiguous}
         n_identifiers = identifiers.count()
         n_carried = found.carried.select(F.countDistinct("identifier_id").alias("n")).collect()[0]["n"]
         return Preview(
@@ -69,7 +77,9 @@ def preview_erasure(published: Published, config: Config, requests: Sequence[Req
             n_user_ids=users.count(),
             n_identifiers_kept=n_carried - n_identifiers,
             unknown=[request.request_id for request in requests if request.request_id not in known],
-            unowned=[request.request_id for request in requests if request.request_id in known - erasing],
+            unowned=[request.request_id for request in requests if request.request_id in known - erasing - ambiguous],
+            ambiguous=[request.request_id for request in requests if request.request_id in ambiguous],
+            several=[request.request_id for request in requests if request.request_id in several],
             rows={name: n for name, n in sorted(n_rows.items()) if n},
         )
     finally:

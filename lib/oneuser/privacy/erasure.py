@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts import privacy as kinds
 from oneuser.core.message_identifiers import OBSERVED
+from oneuser.privacy.portability import find_uncontested
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,9 +107,35 @@ def find_other_readings(named: DataFrame, carried: DataFrame) -> DataFrame:
     return previous.join(aliases, on="message_key", how="inner").select("request_id", "identifier_id").distinct()
 
 
-def find_persons(named: DataFrame, identifier_map: DataFrame) -> DataFrame:
-    """`request_id`, `user_id`: who owned the identifiers that a request names (`request_id`, `identifier_id`)."""
-    return named.join(identifier_map, on="identifier_id", how="inner").select("request_id", "user_id").distinct()
+def find_persons(named: DataFrame, identifier_map: DataFrame, shared_values: DataFrame, ended: DataFrame) -> DataFrame:
+    """`request_id`, `user_id`, `is_ambiguous`: whom requests name, each once.
+
+    By what is one person's alone, as far as a request names that. Else by what several share, which tells whose it is
+    only where one person owns all of it: ambiguous are several. Beside somebody who was erased before, a device names
+    nobody: it may be another one's by now.
+
+    Args:
+        named: `request_id`, `identifier_id`.
+        identifier_map: Rows of `identifier_map`.
+        shared_values: Rows of `shared_values`.
+        ended: `request_id` of requests that name somebody who was erased before.
+    """
+    owners = identifier_map.select("identifier_id", F.col("user_id").alias("owner"), "is_known")
+    alone = find_uncontested(identifier_map, shared_values).select("identifier_id", F.lit(True).alias("is_alone"))
+    owned = named.join(owners, on="identifier_id", how="inner").join(alone, on="identifier_id", how="left")
+    owned = owned.join(ended.distinct().withColumn("has_ended", F.lit(True)), on="request_id", how="left")
+    is_first = F.col("has_ended").isNull()
+    is_alone = F.col("is_alone").isNotNull() & (F.col("is_known") | is_first)
+    people = owned.groupBy("request_id").agg(
+        F.collect_set(F.when(is_alone, F.col("owner"))).alias("alone"),
+        F.collect_set(F.when(is_first, F.col("owner"))).alias("all"),
+    )
+    has_alone = F.size("alone") > 0
+    return people.select(
+        "request_id",
+        F.explode(F.when(has_alone, F.col("alone")).otherwise(F.col("all"))).alias("user_id"),
+        (~has_alone & (F.size("all") > 1)).alias("is_ambiguous"),
+    )
 
 
 def find_residual(persons: DataFrame, identifier_map: DataFrame, refused: DataFrame, people: DataFrame) -> DataFrame:
@@ -142,6 +169,12 @@ def find_ended(living: DataFrame, ledger: DataFrame) -> DataFrame:
     redirecting = ledger.select(F.col("user_id").alias("ended_id"), F.col("redirect_to").alias("user_id"))
     followers = living.join(redirecting, on="user_id", how="inner")
     return living.unionByName(followers.select("request_id", F.col("ended_id").alias("user_id"))).distinct()
+
+
+def find_mapped(living: DataFrame, identifier_map: DataFrame) -> DataFrame:
+    """`request_id`, `identifier_id`: all that is mapped to who ends (`request_id`, `user_id`), by whatever says so."""
+    mapped = identifier_map.select("identifier_id", "user_id").join(living, on="user_id", how="inner")
+    return mapped.select("request_id", "identifier_id").distinct()
 
 
 def find_own_identifiers(persons: DataFrame, identifier_map: DataFrame) -> DataFrame:

@@ -257,10 +257,13 @@ def _outcome(request: Request, sealed: Sealed, *, n_erased: int) -> str:
     """What the answer to a request is.
 
     `unknown`: nothing that an erasure names is stored. `unowned`: it is, and is nobody's, since it is blocked or too
-    many share it; `exact` erases such a value. `not_suppressed`: nothing of what was to be freed was suppressed, or
+    many share it; `exact` erases such a value. `ambiguous`: it is several people's, and nothing is named that is one
+    person's alone. `not_suppressed`: nothing of what was to be freed was suppressed, or
     what was to be suppressed can be no identifier of its type.
     """
     if request.action == "erase":
+        if sealed.is_ambiguous:
+            return "ambiguous"
         return "done" if n_erased else "unowned" if sealed.n_known else "unknown"
     n_changed = sealed.n_freed if request.action == "unsuppress" else sealed.n_suppressed
     return "done" if n_changed else "not_suppressed"

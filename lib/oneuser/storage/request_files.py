@@ -28,7 +28,8 @@ class Sealed:
 
     `n_known` are identities that are stored, each once however it is spelled; `n_unknown` those that are not, or can be
     none of their type; `n_kept` identifiers that others share; `n_suppressed` those of which nothing is taken in any
-    more, and `n_freed` those of which something is again.
+    more, and `n_freed` those of which something is again. `is_ambiguous` is whether several people share all that is
+    named and stored, so that nobody can tell who asks.
     """
 
     values: list[str] = field(repr=False)
@@ -37,6 +38,7 @@ class Sealed:
     n_known: int = 0
     n_suppressed: int = 0
     n_freed: int = 0
+    is_ambiguous: bool = False
 
 
 class ReadableFiles(Protocol):

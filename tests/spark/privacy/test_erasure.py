@@ -7,7 +7,15 @@ from pyspark.sql import SparkSession
 
 from oneuser.contracts.subject import NOBODY, Subject
 from oneuser.contracts.table import Field, TableContract
-from oneuser.privacy.erasure import Erased, find_left_alone, find_messages, find_residual, rows_about
+from oneuser.privacy.erasure import (
+    Erased,
+    find_left_alone,
+    find_mapped,
+    find_messages,
+    find_persons,
+    find_residual,
+    rows_about,
+)
 from oneuser.privacy.text_search import find_texts
 from tests.frames import assert_rows
 
@@ -97,6 +105,45 @@ def test_an_identifier_stays_for_a_message_or_a_link_of_somebody_else(spark: Spa
     found = find_left_alone(candidates, messages, suppressed, carried, links)
 
     assert_rows(found, "request_id string, identifier_id bigint", ("r", 1), ("r", 3))
+
+
+def test_whoever_names_what_is_one_persons_alone_names_nobody_by_what_others_share(spark: SparkSession) -> None:
+    # given what is Ann's, Bob's and Carla's alone, a device that two people contest and an over-shared one
+    owners = [(1, "ann", True, False), (2, "bob", True, False), (3, "bob", False, True), (4, "carla", False, False)]
+    mapped = spark.createDataFrame(
+        [*owners, (5, "ann", True, True), (6, "carla", True, False)],
+        "identifier_id bigint, user_id string, is_known boolean, is_contested boolean",
+    )
+    shared = spark.createDataFrame([(6, 9, 5)], "identifier_id bigint, n_persons bigint, bound bigint")
+    asked = {
+        # her own and a shared one; a shared one alone; shared ones of two; her own and his own
+        "own": (1, 3), "shared": (3,), "several": (3, 5, 6), "both": (1, 2), "nothing": (9,),
+        # what was a device of hers is Carla's by now; she has come back by another address
+        "gone": (3, 4), "back": (1, 4),
+    }  # fmt: skip
+    named = spark.createDataFrame(
+        [(name, number) for name, numbers in asked.items() for number in numbers],
+        "request_id string, identifier_id bigint",
+    )
+    ended = spark.createDataFrame([("gone",), ("back",), ("back",)], "request_id string")
+
+    found = find_persons(named, mapped, shared, ended)
+
+    assert_rows(
+        found, "request_id string, user_id string, is_ambiguous boolean",
+        ("own", "ann", False), ("shared", "bob", False), ("both", "ann", False), ("both", "bob", False),
+        ("several", "ann", True), ("several", "bob", True), ("several", "carla", True), ("back", "ann", False),
+    )  # fmt: skip
+
+
+def test_all_that_is_mapped_to_who_ends_goes_with_them(spark: SparkSession) -> None:
+    living = spark.createDataFrame([("r", "usr_ann")], "request_id string, user_id string")
+    owners = [(1, "usr_ann"), (2, "usr_bob")]
+    identifier_map = spark.createDataFrame(owners, "identifier_id bigint, user_id string")
+
+    found = find_mapped(living, identifier_map)
+
+    assert_rows(found, "request_id string, identifier_id bigint", ("r", 1))
 
 
 def test_a_residual_id_ends_with_the_person_that_it_was_cut_off_from(spark: SparkSession) -> None:

@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts import privacy as kinds
 from oneuser.contracts.changes import CHANGES
-from oneuser.contracts.graph import EVENT_IDENTIFIERS, IDENTIFIERS, REFUSED_EDGES
+from oneuser.contracts.graph import EVENT_IDENTIFIERS, IDENTIFIERS, REFUSED_EDGES, SHARED_VALUES
 from oneuser.contracts.identity import DIM_USER, EVENTS_RESOLVED, IDENTIFIER_MAP, USER_IDS
 from oneuser.contracts.privacy import ERASURES, SUPPRESSIONS
 from oneuser.contracts.raw import IDENTIFIER_VALUES
@@ -31,6 +31,7 @@ from oneuser.events.spec import id_type_specs
 from oneuser.privacy.erasure import (
     find_ended,
     find_left_alone,
+    find_mapped,
     find_messages,
     find_other_readings,
     find_own_identifiers,
@@ -78,8 +79,10 @@ class Found:
         identifiers: `request_id`, `identifier_id` of those that nothing carries any more.
         users: `request_id`, `user_id` of the IDs that end.
         suppressed: `request_id`, `id_type`, `id_key`, `key_id`.
-        carried: `request_id`, `identifier_id` of all that the messages carry, and of what is suppressed.
+        carried: `request_id`, `identifier_id` of all that the messages carry, of what is mapped to who ends, and of
+            what is suppressed.
         named: `request_id`, `identifier_id` of the identities that are known.
+        persons: `request_id`, `user_id`, `is_ambiguous`: whom a request names. Where that is ambiguous, nobody ends.
         freed: `request_id`, `id_type`, `id_key` of what is suppressed no longer; null where nobody asks for that.
     """
 
@@ -89,6 +92,7 @@ class Found:
     suppressed: DataFrame
     carried: DataFrame
     named: DataFrame
+    persons: DataFrame
     freed: DataFrame | None
 
 
@@ -147,13 +151,16 @@ def find_erased(ctx: RunContext, requests: Sequence[Request], spellings: Spellin
     by_value = numbered.where(is_erasure & ~is_connected).select("request_id", "identifier_id")
     carried = ctx.read(EVENT_IDENTIFIERS)
     identifier_map = ctx.read_last(IDENTIFIER_MAP)
-    persons = ctx.checkpoint(_persons(ctx, by_person, identifier_map, carried))
+    whom = ctx.checkpoint(_persons(ctx, by_person, identifier_map, carried, named))
+    persons = whom.where(~F.col("is_ambiguous")).select("request_id", "user_id")
     residual = find_residual(persons, identifier_map, ctx.read_last(REFUSED_EDGES), ctx.read_last(DIM_USER))
     living = ctx.checkpoint(persons.unionByName(residual))
     own = ctx.checkpoint(find_own_identifiers(persons, identifier_map).unionByName(by_value).distinct())
     messages = ctx.checkpoint(find_messages(own, living, carried, ctx.read_last(EVENTS_RESOLVED)))
     beside = carried.join(messages, on="message_key", how="inner").select("request_id", "identifier_id")
-    candidates = ctx.checkpoint(beside.unionByName(own).distinct())
+    # what only a link or a previous id has said of them is carried by none of their messages
+    mapped = find_mapped(living, identifier_map)
+    candidates = ctx.checkpoint(beside.unionByName(own).unionByName(mapped).distinct())
     left_alone = find_left_alone(
         candidates, messages.select("message_key").distinct(), own.select("identifier_id").distinct(), carried,
         ctx.read(LINKS),
@@ -169,19 +176,22 @@ def find_erased(ctx: RunContext, requests: Sequence[Request], spellings: Spellin
         suppressed=suppressed,
         carried=candidates,
         named=numbered.select("request_id", "identifier_id"),
+        persons=whom,
         freed=_freed(ctx, requests, spellings, suppressed),
     )
 
 
-def _persons(ctx: RunContext, named: DataFrame, identifier_map: DataFrame, carried: DataFrame) -> DataFrame:
-    """`request_id`, `user_id`: whom requests name, by what is mapped to them, or is the other reading of that."""
-    owners = identifier_map.select("identifier_id", "user_id")
-    owned = ctx.checkpoint(named.join(owners, on="identifier_id", how="left"))
-    persons = owned.where(F.col("user_id").isNotNull()).select("request_id", "user_id").distinct()
-    nobodys = owned.where(F.col("user_id").isNull()).select("request_id", "identifier_id")
-    if nobodys.isEmpty():
-        return persons
-    return persons.unionByName(find_persons(find_other_readings(nobodys, carried), identifier_map)).distinct()
+def _persons(
+    ctx: RunContext, named: DataFrame, identifier_map: DataFrame, carried: DataFrame, keyed: DataFrame
+) -> DataFrame:
+    """Whom requests name, as `find_persons` says: by what is mapped to them, or is the other reading of that."""
+    nobodys = ctx.checkpoint(named.join(identifier_map, on="identifier_id", how="left_anti"))
+    if not nobodys.isEmpty():
+        named = named.unionByName(find_other_readings(nobodys, carried)).distinct()
+    ending = ctx.read(ERASURES).where(F.col("kind") == kinds.USER).select("request_id").distinct()
+    of_ended = ctx.read(SUPPRESSIONS).join(ending, on="request_id", how="left_semi").select("id_type", "id_key")
+    ended = keyed.join(of_ended, on=["id_type", "id_key"], how="left_semi").select("request_id")
+    return find_persons(named, identifier_map, ctx.read_last(SHARED_VALUES), ended)
 
 
 def spell_out(ctx: RunContext, requests: Sequence[Request]) -> Spellings:
@@ -233,6 +243,7 @@ def _seal(
         else {row["request_id"]: row["count"] for row in some.groupBy("request_id").count().collect()}
         for some in (found.named, found.carried, found.identifiers, found.suppressed, found.freed)
     )
+    ambiguous = {row["request_id"] for row in found.persons.where("is_ambiguous").collect()}
     for request in requests:
         name = request.request_id
         n_none = len(request.identities) - sum(len(one.written) for one in spellings[name].values())
@@ -244,6 +255,7 @@ def _seal(
             n_known=known,
             n_suppressed=n_suppressed.get(name, 0),
             n_freed=n_freed.get(name, 0),
+            is_ambiguous=name in ambiguous,
         )
         files.seal(name, sealed)
 
