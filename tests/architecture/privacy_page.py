@@ -47,7 +47,7 @@ def _erased(contract: TableContract) -> str:
     if subject == NOBODY:
         return KEPT.get(contract.name, "nothing: its rows are about nobody")
     parts = {
-        "messages": subject.messages,
+        "messages": (*subject.messages, *subject.touches, *(name for name, _ in subject.conversions)),
         "identifiers": (*subject.identifiers, *(["id_key"] if subject.is_keyed else [])),
         "User IDs": subject.users,
         "values": tuple(text for text, _ in subject.texts),

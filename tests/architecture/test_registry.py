@@ -69,3 +69,11 @@ def test_whose_a_row_is_is_declared_wherever_a_column_tells_it() -> None:
             told = {*contract.subject.columns, *(["redirect_to"] if contract.subject.kept else [])}
             assert TELLING & set(contract.columns) <= told, name
             assert not contract.personal_columns or contract.subject != NOBODY, name
+
+
+def test_what_is_kept_of_earlier_runs_is_found_by_messages_that_are_gone() -> None:
+    """Whatever is written again comes out without them, once its owner is resolved again."""
+    for name, contract in TABLES.items():
+        if not contract.replaced:
+            found = {*contract.subject.touches, *(column for column, _ in contract.subject.conversions)}
+            assert {"touch_id", "conversion_id"} & set(contract.columns) <= found, name

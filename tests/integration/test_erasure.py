@@ -66,22 +66,24 @@ def message(number: int, **identifiers: str) -> dict[str, Any]:
     }
 
 
-CONSENTING = MAPPING | {"consent": {"ads": {"const": True}}}
+CONSENTING = MAPPING | {"consent": {"ads": {"const": True}}, "event": "event"}
 FIRST = [
     message(1, user_id="customer-1", email=ANN, anonymous_id=BROWSER),
     message(2, user_id="customer-2", email=BOB, anonymous_id=BROWSER),
     message(3, user_id="customer-1", email=FAMILY),
     message(4, user_id="customer-2", email=FAMILY),
-    message(5, user_id="customer-1", anonymous_id="phone-of-ann"),
+    message(5, user_id="customer-1", anonymous_id="phone-of-ann") | {"event": "signup"},
     message(6, anonymous_id="phone-of-ann"),
-    message(7, user_id="customer-3", email="carla@example.com"),
+    message(7, user_id="customer-3", email="carla@example.com") | {"event": "signup"},
     message(8, email=ANN_AT_WORK),
     # Dora was seen before she was renamed
     message(12, anonymous_id=OF_DORA),
     message(13, email=EVERYBODYS, anonymous_id=OF_DORA),
     message(14) | {"type": "alias", "new_id": "customer-4", "previous": OF_DORA},
 ]
-SECOND = [message(9, anonymous_id="phone-of-ann"), message(10, user_id="customer-2", anonymous_id=BROWSER)]
+# an earlier touch of Ann's, for which her conversion is credited otherwise
+EARLIER = message(0, anonymous_id="phone-of-ann")
+SECOND = [EARLIER, message(9, anonymous_id="phone-of-ann"), message(10, user_id="customer-2", anonymous_id=BROWSER)]
 BROKEN = f'{{"id": "message 11", "email": "{ANN}", '
 
 
@@ -104,7 +106,7 @@ def settings(inputs: Path, warehouse: Path) -> dict[str, Any]:
         "graph": {"engine": "one_task"},
         "incremental": {"above_mb": 0},
         "conversions": {"signup": {"event": "signup"}},
-        "attribution": {"models": ["last"]},
+        "attribution": {"models": ["first", "last"]},
     }
 
 
@@ -195,6 +197,8 @@ def test_a_person_is_erased_and_nobody_else(family: Family, tmp_path: Path) -> N
     before, owners = people(family.root), family.owners()
     ann, bob = before["user_id", "customer-1"], before["user_id", "customer-2"]
     assert before["email", ANN_AT_WORK] == ann != bob
+    for name, column in (("attribution_credits", "user_id"), ("attribution_changes", "user_id_before")):
+        assert ann in {row[column] for row in family.rows(name)}, name
     assert len([row for row in family.rows("quarantine") if row["line"]]) == 1
     path = request_file(tmp_path, "ask-1", ("email", " Ann@Example.COM "), ("anonymous_id", BROWSER))
     ghosts = request_file(tmp_path, "ask-3", ("email", "ghost@example.com"))
@@ -310,6 +314,9 @@ def test_what_is_suppressed_no_longer_comes_in_under_a_new_id(family: Family, tm
 
     assert state.state == "completed"
     assert people(family.root)["email", ANN] not in erased
+    # nor is anything told of the conversion whose message the run has erased, though whoever converted is still there
+    assert not family.rows("attribution_changes")
+    assert family.rows("attribution_credits") == []
     assert not numbers & {row["identifier_id"] for row in family.rows("identifiers")}
 
 

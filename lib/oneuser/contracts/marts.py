@@ -308,7 +308,13 @@ ATTRIBUTION_CHANGES = TableContract(
     zone="pseudonymous",
     grain="one row per run, conversion credited before, model and touch of which the run changed the credit",
     key=("run_seq", "conversion_id", "model", "touch_id"),
-    subject=Subject(users=("user_id_before", "user_id")),
+    # a conversion that has moved is its owner's now, and was credited by touches of whoever had it before
+    subject=Subject(
+        users=("user_id_before", "user_id"),
+        touches=("touch_id",),
+        conversions=(("conversion_id", "conversion"),),
+        is_of_one=True,
+    ),
     replaced=False,
     fields=(
         *_RESTATED,
@@ -324,7 +330,12 @@ ACCOUNT_ATTRIBUTION_CHANGES = TableContract(
     "credit",
     key=("run_seq", "conversion_id", "model", "touch_id"),
     # the touch and its channel are of the member who came, not of whoever converted
-    subject=Subject(users=("user_id_before", "user_id", "touch_user_id_before", "touch_user_id"), is_of_one=True),
+    subject=Subject(
+        users=("user_id_before", "user_id", "touch_user_id_before", "touch_user_id"),
+        touches=("touch_id",),
+        conversions=(("conversion_id", "conversion"),),
+        is_of_one=True,
+    ),
     replaced=False,
     fields=(
         *_RESTATED,

@@ -13,6 +13,9 @@ class Subject:
         messages: Columns that hold message keys.
         identifiers: Columns that hold numbers of identifiers.
         users: Columns that hold User IDs.
+        touches: Columns that hold ids of touches, which their messages give.
+        conversions: Columns that hold ids of conversions, each with the column that holds their kind: that and their
+            message give them.
         is_keyed: Whether `id_type` and `id_key` name an identifier.
         texts: Columns with text as it was received, in which a value of somebody may stand, each with the column that
             holds its hash.
@@ -24,6 +27,8 @@ class Subject:
     messages: tuple[str, ...] = ()
     identifiers: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
+    touches: tuple[str, ...] = ()
+    conversions: tuple[tuple[str, str], ...] = ()
     is_keyed: bool = False
     texts: tuple[tuple[str, str], ...] = ()
     kept: tuple[str, str] | None = None
@@ -33,7 +38,8 @@ class Subject:
     def columns(self) -> tuple[str, ...]:
         """All columns that the subject of a row is found by."""
         keyed = ("id_type", "id_key") if self.is_keyed else ()
-        return (*self.messages, *self.identifiers, *self.users, *keyed, *(name for pair in self.texts for name in pair))
+        paired = (name for pair in (*self.texts, *self.conversions) for name in pair)
+        return (*self.messages, *self.identifiers, *self.users, *self.touches, *keyed, *paired)
 
 
 # a table whose rows are about no person: files, accounts, sums, the job itself

@@ -1,4 +1,4 @@
-"""What every analytics row says about how it was made, and the ids of rows that stand for a message."""
+"""What every analytics row says about how it was made."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
-
-_ID_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -26,14 +24,3 @@ class Provenance:
             F.lit(self.params_id).alias("params_id"),
             F.lit(self.identity_run).cast("bigint").alias("identity_run"),
         ]
-
-
-def stable_id(kind: str | Column, message_key: str | Column) -> Column:
-    """A 16-byte id that depends on nothing but a kind of row and the key of its message.
-
-    The kind is written with its length, so that no two pairs are written alike.
-    """
-    text = F.lit(kind) if isinstance(kind, str) else kind
-    key = F.col(message_key) if isinstance(message_key, str) else message_key
-    written = F.concat(F.octet_length(text).cast("string"), F.lit(":"), text).cast("binary")
-    return F.unhex(F.substring(F.sha2(F.concat(written, key), 256), 1, 2 * _ID_BYTES))

@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 from oneuser.contracts import privacy as kinds
 from oneuser.core.message_identifiers import OBSERVED
 from oneuser.privacy.portability import find_uncontested
+from oneuser.spark.stable_ids import OF_TOUCH, stable_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,14 +72,14 @@ def rows_about(contract: TableContract, rows: DataFrame, erased: Erased) -> Data
         column, value = subject.kept
         rows = rows.where(F.col(column) != value)
     found = []
-    for name, those in _looked_for(contract, erased):
+    for name, those in _looked_for(contract, rows, erased):
         found.append(rows.join(those, on=name, how="left_semi").select(*contract.columns))
         # each row once, by whatever it is found first
         rows = rows.join(those, on=name, how="left_anti")
     return reduce(DataFrame.unionByName, found) if found else None
 
 
-def _looked_for(contract: TableContract, erased: Erased) -> Iterator[tuple[list[str], DataFrame]]:
+def _looked_for(contract: TableContract, rows: DataFrame, erased: Erased) -> Iterator[tuple[list[str], DataFrame]]:
     """Columns of a table, with the erased values of these columns."""
     subject = contract.subject
     for names, those in (
@@ -89,6 +90,16 @@ def _looked_for(contract: TableContract, erased: Erased) -> Iterator[tuple[list[
     ):
         if those is not None:
             yield from (([name], those.toDF(name)) for name in names)
+    if erased.messages is not None:
+        touches = erased.messages.select(stable_id(OF_TOUCH, "message_key").alias("touch_id"))
+        yield from (([name], touches.toDF(name)) for name in subject.touches)
+        for name, kind in subject.conversions:
+            # of whatever kinds there ever were: those that are declared no longer have rows, too
+            kinds_of_rows = F.broadcast(rows.select(F.col(kind).alias("kind_of_row")).distinct())
+            ids = erased.messages.join(kinds_of_rows, how="cross").select(
+                stable_id(F.col("kind_of_row"), "message_key")
+            )
+            yield [name], ids.toDF(name)
     if subject.is_keyed and erased.keys is not None:
         yield ["id_type", "id_key"], erased.keys
 

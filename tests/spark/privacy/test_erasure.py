@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
+from oneuser.contracts.marts import ATTRIBUTION_CHANGES
 from oneuser.contracts.subject import NOBODY, Subject
 from oneuser.contracts.table import Field, TableContract
 from oneuser.privacy.erasure import (
@@ -17,6 +19,7 @@ from oneuser.privacy.erasure import (
     rows_about,
 )
 from oneuser.privacy.text_search import find_texts
+from oneuser.spark.stable_ids import stable_id
 from tests.frames import assert_rows
 
 FIELDS = (
@@ -70,6 +73,29 @@ def test_a_new_table_is_erasable_by_what_it_declares(
 
     assert found is not None
     assert_rows(found, contract, *[row for row in ROWS if row[0] in gone])
+
+
+def test_what_was_told_of_erased_messages_is_found_whoever_owned_them(spark: SparkSession, erased: Erased) -> None:
+    # given changes of a conversion and a touch by the erased m1, of others by m2, and of a kind that is no longer there
+    made = spark.createDataFrame(
+        [
+            (1, "signup", b"m1", b"m2"), (2, "signup", b"m2", b"m1"), (3, "signup", b"m2", b"m2"),
+            (4, "trial", b"m1", None),
+        ],
+        "run_seq int, conversion string, converted binary, touched binary",
+    )  # fmt: skip
+    facts = [F.lit(None).cast(field.dtype).alias(field.name) for field in ATTRIBUTION_CHANGES.fields[6:]]
+    rows = made.select(
+        F.col("run_seq").cast("bigint").alias("run_seq"),
+        stable_id(F.col("conversion"), "converted").alias("conversion_id"), "conversion",
+        F.lit("last").alias("model"), stable_id("touch", "touched").alias("touch_id"),
+        F.lit("touches").alias("reason"), *facts,
+    )  # fmt: skip
+
+    found = rows_about(ATTRIBUTION_CHANGES, rows, erased)
+
+    assert found is not None
+    assert sorted(row["run_seq"] for row in found.collect()) == [1, 2, 4]
 
 
 def test_a_table_of_nobody_has_no_such_rows(spark: SparkSession, erased: Erased) -> None:

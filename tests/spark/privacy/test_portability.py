@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
+from oneuser.contracts.marts import ATTRIBUTION_CHANGES
 from oneuser.contracts.subject import NOBODY, Subject
 from oneuser.contracts.table import Field, TableContract
 from oneuser.privacy.portability import Belongings, find_beside, find_uncontested, rows_of_people
@@ -79,6 +81,30 @@ def test_a_new_table_is_portable_by_what_it_declares(
     assert found is not None
     shown = ["request_id", "number", "user_id", "other_user_id", "identifier_id"][: len(expected[0])]
     assert sorted(map(tuple, found.select(*shown).collect())) == expected
+
+
+def test_a_conversion_that_moved_to_somebody_else_is_told_of_to_neither(
+    spark: SparkSession, belongings: Belongings
+) -> None:
+    # given changes of conversions that Ann has, had under another ID, has no longer, has anew; and one that went to Bob
+    owners = [
+        ("usr_ann", "usr_ann"), ("usr_old", "usr_ann"), ("usr_ann", None), (None, "usr_ann"), ("usr_ann", "usr_bob"),
+        ("usr_bob", "usr_bob"),
+    ]  # fmt: skip
+    numbered = [(number, *pair) for number, pair in enumerate(owners)]
+    made = spark.createDataFrame(numbered, "run_seq bigint, user_id_before string, user_id string")
+    rows = made.select(
+        *[
+            field.name if field.name in made.columns else F.lit(None).cast(field.dtype).alias(field.name)
+            for field in ATTRIBUTION_CHANGES.fields
+        ]
+    )
+
+    found = rows_of_people(ATTRIBUTION_CHANGES, rows, belongings)
+
+    assert found is not None
+    shown = sorted((row["request_id"], row["run_seq"]) for row in found.collect())
+    assert shown == [("a", 0), ("a", 1), ("a", 2), ("a", 3), ("b", 5)]
 
 
 @pytest.mark.parametrize("subject", [NOBODY, Subject(texts=(("user_id", "identifier_id"),))])

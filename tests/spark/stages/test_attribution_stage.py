@@ -39,10 +39,10 @@ from oneuser.contracts.marts import (
 from oneuser.contracts.reference import FX_RATES, OPPORTUNITIES, SPEND
 from oneuser.contracts.table import TableContract
 from oneuser.marts.attribution.credit_rules import CreditRules
-from oneuser.marts.provenance import stable_id
 from oneuser.runs.lease import Lease
 from oneuser.runs.publication import write_published
 from oneuser.spark.small_data import planned_for_small_data
+from oneuser.spark.stable_ids import stable_id
 from oneuser.stages.attribution.account_credits import credit_accounts
 from oneuser.stages.attribution.stage import ATTRIBUTION_STAGE
 from oneuser.stages.context import RunContext

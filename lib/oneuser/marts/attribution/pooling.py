@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import ACCOUNT_CREDITS, CONVERSIONS
-from oneuser.marts.provenance import stable_id
+from oneuser.spark.stable_ids import stable_id
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

@@ -13,8 +13,8 @@ from pyspark.sql import functions as F
 from oneuser.contracts.marts import CONVERSIONS
 from oneuser.core.money import exponent_of
 from oneuser.marts.properties import is_value, property_text
-from oneuser.marts.provenance import stable_id
 from oneuser.marts.sessions.minor_units import currency_code, minor_units, minor_units_of
+from oneuser.spark.stable_ids import stable_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,8 +12,8 @@ from pyspark.sql import Window as W
 from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import SESSIONS
-from oneuser.marts.provenance import stable_id
 from oneuser.spark.event_order import in_event_order
+from oneuser.spark.stable_ids import stable_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import ACCOUNT_TOUCHES, TOUCHES
-from oneuser.marts.provenance import stable_id
 from oneuser.marts.sessions.channel_names import ORIGIN, add_channel
+from oneuser.spark.stable_ids import OF_TOUCH, stable_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -101,4 +101,4 @@ def _made(moments: DataFrame, events: DataFrame, rules: Sequence[Rule], provenan
     is_known = F.coalesce(*_KNOWN).isNotNull()
     known = events.where(is_known).select("message_key", *_KNOWN)
     came_from = add_channel(moments.join(known, on="message_key", how="left"), rules=rules)
-    return came_from.select("*", stable_id("touch", "message_key").alias("touch_id"), *provenance.columns())
+    return came_from.select("*", stable_id(OF_TOUCH, "message_key").alias("touch_id"), *provenance.columns())
