@@ -124,3 +124,20 @@ def test_no_file_names_a_machine_or_a_package_registry() -> None:
     }
 
     assert not found
+
+
+def missing_modules(path: Path) -> list[str]:
+    """What a script for spark-submit does where oneuser cannot be imported, as a text that can be compared."""
+    return [ast.unparse(node) for node in nodes_of(path) if isinstance(node, ast.Try)]
+
+
+def test_every_script_names_a_missing_module_and_ends_with_5() -> None:
+    found = {name_of(path): missing_modules(path) for path in SCRIPTS if path.parent.name == "jobs"}
+
+    assert {len(texts) for texts in found.values()} == {1}, "each has one, and nothing else can be caught there"
+    texts = Counter(texts[0] for texts in found.values())
+    assert len(texts) == 1, "all say the same: a script is sent alone, so that they share nothing"
+    [text] = texts
+    assert "except ModuleNotFoundError" in text
+    assert "{missing.name}" in text
+    assert "sys.exit(5)" in text

@@ -101,6 +101,14 @@ def attribute(
     to: To = None,
 ) -> None:
     """Show what each channel is credited with: as published, or computed anew with the parameters that are given."""
+    _require_one_answer(
+        {
+            "--by-lookback": bool(by_lookback),
+            "--intervals": intervals,
+            "--spend": spend,
+            "--lookback-days": lookback_days is not None and bool(by_lookback),
+        }
+    )
     parameters: dict[str, Any] = {
         "exclude_channels": exclude_channel,
         "converted_from": _bound("--since", since),
@@ -228,6 +236,17 @@ def members(
     columns = [name for name, kind in rows.dtypes if kind != "binary"]
     shown = columns if "params_id" not in columns else columns[: columns.index("watermark")]
     _answer(call, rows, shown, by=rows.columns[:2], to=to)
+
+
+def _require_one_answer(asked: Mapping[str, bool]) -> None:
+    """Refuse options of which one would be passed over, such as intervals and spend.
+
+    Raises:
+        ConfigError: naming them.
+    """
+    given = [option for option, is_given in asked.items() if is_given]
+    if len(given) > 1:
+        raise ConfigError.single("attribute", f"{' and '.join(given)} do not go together: leave all out but one")
 
 
 def _answer(call: Call, rows: DataFrame, columns: Sequence[str], *, by: Sequence[str], to: Path | None) -> None:

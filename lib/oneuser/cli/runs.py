@@ -17,6 +17,7 @@ from oneuser.core.standing import Standing, run_is_published
 
 if TYPE_CHECKING:
     from oneuser.config import Config
+    from oneuser.inspection.status import Holder
     from oneuser.runs.records import RunRecord, StageRecord
     from oneuser.runs.result import RunResult
 
@@ -155,14 +156,21 @@ def status(call: Call) -> None:
             "published at": shown.published_at if shown else None,
             "newest run": state,
             "message": newest.message if newest else None,
-            "held by": f"{holder.name}{' (gone: the next run takes over)' if holder.is_gone else ''}"
-            if holder
-            else None,
+            "held by": _held_by(holder) if holder else None,
         }
     )
     if shown and found.of_run and found.in_all:
         call.output.text()
         show_counts(call, {f"run {shown.run_seq}": found.of_run, "all runs": found.in_all})
+
+
+def _held_by(holder: Holder) -> str:
+    """Who holds the warehouse, and until when that counts."""
+    if holder.is_gone:
+        return f"{holder.name} (gone: the next run takes over)"
+    if holder.expires_at.astimezone(UTC) <= datetime.now(UTC):
+        return f"{holder.name} (ended at {cell(holder.expires_at)}: the next run takes over)"
+    return f"{holder.name} until {cell(holder.expires_at)}"
 
 
 def list_runs(call: Call) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -37,3 +39,15 @@ def test_a_script_is_a_verb_with_the_same_options_and_exit_code(script: Path, mo
 
     assert called == [[*VERBS[script.stem], "--config", "conf/cluster.yaml"]]
     assert ended.value.code == 4
+
+
+@pytest.mark.parametrize("script", sorted(JOBS.glob("*.py")), ids=lambda path: path.stem)
+def test_a_script_that_is_sent_without_oneuser_names_what_is_missing(script: Path) -> None:
+    there = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+    # -S: nothing that is installed is there either
+    ended = subprocess.run([sys.executable, "-S", script], env=there, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout) == (5, "")
+    assert ended.stderr.splitlines()[0] == "error: Python cannot import oneuser"
+    assert "--py-files oneuser.zip" in ended.stderr

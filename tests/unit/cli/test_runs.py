@@ -14,6 +14,7 @@ from oneuser.cli.runs import run_document
 from oneuser.runs import nothing_new
 from oneuser.runs.records import StageRecord
 from oneuser.runs.result import LookedAt, RunResult
+from tests.unit.runs.completed_warehouse import CompletedWarehouse
 
 BEGUN = datetime(2026, 3, 1, tzinfo=UTC)
 NEXT = "next: `oneuser report`, `oneuser lookup --type email --value ...`, `oneuser export table ...`"
@@ -187,3 +188,17 @@ def test_what_is_asked_for_by_name_is_done(
 
     assert main(["run", *forced]) == 0
     assert "run 3 published in 12.5 s" in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize(("minutes", "said"), [(5, "until {}"), (-5, "(ended at {}: the next run takes over)")])
+def test_status_says_until_when_a_holder_elsewhere_counts(
+    minutes: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = CompletedWarehouse(tmp_path)
+    expires_at = datetime.now(UTC) + timedelta(minutes=minutes)
+    done.claim(2, state="leased", run_seq=0, holder="elsewhere/1/1.00", expires_at=expires_at)
+
+    assert main(["status", "--warehouse", str(done.root)]) == 0
+
+    said = said.format(f"{expires_at:%Y-%m-%d %H:%M:%S} UTC")
+    assert f"elsewhere/1/1.00 {said}" in " ".join(capsys.readouterr().out.split())
