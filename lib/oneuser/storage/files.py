@@ -22,6 +22,10 @@ _ONLY_IF_NEW = "fs.option.create.conditional.overwrite"
 # what stores answer that do not know it
 _UNKNOWN_TO_STORE = ("NotImplemented", "Status Code: 501")
 _THERE_ALREADY = ("RemoteFileChangedException", "FileAlreadyExistsException")
+# another put of the same file is under way: neither has landed yet, and S3 wants it tried again. S3A takes it for a
+# request that is wrong.
+_CONFLICT = "ConditionalRequestConflict"
+_TRIES_AGAINST_ANOTHER = 4
 
 
 @dataclass(frozen=True)
@@ -162,14 +166,20 @@ class Files:
         Of several callers at once, one is told that the file is its own, on a store that puts on condition.
         """
         file_system, target = self._open(path)
-        builder = file_system.createFile(target).create().overwrite(False).must(_ONLY_IF_NEW, True)
-        try:
-            _fill(builder.build(), text)
-        except Py4JJavaError as problem:
-            if any(sign in str(problem) for sign in _THERE_ALREADY):
-                return False
-            raise
-        return True
+        for _ in range(_TRIES_AGAINST_ANOTHER):
+            builder = file_system.createFile(target).create().overwrite(False).must(_ONLY_IF_NEW, True)
+            try:
+                _fill(builder.build(), text)
+            except Py4JJavaError as problem:
+                said = str(problem)
+                if any(sign in said for sign in _THERE_ALREADY):
+                    return False
+                if _CONFLICT not in said:
+                    raise
+            else:
+                return True
+        # whoever else is at it may have it
+        return False
 
     def puts_on_condition(self, folder: str) -> bool:
         """Whether the store of a folder of `s3a://` can put a file on condition: tried with one that goes again."""
