@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 
+from oneuser.core.errors import EnvironmentProblem, OneUserError
+from oneuser.runs import run as run_module
 from oneuser.runs.records import load_runs
 from oneuser.runs.run import RunOptions, run_pipeline
 from oneuser.storage.warehouse import Warehouse
@@ -58,3 +61,26 @@ def test_who_is_not_told_so_goes_on_with_the_open_run_as_of_its_time(spark: Spar
 
     assert (result.run_seq, result.as_of, result.is_continued, result.finished) == (2, MONDAY, True, None)
     assert holds(spark, root, run=2)
+
+
+def test_a_task_that_died_behind_the_publication_is_done_when_it_is_tried_again(
+    spark: SparkSession, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = RunOptions(stages=["show"], as_of=TUESDAY)
+    run_pipeline(spark, two.config(root), RunOptions(stages=["gather"], as_of=TUESDAY))
+    with monkeypatch.context() as dying:
+        dying.setattr(run_module, "write_published", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+        with pytest.raises(EnvironmentProblem):
+            run_pipeline(spark, two.config(root), last)
+
+    again = run_pipeline(spark, two.config(root), last)
+
+    assert (again.run_seq, again.as_of, again.is_nothing_new) == (2, TUESDAY, True)
+    assert [(run.run_seq, run.state) for run in load_runs(Warehouse(spark, str(root)))] == [
+        (1, "published"), (2, "published"),
+    ]  # fmt: skip
+    assert holds(spark, root, run=2)
+    # what no run has done is refused, and leaves no run that is open
+    with pytest.raises(OneUserError, match="stage show before gather"):
+        run_pipeline(spark, two.config(root), RunOptions(stages=["show"], as_of=TUESDAY + timedelta(days=1)))
+    assert len(load_runs(Warehouse(spark, str(root)))) == 2

@@ -255,6 +255,8 @@ def nothing_changed(result: RunResult) -> str | None:
     looked_at = result.looked_at
     if looked_at is None:
         return f"run {result.run_seq} found nothing new and published nothing: readers see all there is"
+    if not looked_at.n_inputs:
+        return f"run {result.run_seq} of {cell(result.as_of)} has done these stages and is published: nothing done"
     files, inputs = _counted(looked_at.n_files, "file"), _counted(looked_at.n_inputs, "input")
     since = f"run {result.run_seq} of {cell(result.as_of)}"
     return f"nothing new since {since}, nothing done: looked at {files} of {inputs}"

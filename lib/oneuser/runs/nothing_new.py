@@ -28,8 +28,8 @@ from oneuser.runs.claim_rows import Publication, load_claims, newest, newest_com
 from oneuser.runs.compactions import Compactions
 from oneuser.runs.new_files import new_among
 from oneuser.runs.publication import published_text
-from oneuser.runs.records import COMPLETED_STATES, READING_STAGE, UNCHANGED, RunRecord, fold_rows
-from oneuser.runs.result import LookedAt, RunResult
+from oneuser.runs.records import COMPLETED_STATES, RunRecord, fold_rows
+from oneuser.runs.result import LookedAt, RunResult, result_of_done
 from oneuser.runs.run_keys import recorded_checks
 from oneuser.spark.default_storage import is_this_disk
 from oneuser.storage.file_ledger import known_on_disk
@@ -80,7 +80,7 @@ def find_nothing_new(config: Config, running: SparkSession | None = None) -> Run
     except UncertainError as why:
         _log.info("there may be something new", why=str(why))
         return None
-    return _result(completed, looked_at, time.monotonic() - started)
+    return result_of_done(completed, looked_at, time.monotonic() - started)
 
 
 def _tables(config: Config) -> DeltaRsTables:
@@ -210,22 +210,3 @@ def _taken_references(tables: DeltaRsTables, version: int | None) -> dict[str, s
     """The listing of each reference input as it was last taken in; none before the first."""
     rows = read_rows(tables, REFERENCE_INPUTS, version, columns=["reference", "listing"])
     return {row["reference"]: row["listing"] for row in rows}
-
-
-def _result(completed: RunRecord, looked_at: LookedAt, seconds: float) -> RunResult:
-    kept = {name: replace(stage, state=UNCHANGED, seconds=0.0) for name, stage in completed.stages.items()}
-    if READING_STAGE in kept:
-        kept[READING_STAGE] = replace(kept[READING_STAGE], metrics={})
-    return RunResult(
-        completed.run_seq,
-        completed.as_of,
-        completed.attempt,
-        is_published=False,
-        base=completed.tables,
-        tables=completed.tables,
-        metrics={name: value for stage in kept.values() for name, value in stage.metrics.items()},
-        stages=kept,
-        seconds=seconds,
-        is_nothing_new=True,
-        looked_at=looked_at,
-    )

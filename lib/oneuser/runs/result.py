@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from oneuser.core.standing import run_is_published
-from oneuser.runs.records import StageRecord
+from oneuser.runs.records import READING_STAGE, UNCHANGED, RunRecord, StageRecord
 
 
 @dataclass(frozen=True)
 class LookedAt:
-    """What was found to be as the last run left it: how many files, of how many sources and reference inputs."""
+    """What was found to be as the last run left it: how many files, of how many sources and reference inputs.
+
+    None of none where stages were asked for that the run has done, and that take no files.
+    """
 
     n_files: int
     n_inputs: int
@@ -50,3 +53,23 @@ class RunResult:
         """In words, what readers see by it and by the run that was finished first, whatever is cut short after."""
         of_finished = self.finished.stands if self.finished else []
         return [*of_finished, *([run_is_published(self.run_seq)] if self.is_published else [])]
+
+
+def result_of_done(completed: RunRecord, looked_at: LookedAt, seconds: float) -> RunResult:
+    """What is told of a run that was done before: all its stages are kept, and nothing was read."""
+    kept = {name: replace(stage, state=UNCHANGED, seconds=0.0) for name, stage in completed.stages.items()}
+    if READING_STAGE in kept:
+        kept[READING_STAGE] = replace(kept[READING_STAGE], metrics={})
+    return RunResult(
+        completed.run_seq,
+        completed.as_of,
+        completed.attempt,
+        is_published=False,
+        base=completed.tables,
+        tables=completed.tables,
+        metrics={name: value for stage in kept.values() for name, value in stage.metrics.items()},
+        stages=kept,
+        seconds=seconds,
+        is_nothing_new=True,
+        looked_at=looked_at,
+    )

@@ -22,7 +22,7 @@ from oneuser.runs.lease import Lease
 from oneuser.runs.one_stage import StageRunner
 from oneuser.runs.publication import check_own_commits, mend_published_file, write_published
 from oneuser.runs.records import SECONDS_AT_RISK, UNCHANGED, RunLog, RunRecord, StageRecord, load_runs
-from oneuser.runs.result import RunResult
+from oneuser.runs.result import LookedAt, RunResult, result_of_done
 from oneuser.runs.resume import restore_tables, resume_or_begin
 from oneuser.stages.declaration import Stage, stages_before
 from oneuser.stages.graph.manual_pairs import check_manual_rules
@@ -141,6 +141,7 @@ class _Attempt:
         self.compactions = Compactions.of(lease.claims)
         runs = [self.compactions.renewed(run) for run in load_runs(warehouse)]
         self.completed = newest_completed(lease.earlier, runs)
+        self.newest = runs[-1] if runs else None
         mend_published_file(warehouse, lease.earlier)
         self.run = resume_or_begin(
             warehouse, config, runs, self.completed, as_of=options.as_of or _now(), is_plan=options.is_plan
@@ -154,6 +155,12 @@ class _Attempt:
         self.is_ended = False
 
     def do(self, wanted: list[Stage]) -> RunResult:
+        done = self._done_before(wanted)
+        if done is not None:
+            withdraw_earlier(self.lease, self.completed)
+            settle(self.warehouse, is_purged=False)
+            return result_of_done(done, LookedAt(0, 0), time.monotonic() - self.started)
+        self._require_order(wanted)
         self.record.begun(_now(), kept_stages=self.run.stages)
         withdraw_earlier(self.lease, self.completed)
         self.start_heads = restore_tables(self.warehouse, self.run, self.tag)
@@ -201,6 +208,49 @@ class _Attempt:
             is_nothing_new=is_nothing_new,
         )
 
+    def _done_before(self, wanted: list[Stage]) -> RunRecord | None:
+        """The newest run, where another process has ended it well and these stages of it are asked for once more.
+
+        A scheduler's last task may die behind the publication, and its next try finds no run that is open. Only what
+        no new run could begin with is meant so, and only as of the same time.
+        """
+        done, shown = self.newest, newest(self.lease.earlier)
+        if done is None or shown is None or self.options.is_full or self.options.is_plan or not self._missing(wanted):
+            return None
+        has_ended_well = done is self.completed or done.state == UNCHANGED
+        is_same = (done.as_of, done.config_hash, done.code_version) == (
+            self.options.as_of, self.run.config_hash, self.run.code_version,
+        )  # fmt: skip
+        is_seen = shown.tables == done.tables
+        has_all = all(stage.name in done.stages for stage in wanted)
+        return done if has_ended_well and is_same and is_seen and has_all else None
+
+    def _missing(self, wanted: list[Stage]) -> tuple[str, list[str]] | None:
+        """The first stage that cannot be done, with those that have to be done before it; null where all can."""
+        there = set(self.run.stages)
+        for stage in wanted:
+            missing = [one.name for one in stages_before(stage, STAGES) if one.name not in there]
+            if missing and stage.name not in there:
+                return stage.name, missing
+            there.add(stage.name)
+        return None
+
+    def _require_order(self, wanted: list[Stage]) -> None:
+        """Refuse stages before those whose tables they read, when nothing of the attempt is on record yet.
+
+        Raises:
+            OneUserError: naming the stage, and those that are missing.
+        """
+        found = self._missing(wanted)
+        if found is not None:
+            stage, missing = found
+            raise OneUserError(
+                found=f"stage {stage} before {', '.join(missing)}",
+                expected="a stage after those whose tables it reads",
+                where=f"run {self.run.run_seq}",
+                next_step=f"do {missing[0]} first, or `oneuser run`",
+            )
+
     # stages -------------------------------------------------------------------------------------------------------
 
     def _stages(self, wanted: list[Stage]) -> None:
@@ -217,14 +267,6 @@ class _Attempt:
         for number, stage in enumerate(STAGES, start=1):
             if stage not in wanted or stage.name in self.run.stages:
                 continue
-            missing = [one.name for one in stages_before(stage, STAGES) if one.name not in self.run.stages]
-            if missing:
-                raise OneUserError(
-                    found=f"stage {stage.name} before {', '.join(missing)}",
-                    expected="a stage after those whose tables it reads",
-                    where=f"run {self.run.run_seq}",
-                    next_step=f"do {missing[0]} first, or `oneuser run`",
-                )
             self._check_gates()
             self.options.listener.stage_begins(stage.name, number, len(STAGES))
             done = runner.do(stage, self.tables)
