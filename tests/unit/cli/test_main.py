@@ -462,3 +462,18 @@ def test_a_call_that_is_wrong_is_told_of_the_help_of_its_verb(
 
     said = capsys.readouterr().err
     assert f"`oneuser {help_of} --help`" in said
+
+
+NOT_THERE = [
+    ["quarantine", "list"], ["quarantine", "replay"], ["audience", "list"], ["audience", "show"], ["audience", "diff"],
+    ["confirm"], ["fail"], ["export", "crosswalk"], ["export", "audience"], ["export", "dbt"], ["run", "--from"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", NOT_THERE, ids=" ".join)
+def test_what_the_readme_says_is_not_there_is_refused(verb: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    limits = (ROOT / "README.md").read_text(encoding="utf-8").split("Not there at all yet:")[1].split("By design:")[0]
+
+    assert f"`{' '.join(verb)}`" in " ".join(limits.split())
+    assert main([*verb, "x"]) == 2
+    assert "No such" in capsys.readouterr().err
