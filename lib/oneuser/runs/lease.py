@@ -40,8 +40,8 @@ _FINISH = "stored.state = 'leased' AND incoming.state IN ('published', 'released
 _LOST_RACE = (
     "Concurrent", "DELTA_CONCURRENT", "METADATA_CHANGED", "PROTOCOL_CHANGED", "MetadataChanged", "ProtocolChanged",
 )  # fmt: skip
-# leases that are held in this process, by warehouse and fence; what is not here and says it is this process's was lost
-_HELD_HERE: dict[tuple[str, int], Lease] = {}
+# leases that this process holds or claims; what is not here and says it is this process's was lost
+_HELD_HERE: set[Lease] = set()
 _OF_ITS_HOLDER = "stored.holder = incoming.holder"
 _GIVE_BACK = f"stored.state = 'leased' AND incoming.state = 'released' AND {_OF_ITS_HOLDER}"
 _RENEW = f"stored.state = 'leased' AND incoming.state = 'leased' AND {_OF_ITS_HOLDER}"
@@ -50,8 +50,12 @@ _WITHDRAW = f"({_RENEW}) OR (stored.state = 'published' AND incoming.state = 'wi
 
 def _is_alive(warehouse: Warehouse, fence: int, holder: str, expires_at: datetime) -> bool:
     """Whether who made a claim may still go by it."""
-    is_lost = holder == holder_name() and (warehouse.root, fence) not in _HELD_HERE
+    is_lost = holder == holder_name() and not _is_held_here(warehouse, fence)
     return expires_at.astimezone(UTC) > datetime.now(UTC) and not is_lost and not is_gone(holder)
+
+
+def _is_held_here(warehouse: Warehouse, fence: int) -> bool:
+    return any((one.root, one.fence) == (warehouse.root, fence) for one in tuple(_HELD_HERE))
 
 
 class Lease:
@@ -68,6 +72,7 @@ class Lease:
         self, warehouse: Warehouse, claims: list[Row], fences: FenceFiles | None, *, fence: int, rules: LeaseRules
     ) -> None:
         self._warehouse = warehouse
+        self.root = warehouse.root
         self._fences = fences
         self.claims = claims
         self.earlier = published(claims)
@@ -114,11 +119,9 @@ class Lease:
         return lease
 
     def _claim(self, rows: list[dict[str, object]]) -> None:
-        here = (self._warehouse.root, self.fence)
-        if _HELD_HERE.setdefault(here, self) is not self:
-            raise LockedError(holder="another thread of this process, which was faster")
         is_held = False
         try:
+            _HELD_HERE.add(self)
             if self._fences:
                 self._fences.put(FencedClaim(self.fence, self._holder, datetime.now(UTC) + self._ttl))
             if self._merge(rows, update_if=_TAKE_OVER, values={"state": "incoming.state"}) != len(rows):
@@ -129,13 +132,14 @@ class Lease:
             if not is_held:
                 # the claim may have landed, be it cut short, and nobody will ever use it
                 self._stopped.set()
-                del _HELD_HERE[here]
+                _HELD_HERE.discard(self)
                 self._give_back()
 
     def _give_back(self) -> None:
         """Say of a claim that is this one's, if it has landed, that nobody uses it; else its time ends it."""
         with contextlib.suppress(OSError, Py4JError, PySparkException, OneUserError):
-            if self._has_landed():
+            # another thread that claims the same has the same name
+            if not _is_held_here(self._warehouse, self.fence) and self._has_landed():
                 released = self._row(self.fence, state="released")
                 self._merge([released], update_if=_GIVE_BACK, values={"state": "incoming.state"})
 
@@ -200,7 +204,7 @@ class Lease:
             self._beat.join()
             n_changed = self._merge([self._row(self.fence, state=state, **facts)], update_if=_FINISH, values=values)
         finally:
-            _HELD_HERE.pop((self._warehouse.root, self.fence), None)
+            _HELD_HERE.discard(self)
         if n_changed == 0:
             raise LockedError(holder="another process, which took the lease over")
 

@@ -50,7 +50,8 @@ class OneTable:
         if stored is None:
             self.rows[row["fence"]] = row
             return True
-        states = [name for name in ("leased", "published", "released", "abandoned") if f"'{name}'" in update_if]
+        wanted = update_if.split("incoming.state", 1)[1]
+        states = [name for name in ("leased", "published", "released", "abandoned") if f"'{name}'" in wanted]
         is_same = "holder" not in update_if or stored["holder"] == row["holder"]
         if stored["state"] != "leased" or row["state"] not in states or not is_same:
             return False
