@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from oneuser.core.whole_words import holds
+from oneuser.core.whole_words import LONGEST_CHARACTER, holds, is_word
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -32,7 +32,7 @@ _BITS = 16
 
 
 class ManyWords:
-    """Values to look for, in lower case. `few` is up to which number they are looked for one by one."""
+    """Values to look for, folded as the texts are. `few` is up to which number they are looked for one by one."""
 
     def __init__(self, values: Collection[bytes], *, few: int = _FEW, window: int = _WINDOW) -> None:
         self._few = [value for value in values if value] if len(values) <= few else []
@@ -46,26 +46,27 @@ class ManyWords:
         self._lengths = [_Length(length, sorted(some)) for length, some in sorted(by_length.items())]
 
     def found_in(self, text: bytes) -> set[bytes]:
-        """The values that stand in a text, which is in lower case."""
+        """The values that stand in a text, which is folded as they are."""
         found = {value for value in self._few if holds(text, value)}
         for first in range(0, len(text) if self._lengths else 0, self._window):
-            # with the byte before, and with the longest value that may begin here, and the byte behind it
-            before = min(first, 1)
-            found |= self._found_from(text[first - before : first + self._window + self._longest + 1], before)
+            # with the character before, and with the longest value that may begin here, and the character behind it
+            before = min(first, LONGEST_CHARACTER)
+            end = first + self._window + self._longest + LONGEST_CHARACTER
+            found |= self._found_from(text[first - before : end], before)
         return found
 
     def _found_from(self, text: bytes, first: int) -> set[bytes]:
         """Values that begin in one window, the places of which are counted from `first` on."""
         read = np.frombuffer(text, np.uint8)
-        is_word = np.append(_IS_WORD[read], False)
+        are_words = np.append(_word_bytes(read), False)
         places = np.arange(first, min(first + self._window, len(text)))
-        starts = places[(places == 0) | ~is_word[places - 1]]
-        powers, inverses = _powers(self._window + self._longest + 2)
+        starts = places[(places == 0) | ~are_words[places - 1]]
+        powers, inverses = _powers(self._window + self._longest + 2 * LONGEST_CHARACTER + 1)
         sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(_SPREAD[read] * powers[: len(text)], dtype=np.uint64)])
         found: set[bytes] = set()
         for one in self._lengths:
             alone = starts[starts <= len(text) - one.length]
-            alone = alone[~is_word[alone + one.length]]
+            alone = alone[~are_words[alone + one.length]]
             hashes = (sums[alone + one.length] - sums[alone]) * inverses[alone]
             for place in one.places_of(hashes):
                 start = int(alone[place])
@@ -119,5 +120,31 @@ def _spread() -> Numbers:
     return state ^ (state >> np.uint64(31))
 
 
+def _word_bytes(read: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """For each byte of a text whether it belongs to a character of a word. Of broken UTF-8, none does."""
+    are_words = _IS_WORD[read]
+    for n_bytes, lowest_lead, highest_lead, smallest in _LONGER:
+        leads = np.flatnonzero((read >= lowest_lead) & (read <= highest_lead))
+        leads = leads[leads <= len(read) - n_bytes]
+        codes = (read[leads] & (0x7F >> n_bytes)).astype(np.intp)
+        are_whole = np.ones(len(leads), np.bool_)
+        for place in range(1, n_bytes):
+            following = read[leads + place]
+            are_whole &= (following & 0xC0) == 0x80  # noqa: PLR2004 - how UTF-8 marks a byte that goes on
+            codes = (codes << 6) | (following & 0x3F)
+        leads = leads[are_whole & (codes >= smallest) & _word_characters()[codes]]
+        for place in range(n_bytes):
+            are_words[leads + place] = True
+    return are_words
+
+
+@lru_cache(maxsize=1)
+def _word_characters() -> NDArray[np.bool_]:
+    """For each number of a character up to U+FFFF whether it is one of a word."""
+    return np.array([is_word(chr(code)) for code in range(1 << 16)])
+
+
 _SPREAD = _spread()
-_IS_WORD = np.array([chr(byte).isalnum() if byte < 128 else True for byte in range(256)])  # noqa: PLR2004 - ASCII
+_IS_WORD = np.array([byte < 128 and is_word(chr(byte)) for byte in range(256)])  # noqa: PLR2004 - ASCII
+# how UTF-8 writes characters up to U+FFFF: bytes of each, its first byte, and the smallest that is written so
+_LONGER = ((2, 0xC0, 0xDF, 0x80), (3, 0xE0, 0xEF, 0x800))

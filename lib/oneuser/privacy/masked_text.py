@@ -8,33 +8,36 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
 from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.core.masking import HIDDEN
-from oneuser.core.whole_words import is_telling
+from oneuser.core.whole_words import WORD, is_telling
+from oneuser.privacy.spelled import DEEPEST, JSON_TOKENS, LONGEST_VALUE, is_json, meant_by, places, plain_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
-# strings and numbers of a JSON text; a number never begins within a string, which is read whole
-_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?', re.DOTALL)
-# what stands between white space and marks that no identifier begins or ends with, and the marks that end a sentence
-_SPELLED = re.compile(r"[^\s\"'<>()\[\]{},;:=&?|\\]+")
-_ENDS = ".!/"
-_WORD = r"[0-9A-Za-z\u0080-\U0010ffff]"
-_LONGEST_VALUE = 2_000
-_MOST_WORDS = 1_000
+_MOST_WORDS = 10_000
+
+
+class _Found(NamedTuple):
+    """Where an identifier stands in a text, and whether it is the person's own."""
+
+    start: int
+    end: int
+    is_own: bool
 
 
 class TextMask:
     """Masks the values of others, and leaves those of the person.
 
-    A string or number of a JSON text is masked if its normal form, by the rules of a type, is that of an identifier of
-    others. Within a longer string a value is masked as a word, in any spelling, also percent-encoded; there values as
-    short as `42` stand, since they are found everywhere.
+    A string or number of a JSON text, and of JSON within it, is masked if its normal form, by the rules of a type, is
+    that of an identifier of others. Within a longer string a value is masked wherever `spelled` finds it, in any
+    spelling, also with escapes; there values as short as `42` stand, since they are found everywhere.
     """
 
     def __init__(
@@ -56,7 +59,7 @@ class TextMask:
         # the longest first, those of the person too: a part of their own value is not masked
         forms = sorted(self._kept | masked, key=lambda form: (-len(form), form)) if masked else []
         alternatives = "|".join(map(re.escape, forms))
-        self._words = re.compile(rf"(?<!{_WORD})(?:{alternatives})(?!{_WORD})", re.IGNORECASE) if forms else None
+        self._words = re.compile(rf"(?<!{WORD})(?:{alternatives})(?!{WORD})", re.IGNORECASE) if forms else None
 
     def identifiers(self, carried: Collection[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Identifiers of a message, with values and hashes for those of the person alone."""
@@ -69,14 +72,17 @@ class TextMask:
 
     def text(self, text: str) -> str:
         """A text without the values of others; JSON stays JSON."""
-        if not self._others:
-            return text
-        return _TOKENS.sub(self._token, text) if _is_json(text) else self._plain(text)
+        return self._text(text, DEEPEST) if self._others else text
 
-    def _token(self, found: re.Match[str]) -> str:
-        token = found[0]
-        plain = _plain_of(token)
-        masked = self._plain(plain)
+    def _text(self, text: str, depth: int) -> str:
+        """`depth` is how far JSON within JSON is read."""
+        if not depth or not is_json(text):
+            return self._plain(text)
+        return JSON_TOKENS.sub(lambda found: self._token(found[0], depth - 1), text)
+
+    def _token(self, token: str, depth: int) -> str:
+        plain = plain_of(token)
+        masked = self._text(plain, depth)
         return token if masked == plain else json.dumps(masked)
 
     def _plain(self, text: str) -> str:
@@ -85,56 +91,54 @@ class TextMask:
             return text
         if meant & self._others:
             return HIDDEN
-        return self._words.sub(self._word, _SPELLED.sub(self._spelled, text)) if self._words else text
+        return self._without(text, self._found(text)) if self._words else text
 
     def _read(self, text: str) -> frozenset[NamedIdentifier]:
         """What a text could be, by each type."""
-        if len(text) > _LONGEST_VALUE:
+        if len(text) > LONGEST_VALUE:
             return frozenset()
         forms = ((name, normalise(text)) for name, normalise in self._normalisers.items())
         return frozenset(NamedIdentifier(name, form) for name, form in forms if form)
 
-    def _spelled(self, found: re.Match[str]) -> str:
-        word = _bare(found[0])
-        meant = {one for one in self._meant(unquote(word)) if is_telling(one.value)}
-        is_of_others = bool(meant & self._others) and not meant & self._own
-        return found[0].replace(word, HIDDEN) if is_of_others else found[0]
+    def _found(self, text: str) -> list[_Found]:
+        """Places of identifiers, which may overlap."""
+        found = []
+        for start, end in set(places(text)):
+            meant = {one for form in meant_by(text[start:end]) for one in self._meant(form) if _is_all(one, form)}
+            if meant & self._own:
+                found.append(_Found(start, end, is_own=True))
+            elif meant & self._others:
+                found.append(_Found(start, end, is_own=False))
+        words = self._words.finditer(text) if self._words else ()
+        return [*found, *(_Found(*word.span(), is_own=word[0].lower() in self._kept) for word in words)]
 
-    def _word(self, found: re.Match[str]) -> str:
-        return found[0] if found[0].lower() in self._kept else HIDDEN
+    @staticmethod
+    def _without(text: str, found: list[_Found]) -> str:
+        """A text without what others' is of it: of places that overlap the longest counts, and the person's own."""
+        taken: list[_Found] = []
+        for one in sorted(found, key=lambda one: (one.start - one.end, not one.is_own, one.start)):
+            place = bisect_left(taken, one)
+            is_free_before = not place or taken[place - 1].end <= one.start
+            is_free_behind = place == len(taken) or one.end <= taken[place].start
+            if is_free_before and is_free_behind:
+                taken.insert(place, one)
+        parts, end = [], 0
+        for one in taken:
+            parts += [text[end : one.start], text[one.start : one.end] if one.is_own else HIDDEN]
+            end = one.end
+        return "".join([*parts, text[end:]])
 
 
-def values_in(text: str) -> Iterator[str]:
-    """Strings and numbers of a JSON text; any other text is one value."""
-    if not _is_json(text):
-        return iter([text])
-    return (_plain_of(found[0]) for found in _TOKENS.finditer(text))
+def _is_all(meant: NamedIdentifier, form: str) -> bool:
+    """Whether a text is an identifier and nothing more, and not too short for that.
 
-
-def words_in(value: str) -> Iterator[str]:
-    """The words of a value, percent-decoded, each of which could be an identifier."""
-    return (unquote(_bare(found[0])) for found in _SPELLED.finditer(value))
-
-
-def _bare(word: str) -> str:
-    return word.strip(_ENDS)
-
-
-def _plain_of(token: str) -> str:
-    return str(json.loads(token)) if token.startswith('"') else token
+    A telephone number is read out of whatever stands around it.
+    """
+    number = meant.value.removeprefix("+")
+    is_number = number != meant.value and number.isdigit()
+    return is_telling(meant.value) and not (is_number and any(char.isalpha() for char in form))
 
 
 def _written(value: str) -> set[str]:
     """A value as it may stand in a longer text, in lower case."""
     return {value.lower(), quote(value, safe="").lower()} - {""}
-
-
-def _is_json(text: str) -> bool:
-    """Whether a text is an object or an array in JSON."""
-    if not text.startswith(("{", "[")):
-        return False
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True

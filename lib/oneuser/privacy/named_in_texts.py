@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from oneuser.core.keyed import identifier_hasher
 from oneuser.core.whole_words import is_telling
-from oneuser.privacy.masked_text import values_in, words_in
+from oneuser.privacy.spelled import candidates
 from oneuser.spark.row_shapes import RowShape
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from oneuser.core.keyed import Keys
 
 FOUND_KEYS = RowShape({"request_id": "string", "id_type": "string", "id_key": "binary"})
-_LONGEST_VALUE = 2_000
 
 
 def find_named_in(texts: DataFrame, *, keys: Keys, normalisers: Mapping[str, Callable[[str], str | None]]) -> DataFrame:
@@ -50,14 +49,14 @@ def _reader(
         for batch in batches:
             texts: list[Any] = batch["text"].to_pylist()
             requests = batch["request_id"].to_pylist()
-            candidates = {
+            named = {
                 (request, candidate)
                 for request, text in zip(requests, texts, strict=True)
-                for candidate in _candidates(text)
+                for candidate in candidates(text)
             }
             found = [
                 (request, name, hash_value(form))
-                for request, candidate in sorted(candidates)
+                for request, candidate in sorted(named)
                 for name, normalise in normalisers.items()
                 if (form := normalise(candidate)) and is_telling(form)
                 for hash_value in hashers[name]
@@ -66,9 +65,3 @@ def _reader(
             yield FOUND_KEYS.batch(len(found), dict(zip(FOUND_KEYS.columns, columns, strict=True)))
 
     return read
-
-
-def _candidates(text: str) -> Iterator[str]:
-    """Values of a text, and the words of these."""
-    for value in values_in(text):
-        yield from (one for one in (value, *words_in(value)) if len(one) <= _LONGEST_VALUE)

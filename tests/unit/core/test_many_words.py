@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 from oneuser.core.many_words import ManyWords
 from oneuser.core.whole_words import holds
 
-# few letters, so that values meet; what is a word, what ends one, and bytes of a letter that is not ASCII
-TEXTS = st.lists(st.sampled_from([b"a", b"b", b"1", b".", b"@", b" ", b"\xc3", b"\n"]), max_size=60).map(b"".join)
-VALUES = st.sets(TEXTS.filter(lambda value: 0 < len(value) <= 8), max_size=12)
+# few letters, so that values meet; what is a word, what ends one, and of two, three and four bytes one of each
+LETTERS = [*"ab1.@ \n\u00f6\u00ab\u1e9e\u2014\u8054\U0001d400"]
+WHOLE = st.lists(st.sampled_from([letter.encode() for letter in LETTERS]), max_size=60).map(b"".join)
+VALUES = st.sets(WHOLE.filter(lambda value: 0 < len(value) <= 8), max_size=12)
+# and what is no UTF-8
+TEXTS = st.lists(st.one_of(WHOLE, st.binary(max_size=3)), max_size=6).map(b"".join)
 
 
 @given(text=TEXTS, values=VALUES, window=st.sampled_from([1, 2, 7, 1 << 20]))

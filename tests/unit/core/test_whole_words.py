@@ -15,6 +15,15 @@ from oneuser.core.whole_words import holds, is_telling
         (b"customer-12, customer-1", True),
         (b"customer-12", False),
         (b"xcustomer-1", False),
+        ("\u00e9customer-1".encode(), False),
+        ("customer-1\u0436".encode(), False),
+        # quotation marks, a dash, a space that does not break, and scripts without spaces are no part of a word
+        ("\u201ccustomer-1\u201d".encode(), True),
+        ("\u00a0customer-1\u2014home".encode(), True),
+        ("\u8054\u7cfbcustomer-1\u3002".encode(), True),
+        ("\ud68c\uc6d0customer-1\uc785\ub2c8\ub2e4".encode(), True),
+        # nor is half a letter
+        (b"\x80customer-1\xe9", True),
         (b"", False),
     ],
 )

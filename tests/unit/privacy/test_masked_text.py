@@ -24,6 +24,7 @@ OTHERS = {
     NamedIdentifier("user_id", "42"),
     NamedIdentifier("user_id", "smith"),
     NamedIdentifier("email", "bob@gmail.com"),
+    NamedIdentifier("user_id", "auth0|abc123def"),
 }
 MASK = TextMask(own=OWN, others=OTHERS, normalisers=NORMALISERS)
 
@@ -46,6 +47,13 @@ MASK = TextMask(own=OWN, others=OTHERS, normalisers=NORMALISERS)
         ('{"a": "Ann-Smith@example.com", "b": "to ann-smith@example.com"}',) * 2,
         ('{"user": 41, "at": "2026-03-02T00:42:42Z", "price": -4.2e1}',) * 2,
         ("goldsmith smiths@example.community",) * 2,
+        ('{"payload": "{\\"email\\": \\"smiths\\\\u0040example.com\\"}"}', '{"payload": "{\\"email\\": \\"***\\"}"}'),
+        # in whatever surroundings
+        ("by \u201csmiths@example.com\u201d, `bob@gmail.com`, *b.ob@gmail.com*", "by \u201c***\u201d, ***, *****"),
+        ("smiths@example.com\u2014home, \u8054\u7cfbsmiths@example.com\u3002", "***\u2014home, \u8054\u7cfb***\u3002"),
+        ("smiths\\u0040example.com or smiths%2540example.com", "*** or ***"),
+        ("call +49 30 123456, (030) 123-456 or 030/12 34 56 at 9", "call ***, *** or *** at 9"),
+        ("see auth0|abc123def, not auth0|abc123", "see ***, not auth0|abc123"),
         # no JSON
         ("smiths@example.com", HIDDEN),
         ("{smiths@example.com", "{***"),
