@@ -87,12 +87,17 @@ def test_a_search_tells_files_of_others_from_files_that_should_hold_nothing(
 ) -> None:
     planted = Path(warehouse.root, "control", "notes.txt")
     planted.write_text(f"wrote to {BOB.upper()}")
+    # of a writer that was killed; `half` is open, and its file may name whom it is about
+    leftover = Path(warehouse.root, "raw", "requests", "late.request.json.part")
+    leftover.write_text(BOB)
 
-    found = search_files(warehouse, published(load_claims(warehouse)), {"ask": [BOB, "42"], "other": [f"x{ANN}"]})
+    asked = {"ask": [BOB, "42"], "again": [BOB], "other": [f"x{ANN}"]}
+    found = search_files(warehouse, published(load_claims(warehouse)), asked)
 
-    assert found.left == {"ask": [str(planted)]}
+    assert found.left == {name: [str(planted), str(leftover)] for name in ("ask", "again")}
     # the value of who is still there
-    assert found.of_others == {"ask": 1}
+    assert found.of_others == {"ask": 1, "again": 1}
     facts = found.facts("ask")
     assert (facts["is_done"], facts["n_values_too_short_to_search"]) == (True, 1)
-    planted.unlink()
+    for path in (planted, leftover):
+        path.unlink()

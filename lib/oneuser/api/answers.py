@@ -33,8 +33,9 @@ from oneuser.runs.boundary import own_errors
 from oneuser.runs.cancellation import CANCELLED
 from oneuser.runs.cancellation import cancel as cancel_requests
 from oneuser.runs.claim_rows import load_claims, published
-from oneuser.runs.erasures import search_files, settle, tell
+from oneuser.runs.erasures import search_files, settle
 from oneuser.runs.maintain import maintain_warehouse
+from oneuser.runs.receipts import tell
 from oneuser.spark.session import working_in
 from oneuser.storage.layout import Layout
 from oneuser.storage.local_files import LocalFiles
@@ -231,7 +232,7 @@ def prove(
 
     Raises:
         ConfigError: where one of the requests has not been completed.
-        OneUserError: where files of another storage are too large to be searched there.
+        OneUserError: where files of another storage are too large to be searched there, or some cannot be read.
     """
     ensure_logging()
     loaded = read_config(config)
@@ -252,6 +253,13 @@ def prove(
                 expected="files of 256 MiB at most, on another storage than a disk",
                 where=found.scan.too_large[0],
                 next_step="copy the warehouse to a disk, and prove it there",
+            )
+        if found.scan.unreadable:
+            raise OneUserError(
+                found=f"{len(found.scan.unreadable)} files or folders cannot be read",
+                expected="nothing below the roots of the warehouse that this process may not read",
+                where=found.scan.unreadable[0],
+                next_step="let it read them, or remove what does not belong to the warehouse; then prove it again",
             )
         return [
             Proof(name, found.left.get(name, []), found.of_others.get(name, 0), found.scan.n_files, found.scan.n_bytes)

@@ -14,7 +14,9 @@ from typing import Any, Literal, cast, get_args
 
 from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.core.identifier_text import NamedIdentifier
+from oneuser.core.text_readings import folded
 from oneuser.core.whole_words import holds, is_telling
+from oneuser.core.zoned_times import checked_instant
 
 Action = Literal["erase", "suppress", "unsuppress"]
 # an action is taken in by a run; who asks for a package is answered at once
@@ -22,6 +24,7 @@ Asked = Literal[Action, "package"]
 Scope = Literal["connected", "exact"]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_REGULATION = re.compile(r"[A-Za-z0-9_-]{1,40}")
 # JSON may have one, and no encoding takes it
 _HALF = re.compile("[\ud800-\udfff]")
 # what OpenDSR calls identities that the default types of identifiers call otherwise
@@ -45,19 +48,28 @@ class Request:
     """One request.
 
     `scope` says how far an erasure goes: the whole person, or the messages that carry what is named; and how far it is
-    ended that something is suppressed: all that one request has suppressed, or what is named.
+    ended that something is suppressed: all that one request has suppressed, or what is named. `regulation` is the law
+    by which somebody asks, and `submitted_time` when they did, as they say: time limits count from then.
     """
 
     request_id: str
     action: Asked
     scope: Scope
     identities: tuple[NamedIdentifier, ...]
+    regulation: str | None = None
+    submitted_time: str | None = None
 
     def to_text(self) -> str:
         """The request as it is kept in the raw zone until it is completed: it holds values."""
         identities = [[one.id_type, one.value] for one in self.identities]
         facts = {"request_id": self.request_id, "action": self.action, "scope": self.scope, "identities": identities}
-        return json.dumps(facts) + "\n"
+        return json.dumps(facts | self.claims) + "\n"
+
+    @property
+    def claims(self) -> dict[str, str]:
+        """By which law somebody asks, and since when, as far as they say it."""
+        claimed = {"regulation": self.regulation, "submitted_time": self.submitted_time}
+        return {name: text for name, text in claimed.items() if text is not None}
 
     def is_same(self, other: Request) -> bool:
         """Whether both ask the same about the same, in whatever order their identities stand."""
@@ -70,7 +82,8 @@ class Request:
         """What `to_text` wrote."""
         facts = json.loads(text)
         identities = tuple(NamedIdentifier(id_type, value) for id_type, value in facts["identities"])
-        return cls(facts["request_id"], facts["action"], facts["scope"], identities)
+        claims = facts.get("regulation"), facts.get("submitted_time")
+        return cls(facts["request_id"], facts["action"], facts["scope"], identities, *claims)
 
 
 def read_requests(
@@ -210,16 +223,42 @@ def _read_one(
     for message in wrong:
         refuse(message)
     kept = tuple(dict.fromkeys(one for one in named if isinstance(one, NamedIdentifier)))
-    if any(_is_named_by(request_id, one.value) for one in kept):
-        refuse("subject_request_id: holds an identity, and stays for ever where no value may: expected one without")
+    claims = _regulation(fact, refuse), _submitted_time(fact, refuse)
+    for name, text in (("subject_request_id", request_id), ("regulation", claims[0] or "")):
+        if any(_is_named_by(text, one.value) for one in kept):
+            refuse(f"{name}: holds an identity, and stays for ever where no value may: expected one without")
+            return None
+    return None if wrong else Request(request_id, action, cast("Scope", wanted), kept, *claims)
+
+
+def _regulation(fact: Mapping[str, Any], refuse: Callable[[str], None]) -> str | None:
+    """The law by which somebody asks, null where nothing is said of it."""
+    found = fact.get("regulation")
+    if found is not None and not (isinstance(found, str) and _REGULATION.fullmatch(found)):
+        refuse("regulation: expected up to 40 letters, digits, dashes and underscores, such as gdpr")
         return None
-    return None if wrong else Request(request_id, action, cast("Scope", wanted), kept)
+    return found
 
 
-def _is_named_by(request_id: str, value: str) -> bool:
-    """Whether a search for a value would find it in the id of the request."""
-    value = value.strip().lower()
-    return is_telling(value) and holds(request_id.lower().encode(), value.encode())
+def _submitted_time(fact: Mapping[str, Any], refuse: Callable[[str], None]) -> str | None:
+    """When somebody asked, in UTC, null where nothing is said of it."""
+    found = fact.get("submitted_time")
+    if found is None:
+        return None
+    try:
+        if isinstance(found, str):
+            return checked_instant("submitted_time", found).isoformat()
+    except ConfigError:
+        pass
+    # what it is instead is not repeated: it may be anything
+    refuse("submitted_time: expected a time with its zone, such as 2026-03-01T00:00:00Z")
+    return None
+
+
+def _is_named_by(kept: str, value: str) -> bool:
+    """Whether a search for a value would find it in the id of the request, or another text that is kept of it."""
+    value = value.strip()
+    return is_telling(value) and holds(folded(kept.encode()), folded(value.encode()))
 
 
 def _identity(fact: Any, id_types: Collection[str]) -> NamedIdentifier | str:

@@ -5,14 +5,13 @@ In this order, each step done again by whoever comes next where it was cut short
 1. Publications before the run are withdrawn: no rollback, no `as_of`, no reader begins with them any more.
 2. Maintenance removes the files that only they needed.
 3. Every file is searched for the values that were erased. One that is left where nothing should hold it fails.
-4. The receipt is written, the values are removed, and the request is completed.
+4. The receipt is written, the values are removed, and the request is completed: see `receipts`.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -27,16 +26,16 @@ from oneuser.core.whole_words import is_telling
 from oneuser.privacy.requests import Request
 from oneuser.runs.claim_rows import Publication, load_claims, newest, newest_completed, published
 from oneuser.runs.lease import Lease
+from oneuser.runs.receipts import close, complete, receipt_of, tell
 from oneuser.runs.records import READING_STAGE, load_runs
 from oneuser.storage.byte_scan import Scan, scan_files
-from oneuser.storage.request_files import RequestFiles
+from oneuser.storage.request_files import COMPLETED, RequestFiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from oneuser.config import LeaseRules
     from oneuser.runs.records import RunRecord
-    from oneuser.storage.request_files import Sealed
     from oneuser.storage.table_reader import Row
     from oneuser.storage.warehouse import Warehouse
 
@@ -105,23 +104,29 @@ def settle(warehouse: Warehouse, *, is_purged: bool) -> list[str]:
         return []
     counted = _count(warehouse, shown)
     taken = {name: Request.from_text(text) for name, text in texts.items() if name in counted}
-    erasing = {name: files.sealed(name).values for name, request in taken.items() if request.action == "erase"}
-    scanned = search_files(warehouse, readable, erasing) if is_purged and erasing else None
+    ending = {name: files.sealed(name) for name, request in taken.items() if is_purged or request.action != "erase"}
+    kept = {name: sealed for name, sealed in ending.items() if sealed is not None}
+    erasing = {name: sealed.values for name, sealed in kept.items() if taken[name].action == "erase"}
+    scanned = search_files(warehouse, readable, erasing) if erasing else None
     runs = {run.run_seq: run for run in load_runs(warehouse)}
     done: list[str] = []
     for request_id, request in taken.items():
         found = counted[request_id]
         facts: dict[str, Any] = {"run": found.run_seq, "published_at": shown.published_at.isoformat(timespec="seconds")}
-        if request.action == "erase":
-            if scanned is None:
-                tell(files, request, "in_progress", **facts)
-                continue
+        if request_id not in ending:
+            tell(files, request, "in_progress", **facts)
+            continue
+        if request_id not in kept:
+            # completed by somebody else since, or else its values are lost and nothing can be said of them
+            _log.info("a request is left to whoever has its values", request_id=request_id)
+            continue
+        if scanned is not None and request_id in erasing:
             if request_id in scanned.left:
                 continue
             facts |= {"scan": scanned.facts(request_id)}
-        files.write_receipt(request_id, _receipt(files, request, found, shown, facts | _of_run(runs[found.run_seq])))
-        tell(files, request, "completed", **facts)
-        files.unseal(request_id)
+        facts |= _of_run(runs[found.run_seq])
+        receipt = receipt_of(request, kept[request_id], n_by_kind=found.by_kind, tables=shown.tables, facts=facts)
+        complete(files, request, receipt)
         done.append(request_id)
     if scanned is not None and scanned.left:
         raise _still_there(scanned)
@@ -132,17 +137,10 @@ def _unsettled(files: RequestFiles, *, is_purged: bool) -> dict[str, str]:
     """The texts of the requests of which something is to be said, by their ids."""
     texts = files.open_requests()
     states = {name: (files.status(name) or {}).get("state") for name in texts}
-    for name in [name for name in texts if states[name] == "completed"]:
+    for name in [name for name in texts if states[name] == COMPLETED]:
         # cut short behind its receipt, which nobody could write again without the values
-        files.unseal(name)
-        del texts[name]
+        close(files, Request.from_text(texts.pop(name)))
     return {name: text for name, text in texts.items() if is_purged or states[name] != "in_progress"}
-
-
-def tell(files: RequestFiles, request: Request, state: str, **facts: Any) -> None:
-    """Write the status of a request."""
-    about = {"request_id": request.request_id, "action": request.action, "scope": request.scope}
-    files.write_status(request.request_id, about | {"state": state, "n_identities": len(request.identities)} | facts)
 
 
 @dataclass(frozen=True)
@@ -167,7 +165,8 @@ def _count(warehouse: Warehouse, shown: Publication) -> dict[str, _Counted]:
 class Searched:
     """What a search of all files has found, by request: files that must not hold a value, and how many of others do.
 
-    Files that are too large to be read where they are prove nothing, so with any of them the search is not done.
+    Files that are too large to be read where they are, or cannot be read, prove nothing, so with any of them the search
+    is not done.
     """
 
     scan: Scan
@@ -177,10 +176,13 @@ class Searched:
 
     def facts(self, request_id: str) -> dict[str, Any]:
         """For a receipt."""
-        n_left_out = len(self.scan.too_large)
-        why = {"why": f"{n_left_out} files of another storage than a disk are too large to be searched"}
-        return (why if n_left_out else {}) | {
-            "is_done": not n_left_out,
+        too_large, unreadable = len(self.scan.too_large), len(self.scan.unreadable)
+        reasons = [
+            *([f"{too_large} files of another storage than a disk are too large to be searched"] if too_large else []),
+            *([f"{unreadable} files or folders cannot be read"] if unreadable else []),
+        ]
+        return ({"why": ", and ".join(reasons)} if reasons else {}) | {
+            "is_done": not reasons,
             "n_files": self.scan.n_files,
             "n_bytes": self.scan.n_bytes,
             "n_files_of_others": self.of_others.get(request_id, 0),
@@ -198,11 +200,12 @@ def search_files(
         readable: What can be read of it.
         values: By request.
     """
-    wanted = {value: name for name, some in values.items() for value in some if is_telling(value)}
+    wanted = {name: {value for value in some if is_telling(value)} for name, some in values.items()}
     too_short = {name: sum(not is_telling(value) for value in some) for name, some in values.items()}
     roots = {warehouse.root, *warehouse.layout.zones.values()}
-    sealed = RequestFiles(warehouse.files, warehouse.layout).folder
-    scan = scan_files(warehouse.spark, roots, wanted, without=[sealed])
+    # whoever has asked lately, the same once more perhaps, is named in what was asked
+    still_open = RequestFiles(warehouse.files, warehouse.layout).places()
+    scan = scan_files(warehouse.spark, roots, wanted, without=still_open)
     # where readers look, whoever is left may have written of somebody else
     named = frozenset[str]().union(
         *(warehouse.file_names(TABLES[name], version) for one in readable for name, version in one.tables.items())
@@ -229,51 +232,8 @@ def _still_there(scanned: Searched) -> OneUserError:
     )
 
 
-def _receipt(
-    files: RequestFiles, request: Request, found: _Counted, shown: Publication, facts: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What a request has come to, without a value, a hash or a number of an identifier."""
-    sealed = files.sealed(request.request_id)
-    n = found.by_kind
-    erased = {name: n.get(kind, 0) for name, kind in _ERASED.items()}
-    return {
-        "request_id": request.request_id,
-        "action": request.action,
-        "scope": request.scope,
-        "outcome": _outcome(request, sealed, n_erased=sum(erased.values())),
-        "n_identities": len(request.identities),
-        "n_identities_unknown": sealed.n_unknown,
-        "erased": erased,
-        "n_identifiers_suppressed": sealed.n_suppressed,
-        "n_identifiers_freed": sealed.n_freed,
-        "identifiers_kept": {"n": sealed.n_kept, "why": "messages or links of other people carry them too"},
-        "tables": dict(sorted(shown.tables.items())),
-        "completed_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        **facts,
-    }
-
-
-def _outcome(request: Request, sealed: Sealed, *, n_erased: int) -> str:
-    """What the answer to a request is.
-
-    `unknown`: nothing that an erasure names is stored. `unowned`: it is, and is nobody's, since it is blocked or too
-    many share it; `exact` erases such a value. `ambiguous`: it is several people's, and nothing is named that is one
-    person's alone. `not_suppressed`: nothing of what was to be freed was suppressed, or
-    what was to be suppressed can be no identifier of its type.
-    """
-    if request.action == "erase":
-        if sealed.is_ambiguous:
-            return "ambiguous"
-        return "done" if n_erased else "unowned" if sealed.n_known else "unknown"
-    n_changed = sealed.n_freed if request.action == "unsuppress" else sealed.n_suppressed
-    return "done" if n_changed else "not_suppressed"
-
-
 def _of_run(run: RunRecord) -> dict[str, Any]:
     """What the run erased by table, for all its requests together."""
     rows = {name.removeprefix(_ROWS): int(n) for name, n in sorted(run.metrics.items()) if name.startswith(_ROWS)}
     n_requests = sum(int(n) for name, n in run.metrics.items() if name.startswith(_REQUESTS))
     return {"rows_erased_by_run": rows, "n_requests_of_run": n_requests}
-
-
-_ERASED = {"messages": kinds.MESSAGE, "identifiers": kinds.IDENTIFIER, "user_ids": kinds.USER, "lines": kinds.LINE}

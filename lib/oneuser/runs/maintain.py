@@ -7,7 +7,8 @@ In this order, so that whatever a kept run shows can be read at any time, and th
    where it ends here, whoever writes next goes back to those that are published.
 3. Files that nothing needs which is kept are removed.
 4. The new versions are published as those of the run that readers see.
-5. Requests that asked for an erasure are completed: see `erasures`.
+5. Requests of which somebody was killed who wrote them are removed: nobody else would look at what they hold.
+6. Requests that asked for an erasure are completed: see `erasures`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from oneuser.runs.inventory import Inventory
 from oneuser.runs.lease import Lease
 from oneuser.runs.publication import check_own_commits, mend_published_file, write_published
 from oneuser.storage.commit_tags import CommitTag
+from oneuser.storage.request_files import RequestFiles
 from oneuser.storage.table_folder import list_folder, remove_files
 from oneuser.storage.warehouse import CommitHook, Warehouse
 
@@ -91,6 +93,7 @@ def maintain_warehouse(
             return _tell(Inventory(warehouse, config, load_claims(warehouse)))
         with Lease.acquire(warehouse, config.lease) as lease:
             done = _maintain(Inventory(warehouse, config, claims_after_erasure(warehouse, lease)), lease)
+            RequestFiles(warehouse.files, warehouse.layout).remove_leftovers()
         with Standing(*lease.stands, "tables are maintained; requests wait for their receipts"):
             # no file is left now that only an earlier run needed
             settle(warehouse, is_purged=True)

@@ -1,7 +1,7 @@
 """Searching every file of a warehouse for values, whatever its tables say: Parquet and gzip decoded, all else as bytes.
 
 Files on this machine's disk are opened by their paths. Those of another storage are read by Spark, whole, so that none
-may be large. The values travel inside the pickled function, and no answer repeats one.
+may be large. The values travel inside the pickled function, and no answer repeats one. Whatever cannot be read is told.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import stat
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 
 from oneuser.config.base import local_path
 from oneuser.core.errors import OneUserError
-from oneuser.core.many_words import ManyWords
+from oneuser.core.sought_values import Sought
 from oneuser.spark.row_shapes import RowShape
 from oneuser.spark.temporarily import session_settings
 from oneuser.storage.files import Files
@@ -26,15 +27,16 @@ from oneuser.storage.input_tree import is_hidden
 from oneuser.storage.reader_paths import read_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from pyspark.sql import SparkSession
 
     from oneuser.storage.input_listing import InputFile
 
-HITS = RowShape({"path": "string", "request_id": "string"})
-# a piece of a file at a time, with so much of the one before as no value is longer than
-_PIECE, _OVERLAP = 8 * 1024 * 1024, 8 * 1024
+# a row for each file and request of which it holds a value; one without a request says of a file whether it was read
+READ = RowShape({"path": "string", "request_id": "string", "is_readable": "boolean"})
+# a piece of a file at a time, with so much of the one before as no value is longer than, be it written in escapes
+_PIECE, _OVERLAP = 8 * 1024 * 1024, 32 * 1024
 # a file of another storage is one value of a row: it has to fit a task's memory several times
 _LARGEST = 256 * 1024 * 1024
 
@@ -46,32 +48,29 @@ class Hit(NamedTuple):
     request_id: str
 
 
-class Sought:
-    """Values to look for, in lower case, with their requests. Made anew in every task: it is far larger than these."""
-
-    def __init__(self, wanted: Mapping[bytes, str]) -> None:
-        self._wanted = wanted
-        self._words = ManyWords(wanted)
-
-    def requests_in(self, texts: Iterable[bytes]) -> set[str]:
-        """Requests of which one of the texts holds a value."""
-        return {self._wanted[value] for text in texts for value in self._words.found_in(text.lower())}
-
-
 class Scan(NamedTuple):
     """What a scan found: how many files it read, their bytes, and those that hold a value.
 
-    `too_large` are files of another storage that were not read for their size: while there are any, nothing is proven.
+    `too_large` are files of another storage that were not read for their size, and `unreadable` files and folders of
+    this disk that could not be: while there are any, nothing is proven.
     """
 
     n_files: int
     n_bytes: int
     hits: list[Hit]
     too_large: list[str]
+    unreadable: list[str]
+
+
+class _Below(NamedTuple):
+    """What lies below some folders of this disk: files with their sizes, and what could not be looked into."""
+
+    sizes: dict[Path, int]
+    unreadable: set[str]
 
 
 def scan_files(
-    spark: SparkSession, roots: Collection[str], values: Mapping[str, str], *, without: Collection[str]
+    spark: SparkSession, roots: Collection[str], values: Mapping[str, Collection[str]], *, without: Collection[str]
 ) -> Scan:
     """Search all files below some folders, whatever storage these are on.
 
@@ -80,10 +79,10 @@ def scan_files(
     Args:
         spark: Where it is done.
         roots: The folders.
-        values: The request of each value.
+        values: By request.
         without: Folders and files that are left out.
     """
-    wanted = {value.lower().encode(): request for value, request in values.items()}
+    wanted = {request: some for request, some in values.items() if some}
     local = [place for root in roots if (place := local_path(root)) is not None]
     elsewhere = [root for root in roots if local_path(root) is None]
     scans = [_scan_disk(spark, local, wanted, without)] if local else []
@@ -96,28 +95,29 @@ def _together(scans: Collection[Scan]) -> Scan:
         sum(one.n_bytes for one in scans),
         sorted({hit for one in scans for hit in one.hits}),
         sorted({path for one in scans for path in one.too_large}),
+        sorted({path for one in scans for path in one.unreadable}),
     )
 
 
 def _scan_disk(
-    spark: SparkSession, places: Collection[str], wanted: Mapping[bytes, str], without: Collection[str]
+    spark: SparkSession, places: Collection[str], wanted: Mapping[str, Collection[str]], without: Collection[str]
 ) -> Scan:
-    left_out = {os.path.realpath(place) for one in without if (place := local_path(one)) is not None}
-    found = sorted({path for place in places for path in _files_below(place, left_out)})
-    sizes = [path.lstat().st_size for path in found]
-    if not found or not wanted:
-        return Scan(len(found), sum(sizes), [], [])
+    found = find_below(places, {place for one in without if (place := local_path(one)) is not None})
+    if not found.sizes or not wanted:
+        return Scan(len(found.sizes), sum(found.sizes.values()), [], [], sorted(found.unreadable))
     context = spark.sparkContext
-    n_slices = min(len(found), 4 * context.defaultParallelism)
-    paths = spark.createDataFrame(context.parallelize([(str(path),) for path in found], n_slices), "path string")
-    hits = paths.mapInArrow(_searcher(wanted), HITS.ddl).collect()
-    return Scan(len(found), sum(sizes), [Hit(row["path"], row["request_id"]) for row in hits], [])
+    n_slices = min(len(found.sizes), 4 * context.defaultParallelism)
+    listed = context.parallelize([(str(path),) for path in sorted(found.sizes)], n_slices)
+    rows = spark.createDataFrame(listed, "path string").mapInArrow(_searcher(wanted), READ.ddl).collect()
+    unreadable = {row["path"] for row in rows if not row["is_readable"]}
+    sizes = [size for path, size in found.sizes.items() if str(path) not in unreadable]
+    return Scan(len(sizes), sum(sizes), _hits(rows), [], sorted(unreadable | found.unreadable))
 
 
 def scan_stored(
-    spark: SparkSession, roots: Collection[str], wanted: Mapping[bytes, str], *, without: Collection[str]
+    spark: SparkSession, roots: Collection[str], wanted: Mapping[str, Collection[str]], *, without: Collection[str]
 ) -> Scan:
-    """`scan_files` through Hadoop's file system, for folders of any storage that it knows; `wanted` is in lower case.
+    """`scan_files` through Hadoop's file system, for folders of any storage that it knows.
 
     Spark reads the files, but for those that it takes for hidden ones: these are small, and the driver reads them.
 
@@ -140,17 +140,17 @@ def scan_stored(
             }
         # Spark reads no empty files, in which nothing is
         shown = [file for file in kept if file.n_bytes and file not in hidden]
-        hits |= _hits_in(spark, shown, wanted) if shown else set()
+        hits |= set(_hits_in(spark, shown, wanted)) if shown else set()
     n_read = len(found) - len(too_large)
-    return Scan(n_read, sum(file.n_bytes for file in kept), sorted(hits), too_large)
+    return Scan(n_read, sum(file.n_bytes for file in kept), sorted(hits), too_large, [])
 
 
-def _hits_in(spark: SparkSession, files: list[InputFile], wanted: Mapping[bytes, str]) -> set[Hit]:
+def _hits_in(spark: SparkSession, files: list[InputFile], wanted: Mapping[str, Collection[str]]) -> list[Hit]:
     rows = read_files(spark, files, lambda reader, paths: reader.format("binaryFile").load(paths))
     # a file at a time is enough for a worker's memory
     with session_settings(spark, {"spark.sql.execution.arrow.maxRecordsPerBatch": "1"}):
-        hits = rows.select("path", "content").mapInArrow(_content_searcher(wanted), HITS.ddl).collect()
-    n_read = len({row["path"] for row in hits})
+        found = rows.select("path", "content").mapInArrow(_content_searcher(wanted), READ.ddl).collect()
+    n_read = len({row["path"] for row in found})
     if n_read != len(files):
         raise OneUserError(
             found=f"{n_read} of {len(files)} files were read",
@@ -158,53 +158,83 @@ def _hits_in(spark: SparkSession, files: list[InputFile], wanted: Mapping[bytes,
             where=files[0].path.rpartition("/")[0],
             next_step="run the same command again, when nobody else writes there; the requests stay in progress",
         )
-    return {Hit(row["path"], row["request_id"]) for row in hits if row["request_id"] is not None}
+    return _hits(found)
+
+
+def _hits(rows: Collection[Any]) -> list[Hit]:
+    return [Hit(row["path"], row["request_id"]) for row in rows if row["request_id"] is not None]
 
 
 def _is_in(path: str, folders: tuple[str, ...]) -> bool:
     return any(path == folder or path.startswith(f"{folder.rstrip('/')}/") for folder in folders)
 
 
-def _files_below(place: str, left_out: Collection[str]) -> Iterator[Path]:
-    """Regular files; links are not followed, what they lead to is somebody else's."""
-    for folder, below, names in os.walk(place):
-        below[:] = [name for name in below if os.path.realpath(f"{folder}/{name}") not in left_out]
-        for name in names:
-            path = Path(folder, name)
-            if path.is_file() and not path.is_symlink() and os.path.realpath(path) not in left_out:
-                yield path
+def find_below(places: Collection[str], without: Collection[str]) -> _Below:
+    """Regular files; links are not followed, what they lead to is somebody else's. What is gone by now is none.
+
+    Args:
+        places: Folders of this disk.
+        without: Folders and files that are left out.
+    """
+    left_out = {os.path.realpath(place) for place in without}
+    found = _Below({}, set())
+
+    def note(problem: OSError) -> None:
+        if not isinstance(problem, FileNotFoundError):
+            found.unreadable.add(str(problem.filename))
+
+    for place in places:
+        for folder, below, names in os.walk(place, onerror=note):
+            below[:] = [name for name in below if os.path.realpath(f"{folder}/{name}") not in left_out]
+            for name in names:
+                path = Path(folder, name)
+                try:
+                    about = path.lstat()
+                except OSError as problem:
+                    note(problem)
+                    continue
+                if stat.S_ISREG(about.st_mode) and os.path.realpath(path) not in left_out:
+                    found.sizes[path] = about.st_size
+    return found
 
 
-def _searcher(wanted: Mapping[bytes, str]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _searcher(wanted: Mapping[str, Collection[str]]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def search(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         sought = Sought(wanted)
         for batch in batches:
             paths: list[Any] = batch["path"].to_pylist()
-            yield _hit_rows([(path, requests_in(Path(path), sought)) for path in paths])
+            found = [(path, requests_in(Path(path), sought)) for path in paths]
+            # nothing is said of the many in which nothing is
+            yield _rows([(path, some) for path, some in found if some is None or some])
 
     return search
 
 
-def _content_searcher(wanted: Mapping[bytes, str]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _content_searcher(
+    wanted: Mapping[str, Collection[str]],
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def search(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         sought = Sought(wanted)
         for batch in batches:
             pairs: Any = zip(batch["path"].to_pylist(), batch["content"].to_pylist(), strict=True)
-            # and of each file a row that says that it was read
-            yield _hit_rows([(path, (None, *requests_in_bytes(path, content, sought))) for path, content in pairs])
+            yield _rows([(path, requests_in_bytes(path, content, sought)) for path, content in pairs])
 
     return search
 
 
-def _hit_rows(found: Iterable[tuple[Any, Iterable[str | None]]]) -> pa.RecordBatch:
-    hits = [(path, request) for path, requests in found for request in requests]
-    paths, requests = map(list, zip(*hits, strict=True)) if hits else ([], [])
-    return HITS.batch(len(hits), {"path": paths, "request_id": requests})
+def _rows(found: Collection[tuple[str, Collection[str] | None]]) -> pa.RecordBatch:
+    """Rows of `READ`; null for the requests of a file that could not be read."""
+    return READ.batch_of((path, request, some is not None) for path, some in found for request in some or (None,))
 
 
-def requests_in(path: Path, sought: Sought) -> set[str]:
-    """Requests of which a file holds a value. A file that is gone by now has none."""
-    return sought.requests_in(_texts(path.name, lambda: path.open("rb")))
+def requests_in(path: Path, sought: Sought) -> set[str] | None:
+    """Requests of which a file holds a value; null where it cannot be read. A file that is gone by now has none."""
+    try:
+        return sought.requests_in(_texts(path.name, lambda: path.open("rb")))
+    except FileNotFoundError:
+        return set()
+    except OSError:
+        return None
 
 
 def requests_in_bytes(name: str, content: bytes, sought: Sought) -> set[str]:
@@ -213,18 +243,20 @@ def requests_in_bytes(name: str, content: bytes, sought: Sought) -> set[str]:
 
 
 def _texts(name: str, opened: Callable[[], BinaryIO]) -> Iterator[bytes]:
-    """What a file holds, piece by piece: its bytes, and what they decode to."""
+    """What a file holds, piece by piece: its bytes, and what they decode to.
+
+    Raises:
+        OSError: where its bytes cannot be read.
+    """
+    with opened() as file:
+        yield from _pieces(file)
     try:
-        with opened() as file:
-            yield from _pieces(file)
         if name.endswith(".parquet"):
             with opened() as file:
                 yield from _values(file)
         elif name.endswith(".gz"):
             with opened() as file, gzip.open(file) as decoded:
                 yield from _pieces(decoded)
-    except FileNotFoundError:
-        return
     except (pa.ArrowInvalid, OSError, EOFError, zlib.error):
         # no Parquet or gzip after all, or half of it: its bytes have been read
         return

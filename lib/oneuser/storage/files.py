@@ -26,6 +26,8 @@ _THERE_ALREADY = ("RemoteFileChangedException", "FileAlreadyExistsException")
 # request that is wrong.
 _CONFLICT = "ConditionalRequestConflict"
 _TRIES_AGAINST_ANOTHER = 4
+# ends the name of a file that is being written; of one whose writer was killed, too
+PART = ".part"
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class Files:
         try:
             stream = hadoop_path.getFileSystem(self._hadoop_conf).open(hadoop_path)
         except Py4JJavaError as problem:
-            if "FileNotFoundException" in str(problem.java_exception.getClass().getName()):
+            if _is_missing(problem):
                 return b""
             raise
         with closing(stream):
@@ -133,6 +135,15 @@ class Files:
         finally:
             stream.close()
 
+    def text_if_there(self, path: str) -> str | None:
+        """A small UTF-8 file as text; null where there is none, or none any more."""
+        try:
+            return self.read_text(path)
+        except Py4JJavaError as problem:
+            if _is_missing(problem):
+                return None
+            raise
+
     def write_text(self, path: str, text: str) -> None:
         """Replace a small file, unless its text is the same; a reader sees the old text or the new one, never half.
 
@@ -145,7 +156,7 @@ class Files:
         if self.scheme(path) in _CREATES_WHOLE:
             _fill(file_system.create(target, True), text)
             return
-        scratch = self._path(f"{path}.part")
+        scratch = self._path(f"{path}{PART}")
         _fill(file_system.create(scratch, True), text)
         options = self._jvm.org.apache.hadoop.fs.Options.Rename
         renames = self._jvm.java.lang.reflect.Array.newInstance(options.OVERWRITE.getClass(), 1)
@@ -210,6 +221,10 @@ class Files:
             # a folder that is filled at this very moment stays
             with suppress(Py4JJavaError):
                 file_system.delete(hadoop_path, False)
+
+
+def _is_missing(problem: Py4JJavaError) -> bool:
+    return "FileNotFoundException" in str(problem.java_exception.getClass().getName())
 
 
 def _fill(stream: Any, text: str) -> None:

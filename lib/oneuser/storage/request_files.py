@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from oneuser.storage.files import PART
 from oneuser.storage.owner import only_for_owner
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from oneuser.storage.layout import Layout
 
 FOLDER = "requests"
+COMPLETED = "completed"
 _REQUEST, _VALUES, _RECEIPT, _STATUS = ".request.json", ".values.json", ".receipt.json", ".json"
 
 
@@ -62,8 +64,18 @@ class RequestStates:
         self._told = f"{layout.zones['control']}/{FOLDER}"
 
     def status(self, request_id: str) -> dict[str, Any] | None:
-        """What became of a request; null where it was never made."""
-        return self._told_of(f"{request_id}{_STATUS}")
+        """What became of a request; null where it was never made.
+
+        With its receipt it is completed, whoever has said something else of it since.
+        """
+        told = self._told_of(f"{request_id}{_STATUS}")
+        if told is None or told["state"] == COMPLETED or not self.has_receipt(request_id):
+            return told
+        return told | {"state": COMPLETED}
+
+    def has_receipt(self, request_id: str) -> bool:
+        """Whether a request is completed: its receipt is the last thing that is written of it, and never again."""
+        return self._readable.exists(f"{self._told}/{request_id}{_RECEIPT}")
 
     def receipt(self, request_id: str) -> dict[str, Any] | None:
         """What a completed request has erased; null before it is completed."""
@@ -96,27 +108,45 @@ class RequestFiles(RequestStates):
     def open_requests(self) -> dict[str, str]:
         """The texts of the requests that are not completed, by their ids, in the order of these."""
         names = sorted(open_requests(self._files.names(self.folder)))
-        return {name: self._files.read_text(f"{self.folder}/{name}{_REQUEST}") for name in names}
+        texts = {name: self.kept(name) for name in names}
+        return {name: text for name, text in texts.items() if text is not None}
 
     def kept(self, request_id: str) -> str | None:
         """The text of a request that is not completed; null of any other."""
-        path = f"{self.folder}/{request_id}{_REQUEST}"
-        return self._files.read_text(path) if self._files.exists(path) else None
+        return self._files.text_if_there(f"{self.folder}/{request_id}{_REQUEST}")
 
     def seal(self, request_id: str, sealed: Sealed) -> None:
         """Keep what a run has found of a request until it is completed."""
         self._seal(f"{request_id}{_VALUES}", json.dumps(asdict(sealed)) + "\n")
 
-    def sealed(self, request_id: str) -> Sealed:
-        """What `seal` has kept; nothing where no run has taken the request in."""
-        path = f"{self.folder}/{request_id}{_VALUES}"
-        return Sealed(**json.loads(self._files.read_text(path))) if self._files.exists(path) else Sealed([], 0, 0)
+    def sealed(self, request_id: str) -> Sealed | None:
+        """What `seal` has kept; null where no run has taken the request in, or it is completed."""
+        text = self._files.text_if_there(f"{self.folder}/{request_id}{_VALUES}")
+        return Sealed(**json.loads(text)) if text is not None else None
 
     def unseal(self, request_id: str) -> None:
         """Remove a completed request, and its values first: without the request nobody would look for them."""
         for ending in (_VALUES, _REQUEST):
             self._files.remove(f"{self.folder}/{request_id}{ending}")
         self._files.remove_if_empty(self.folder)
+
+    def places(self) -> list[str]:
+        """The files of the requests that are not completed: they hold values, and nothing else there may."""
+        names = self._files.names(self.folder)
+        wanted = {f"{name}{ending}" for name in open_requests(names) for ending in (_REQUEST, _VALUES)}
+        return [f"{self.folder}/{name}" for name in names if name in wanted]
+
+    def remove_leftovers(self) -> int:
+        """Remove what writers that were killed have left half-written; returns how much it was.
+
+        Whoever is writing at this moment fails, and writes again.
+        """
+        left = [name for name in self._files.names(self.folder) if name.endswith(PART)]
+        for name in left:
+            self._files.remove(f"{self.folder}/{name}")
+        if left:
+            self._files.remove_if_empty(self.folder)
+        return len(left)
 
     def _seal(self, name: str, text: str) -> None:
         self._files.make_folder(self.folder)

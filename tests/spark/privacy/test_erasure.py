@@ -194,6 +194,8 @@ def test_refused_lines_are_found_by_a_value_as_a_word_of_its_own(spark: SparkSes
     lines = [(1, b'{"email": "Ann@Example.com"'), (2, b"joann@example.com"), (3, None), (4, b"bob@example.com")]
     rows = spark.createDataFrame(lines, "line_hash bigint, line binary")
 
-    found = find_texts(rows, text="line", hashed="line_hash", values={"ann@example.com": "r"})
+    # she has asked twice
+    wanted = {"r": ["ann@example.com"], "s": ["ann@example.com", "zoe@example.com"]}
+    found = find_texts(rows, text="line", hashed="line_hash", values=wanted, normalisers={})
 
-    assert_rows(found, "request_id string, line_hash bigint", ("r", 1))
+    assert_rows(found, "request_id string, line_hash bigint", ("r", 1), ("s", 1))

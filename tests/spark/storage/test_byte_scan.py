@@ -15,8 +15,7 @@ from oneuser.storage import byte_scan
 from oneuser.storage.byte_scan import Scan, scan_files, scan_stored
 
 ANN, BOB = "Ann@Example.com", "bob@example.net"
-VALUES = {ANN: "ask-1", BOB: "ask-2"}
-WANTED = {value.lower().encode(): request for value, request in VALUES.items()}
+VALUES = {"ask-1": [ANN], "ask-2": [BOB]}
 
 
 @pytest.fixture
@@ -46,7 +45,7 @@ def test_a_search_through_hadoop_finds_what_one_of_the_disk_does(spark: SparkSes
     sealed = [str(root / "raw" / "requests")]
 
     on_disk = scan_files(spark, [str(root)], VALUES, without=sealed)
-    stored = scan_stored(spark, [f"file:{root}"], WANTED, without=sealed)
+    stored = scan_stored(spark, [f"file:{root}"], VALUES, without=sealed)
 
     assert names(stored) == names(on_disk)
     assert names(stored) == {
@@ -56,12 +55,27 @@ def test_a_search_through_hadoop_finds_what_one_of_the_disk_does(spark: SparkSes
     assert (stored.n_files, stored.n_bytes, stored.too_large) == (on_disk.n_files, on_disk.n_bytes, [])
 
 
+def test_a_file_that_cannot_be_read_is_named_and_not_counted(spark: SparkSession, root: Path) -> None:
+    closed = root / "control" / "closed"
+    closed.write_text(ANN)
+    searched = byte_scan.find_below([str(root)], [])
+    # the superuser may read whatever there is, so it is none when it is opened
+    closed.unlink()
+    closed.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(byte_scan, "find_below", lambda *_: searched)
+        scan = scan_files(spark, [str(root)], VALUES, without=[])
+
+    assert scan.unreadable == [str(closed)]
+    assert scan.n_files == len(searched.sizes) - 1
+
+
 def test_a_file_that_is_too_large_there_is_named(
     spark: SparkSession, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(byte_scan, "_LARGEST", 50)
 
-    scan = scan_stored(spark, [f"file:{root}/tables"], WANTED, without=[])
+    scan = scan_stored(spark, [f"file:{root}/tables"], VALUES, without=[])
 
     assert {path.rpartition("/")[2] for path in scan.too_large} == {"part-0.parquet", "part-1.parquet"}
     assert {hit.request_id for hit in scan.hits} == {"ask-1", "ask-2"}
@@ -76,4 +90,4 @@ def test_a_file_that_spark_leaves_out_unasked_is_told(
     monkeypatch.setattr(byte_scan, "is_hidden", lambda name, **_: name.startswith(("_", ".")))
 
     with pytest.raises(OneUserError, match="0 of 1 files were read"):
-        scan_stored(spark, [f"file:{root}/control"], WANTED, without=[str(root / "control" / "odd+ c%20{x}.log.gz")])
+        scan_stored(spark, [f"file:{root}/control"], VALUES, without=[str(root / "control" / "odd+ c%20{x}.log.gz")])

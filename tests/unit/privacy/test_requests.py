@@ -35,8 +35,11 @@ def test_one_object_an_array_and_a_line_each_are_the_same_requests() -> None:
 
 def test_a_request_is_kept_as_it_was_read() -> None:
     (request,) = read(json.dumps(asked("a")))
+    (lawful,) = read(json.dumps(asked("b", regulation="gdpr", submitted_time="2026-03-01T01:00:00+01:00")))
 
     assert Request.from_text(request.to_text()) == request
+    assert Request.from_text(lawful.to_text()) == lawful
+    assert lawful.claims == {"regulation": "gdpr", "submitted_time": "2026-03-01T00:00:00+00:00"}
 
 
 def test_the_customer_id_of_the_standard_is_a_user_id() -> None:
@@ -57,6 +60,18 @@ def test_the_customer_id_of_the_standard_is_a_user_id() -> None:
         (asked("a", subject_identities=[{"identity_type": "shoe", "identity_value": "9"}]), "email, user_id"),
         (asked("a", subject_identities=[{"identity_type": "email", "identity_value": 9}]), "identity_value"),
         ("ann@example.com", "not an object"),
+        (asked("a", regulation="ask ann"), "regulation"),
+        (asked("a", submitted_time="yesterday"), "submitted_time"),
+        (asked("a", submitted_time="2026-03-01T00:00:00"), "submitted_time"),
+        (asked("a", submitted_time=1), "submitted_time"),
+        (
+            asked(
+                "a",
+                regulation="number-7",
+                subject_identities=[{"identity_type": "user_id", "identity_value": "NUMBER-7"}],
+            ),
+            "holds an identity",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_without_a_value(wrong: Any, message: str) -> None:

@@ -262,12 +262,14 @@ def _seal(
 
 def find_lines(ctx: RunContext, contracts: Sequence[TableContract], values: Mapping[str, set[str]]) -> DataFrame | None:
     """`request_id`, `line_hash` of refused lines and records that hold a value; null where there are none at all."""
-    by_value = {value: request_id for request_id, some in values.items() for value in some}
+    wanted = {request_id: some for request_id, some in values.items() if some}
+    rules = id_type_specs(ctx.config.identity.id_types)
+    normalisers = {name: make_normaliser(spec) for name, spec in rules.items()}
     parts = [
-        find_texts(ctx.read(contract), text=text, hashed=hashed, values=by_value)
+        find_texts(ctx.read(contract), text=text, hashed=hashed, values=wanted, normalisers=normalisers)
         for contract in contracts
         for text, hashed in contract.subject.texts
-        if contract.name in ctx.tables and by_value
+        if contract.name in ctx.tables and wanted
     ]
     return reduce(DataFrame.unionByName, parts).distinct() if parts else None
 

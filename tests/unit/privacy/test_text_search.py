@@ -1,0 +1,57 @@
+"""Refused lines are found by whatever has the value of somebody as its normal form."""
+
+from __future__ import annotations
+
+import pytest
+
+from oneuser.events.normalise import make_normaliser
+from oneuser.events.spec import IdTypeSpec
+from oneuser.privacy.text_search import TextSearch
+
+NORMALISERS = {
+    "email": make_normaliser(IdTypeSpec("email", normaliser="email", gmail=True)),
+    "phone": make_normaliser(IdTypeSpec("phone", normaliser="phone", default_region="DE")),
+    "record": make_normaliser(IdTypeSpec("record", normaliser="uuid")),
+    "user_id": make_normaliser(IdTypeSpec("user_id", normaliser="trim")),
+}
+VALUES = [
+    "annsmith@gmail.com",
+    "ann@xn--bcher-kva.example",
+    "+4930123456",
+    "0f8fad5b-d9cb-469f-a165-70867728950e",
+    "ann-01",
+]
+SEARCH = TextSearch({"ask": VALUES, "ask-again": VALUES[:1]}, NORMALISERS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"type": "trackk", "email": "Ann.Smith+news@googlemail.com"',
+        "\u201cA.n.n.Smith@gmail.com\u201d".encode(),
+        b"ann.smith%40gmail.com",
+        rb'{"p": "{\"e\": \"ann.smith\u0040gmail.com\"}"}',
+    ],
+)
+def test_an_address_in_another_spelling_is_found_for_all_who_name_it(text: bytes) -> None:
+    assert SEARCH.requests_in(text) == {"ask", "ask-again"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ann@B\u00fccher.example",
+        "1;030 / 12 34 56;x",
+        'tel="(030) 123456"',
+        "0F8FAD5BD9CB469FA16570867728950E",
+        "ANN-01,1",
+        "by \u201cann-01\u201d",
+    ],
+)
+def test_other_values_are_found_in_other_spellings_too(text: str) -> None:
+    assert SEARCH.requests_in(text.encode()) == {"ask"}
+
+
+@pytest.mark.parametrize("text", [b"", b"ann-012", b"ann.smithy@gmail.com", b"030 123457", b"\xff\0\\u00"])
+def test_what_names_nobody_is_not_found(text: bytes) -> None:
+    assert SEARCH.requests_in(text) == set()

@@ -1,0 +1,141 @@
+"""A receipt is written once and is the last word, however many come to the end of a request at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from oneuser.contracts import privacy as kinds
+from oneuser.core.identifier_text import NamedIdentifier
+from oneuser.privacy.requests import Request
+from oneuser.runs import erasures
+from oneuser.runs.erasures import Searched, settle
+from oneuser.runs.receipts import complete, receipt_of, tell
+from oneuser.storage.byte_scan import Scan
+from oneuser.storage.layout import Layout
+from oneuser.storage.request_files import RequestFiles, Sealed
+from tests.unit.storage.disk_files import DiskFiles
+
+ANN = NamedIdentifier("email", "ann@example.com")
+ASKED = Request("4711", "erase", "connected", (ANN,), "gdpr", "2026-03-01T00:00:00+00:00")
+SEALED = Sealed([ANN.value], n_unknown=0, n_kept=2, n_known=1, n_suppressed=3)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> RequestFiles:
+    files = RequestFiles(DiskFiles(), Layout.of(str(tmp_path), None))  # type: ignore[arg-type]
+    files.put(ASKED.request_id, ASKED.to_text())
+    tell(files, ASKED, "pending", submitted_at="2026-03-02T00:00:00+00:00")
+    files.seal(ASKED.request_id, SEALED)
+    return files
+
+
+def test_state_and_receipt_say_by_which_law_and_since_when(files: RequestFiles) -> None:
+    about = {"regulation": "gdpr", "submitted_time": "2026-03-01T00:00:00+00:00"}
+    receipt = receipt_of(ASKED, SEALED, n_by_kind={kinds.MESSAGE: 5}, tables={}, facts={"run": 2, "scan": {}})
+    tell(files, ASKED, "in_progress", run=2)
+    before = files.status("4711") or {}
+
+    complete(files, ASKED, receipt)
+
+    assert (receipt["outcome"], receipt["erased"]["messages"]) == ("done", 5)
+    for told in (before, files.status("4711") or {}, files.receipt("4711") or {}):
+        assert about.items() <= told.items()
+    # and since when this warehouse has known of it, whatever came after
+    assert (files.status("4711") or {})["submitted_at"] == before["submitted_at"] == "2026-03-02T00:00:00+00:00"
+    assert files.open_requests() == {}
+
+
+def test_a_completed_request_is_in_progress_no_more(files: RequestFiles) -> None:
+    complete(files, ASKED, {"run": 2, "outcome": "done"})
+    completed = files.status("4711")
+
+    tell(files, ASKED, "in_progress", run=2)
+
+    assert files.status("4711") == completed
+    assert (completed or {})["state"] == "completed"
+
+
+def test_who_tells_while_somebody_else_completes_is_not_the_last(
+    files: RequestFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = files.write_status
+
+    def overtaken(request_id: str, status: dict[str, Any]) -> None:
+        monkeypatch.setattr(files, "write_status", write)
+        complete(files, ASKED, {"run": 2, "outcome": "done"})
+        write(request_id, status)
+
+    monkeypatch.setattr(files, "write_status", overtaken)
+    tell(files, ASKED, "in_progress", run=2)
+
+    # on the disk, too
+    assert '"completed"' in next(Path(files.folder).parents[1].glob("control/requests/4711.json")).read_text()
+
+
+def test_a_receipt_is_never_written_again(files: RequestFiles) -> None:
+    for outcome in ("done", "unknown"):
+        complete(files, ASKED, {"run": 2, "outcome": outcome})
+
+    assert files.receipt("4711") == {"run": 2, "outcome": "done"}
+
+
+class _Warehouse(SimpleNamespace):
+    """A warehouse that has published a run which took the request in."""
+
+    n_searches = 0
+
+    def __init__(self, files: RequestFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+        layout = Layout.of(str(Path(files.folder).parents[1]), None)
+        super().__init__(files=DiskFiles(), layout=layout)
+        shown = SimpleNamespace(tables={"erasures": 1}, published_at=datetime(2026, 3, 2, tzinfo=UTC))
+        run = SimpleNamespace(run_seq=2, metrics={})
+        monkeypatch.setattr(erasures, "load_claims", lambda _: [])
+        monkeypatch.setattr(erasures, "published", lambda _: [shown])
+        monkeypatch.setattr(erasures, "newest", lambda readable: readable[0])
+        monkeypatch.setattr(erasures, "load_runs", lambda _: [run])
+        monkeypatch.setattr(erasures, "_count", lambda *_: {"4711": SimpleNamespace(run_seq=2, by_kind={"message": 5})})
+        monkeypatch.setattr(erasures, "search_files", self.search)
+
+    def search(self, *args: Any) -> Searched:
+        values: Mapping[str, Sequence[str]] = args[-1]
+        assert values == {"4711": [ANN.value]}
+        self.n_searches += 1
+        if self.n_searches == 1:
+            # somebody else maintains the warehouse meanwhile, and is faster
+            assert settle(self, is_purged=True) == ["4711"]  # type: ignore[arg-type]
+        return Searched(Scan(self.n_searches, 0, [], [], []), {}, {}, {})
+
+
+def test_of_two_that_search_at_once_the_faster_writes_the_receipt(
+    files: RequestFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse: Any = _Warehouse(files, monkeypatch)
+    settle(warehouse, is_purged=False)
+    assert (files.status("4711") or {})["state"] == "in_progress"
+
+    settle(warehouse, is_purged=True)
+
+    receipt = files.receipt("4711") or {}
+    assert (receipt["n_identifiers_suppressed"], receipt["scan"]["n_files"]) == (3, 2)
+    assert (files.status("4711") or {})["state"] == "completed"
+
+
+def test_without_its_values_a_request_gets_no_receipt(files: RequestFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    (Path(files.folder) / "4711.values.json").unlink()
+
+    assert settle(_Warehouse(files, monkeypatch), is_purged=True) == []  # type: ignore[arg-type]
+
+    assert files.receipt("4711") is None
+
+
+def test_a_search_that_could_not_read_everything_is_not_done() -> None:
+    searched = Searched(Scan(1, 0, [], ["s3a://x/large"], ["/x/closed", "/y"]), {}, {}, {})
+
+    assert searched.facts("4711")["is_done"] is False
+    assert searched.facts("4711")["why"].endswith("too large to be searched, and 2 files or folders cannot be read")
