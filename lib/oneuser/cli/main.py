@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oneuser.core.errors import EnvironmentProblem, OneUserError
-from oneuser.core.standing import what_stands
+from oneuser.core.standing import was_interrupted, what_stands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ def _ended(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as problem:  # noqa: BLE001 - the boundary
-        if _is_interruption(problem):
+        if was_interrupted(problem):
             code, interruption = INTERRUPTED, problem
         else:
             error = _own(problem)
@@ -145,12 +145,6 @@ def _leave_unread() -> None:
 
 def _is_ours(record: logging.LogRecord) -> bool:
     return "py4j" not in Path(record.pathname).parts
-
-
-def _is_interruption(problem: BaseException) -> bool:
-    """Whether an interruption is what led to it: a call into Java that was cut short fails in ways of its own."""
-    cause = problem.__cause__ or problem.__context__
-    return isinstance(problem, KeyboardInterrupt) or (cause is not None and _is_interruption(cause))
 
 
 def _code(code: Any) -> int:

@@ -43,10 +43,20 @@ def run_is_published(run_seq: int) -> str:
 
 def what_stands(problem: BaseException) -> list[str]:
     """All that was noted on an error and on those that led to it."""
+    notes = [note for one in reversed(_chain(problem)) for note in getattr(one, "__notes__", ())]
+    return list(dict.fromkeys(str(note) for note in notes if isinstance(note, _Standing)))
+
+
+def was_interrupted(problem: BaseException) -> bool:
+    """Whether an interruption is what led to it: a call into Java that was cut short fails in ways of its own."""
+    return any(isinstance(one, KeyboardInterrupt) for one in _chain(problem))
+
+
+def _chain(problem: BaseException) -> list[BaseException]:
+    """An error, what led to it, what led to that, and so on."""
     chain: list[BaseException] = []
     cause: BaseException | None = problem
     while cause is not None and cause not in chain:
         chain.append(cause)
         cause = cause.__cause__ or cause.__context__
-    notes = [note for one in reversed(chain) for note in getattr(one, "__notes__", ()) if isinstance(note, _Standing)]
-    return list(dict.fromkeys(str(note) for note in notes))
+    return chain

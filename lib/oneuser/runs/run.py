@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from oneuser.core.errors import ConfigError, EnvironmentProblem, GateError, LockedError, OneUserError
-from oneuser.core.standing import Standing
-from oneuser.runs.boundary import own_errors
+from oneuser.core.standing import Standing, was_interrupted
+from oneuser.runs.boundary import as_own_error, own_errors
 from oneuser.runs.claim_rows import newest, newest_completed
 from oneuser.runs.compactions import Compactions
 from oneuser.runs.erasures import follow_up, settle, withdraw_earlier
@@ -182,13 +182,14 @@ class _Attempt:
         except (GateError, _OverwrittenError) as refusal:
             self._ended("refused", refusal.exit_code, refusal)
             raise
-        except OneUserError as problem:
-            self._ended("failed", problem.exit_code, problem)
-            raise
-        except KeyboardInterrupt:
-            # of a shared context, only what is ours
-            spark_context.cancelJobsWithTag(self.job_tag)
-            self._ended("interrupted", 130, None)
+        except (OneUserError, KeyboardInterrupt) as problem:
+            if was_interrupted(problem):
+                # of a shared context, only what is ours
+                spark_context.cancelJobsWithTag(self.job_tag)
+                self._ended("interrupted", 130, None)
+            else:
+                failure = as_own_error(problem)
+                self._ended("failed", failure.exit_code, failure)
             raise
         finally:
             spark_context.removeJobTag(self.job_tag)
