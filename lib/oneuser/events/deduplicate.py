@@ -99,17 +99,19 @@ def keep_first(events: DataFrame, ranked: DataFrame) -> DataFrame:
     return single.unionByName(firsts.select(*single.columns))
 
 
-def compare_with_stored(events: DataFrame, stored: DataFrame) -> DataFrame:
+def compare_with_stored(events: DataFrame, stored: DataFrame, *, are_few: bool = False) -> DataFrame:
     """One row per message that is stored already: `message_key`, `source`, `is_newer_first`, `is_conflict`.
 
     Args:
         events: One row per message, new.
         stored: Rows of `events`, the table.
+        are_few: Whether the new ones can be sent to every task, so that no stored one is moved to meet them.
 
     Returns:
         `is_newer_first` says that the new one counts, and the stored one goes.
     """
     new = events.select("message_key", "source", "received_at", "content_hash")
+    new = F.broadcast(new) if are_few else new
     old = stored.select(
         "message_key", F.col("received_at").alias("old_received_at"), F.col("content_hash").alias("old_content_hash")
     )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from oneuser.config.base import local_path
 from oneuser.config.input_paths import input_paths
-from oneuser.runs.small_stages import COLUMNS_TIMES, MEGABYTE, bytes_of_lines
+from oneuser.runs.small_stages import MEGABYTE
 from oneuser.spark.default_storage import is_this_disk
+from oneuser.storage.input_listing import COLUMNS_TIMES
 from oneuser.storage.layout import Layout
 from oneuser.storage.local_listing import list_local_files
 from oneuser.storage.uncertain import UncertainError
@@ -44,7 +45,7 @@ def is_little_work(config: Config) -> bool:
 
 def _sizes(config: Config) -> Iterator[int]:
     for (section, name), path in input_paths(config).items():
-        yield from map(bytes_of_lines, list_local_files(f"{section}.{name}", path))
+        yield from (file.n_bytes_of_lines for file in list_local_files(f"{section}.{name}", path))
     layout = Layout.of(config.warehouse, config.raw_root)
     for root in (layout.root, *([layout.zones["raw"]] if config.raw_root else [])):
         folder = local_path(root)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from oneuser.contracts.registry import TABLES
 from oneuser.spark.session import is_local
+from oneuser.storage.input_listing import COLUMNS_TIMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from oneuser.storage.warehouse import Warehouse
 
 MEGABYTE = 1024 * 1024
-# event logs take an eighth of their room when they are compressed, columns of tables and of Parquet a quarter
-_COMPRESSED = (".gz", ".bz2", ".zst", ".zstd", ".deflate", ".lz4", ".snappy", ".xz")
-_DECOMPRESSED_TIMES = 8
-COLUMNS_TIMES = 4
 
 
 def is_small(
@@ -41,17 +38,10 @@ def is_small(
     bound = config.spark.small_mb * MEGABYTE
     if not bound or not is_local(warehouse.spark):
         return False
-    n_bytes = sum(map(bytes_of_lines, inputs))
+    n_bytes = sum(file.n_bytes_of_lines for file in inputs)
     for name in sorted(stage.may_read & tables.keys()):
         of_table = warehouse.n_bytes(TABLES[name], tables[name]) if n_bytes < bound else 0
         if of_table is None:
             return False
         n_bytes += COLUMNS_TIMES * of_table
     return n_bytes < bound
-
-
-def bytes_of_lines(file: InputFile) -> int:
-    """Bytes of a file's lines or rows, at a guess where it is compressed."""
-    if file.path.endswith(".parquet"):
-        return COLUMNS_TIMES * file.n_bytes
-    return file.n_bytes * (_DECOMPRESSED_TIMES if file.path.endswith(_COMPRESSED) else 1)

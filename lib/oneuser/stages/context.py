@@ -52,11 +52,20 @@ class RunContext(StageView):
         """Put rows in the place of all there were; returns how many."""
         return self._write(contract, rows, "replace")
 
-    def write_together(self, writes: Sequence[tuple[TableContract, DataFrame, Mode]]) -> dict[str, int]:
-        """Write several tables at once; returns the number of rows by table."""
+    def write_together(
+        self, writes: Sequence[tuple[TableContract, DataFrame, Mode]], *, are_few: bool = False
+    ) -> dict[str, int]:
+        """Write several tables at once; returns the number of rows by table.
+
+        Where the caller knows that the rows of each `are_few`, up to `FEW_WHOLE_ROWS`, they come to this process where
+        that saves Delta's part.
+        """
         with ThreadPoolExecutor(max_workers=_WRITERS) as pool:
             target = inheritable_thread_target(self.spark)(self._write)
-            futures = {contract.name: pool.submit(target, contract, rows, mode) for contract, rows, mode in writes}
+            futures = {
+                contract.name: pool.submit(target, contract, rows, mode, are_few=are_few)
+                for contract, rows, mode in writes
+            }
         return {name: future.result() for name, future in futures.items()}
 
     def delete(self, contract: TableContract, keys: DataFrame, on: list[str]) -> None:

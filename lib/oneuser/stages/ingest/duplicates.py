@@ -21,7 +21,7 @@ from oneuser.events.deduplicate import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from pyspark.sql import Column, DataFrame
 
@@ -74,7 +74,9 @@ class Kept:
             ctx.metric("lines", n, disposition)
 
 
-def drop_duplicates(ctx: RunContext, events: DataFrame, sources: Iterable[str], kept_back: KeptBack) -> Kept:
+def drop_duplicates(
+    ctx: RunContext, events: DataFrame, sources: Mapping[str, SourceTally], kept_back: KeptBack
+) -> Kept:
     """Choose which of a message's duplicates counts, among new lines and stored events.
 
     Stored events that give way are deleted here, before the new ones are appended.
@@ -82,7 +84,7 @@ def drop_duplicates(ctx: RunContext, events: DataFrame, sources: Iterable[str], 
     Args:
         ctx: The stage's context.
         events: Parsed events, persisted underneath.
-        sources: Names of their sources.
+        sources: What was counted of their sources, by name.
         kept_back: What is dropped: messages with suppressed identifiers, and, as duplicates, erased ones.
     """
     suppressed: dict[str, int] = {}
@@ -103,7 +105,8 @@ def drop_duplicates(ctx: RunContext, events: DataFrame, sources: Iterable[str], 
     replaced: Counter[str] = Counter()
     gave_way: DataFrame | None = None
     if EVENTS.name in ctx.tables:
-        met = ctx.persist(compare_with_stored(events, ctx.read(EVENTS)))
+        are_few = ctx.is_few(sum(tally.n_lines for tally in sources.values()))
+        met = ctx.persist(compare_with_stored(events, ctx.read(EVENTS), are_few=are_few))
         counts = met.groupBy("source", "is_newer_first").agg(
             F.count(F.lit(1)).alias("n"), F.count_if("is_conflict").alias("n_conflicts")
         )

@@ -66,6 +66,10 @@ if TYPE_CHECKING:
 
 _HEAD_BYTES = 64 * 1024
 _MOST_SHOWN = 5
+# lines that are written from this process, where all tables that they make are few: 200 MB of events at most, and most
+# messages carry fewer identifiers than rows there may be for each
+_FEW_LINES = 50_000
+_FEW_LINE_BYTES = 64 * 1024 * 1024
 
 
 @dataclass
@@ -86,6 +90,12 @@ class Intake:
     def by_source(self) -> dict[str, SourceTally]:
         """Tallies of the sources."""
         return tally_sources(self.counted)
+
+    @property
+    def is_little(self) -> bool:
+        """Whether what was read is written sooner from this process than by Spark's tasks."""
+        n_lines = sum(tally.n_lines for tally in self.by_source.values())
+        return n_lines <= _FEW_LINES and sum(file.n_bytes_of_lines for file in self.files) <= _FEW_LINE_BYTES
 
     def of(self, source: str) -> list[InputFile]:
         """The files of a source that are not left out."""
@@ -324,7 +334,7 @@ def _write(
             _report_notes(ctx, events)
     if n_quarantined or intake.refused:
         writes.append((QUARANTINE, refused_files, "append"))
-    ctx.write_together(writes)
+    ctx.write_together(writes, are_few=intake.is_little)
     if kept is not None:
         kept.account(ctx, intake.by_source, lines_kept_back)
     return kept
