@@ -16,6 +16,7 @@ from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 import oneuser
+from oneuser.core.money import exponent_of
 
 # Relative paths in a configuration begin where the program is started: for the demo, that is the project's folder.
 if Path.cwd().name == "notebooks":
@@ -72,10 +73,19 @@ totals = (
 # %% [markdown]
 # ## One journey
 #
-# Of those who have bought something, the person with most identifiers. Values are masked unless you ask for them.
+# Of those with a conversion of the commonest kind, such as an order, the person with most identifiers. Values are
+# masked unless you ask for them.
 
 # %%
-orders = warehouse.table("conversions").where("conversion = 'order'")
+of_people = warehouse.table("conversions").where("user_id IS NOT NULL AND value_minor IS NOT NULL")
+commonest = of_people.groupBy("conversion", "currency").count().orderBy(F.desc("count"), "conversion").head(1)
+if not commonest:
+    raise SystemExit("No conversion with a value belongs to a person here: what follows has nothing to show.")
+kind, currency = commonest[0]["conversion"], commonest[0]["currency"]
+# minor units in one of the currency
+minor = 10 ** exponent_of(currency)
+of_kind = (F.col("conversion") == kind) & (F.col("currency") == currency)
+orders = of_people.where(of_kind)
 buyers = warehouse.users().join(orders, on="user_id", how="left_semi").orderBy(F.desc("n_identifiers"), "user_id")
 person = warehouse.lookup(user_id=buyers.head(1)[0]["user_id"])
 known_by = pd.DataFrame(
@@ -91,12 +101,12 @@ known_by
 
 # %% [markdown]
 # Each line is the time in which an identifier was seen, each dot the start of a visit with the channel it came from,
-# each diamond an order. What reaches over from one device to the next is what a cookie cannot see.
+# each diamond a conversion of that kind. What reaches over from one device to the next is what a cookie cannot see.
 
 # %%
 of_person = f"user_id = '{person.user_id}'"
 visits = warehouse.table("touches").where(of_person).select("touched_at", "channel", F.lit("visits").alias("row"))
-in_words = F.format_string("order of %.2f %s", F.col("value_minor") / 100, "currency")
+in_words = F.format_string(f"{kind} of %.{exponent_of(currency)}f %s", F.col("value_minor") / minor, "currency")
 bought = orders.where(of_person).orderBy("converted_at").select("converted_at", in_words.alias("row")).toArrow()
 rows = [*known_by["row"], "visits", *bought["row"].to_pylist()]
 row = alt.Y("row:N", sort=rows, title=None, scale=alt.Scale(domain=rows), axis=alt.Axis(grid=True))
@@ -116,7 +126,7 @@ diamonds = alt.Chart(bought).mark_point(shape="diamond", size=140, color=colours
 (seen + arrivals + diamonds).properties(
     height=alt.Step(30),
     title=alt.Title(
-        f"{len(person.identifiers)} identifiers, {visits.count()} visits, {len(bought)} orders: one person",
+        f"{len(person.identifiers)} identifiers, {visits.count()} visits, {len(bought)} of '{kind}': one person",
         subtitle=f"{person.user_id}, {person.first_seen_at:%-d %B %Y} to {person.last_seen_at:%-d %B %Y}, UTC",
     ),
 )
@@ -124,26 +134,29 @@ diamonds = alt.Chart(bought).mark_point(shape="diamond", size=140, color=colours
 # %% [markdown]
 # ## Which channels earned the sales?
 #
-# Every order is credited to the visits of the 30 days before it. *First* gives it to the first of them, *last* to the
-# last, the others share it out. Where a line is long, the answer depends on the question.
+# Every conversion is credited to the visits before it, as far back as the configuration says. *First* gives it to the
+# first of them, *last* to the last, the others share it out. Where a line is long, the answer depends on the question.
 
 # %%
 credited = (
     warehouse.attribution()
-    .where("conversion = 'order' AND currency = 'GBP'")
+    .where(of_kind & F.col("is_additive"))
     .select(
         F.replace("model", F.lit("_"), F.lit(" ")).alias("model"),
         "channel",
-        (F.col("credit_minor").cast("double") / 100).alias("credit"),
+        (F.col("credit_minor").cast("double") / minor).alias("credit"),
+        F.col("conversions").cast("double").alias("conversions"),
+        "lookback_days",
     )
     .toArrow()
+    .to_pandas()
 )
-n_orders = orders.count()
+of_one_model = credited[credited["model"] == credited["model"][0]]
 channel = alt.Y("channel:N", title=None, sort=alt.EncodingSortField("credit", op="max", order="descending"))
 spread = (
     alt.Chart(credited)
     .mark_rule(strokeWidth=3, color=colours.second)
-    .encode(y=channel, x=alt.X("min(credit):Q", title="credited value, GBP"), x2="max(credit):Q")
+    .encode(y=channel, x=alt.X("min(credit):Q", title=f"credited value, {currency}"), x2="max(credit):Q")
 )
 models = (
     alt.Chart(credited)
@@ -158,16 +171,18 @@ models = (
 (spread + models).properties(
     height=alt.Step(32),
     title=alt.Title(
-        f"{headline['revenue']['GBP']:,.2f} GBP of {n_orders} orders, by channel and model",
-        subtitle="every model adds up to the same total; the line spans its answers",
+        f"{of_one_model['credit'].sum():,.2f} {currency} of {of_one_model['conversions'].sum():,.0f} conversions of "
+        f"'{kind}', by channel and model",
+        subtitle=f"visits of {credited['lookback_days'][0]} days; every model adds up to the same total; the line "
+        "spans its answers",
     ),
 )
 
 # %% [markdown]
 # ## Who came back?
 #
-# People by the month of their first event, and how many of them were there again in a later month. A month that is not
-# over yet has no rate: it is *not yet known*, which is not the same as nobody.
+# People by when they began, such as the month of their first event, and how many of them were there again later. An
+# interval that is not over yet has no rate: it is *not yet known*, which is not the same as nobody.
 
 
 # %%
@@ -175,7 +190,7 @@ def describe(cell: Row) -> dict[str, object]:
     """A cell of the triangle: its place, what stands in it, and its colours."""
     level = sum((cell["rate"] or 0) > step for step in colours.heat_steps)
     return {
-        "cohort": f"{cell['cohort']:%b %Y}, {cell['cohort_size']:,} people",
+        "cohort": f"{cell['cohort']:%-d %b %Y}, {cell['cohort_size']:,} people",
         "offset": cell["offset"],
         "label": f"{cell['retained']} ({cell['rate']:.0%})" if cell["is_observed"] else "not yet known",
         "fill": colours.heat[level] if cell["is_observed"] else colours.unobserved,
@@ -183,9 +198,16 @@ def describe(cell: Row) -> dict[str, object]:
     }
 
 
-triangle = pd.DataFrame(map(describe, warehouse.retention().where("offset > 0").orderBy("cohort", "offset").collect()))
+published = warehouse.retention().where("entity_level = 'person' AND breakdown IS NULL")
+# of several retentions the first
+first = published.agg(F.min("name")).head(1)[0][0]
+drawn = published.where((F.col("name") == first) & (F.col("offset") > 0)).orderBy("cohort", "offset").collect()
+if not drawn:
+    raise SystemExit("This warehouse has no cohort yet to which an interval was added: come back after some runs.")
+unit = drawn[0]["unit"]
+triangle = pd.DataFrame(map(describe, drawn))
 cells = alt.Chart(triangle).encode(
-    x=alt.X("offset:O", title="months after the first", axis=alt.Axis(orient="top", labelAngle=0)),
+    x=alt.X("offset:O", title=f"{unit}s after the first", axis=alt.Axis(orient="top", labelAngle=0)),
     y=alt.Y("cohort:N", title=None, sort=None),
 )
 (
@@ -194,7 +216,9 @@ cells = alt.Chart(triangle).encode(
 ).properties(
     width=alt.Step(140),
     height=alt.Step(44),
-    title=alt.Title("People who came back", subtitle="number of people, and their share of the cohort"),
+    title=alt.Title(
+        "People who came back", subtitle=f"retention '{first}': number of people, and their share of the cohort"
+    ),
 )
 
 # %% [markdown]

@@ -188,7 +188,12 @@ pd.Series(difference.counts, name="rows").to_frame()
 
 # %%
 four = [row["user_id"] for row in subscribers.collect()]
-runs = {1: "1, before the fair", merged.run_seq: "2, with the tablet", undone.run_seq: "3, tablet blocked"}
+first = before.rows.publication.run_seq
+runs = {
+    first: f"{first}, before the fair",
+    merged.run_seq: f"{merged.run_seq}, with the tablet",
+    undone.run_seq: f"{undone.run_seq}, tablet blocked",
+}
 owned = {
     number: {row["identifier_id"]: row["user_id"] for row in warehouse.as_of(run=number).identifiers().collect()}
     for number in runs
@@ -202,7 +207,7 @@ history = pd.DataFrame(
         "user": owned[run].get(number, "nobody"),
         "short": owned[run].get(number, "nobody")[:9],
     }
-    for number in sorted(concerned, key=lambda one: (owned[1].get(one, "z"), one))
+    for number in sorted(concerned, key=lambda one: (owned[first].get(one, "z"), one))
     for run, label in runs.items()
 )
 owners = [*sorted(four), "nobody"]
@@ -233,11 +238,11 @@ tiles = cells.mark_rect(stroke=colours.paper, strokeWidth=3, opacity=0.55).encod
 # ## The same with your own data
 #
 # 1. `oneuser suspects` and `oneuser explain TYPE:VALUE` on the command line show what is shown here.
-# 2. Write the value into your configuration, and every value like it:
+# 2. Write the value into your configuration, and every value like it. `identity.id_types` of a configuration stands in
+#    the place of all types that oneuser knows by itself, so where yours has none yet, begin with what `oneuser config
+#    show` prints of it, and add to the type:
 #    ```yaml
-#    identity:
-#      id_types:
-#        anonymous_id: {priority: 9, known: false, blocked: ["fair-tablet", "re:^kiosk-"]}
+#    blocked: ["fair-tablet", "re:^kiosk-"]
 #    ```
 # 3. `oneuser plan`, read it, `oneuser run`.
 #

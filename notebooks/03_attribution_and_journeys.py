@@ -239,12 +239,16 @@ alt.hconcat(tiles, told.properties(width=170, height=alt.Step(30)), spacing=8).r
 # ## One journey
 #
 # Whatever a run has published of a person, in order: visits, sales, and changes of their User ID. Here of the person
-# with most visits before a sale, of the warehouse that is open.
+# with most visits before their first sale, of the warehouse that is open.
 
 # %%
 visits, sales = (warehouse.table(name).where("user_id IS NOT NULL") for name in ("touches", "conversions"))
-buyers = visits.join(sales, on="user_id", how="left_semi").groupBy("user_id").count()
-whose = buyers.orderBy(F.desc("count"), "user_id").head(1)[0]["user_id"]
+first_sales = sales.groupBy("user_id").agg(F.min("converted_at").alias("converted_at"))
+led_to_it = visits.join(first_sales, on="user_id", how="inner").where("touched_at < converted_at")
+buyers = led_to_it.groupBy("user_id").count().orderBy(F.desc("count"), "user_id").head(1)
+if not buyers:
+    raise SystemExit("Nobody here has visited before a sale: there is no such journey to show.")
+whose = buyers[0]["user_id"]
 warehouse.journey(whose).limit(20).toArrow().to_pandas()
 
 # %% [markdown]
