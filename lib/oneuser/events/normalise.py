@@ -1,7 +1,8 @@
 """Normalisers of identifier values, each with a version, and tests for values that are damaged.
 
 A normaliser gives the one form of a value in which all its spellings meet, or null for a value that cannot be one of
-its type. Changing what one does means a new version: identifiers are then re-normalised.
+its type. Changing what one does means a new version: what is stored keeps the form that it has, and a run says where
+identifiers of such a type are suppressed, which are known by the hash of a form alone (`runs/suppressed_forms.py`).
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from oneuser.runs.publication import check_own_commits
 from oneuser.runs.records import IS_SMALL, READING_STAGE, StageRecord
 from oneuser.runs.run_keys import KEY_CHECKS, load_run_keys
 from oneuser.runs.small_stages import is_small
+from oneuser.runs.suppressed_forms import FORMS, forms_of, require_recognised
 from oneuser.spark.small_data import SHUFFLE_PARTITIONS, planned_for_small_data
 from oneuser.stages.context import RunContext
 from oneuser.stages.forgetting import forget_erased
@@ -82,6 +83,8 @@ class StageRunner:
 
     def _do(self, stage: Stage, tables: Mapping[str, int], fingerprint: str) -> StageRecord:
         started = time.monotonic()
+        if stage.name == READING_STAGE:
+            require_recognised(self.warehouse, self.config, self.completed)
         ctx = self._context(stage, tables)
         group, description = f"oneuser-{self.run.run_seq}-{stage.name}", f"oneuser {stage.name}"
         self.warehouse.spark.sparkContext.setJobGroup(group, description, interruptOnCancel=True)
@@ -96,7 +99,7 @@ class StageRunner:
         left = {c.name: ctx.tables[c.name] for c in writes if c.name in ctx.tables}
         ctx.details |= {RULES: ctx.rules, IS_INCREMENTAL: ctx.is_incremental, IS_SMALL: ctx.is_small}
         if stage.name == READING_STAGE:
-            ctx.details[KEY_CHECKS] = ctx.keys.checks
+            ctx.details |= {KEY_CHECKS: ctx.keys.checks, FORMS: forms_of(self.config, self.completed)}
         # before the stage is on record: what is recorded is kept by the next attempt
         check_own_commits(self.warehouse, left, self.start_heads, self.tag.fence)
         seconds = time.monotonic() - started
