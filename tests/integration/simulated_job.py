@@ -12,6 +12,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from oneuser.api.answers import submit
 from oneuser.config import Config, make_config
 from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.privacy.requests import Action, Request
@@ -97,7 +98,7 @@ class Job:
         """Put a request where the next run finds it."""
         warehouse = Warehouse(self.spark, str(self.warehouse))
         request = Request(f"line-{line}", action, "connected", (named,))
-        RequestFiles(warehouse.files, warehouse.layout).put(request.request_id, request.to_text())
+        submit(RequestFiles(warehouse.files, warehouse.layout), request)
 
     def _message(self, event: Event) -> dict[str, Any]:
         is_alias = event.previous is not None

@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from oneuser.api.answers import answer_requests, cancel, request_states, submit
 from oneuser.contracts.privacy import ERASURES
+from oneuser.contracts.raw import QUARANTINE
 from oneuser.core.errors import ConfigError
 from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.privacy.requests import Request
@@ -101,3 +102,15 @@ def test_a_search_tells_files_of_others_from_files_that_should_hold_nothing(
     assert (facts["is_done"], facts["n_values_too_short_to_search"]) == (True, 1)
     for path in (planted, leftover):
         path.unlink()
+
+    # what could not be read is nobody's, though readers see it
+    line = {
+        "source": "web", "file": "a.jsonl", "line_hash": 1, "occurrence": 0, "code": "json.syntax", "detail": None,
+        "line": f'{{"email": "{BOB}"'.encode(), "sha256": None, "run_seq": 1,
+    }  # fmt: skip
+    small.publish(warehouse, 2, {QUARANTINE: [line]})
+
+    found = search_files(warehouse, published(load_claims(warehouse)), {"ask": [BOB]})
+
+    assert [Path(path).parent.name for path in found.left["ask"]] == [QUARANTINE.name]
+    assert found.of_others == {"ask": 1}

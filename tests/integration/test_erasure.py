@@ -51,8 +51,8 @@ SEED = 20_261_130
 START = datetime(2026, 3, 2, tzinfo=UTC)
 ANN, ANN_AT_WORK, BOB, FAMILY = "ann@example.com", "ann.smith@example.org", "bob@example.net", "smiths@example.com"
 BROWSER = "browser-of-the-smiths"
-# no message carries it
-TABLET = "tablet-of-ann"
+# no message carries these
+TABLET, EVE = "tablet-of-ann", "eve@example.com"
 EVERYBODYS = "noreply@example.com"
 OF_DORA, RENAMED = "laptop-of-dora", " laptop-of-dora "
 
@@ -67,6 +67,7 @@ def message(number: int, **identifiers: str) -> dict[str, Any]:
 
 
 CONSENTING = MAPPING | {"consent": {"ads": {"const": True}}, "event": "event"}
+CARLAS = message(7, user_id="customer-3", email="carla@example.com") | {"event": "signup"}
 FIRST = [
     message(1, user_id="customer-1", email=ANN, anonymous_id=BROWSER),
     message(2, user_id="customer-2", email=BOB, anonymous_id=BROWSER),
@@ -74,7 +75,7 @@ FIRST = [
     message(4, user_id="customer-2", email=FAMILY),
     message(5, user_id="customer-1", anonymous_id="phone-of-ann") | {"event": "signup"},
     message(6, anonymous_id="phone-of-ann"),
-    message(7, user_id="customer-3", email="carla@example.com") | {"event": "signup"},
+    CARLAS,
     message(8, email=ANN_AT_WORK),
     # Dora was seen before she was renamed
     message(12, anonymous_id=OF_DORA),
@@ -84,6 +85,9 @@ FIRST = [
 # an earlier touch of Ann's, for which her conversion is credited otherwise
 EARLIER = message(0, anonymous_id="phone-of-ann")
 SECOND = [EARLIER, message(9, anonymous_id="phone-of-ann"), message(10, user_id="customer-2", anonymous_id=BROWSER)]
+# refused, in another form than what was erased, and of what is not suppressed
+UNKNOWN = message(15, email=" ANN@Example.com") | {"type": "trackk"}
+DURING = message(16, anonymous_id="phone-of-ann") | {"type": "trackk"}
 BROKEN = f'{{"id": "message 11", "email": "{ANN}", '
 
 
@@ -137,7 +141,7 @@ class Family:
         self.config = settings(self.inputs, self.root)
         write_lines(self.inputs, "1.jsonl", FIRST, BROKEN)
         crm = f"id_type_a,id_value_a,id_type_b,id_value_b\nuser_id,customer-1,email,{ANN_AT_WORK}\n"
-        crm += f"user_id,customer-1,anonymous_id,{TABLET}\n"
+        crm += f"user_id,customer-1,anonymous_id,{TABLET}\nuser_id,customer-8,email,{EVE}\n"
         (self.inputs / "crm.csv").write_text(crm)
 
     def run(self) -> None:
@@ -149,6 +153,14 @@ class Family:
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         return read_table(self.root, name).to_pylist() if name in published_versions(self.root) else []
+
+    def linked(self) -> set[tuple[str, str]]:
+        """What link tables join, as `crm.csv` writes it."""
+        values = {row["identifier_id"]: row["id_value"] for row in self.rows("identifier_values")}
+        pairs = ({values[row["src"]], values[row["dst"]]} for row in self.rows("links"))
+        return {
+            (user, other) for user, other in (sorted(pair, key=lambda one: "customer" not in one) for pair in pairs)
+        }
 
     def owners(self) -> dict[str, str | None]:
         """User ID by message id."""
@@ -215,7 +227,11 @@ def test_a_person_is_erased_and_nobody_else(family: Family, tmp_path: Path) -> N
     assert seen.rows["quarantine"] == 1
     assert people(family.root) == before
 
-    # when she is erased
+    # when she is erased, while more of her comes that cannot be read
+    write_lines(family.inputs, "during.jsonl", [UNKNOWN, DURING, CARLAS])
+    # and somebody else has asked to suppress an address of hers
+    files = RequestFiles(Warehouse(family.spark, str(family.root)).files, Layout.of(str(family.root), None))
+    submit(files, Request("aside-1", "suppress", "exact", (NamedIdentifier("email", ANN_AT_WORK),)))
     state = family.ask(path, scope="connected")
 
     # then nothing of hers is there, and everything of the others is as it was
@@ -289,14 +305,22 @@ def test_a_replay_brings_nothing_back_nor_does_another_spelling(family: Family) 
     # given all that ever came, in files of other names, and something new of her, written otherwise
     before = {name: len(family.rows(name)) for name in published_versions(family.root)}
     write_lines(family.inputs, "again.jsonl", [*FIRST, *SECOND, message(20, email="ANN@example.com ")], BROKEN)
+    of_bob = message(21, email=BOB) | {"type": "trackk"}
+    write_lines(family.inputs, "unknown.jsonl", [UNKNOWN | {"id": "another"}, of_bob])
     crm = family.inputs / "crm.csv"
-    crm.write_text(crm.read_text() + "user_id,customer-3,email,carla@example.com\n")
+    refused = f"login,customer-1,email,{ANN_AT_WORK}\nlogin,customer-2,email,{BOB}\n"
+    crm.write_text(crm.read_text() + f"user_id,customer-3,email,carla@example.com\n{refused}")
 
     family.run()
 
     after = {name: len(family.rows(name)) for name in published_versions(family.root)}
-    for name in ("events", "identifiers", "identifier_values", "event_identifiers", "events_resolved", "quarantine"):
+    for name in ("events", "identifiers", "identifier_values", "event_identifiers", "events_resolved"):
         assert after[name] == before[name], name
+    # of what is refused, too: others' lines and records are kept
+    (line,) = (row["line"] for row in family.rows("quarantine") if row["line"])
+    (record,) = (row["record"] for row in family.rows("rejected_records"))
+    assert BOB.encode() in line
+    assert BOB in record
     assert after["links"] == before["links"] + 1
     assert not files_with(family.root, *ANNS)
 
@@ -361,13 +385,20 @@ def test_each_request_is_answered_by_what_came_of_it(family: Family, tmp_path: P
     assert sum(row["request_id"] == "ask-1" for row in family.rows("suppressions")) > 1
     dora = people(family.root)["user_id", "customer-4"]
     files = RequestFiles(Warehouse(family.spark, str(family.root)).files, Layout.of(str(family.root), None))
-    never, no_address = NamedIdentifier("email", "never@example.com"), NamedIdentifier("email", "never")
+    never, no_address, unwanted = (
+        NamedIdentifier("email", value) for value in ("never@example.com", "never", "unwanted@example.com")
+    )
+    assert family.linked() == {("customer-8", EVE)}
     requests = [
         Request("back-2", "unsuppress", "connected", (NamedIdentifier("email", ANN_AT_WORK),)),
         Request("back-3", "unsuppress", "connected", (never,)),
         Request("back-4", "unsuppress", "exact", (never,)),
         Request("stop-1", "suppress", "exact", (no_address,)),
-        Request("stop-2", "suppress", "exact", (no_address, NamedIdentifier("email", "unwanted@example.com"))),
+        # what was freed before it is suppressed again
+        Request("back-5", "unsuppress", "exact", (unwanted,)),
+        Request("stop-2", "suppress", "exact", (no_address, unwanted)),
+        # only a link names her
+        Request("stop-3", "suppress", "exact", (NamedIdentifier("email", EVE),)),
         Request("ask-4", "erase", "connected", (NamedIdentifier("email", EVERYBODYS),)),
         # an alias has renamed it, and read it as an anonymous id; it is written twice
         Request("ask-5", "erase", "connected", tuple(NamedIdentifier("user_id", text) for text in (RENAMED, OF_DORA))),
@@ -382,12 +413,15 @@ def test_each_request_is_answered_by_what_came_of_it(family: Family, tmp_path: P
     assert {name: (one["outcome"], one["n_identities_unknown"]) for name, one in receipts.items()} == {
         "ask-0": ("done", 1), "ask-1": ("done", 0), "ask-2": ("done", 1), "back-1": ("done", 1),
         "back-2": ("done", 1), "back-3": ("not_suppressed", 1), "back-4": ("not_suppressed", 1),
-        "stop-1": ("not_suppressed", 1), "stop-2": ("done", 2),
+        "stop-1": ("not_suppressed", 1), "stop-2": ("done", 2), "stop-3": ("done", 0),
+        "back-5": ("not_suppressed", 1), "aside-1": ("done", 0),
         "ask-3": ("unknown", 1), "ask-4": ("unowned", 0), "ask-5": ("done", 0),
     }  # fmt: skip
     freed = {name: one["n_identifiers_freed"] for name, one in receipts.items() if one["n_identifiers_freed"]}
     assert freed.keys() == {"back-1", "back-2"}
-    assert {row["request_id"] for row in family.rows("suppressions")} == {"ask-0", "ask-2", "ask-5"}
+    assert {row["request_id"] for row in family.rows("suppressions")} == {"ask-2", "ask-5", "stop-2", "stop-3"}
+    # the files of links are as they were, and say something else by now
+    assert family.linked() == {("customer-1", ANN_AT_WORK), ("customer-1", TABLET)}
     assert {row["user_id"]: row["status"] for row in family.rows("user_ids")}[dora] == "erased"
 
     # cut short behind its receipt, a request has that receipt still, which nobody could write again
@@ -395,6 +429,18 @@ def test_each_request_is_answered_by_what_came_of_it(family: Family, tmp_path: P
     assert settle(Warehouse(family.spark, str(family.root)), is_purged=False) == []
     assert files.receipt("back-2") == receipts["back-2"]
     assert not (family.root / "raw" / "requests").exists()
+
+
+def test_a_normaliser_stays_as_long_as_identifiers_of_its_type_are_suppressed(family: Family) -> None:
+    assert {row["id_type"] for row in family.rows("suppressions")} >= {"email"}
+    write_lines(family.inputs, "more.jsonl", [message(40, email="newcomer@example.com")])
+    types = family.config["identity"]["id_types"]
+    folded = family.config | {"identity": {"id_types": types | {"email": types["email"] | {"gmail": True}}}}
+
+    with pytest.raises(ConfigError, match=r"identity\.id_types\.email: .* another form") as problem:
+        run_pipeline(family.spark, make_config(folded))
+
+    assert "unsuppress" in str(problem.value)
 
 
 # kills ---------------------------------------------------------------------------------------------------------------

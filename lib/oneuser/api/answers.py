@@ -444,7 +444,7 @@ def submit(files: RequestFiles, request: Request) -> None:
     """Keep a request for the next run. What holds values comes first: without a status it is submitted again."""
     if files.status(request.request_id) is None:
         files.put(request.request_id, request.to_text())
-        tell(files, request, "pending", submitted_at=datetime.now(UTC).isoformat(timespec="seconds"))
+        tell(files, request, "pending", submitted_at=datetime.now(UTC).isoformat(timespec="microseconds"))
 
 
 def _is_open(status: Mapping[str, Any] | None) -> bool:

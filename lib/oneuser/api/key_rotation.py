@@ -47,7 +47,7 @@ class KeyUse:
         is_missing: Whether it is not in the secret, or another one there than the last run knew: runs are refused while
             anything is stored by it.
         n_identifiers: Published identifiers that were first seen under it.
-        n_suppressions: Suppressed identifiers that are recognised by it.
+        n_suppressions: Suppressions that are recognised by it.
     """
 
     key_id: str

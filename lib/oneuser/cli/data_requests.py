@@ -84,7 +84,8 @@ def erase(
 def suppress(call: Call, requests: _REQUESTS, *, yes: _YES = False) -> None:
     """Take nothing in any more that carries the identifiers that are named; stored messages stay.
 
-    Reference inputs are taken in whole each time: records that name one of them are in none from the next run on.
+    Files of links, members and subscriptions are read again: records that name one of them go with the run that takes
+    the request in.
     """
     _answer(call, requests, "suppress", None, yes=yes)
 

@@ -206,9 +206,14 @@ def search_files(
     # whoever has asked lately, the same once more perhaps, is named in what was asked
     still_open = RequestFiles(warehouse.files, warehouse.layout).places()
     scan = scan_files(warehouse.spark, roots, wanted, without=still_open)
-    # where readers look, whoever is left may have written of somebody else
+    # where readers look, whoever is left may have written of somebody else; what could not be read is nobody's
     named = frozenset[str]().union(
-        *(warehouse.file_names(TABLES[name], version) for one in readable for name, version in one.tables.items())
+        *(
+            warehouse.file_names(TABLES[name], version)
+            for one in readable
+            for name, version in one.tables.items()
+            if not TABLES[name].subject.texts
+        )
     )
     left: dict[str, list[str]] = {}
     of_others: Counter[str] = Counter()

@@ -86,7 +86,7 @@ class _Deployment:
         self._run_seq += 1
         # whatever their lines, rules hold for the whole run: they come before its events, erasures before all
         self._rulebook.change(s for s in statements if isinstance(s, Setting | Block))
-        erased = [row for s in statements if isinstance(s, Erase) for row in self._erase(s, reader)]
+        erased = self._answer([s for s in statements if isinstance(s, Erase | Unsuppress)], reader)
         for statement in statements:
             self._take(statement, reader)
         arrived = [reader.message(s, self._suppressed) for s in statements if isinstance(s, Event)]
@@ -108,12 +108,20 @@ class _Deployment:
             self._unlink(statement, reader)
         elif isinstance(statement, Manual):
             self._rule_by_hand(statement, reader)
-        elif isinstance(statement, Unsuppress):
+
+    def _answer(self, statements: Sequence[Erase | Unsuppress], reader: StatementReader) -> list[LineageRow]:
+        """Erase, and take suppressions back, in the order of the lines; what is said of those who are erased."""
+        told: list[LineageRow] = []
+        for statement in statements:
+            if isinstance(statement, Erase):
+                told += self._erase(statement, reader)
+                continue
             found = reader.identifier(statement.named, statement.line)
             if found in self._suppressed:
                 self._suppressed.remove(found)
             elif found is not None:
                 reader.refuse(statement.line, "the identifier is not suppressed: expected one of an erased person")
+        return told
 
     def _unlink(self, statement: Unlinked, reader: StatementReader) -> None:
         ends = None if statement.ends is None else reader.pair(*statement.ends, statement.line)

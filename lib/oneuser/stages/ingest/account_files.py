@@ -62,7 +62,7 @@ def account_group(ctx: RunContext) -> ReferenceGroup:
         [getattr(file, "times", None) for file in declared.values()],
         earliest_time(ctx.config),
     )
-    return ReferenceGroup(GROUP, references, shape, judge)
+    return ReferenceGroup(GROUP, references, shape, judge, names_people=MEMBERS in declared)
 
 
 def free_mail(config: Config) -> frozenset[str]:

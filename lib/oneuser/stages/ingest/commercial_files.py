@@ -57,7 +57,9 @@ def _group(ctx: RunContext, section: str) -> ReferenceGroup:
         named = {f"{section}.{name}": rows for name, rows in read.items()}
         return Judged(named, replaced(ctx, COMMERCIAL_TABLES[section], table))
 
-    return ReferenceGroup(section, references, _shape(ctx, section, files) if files else None, judge)
+    return ReferenceGroup(
+        section, references, _shape(ctx, section, files) if files else None, judge, section == "subscriptions"
+    )
 
 
 def _shape(ctx: RunContext, section: str, files: Mapping[str, CommercialFile]) -> object:

@@ -48,7 +48,7 @@ class Kept:
     def account(self, ctx: RunContext, read: Mapping[str, SourceTally], lines_kept_back: Mapping[str, int]) -> None:
         """Metrics by disposition, and the check that no line is lost. To be called after the events are written.
 
-        `lines_kept_back` are refused lines that were erased before, by source.
+        `lines_kept_back` are refused lines that are not kept, since they are of somebody suppressed, by source.
         """
         written = self.observation.get
         totals = dict.fromkeys(("accepted", "quarantined", "suppressed", "duplicate"), 0)

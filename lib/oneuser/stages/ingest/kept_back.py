@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -10,8 +10,12 @@ from pyspark.sql import functions as F
 from oneuser.contracts import privacy as kinds
 from oneuser.contracts.privacy import ERASURES, SUPPRESSIONS
 from oneuser.events.earlier_keys import as_observed
+from oneuser.stages.ingest.unwanted_texts import find_unwanted
+from oneuser.storage.request_files import RequestFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from pyspark.sql import DataFrame
 
     from oneuser.stages.context import RunContext
@@ -22,14 +26,18 @@ class KeptBack:
     """What holds for the rest of a run, after its requests were taken in. Null where there is none.
 
     Attributes:
-        suppressions: Rows of `suppressions`.
+        suppressions: `id_type`, `id_key` of suppressed identifiers, each once.
         messages: `message_key` of erased messages: one that comes again is a duplicate.
         lines: `line_hash` of refused lines and records that were erased.
+        values: By request that is not completed, the values that it has erased.
+        digest: Another one as soon as something else is suppressed: what depends on it is read again.
     """
 
     suppressions: DataFrame | None
     messages: DataFrame | None
     lines: DataFrame | None
+    values: Mapping[str, Collection[str]] = field(default_factory=dict, repr=False)
+    digest: str | None = None
 
     @classmethod
     def of(cls, ctx: RunContext) -> KeptBack:
@@ -46,8 +54,19 @@ class KeptBack:
             for kind, column in ((kinds.MESSAGE, "message_key"), (kinds.LINE, "line_hash"))
             if not erasures.where(F.col("kind") == kind).isEmpty()
         }
-        is_any_suppressed = not suppressions.isEmpty()
-        return cls(suppressions if is_any_suppressed else None, found.get(kinds.MESSAGE), found.get(kinds.LINE))
+        # of an identifier that several requests have suppressed, once
+        suppressed = suppressions.select("id_type", "id_key").distinct()
+        digest = suppressed.agg(
+            F.count(F.lit(1)).alias("n"), F.bit_xor(F.xxhash64("id_type", "id_key")).alias("hashed")
+        ).first()
+        is_any = digest is not None and digest["n"] > 0
+        return cls(
+            suppressed if is_any else None,
+            found.get(kinds.MESSAGE),
+            found.get(kinds.LINE),
+            _sealed(ctx),
+            f"{digest['n']} {digest['hashed']}" if digest is not None and is_any else None,
+        )
 
     def as_observed(self, known: DataFrame | None) -> KeptBack:
         """The same for identifiers as they are read now, given the stored keys of those of an earlier version."""
@@ -55,21 +74,35 @@ class KeptBack:
             return self
         return replace(self, suppressions=as_observed(self.suppressions, known))
 
-    def of_lines(self, refused: DataFrame) -> tuple[DataFrame, dict[str, int]]:
-        """Refused lines (rows of `quarantine`) without those that were erased before; how many of these by source."""
-        if self.lines is None:
+    def of_lines(self, ctx: RunContext, refused: DataFrame) -> tuple[DataFrame, dict[str, int]]:
+        """Refused lines (rows of `quarantine`) without those that are not kept; how many of these by source."""
+        unwanted = self._unwanted(ctx, refused, text="line", hashed="line_hash")
+        if unwanted is None:
             return refused, {}
-        dropped = refused.join(self.lines, on="line_hash", how="left_semi")
+        dropped = refused.join(unwanted, on="line_hash", how="left_semi")
         counted = dropped.groupBy("source").agg(F.count(F.lit(1)).alias("n")).collect()
-        left = refused.join(self.lines, on="line_hash", how="left_anti").select(*refused.columns)
+        left = refused.join(unwanted, on="line_hash", how="left_anti").select(*refused.columns)
         return left, {row["source"]: row["n"] for row in counted}
 
-    def of_records(self, rejected: DataFrame) -> DataFrame:
-        """Refused records (rows of `rejected_records`) without those that were erased before."""
-        if self.lines is None:
+    def of_records(self, ctx: RunContext, rejected: DataFrame) -> DataFrame:
+        """Refused records (rows of `rejected_records`) without those that are not kept."""
+        unwanted = self._unwanted(ctx, rejected, text="record", hashed="record_hash")
+        if unwanted is None:
             return rejected
-        hashes = self.lines.toDF("record_hash")
+        hashes = unwanted.toDF("record_hash")
         return rejected.join(hashes, on="record_hash", how="left_anti").select(*rejected.columns)
+
+    def _unwanted(self, ctx: RunContext, rows: DataFrame, *, text: str, hashed: str) -> DataFrame | None:
+        """`line_hash` of texts that were erased, or that name whom nothing is taken in of; null where none can be."""
+        return find_unwanted(
+            ctx,
+            rows,
+            text=text,
+            hashed=hashed,
+            suppressions=self.suppressions,
+            values=self.values,
+            lines=self.lines,
+        )
 
     def of_members(self, members: DataFrame) -> DataFrame:
         """Rows of `account_members` without suppressed identifiers."""
@@ -87,3 +120,10 @@ class KeptBack:
             F.lit(True).alias("is_suppressed"),
         )
         return links.join(keys, on=[f"type_{end}", f"key_{end}"], how="left")
+
+
+def _sealed(ctx: RunContext) -> dict[str, list[str]]:
+    """By request whose receipt is not written yet, its values: until then nothing new may hold one."""
+    files = RequestFiles(ctx.warehouse.files, ctx.warehouse.layout)
+    found = {request_id: files.sealed(request_id) for request_id in files.open_requests()}
+    return {request_id: sealed.values for request_id, sealed in found.items() if sealed is not None and sealed.values}

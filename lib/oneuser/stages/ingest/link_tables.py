@@ -48,7 +48,9 @@ def link_group(ctx: RunContext) -> ReferenceGroup:
     # when a run was is no rule, and no reason to read again
     rules = {name: replace(spec, horizon=0) for name, spec in specs.items()}
     shape = (rules, priorities)
-    return ReferenceGroup(GROUP, [_reference(name, table) for name, table in tables.items()], shape, judge)
+    return ReferenceGroup(
+        GROUP, [_reference(name, table) for name, table in tables.items()], shape, judge, names_people=True
+    )
 
 
 def _reference(name: str, table: LinkTable) -> Reference:

@@ -56,12 +56,15 @@ class ReferenceGroup:
         references: Those that are configured; none where the group is to be withdrawn.
         shape: Whatever else shapes the tables, such as rules and versions: a change has all of it read again.
         judge: From the records of each reference, by name, to what becomes of them.
+        names_people: Whether records name people, so that what is suppressed counts: another such list has them read
+            again.
     """
 
     name: str
     references: Sequence[Reference]
     shape: object
     judge: Callable[[Mapping[str, DataFrame]], Judged]
+    names_people: bool = False
 
 
 class _Input(NamedTuple):
@@ -133,7 +136,7 @@ def _take(ctx: RunContext, group: ReferenceGroup, known: list[_Input]) -> _Taken
     before = {one.reference: one for one in known}
     files = {reference.name: list_reference(ctx.spark, reference) for reference in group.references}
     listings = {name: listing_of(found) for name, found in files.items()}
-    shape = hashlib.sha256(repr((list(group.references), group.shape)).encode()).hexdigest()
+    shape = _shape(ctx, group)
     if {name: (listing, shape) for name, listing in listings.items()} == {
         one.reference: (one.listing, one.shape) for one in known
     }:
@@ -153,6 +156,13 @@ def _take(ctx: RunContext, group: ReferenceGroup, known: list[_Input]) -> _Taken
     if _what_counts(inputs) == _what_counts(known):
         return _Taken(inputs)
     return _judged(ctx, group, inputs, records)
+
+
+def _shape(ctx: RunContext, group: ReferenceGroup) -> str:
+    facts: tuple[object, ...] = (list(group.references), group.shape)
+    suppressed = KeptBack.of(ctx).digest if group.names_people else None
+    # where nobody is suppressed, as it was before anybody ever was
+    return hashlib.sha256(repr(facts if suppressed is None else (*facts, suppressed)).encode()).hexdigest()
 
 
 def report_left_out(ctx: RunContext, name: str, n_columns: int) -> None:
@@ -234,5 +244,5 @@ def _rejections(ctx: RunContext, taken: Sequence[_Taken], known: Sequence[_Input
     if not new and not has_going:
         return []
     before = ctx.read(REJECTED_RECORDS).where(F.col("reference").isin(staying))
-    rejected = KeptBack.of(ctx).of_records(reduce(DataFrame.unionByName, new, before))
+    rejected = KeptBack.of(ctx).of_records(ctx, reduce(DataFrame.unionByName, new, before))
     return [(REJECTED_RECORDS, rejected, "replace")]

@@ -83,7 +83,8 @@ class Found:
             what is suppressed.
         named: `request_id`, `identifier_id` of the identities that are known.
         persons: `request_id`, `user_id`, `is_ambiguous`: whom a request names. Where that is ambiguous, nobody ends.
-        freed: `request_id`, `id_type`, `id_key` of what is suppressed no longer; null where nobody asks for that.
+        freed: `request_id`, `id_type`, `id_key` of suppressions that end, and `suppressed_by`, the request that asked
+            for each; null where nobody asks for that.
     """
 
     messages: DataFrame
@@ -118,7 +119,7 @@ def take_requests(ctx: RunContext, contracts: Sequence[TableContract]) -> DataFr
     spellings = spell_out(ctx, requests)
     found = find_erased(ctx, requests, spellings)
     values = values_of(ctx, requests, spellings, found)
-    _seal(files, requests, spellings, values, found)
+    _seal(ctx, files, requests, spellings, values, found)
     lines = find_lines(ctx, contracts, values)
     _write(ctx, requests, found, lines)
     count_erased(ctx)
@@ -230,6 +231,7 @@ def values_of(ctx: RunContext, requests: Sequence[Request], spellings: Spellings
 
 
 def _seal(
+    ctx: RunContext,
     files: RequestFiles,
     requests: Sequence[Request],
     spellings: Spellings,
@@ -237,11 +239,12 @@ def _seal(
     found: Found,
 ) -> None:
     """Keep the values of what goes until nothing holds them any more, with what the receipt will say of the rest."""
+    freed = _count_freed(ctx, found)
     n_known, n_carried, n_gone, n_suppressed, n_freed = (
         {}
         if some is None
         else {row["request_id"]: row["count"] for row in some.groupBy("request_id").count().collect()}
-        for some in (found.named, found.carried, found.identifiers, found.suppressed, found.freed)
+        for some in (found.named, found.carried, found.identifiers, found.suppressed, freed)
     )
     ambiguous = {row["request_id"] for row in found.persons.where("is_ambiguous").collect()}
     for request in requests:
@@ -299,41 +302,68 @@ def _write(
         )
         for kind, part in parts
     ]
-    stored = ctx.read(SUPPRESSIONS)
-    on = ["id_type", "id_key"]
-    news = found.suppressed.groupBy(*on, "key_id").agg(F.min("request_id").alias("request_id"))
-    news = news.join(stored.select(*on), on=on, how="left_anti").select(*on, "key_id", "request_id", run_seq)
+    news = found.suppressed
+    if found.freed is not None:
+        ended = found.freed.select("id_type", "id_key", F.col("suppressed_by").alias("request_id")).distinct()
+        if not ended.isEmpty():
+            ctx.delete(SUPPRESSIONS, ended, list(SUPPRESSIONS.key))
+        news = news.join(ended, on=list(SUPPRESSIONS.key), how="left_anti")
     ctx.write_together(
         [
             (ERASURES, reduce(DataFrame.unionByName, rows), "append"),
-            (SUPPRESSIONS, SUPPRESSIONS.conform(news), "append"),
+            (SUPPRESSIONS, SUPPRESSIONS.conform(news.select("*", run_seq)), "append"),
         ]
     )
-    if found.freed is not None and not found.freed.isEmpty():
-        ctx.delete(SUPPRESSIONS, found.freed.select(*on).distinct(), on)
 
 
 def _freed(
     ctx: RunContext, requests: Sequence[Request], spellings: Spellings, suppressed: DataFrame
 ) -> DataFrame | None:
-    """`request_id`, `id_type`, `id_key` of what is suppressed no longer; null where nobody asks for that.
+    """`request_id`, `id_type`, `id_key`, `suppressed_by` of suppressions that end; null where nobody asks for that.
 
     Connected with what is named is whatever was suppressed by the same request: of the person, nothing else is left.
+    What a request of this run suppresses is freed by those that were made after it alone.
     """
+    if not any(request.action == "unsuppress" for request in requests):
+        return None
+    turns = _in_turn(ctx, requests)
     rows = [
-        (request.request_id, spelling.id_type, bytearray(key), request.scope == "connected")
+        (request.request_id, spelling.id_type, bytearray(key), request.scope == "connected", turns[request.request_id])
         for request in requests
         if request.action == "unsuppress"
         for key, spelling in spellings[request.request_id].items()
     ]
-    if not any(request.action == "unsuppress" for request in requests):
-        return None
     on = ["id_type", "id_key"]
-    named = ctx.spark.createDataFrame(rows, "request_id string, id_type string, id_key binary, is_connected boolean")
-    columns = ["request_id", *on]
-    standing = ctx.read(SUPPRESSIONS).select(*columns).unionByName(suppressed.select(*columns))
-    standing = standing.withColumnRenamed("request_id", "suppressed_by")
-    asked = ctx.checkpoint(named.join(standing, on=on, how="inner"))
+    named = ctx.spark.createDataFrame(
+        rows, "request_id string, id_type string, id_key binary, is_connected boolean, turn int"
+    )
+    made = ctx.spark.createDataFrame(list(turns.items()), "suppressed_by string, made_in_turn int")
+    standing = ctx.read(SUPPRESSIONS).select(F.col("request_id").alias("suppressed_by"), *on)
+    news = suppressed.select(F.col("request_id").alias("suppressed_by"), *on).join(
+        made, on="suppressed_by", how="inner"
+    )
+    standing = standing.withColumn("made_in_turn", F.lit(-1)).unionByName(news)
+    asked = ctx.checkpoint(named.join(standing, on=on, how="inner").where(F.col("made_in_turn") < F.col("turn")))
+    columns = ["request_id", *on, "suppressed_by"]
     connected = asked.where("is_connected").select("request_id", "suppressed_by").distinct()
     beside = connected.join(standing, on="suppressed_by", how="inner").select(*columns)
     return ctx.checkpoint(asked.select(*columns).unionByName(beside).distinct())
+
+
+def _in_turn(ctx: RunContext, requests: Sequence[Request]) -> dict[str, int]:
+    """In which turn each request was made, by its id."""
+    files = RequestFiles(ctx.warehouse.files, ctx.warehouse.layout)
+    told = {request.request_id: files.status(request.request_id) or {} for request in requests}
+    made = sorted(told, key=lambda name: (told[name].get("submitted_at", ""), name))
+    return {name: turn for turn, name in enumerate(made)}
+
+
+def _count_freed(ctx: RunContext, found: Found) -> DataFrame | None:
+    """`request_id`, `id_type`, `id_key` of what nothing suppresses any more; null where nobody asks for that."""
+    if found.freed is None:
+        return None
+    on = ["id_type", "id_key"]
+    rows = ctx.read(SUPPRESSIONS).select(*on, "request_id").unionByName(found.suppressed.select(*on, "request_id"))
+    ended = found.freed.select(*on, F.col("suppressed_by").alias("request_id"))
+    left = rows.join(ended, on=[*on, "request_id"], how="left_anti").select(*on)
+    return found.freed.select("request_id", *on).distinct().join(left, on=on, how="left_anti")

@@ -320,7 +320,7 @@ def _write(
     if parsed is not None and intake.files:
         lines = _without_files(parsed, touched)
         if n_quarantined:
-            refused, lines_kept_back = kept_back.of_lines(quarantine_lines(lines, run_seq=ctx.run_seq))
+            refused, lines_kept_back = kept_back.of_lines(ctx, quarantine_lines(lines, run_seq=ctx.run_seq))
             refused_files = refused_files.unionByName(refused)
         events = lines.where(F.col("code").isNull())
         if any(tally.n_keyless for tally in intake.by_source.values()):
