@@ -51,6 +51,22 @@ def test_state_and_receipt_say_by_which_law_and_since_when(files: RequestFiles) 
     assert files.open_requests() == {}
 
 
+@pytest.mark.parametrize(
+    ("sealed", "n_messages", "outcome"),
+    [
+        (Sealed([], n_unknown=1, n_kept=0), 0, "unknown"),
+        (Sealed([], n_unknown=0, n_kept=0, n_known=1), 0, "unowned"),
+        # what several people share names none of them
+        (Sealed([], n_unknown=0, n_kept=0, n_known=2, is_ambiguous=True), 0, "ambiguous"),
+        (Sealed([], n_unknown=0, n_kept=2, n_known=2), 3, "done"),
+    ],
+)
+def test_an_erasure_says_why_nothing_was_erased(sealed: Sealed, n_messages: int, outcome: str) -> None:
+    receipt = receipt_of(ASKED, sealed, n_by_kind={kinds.MESSAGE: n_messages}, tables={}, facts={})
+
+    assert receipt["outcome"] == outcome
+
+
 def test_a_completed_request_is_in_progress_no_more(files: RequestFiles) -> None:
     complete(files, ASKED, {"run": 2, "outcome": "done"})
     completed = files.status("4711")
