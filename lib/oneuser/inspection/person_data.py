@@ -28,7 +28,7 @@ from oneuser.privacy.masked_text import TextMask
 from oneuser.privacy.named_in_texts import find_named_in
 from oneuser.privacy.portability import Belongings, find_beside, find_uncontested, rows_of_people
 from oneuser.spark.arrow_batches import stream_batches
-from oneuser.stages.ingest.requested import spell_out
+from oneuser.stages.ingest.requested import naming_erased, spell_out
 from oneuser.storage.table_reader import rows_of
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ class PersonData:
         """Whom each request names, in the order of the requests.
 
         Only what belongs to one person alone says who that is. Identities of several people name nobody: whose data it
-        is to be cannot be told.
+        is to be cannot be told. Beside somebody who was erased before, a device names nobody: it may be another one's
+        by now.
         """
         ctx = self._ctx
         spellings = spell_out(ctx, requests)
@@ -85,7 +86,12 @@ class PersonData:
         numbered = ctx.checkpoint(stored)
         nobodys = numbered.join(ctx.read(IDENTIFIER_MAP), on="identifier_id", how="left_anti")
         numbered = numbered.unionByName(find_other_readings(nobodys, ctx.read(EVENT_IDENTIFIERS))).distinct()
+        known = ctx.read(IDENTIFIER_MAP).where("is_known").select("identifier_id", F.lit(True).alias("is_known"))
+        erased = naming_erased(ctx, named).withColumn("names_erased", F.lit(True))
         owned = numbered.join(self._uncontested(), on="identifier_id", how="left")
+        owned = owned.join(known, on="identifier_id", how="left").join(erased, on="request_id", how="left")
+        is_theirs = F.col("names_erased").isNull() | F.col("is_known").isNotNull()
+        owned = owned.select("request_id", F.when(is_theirs, F.col("user_id")).alias("user_id"))
         owners: defaultdict[str, set[str | None]] = defaultdict(set)
         for row in owned.select("request_id", "user_id").distinct().collect():
             owners[row["request_id"]].add(row["user_id"])

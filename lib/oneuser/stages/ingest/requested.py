@@ -189,10 +189,14 @@ def _persons(
     nobodys = ctx.checkpoint(named.join(identifier_map, on="identifier_id", how="left_anti"))
     if not nobodys.isEmpty():
         named = named.unionByName(find_other_readings(nobodys, carried)).distinct()
+    return find_persons(named, identifier_map, ctx.read_last(SHARED_VALUES), naming_erased(ctx, keyed))
+
+
+def naming_erased(ctx: RunContext, keyed: DataFrame) -> DataFrame:
+    """`request_id`, each once: requests (`request_id`, `id_type`, `id_key`) that name somebody erased before."""
     ending = ctx.read(ERASURES).where(F.col("kind") == kinds.USER).select("request_id").distinct()
     of_ended = ctx.read(SUPPRESSIONS).join(ending, on="request_id", how="left_semi").select("id_type", "id_key")
-    ended = keyed.join(of_ended, on=["id_type", "id_key"], how="left_semi").select("request_id")
-    return find_persons(named, identifier_map, ctx.read_last(SHARED_VALUES), ended)
+    return keyed.join(of_ended, on=["id_type", "id_key"], how="left_semi").select("request_id").distinct()
 
 
 def spell_out(ctx: RunContext, requests: Sequence[Request]) -> Spellings:
