@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from oneuser.events.spec import IdTypeSpec
     from oneuser.inspection.person_data import Named
     from oneuser.runs.run import Listener
+    from oneuser.storage.byte_scan import Scan
 
 _ENDINGS = (".json", *LINES_ENDINGS)
 _MOST_BYTES = 64 * 1024 * 1024
@@ -247,24 +248,33 @@ def prove(
         rules = id_type_specs(loaded.identity.id_types)
         values = {request.request_id: sorted(_forms(request, rules)) for request in asked}
         found = search_files(warehouse, published(load_claims(warehouse)), values)
-        if found.scan.too_large:
-            raise OneUserError(
-                found=f"{len(found.scan.too_large)} files are too large to be searched where they are",
-                expected="files of 256 MiB at most, on another storage than a disk",
-                where=found.scan.too_large[0],
-                next_step="copy the warehouse to a disk, and prove it there",
-            )
-        if found.scan.unreadable:
-            raise OneUserError(
-                found=f"{len(found.scan.unreadable)} files or folders cannot be read",
-                expected="nothing below the roots of the warehouse that this process may not read",
-                where=found.scan.unreadable[0],
-                next_step="let it read them, or remove what does not belong to the warehouse; then prove it again",
-            )
+        require_searched(found.scan)
         return [
             Proof(name, found.left.get(name, []), found.of_others.get(name, 0), found.scan.n_files, found.scan.n_bytes)
             for name in values
         ]
+
+
+def require_searched(scan: Scan) -> None:
+    """Go on only where a search has read whatever there is.
+
+    Raises:
+        OneUserError: where files of another storage are too large to be searched there, or some cannot be read.
+    """
+    if scan.too_large:
+        raise OneUserError(
+            found=f"{len(scan.too_large)} files are too large to be searched where they are",
+            expected="files of 256 MiB at most, on another storage than a disk",
+            where=scan.too_large[0],
+            next_step="copy the warehouse to a disk, and prove it there",
+        )
+    if scan.unreadable:
+        raise OneUserError(
+            found=f"{len(scan.unreadable)} files or folders cannot be read",
+            expected="nothing below the roots of the warehouse that this process may not read",
+            where=scan.unreadable[0],
+            next_step="let it read them, or remove what does not belong to the warehouse; then prove it again",
+        )
 
 
 def _forms(request: Request, rules: Mapping[str, IdTypeSpec]) -> set[str]:

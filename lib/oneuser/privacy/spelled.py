@@ -1,8 +1,8 @@
 """Where identifiers may stand in a text, and what is written there. Pure Python, on texts that are at hand.
 
 Nobody can tell an identifier by its looks alone, so what is found are places that overlap: all that stands between
-white space, the parts of that, addresses by their form, and groups of digits that may be a telephone number. What is
-meant by one is for the normalisers to say.
+white space, the parts of that, fields of a line, addresses by their form, and groups of digits that may be a telephone
+number. What is meant by one is for the normalisers to say.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ DEEPEST = 5
 _SPACED = re.compile(r"\S+")
 # what stands between white space, marks that no identifier begins or ends with, and escapes that write these
 _PARTS = re.compile(r"\\{1,8}[bfnrt\"/]|(?P<part>(?:[^\s\"'<>()\[\]{},;:=&?|\\]|\\{1,8}[uU][0-9A-Fa-f]{4})+)")
+# fields of a delimited line, and strings of JSON that is broken: names of several words
+_FIELDS = re.compile(r"[^\t\r\n\",;|]+")
 # marks that end a sentence
 _ENDS = ".!/"
 _LOCAL = rf"(?:{WORD}|[_.%+'-])"
@@ -44,6 +46,8 @@ _FEWEST_DIGITS, _MOST_DIGITS = 7, 18
 def places(text: str) -> Iterator[tuple[int, int]]:
     """Beginnings and ends of what in a text may be an identifier, some of them more than once."""
     for found in _SPACED.finditer(text):
+        yield from _fitting(_inner(text, *found.span()))
+    for found in _FIELDS.finditer(text):
         yield from _fitting(_inner(text, *found.span()))
     for found in _PARTS.finditer(text):
         if found["part"] is not None:

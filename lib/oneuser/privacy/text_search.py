@@ -35,7 +35,7 @@ _MOST_WORDS = 100_000
 # up to so many values a text is looked through for each before it is taken apart, which takes fifty times as long
 _FEW = 100
 # of a telephone number, after what may be written in several ways; of an id, before what may be left out
-_LAST_DIGITS, _FIRST_CHARACTERS = 7, 15
+_LAST_DIGITS, _FIRST_CHARACTERS = 4, 15
 _NUMBER = re.compile(r"\+([0-9]+)(?:;ext=[0-9]+)?")
 _NEITHER_LETTER_NOR_DIGIT = re.compile(r"[^0-9a-z]+")
 
@@ -126,9 +126,11 @@ def _core(value: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """Letters and digits of a text in lower case, without what is beyond ASCII."""
-    plain = text if text.isascii() else unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return _NEITHER_LETTER_NOR_DIGIT.sub("", plain.lower())
+    """Letters and digits of a text in lower case, without letters beyond ASCII; digits of all scripts are digits."""
+    if not text.isascii():
+        parts = unicodedata.normalize("NFKD", text)
+        text = "".join(str(unicodedata.decimal(one)) if one.isdecimal() else one for one in parts)
+    return _NEITHER_LETTER_NOR_DIGIT.sub("", text.lower())
 
 
 def _decoded(text: bytes) -> Iterator[str]:

@@ -206,6 +206,9 @@ def search_files(
     # whoever has asked lately, the same once more perhaps, is named in what was asked
     still_open = RequestFiles(warehouse.files, warehouse.layout).places()
     scan = scan_files(warehouse.spark, roots, wanted, without=still_open)
+    if scan.unreadable:
+        # the receipt has their number alone
+        _log.warning("cannot be read, so not searched", n=len(scan.unreadable), paths=scan.unreadable[:_MOST_SHOWN])
     # where readers look, whoever is left may have written of somebody else; what could not be read is nobody's
     named = frozenset[str]().union(
         *(

@@ -31,6 +31,8 @@ from oneuser.privacy.spelled import candidates
         ('{"broken": "bob\\u0040x.com', "bob@x.com"),
         ('{"broken": "hi\\nbob@x.com', "bob@x.com"),
         ("_opaque==", "_opaque=="),
+        ("1;Ann Smith ;x", "Ann Smith"),
+        ('{"broken": "Ann Smith", ', "Ann Smith"),
     ],
 )
 def test_an_identifier_is_among_what_a_text_may_name(text: str, named: str) -> None:

@@ -43,6 +43,8 @@ def test_an_address_in_another_spelling_is_found_for_all_who_name_it(text: bytes
         "ann@B\u00fccher.example",
         "1;030 / 12 34 56;x",
         'tel="(030) 123456"',
+        "\u0660\u0663\u0660 \u0661\u0662\u0663\u0664\u0665\u0666",
+        "\uff10\uff13\uff10 123456 app. 5 or +49 (0)30 123456",
         "0F8FAD5BD9CB469FA16570867728950E",
         "ANN-01,1",
         "by \u201cann-01\u201d",
