@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -67,9 +68,11 @@ def message(number: int, *, ads: bool | None = None, **carried: Any) -> bytes:
     return line(messageId=f"m{number}", anonymousId=f"a{number}", **carried, **consent)
 
 
-@pytest.fixture
-def history(spark: SparkSession, warehouse_path: Path, tmp_path: Path) -> History:
-    file = tmp_path / "web.jsonl"
+@pytest.fixture(scope="module")
+def taken_in(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> History:
+    """What every test begins with, in a copy of its own."""
+    folder = tmp_path_factory.mktemp("evidence")
+    file = folder / "web.jsonl"
     lines = [
         message(1, userId="u1", traits={"email": "ann@example.com"}, ads=True),
         message(2, userId="u2", traits={"email": "Test@Example.com"}, ads=True),
@@ -77,9 +80,17 @@ def history(spark: SparkSession, warehouse_path: Path, tmp_path: Path) -> Histor
         message(4, userId="u4", traits={"email": "noreply.2@shop.example"}, ads=True),
     ]
     file.write_bytes(b"\n".join(lines) + b"\n")
-    ingest = Ingest(spark, warehouse_path)
+    ingest = Ingest(spark, folder / "warehouse")
     ingest.run(web=lines_source(file))
     return History(ingest, file)
+
+
+@pytest.fixture
+def history(taken_in: History, warehouse_path: Path, tmp_path: Path) -> History:
+    first = taken_in.ingest
+    shutil.copytree(first.root, warehouse_path)
+    ingest = Ingest(first.spark, warehouse_path, tables=dict(first.tables), run_seq=first.run_seq)
+    return History(ingest, Path(shutil.copy(taken_in.file, tmp_path)))
 
 
 def plan(rows: DataFrame) -> str:
