@@ -44,9 +44,10 @@ class RunContext(StageView):
 
     # writing ------------------------------------------------------------------------------------------------------
 
-    def append(self, contract: TableContract, rows: DataFrame) -> int:
-        """Add rows; returns how many."""
-        return self._write(contract, rows, "append")
+    def append(self, contract: TableContract, rows: DataFrame, *, n_rows: int | None = None) -> int:
+        """Add rows; returns how many. Where the caller knows `n_rows` and they are few, they take the way of few."""
+        are_few = n_rows is not None and n_rows <= FEW_WHOLE_ROWS
+        return self._write(contract, rows, "append", are_few=are_few)
 
     def replace(self, contract: TableContract, rows: DataFrame) -> int:
         """Put rows in the place of all there were; returns how many."""

@@ -38,6 +38,27 @@ def write(path: Path, lines: list[bytes]) -> Path:
     return path
 
 
+def test_few_lines_are_committed_by_this_process_and_many_by_spark(
+    ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def engine_of_last_commit() -> str:
+        log = max((ingest.root / "raw" / "events" / "_delta_log").glob("*.json"))
+        actions = map(json.loads, log.read_text(encoding="utf-8").splitlines())
+        return str(next(one["commitInfo"]["engineInfo"] for one in actions if "commitInfo" in one)).partition("/")[0]
+
+    write(tmp_path / "1.jsonl", good(3))
+    ingest.run(web=lines_source(tmp_path / "*.jsonl"))
+    assert engine_of_last_commit() == "oneuser"
+
+    monkeypatch.setattr("oneuser.stages.ingest.stage._FEW_LINES", 2)
+    write(tmp_path / "2.jsonl", good(3, first=2))
+    metrics = ingest.run(web=lines_source(tmp_path / "*.jsonl"))
+
+    assert engine_of_last_commit() == "Apache-Spark"
+    assert dispositions(metrics) == {"accepted": 2, "quarantined": 0, "suppressed": 0, "duplicate": 1}
+    assert ingest.table("events").count() == 5
+
+
 def test_every_poison_line_is_accounted_for_among_good_ones(ingest: Ingest, tmp_path: Path) -> None:
     poison = [raw for raw, _ in REFUSED.values()]
     wounded = [raw.replace(b'"m1"', b'"w%d"' % i) for i, (raw, _, _) in enumerate(WOUNDED.values())]

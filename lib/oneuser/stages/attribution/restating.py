@@ -56,8 +56,9 @@ def tell_restated(
         if changed is None or table.name not in ctx.base:
             continue
         found = find_restated(changed, models=rules.labels, params_id=provenance.params_id, level=level)
-        restated, n_restated = ctx.checkpoint(found), 0
-        if not restated.isEmpty():
+        restated, counted = ctx.checkpoint_counted(found, n_rows=F.count(F.lit(1)))
+        n_restated = 0
+        if counted["n_rows"]:
             explained = explain_restated(
                 restated,
                 _moved_people(ctx, people, level),
@@ -65,7 +66,7 @@ def tell_restated(
                 level=level,
                 moved_accounts=_moved_accounts(ctx) if level == "account" else None,
             )
-            n_restated = ctx.append(changes, explained)
+            n_restated = ctx.append(changes, explained, n_rows=counted["n_rows"])
         ctx.metric(changes.name, n_restated)
 
 

@@ -51,7 +51,7 @@ def write_touched(ctx: RunContext, people: ResolvedPeople, scope: Scope) -> Move
         people: What is within the scope.
         scope: What was decided again.
     """
-    lineage = ctx.checkpoint(find_lineage(ctx, people))
+    lineage, counted = ctx.checkpoint_counted(find_lineage(ctx, people), n_rows=F.count(F.lit(1)))
     minted = people.user_ids.select("user_id")
     user_ids = find(ctx, scope.user_ids.rows.unionByName(minted).distinct())
     by_user_id = {USER_IDS.name, USER_REDIRECTS.name}
@@ -61,8 +61,8 @@ def write_touched(ctx: RunContext, people: ResolvedPeople, scope: Scope) -> Move
             for contract, rows in people_tables(ctx, people, scope)
         ]
     )
-    if not lineage.isEmpty():
-        ctx.append(LINEAGE, lineage)
+    if counted["n_rows"]:
+        ctx.append(LINEAGE, lineage, n_rows=counted["n_rows"])
     older = find_messages(
         ctx, scope, _with_other_owners(changed[IDENTIFIER_MAP.name], changed[IDENTIFIER_OWNERSHIP.name])
     )

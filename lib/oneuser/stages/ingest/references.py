@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     Write = tuple[TableContract, DataFrame, Mode]
 
 _MOST_KEPT = 64 * 1024
+# records that are written from this process, none of which makes more than two rows of a table; those that are refused
+# are kept as they came, up to 64 KB each
+_FEW_RECORDS = 50_000
+_FEW_REJECTED = 1_000
 
 
 @dataclass(frozen=True)
@@ -109,10 +113,15 @@ def take_references(ctx: RunContext, groups: Sequence[ReferenceGroup]) -> None:
         writes.append((REFERENCE_INPUTS, rows, "replace"))
     writes += _rejections(ctx, taken, known)
     if writes:
-        ctx.write_together(writes)
+        ctx.write_together(writes, are_few=_are_few(inputs))
     for one in inputs:
         ctx.metric("records_in", one.n_records, one.reference)
         ctx.metric("records_rejected", one.n_rejected, one.reference)
+
+
+def _are_few(inputs: Sequence[_Input]) -> bool:
+    n_rejected = sum(one.n_rejected for one in inputs)
+    return sum(one.n_records for one in inputs) <= _FEW_RECORDS and n_rejected <= _FEW_REJECTED
 
 
 def replaced(ctx: RunContext, contract: TableContract, rows: DataFrame | None) -> list[Write]:
