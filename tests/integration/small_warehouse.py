@@ -161,5 +161,5 @@ def replace(
     for contract, records in rows.items():
         listed = [tuple(record[name] for name in contract.columns) for record in records]
         frame = warehouse.spark.createDataFrame(listed, contract.schema).coalesce(1)
-        tables[contract.name], _ = warehouse.replace(contract, frame, tag)
+        tables[contract.name], _ = warehouse.replace(contract, frame, tag, are_few=True)
     return tables

@@ -215,7 +215,7 @@ def run_twice(spark: SparkSession, root: Path, world: World) -> dict[str, list[R
         given = {"tag": CommitTag(1, 1, 1)} | more
         return RunContext(
             spark=spark, warehouse=warehouse, keys=None, as_of=START, inputs=[], log=structlog.get_logger("test"),
-            **given,
+            is_small=True, **given,
         )  # fmt: skip
 
     upstream = context(tables={}, config=settings)

@@ -58,7 +58,7 @@ def test_what_is_declared_is_written_what_is_not_any_more_is_emptied_and_nothing
     rows = {ACTIVITY: [did("ann", 0), did("ann", 1), did("bob", 0)], FILES: [file]}
     warehouse = Warehouse(spark, str(tmp_path))
     tables = {
-        contract.name: warehouse.replace(contract, contract.frame(spark, given), CommitTag(1, 1, 1))[0]
+        contract.name: warehouse.replace(contract, contract.frame(spark, given), CommitTag(1, 1, 1), are_few=True)[0]
         for contract, given in rows.items()
     }
     with planned_for_small_data(spark):

@@ -80,7 +80,7 @@ def test_accounts_come_back_when_any_of_their_members_does(spark: SparkSession, 
     def context(**more: Any) -> RunContext:
         return RunContext(
             spark=spark, config=config, warehouse=warehouse, keys=None, tag=CommitTag(1, 1, 1), as_of=MONDAY, inputs=[],
-            log=structlog.get_logger("test"), **more,
+            log=structlog.get_logger("test"), is_small=True, **more,
         )  # fmt: skip
 
     with planned_for_small_data(spark):

@@ -40,7 +40,7 @@ class Deployment:
         )  # fmt: skip
 
     def has(self, contract: TableContract, rows: Rows) -> None:
-        self.stage.append(contract, contract.frame(self.spark, rows))
+        self.stage.append(contract, contract.frame(self.spark, rows), n_rows=len(rows))
 
     def told(self, **reasons: Collection[int]) -> None:
         rows = [(number, reason) for reason, numbers in reasons.items() for number in numbers]

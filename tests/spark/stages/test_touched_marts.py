@@ -217,11 +217,13 @@ class Marts:
         run_seq: int | None = None,
         rates: list[dict[str, Any]] | None = None,
         stages: list[Stage] = MARTS,
+        is_small: bool = False,
     ) -> None:
         """One run of the stages after what came before them has been written."""
         self.run_seq = run_seq or self.run_seq + 1
         base = dict(self.tables)
-        upstream = self._context(config, base, None, is_incremental=is_incremental)
+        # what a test writes is little, whatever the stages take it for
+        upstream = self._context(config, base, None, is_incremental=is_incremental, is_small=True)
         for contract, rows in (
             (EVENTS, [as_event(event) for event in world.events.values()]),
             (EVENTS_RESOLVED, [as_resolved(event) for event in world.events.values()]),
@@ -242,7 +244,7 @@ class Marts:
         self.tables = upstream.tables
         self.metrics = {}
         for stage in stages:
-            ctx = self._context(config, base, stage, is_incremental=is_incremental)
+            ctx = self._context(config, base, stage, is_incremental=is_incremental, is_small=is_small)
             stage.run(ctx)
             ctx.release()
             self.tables = ctx.tables
@@ -250,7 +252,13 @@ class Marts:
         self.world = world
 
     def _context(
-        self, config: Config, base: dict[str, int], stage: Stage | None, *, is_incremental: bool
+        self,
+        config: Config,
+        base: dict[str, int],
+        stage: Stage | None,
+        *,
+        is_incremental: bool,
+        is_small: bool = False,
     ) -> RunContext:
         declared: dict[str, Any] = {}
         if stage is not None:
@@ -261,7 +269,7 @@ class Marts:
         return RunContext(
             spark=self.spark, config=config, warehouse=self.warehouse, keys=None, tag=CommitTag(self.run_seq, 1, 1),
             as_of=MONDAY, inputs=[], tables=dict(self.tables), base=base, is_incremental=is_incremental,
-            log=structlog.get_logger("test"), **declared,
+            is_small=is_small, log=structlog.get_logger("test"), **declared,
         )  # fmt: skip
 
     def rows(self, contract: TableContract, *, without: tuple[str, ...] = ()) -> list[str]:
@@ -353,12 +361,12 @@ def check_days(spark: SparkSession, root: Path, seed: int, n_days: int, *, is_in
     )
     touched = Marts(spark, root / "touched")
     world = happen(World(), chance, 1)
-    touched.run(world, settings)
+    touched.run(world, settings, is_small=is_in_short)
     everybody = touched.copied_to(root / "everybody")
     for run in range(2, n_days + 1):
         world = happen(world, chance, run)
         with planned_for_small_data(spark) if is_in_short else nullcontext():
-            touched.run(world, settings, is_incremental=True)
+            touched.run(world, settings, is_incremental=True, is_small=is_in_short)
         everybody.run(world, settings)
         for contract in WRITTEN:
             assert touched.rows(contract) == everybody.rows(contract), (seed, run, contract.name)
