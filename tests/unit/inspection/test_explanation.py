@@ -3,7 +3,7 @@ from __future__ import annotations
 from oneuser.inspection.explanation import ShownEdge, ShownRefusal, verdict_on_one, verdict_on_two
 from oneuser.inspection.lookup import Identity
 
-ANN, BOB, NOBODY = Identity("live", "usr_ann"), Identity("live", "usr_bob"), Identity("unknown")
+ANN, BOB, NOBODY = Identity("live", "usr_ann"), Identity("live", "usr_bob"), Identity("unowned")
 
 
 def edge(refused_by: str | None = None, since: int | None = None) -> ShownEdge:
