@@ -11,22 +11,27 @@ import subprocess
 import sys
 from contextlib import redirect_stderr
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
 from oneuser import open_warehouse
 from oneuser.cli.main import main
 from oneuser.config import Config, make_config
+from oneuser.contracts.raw import EVENTS
 from oneuser.core.errors import ConfigError, EnvironmentProblem
 from oneuser.demo.generate import generate_demo
 from oneuser.demo.settings import demo_config
 from oneuser.runs.claim_rows import load_claims, published
 from oneuser.runs.maintain import MaintenanceResult, maintain_warehouse
 from oneuser.runs.run import RunOptions, run_pipeline
+from oneuser.stages.context import RunContext
+from oneuser.stages.declaration import Stage
 from oneuser.stages.registry import STAGES as REAL_STAGES
 from oneuser.storage.warehouse import Warehouse
 from tests.integration import maintained_warehouse as small
@@ -447,3 +452,63 @@ def test_real_runs_leave_the_same_with_and_without_maintenance(
     assert open_warehouse(maintained, config=config_of(maintained), spark=spark).verify().holds
     after = run_pipeline(spark, config_of(maintained))
     assert {stage.state for name, stage in after.stages.items() if name != "ingest"} == {"unchanged"}
+
+
+def test_payload_is_emptied_once_its_days_are_over(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "warehouse"
+    settings = make_config(small.settings(root, keep=1) | {"raw": {"keep_days": 30}})
+
+    def take_in(ctx: RunContext) -> None:
+        rows = [message(ctx.run_seq, days=days) for days in (1, 40)]
+        ctx.append(EVENTS, EVENTS.frame(ctx.spark, rows), n_rows=len(rows))
+
+    def shown() -> dict[str, tuple[str | None, str | None, str | None, int]]:
+        table = DeltaTable(small.folder(root, "events"), version=published_versions(root)["events"]).to_pyarrow_table()
+        return {
+            row["message_id"]: (row["raw"], row["traits"], row["properties"], len(row["identifiers"]))
+            for row in table.to_pylist()
+        }
+
+    monkeypatch.setattr(
+        "oneuser.runs.run.STAGES", (Stage("take_in", take_in, reads=(), writes=(EVENTS,), sections=()),)
+    )
+    run_pipeline(spark, settings, RunOptions())
+    whole = ('{"said": 1}', '{"name": "Ann"}', '{"price": 9}', 1)
+    assert shown() == {"1 of 1 days": whole, "1 of 40 days": whole}
+    before = small.n_commits(root)
+
+    told = maintain_warehouse(spark, settings, is_dry_run=True)
+    assert [note.partition(" of before")[0] for note in told.notes] == ["payload of 1 messages"]
+    assert told.notes[0].endswith("would be emptied")
+    assert small.n_commits(root) == before
+    done = maintain_warehouse(spark, settings)
+    assert done.notes[0].endswith("UTC emptied")
+    emptied = (None, None, None, 1)
+    assert shown() == {"1 of 1 days": whole, "1 of 40 days": emptied}
+
+    # the same again changes nothing
+    before = small.n_commits(root)
+    assert maintain_warehouse(spark, settings).notes == []
+    assert small.n_commits(root) == before
+
+    # the next run goes on from there, and files with payload go with the run that still shows them
+    run_pipeline(spark, settings, RunOptions(is_full=True))
+    assert shown() == {"1 of 1 days": whole, "1 of 40 days": emptied, "2 of 1 days": whole, "2 of 40 days": whole}
+    maintain_warehouse(spark, settings)
+    assert shown() == {"1 of 1 days": whole, "1 of 40 days": emptied, "2 of 1 days": whole, "2 of 40 days": emptied}
+    files = [pq.read_table(small.folder(root, "events") / name) for name in small.data_files(root, "events")]
+    kept = {name for table in files for name, raw in table.select(["message_id", "raw"]).to_pandas().values if raw}
+    assert kept == {"1 of 1 days", "2 of 1 days", "2 of 40 days"}
+
+
+def message(run: int, *, days: int) -> dict[str, Any]:
+    """A message of so many days ago with payload."""
+    at, name = datetime.now(UTC) - timedelta(days=days), f"{run} of {days} days"
+    identifier = {"id_type": "email", "id_key": b"k", "id_value": "ann@example.com", "link": "event"}
+    return {
+        "message_key": name.encode(), "message_id": name, "source": "web", "type": "track", "event": "Seen",
+        "event_time": at, "received_at": at, "identifiers": [identifier], "dropped": [], "traits": '{"name": "Ann"}',
+        "properties": '{"price": 9}', "raw": '{"said": 1}', "content_hash": 0, "file": "f", "run_seq": run,
+    }  # fmt: skip

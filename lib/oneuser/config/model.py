@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
@@ -208,6 +208,20 @@ class MaintenanceRules(Section):
     keep_days: NonNegative = 1
 
 
+class RawRules(Section):
+    """For how many days after it happened the payload of a message is kept: its text, traits and properties.
+
+    `maintain` empties it after that; null keeps it. What was made of it stays, but whatever makes everything anew finds
+    no values and properties of older messages any more.
+    """
+
+    keep_days: Positive | None = None
+
+    def kept_since(self, now: datetime) -> datetime | None:
+        """The instant before which payload is not kept; null where all of it is."""
+        return None if self.keep_days is None else now - timedelta(days=self.keep_days)
+
+
 class ReportRules(Section):
     """Cells of the report with fewer people are hidden."""
 
@@ -279,6 +293,7 @@ class Config(Section):
     product: ProductRules = ProductRules()
     incremental: IncrementalRules = IncrementalRules()
     maintenance: MaintenanceRules = MaintenanceRules()
+    raw: RawRules = RawRules()
     lease: LeaseRules = LeaseRules()
     report: ReportRules = ReportRules()
     spark: SparkRules = SparkRules()

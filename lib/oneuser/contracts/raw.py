@@ -57,12 +57,21 @@ EVENTS = TableContract(
             nullable=True,
             personal=True,
         ),
-        Field("raw", "string", "the message as received, as JSON text", personal=True),
+        Field(
+            "raw",
+            "string",
+            "the message as received, as JSON text; null where `raw.keep_days` is over, as traits and properties are",
+            nullable=True,
+            personal=True,
+        ),
         Field("content_hash", "bigint", "hash of the canonical message, to tell copies from conflicts"),
         Field("file", "string", "input file"),
         Field("run_seq", "bigint", "run that ingested it"),
     ),
 )
+
+# what `raw.keep_days` limits; where the first is null the others are
+PAYLOAD = ("raw", "traits", "properties")
 
 QUARANTINE = TableContract(
     name="quarantine",

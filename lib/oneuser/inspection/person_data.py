@@ -136,7 +136,7 @@ class PersonData:
         ctx = self._ctx
         rules = id_type_specs(ctx.config.identity.id_types)
         normalisers = {name: make_normaliser(spec) for name, spec in rules.items()}
-        messages = ctx.read(EVENTS).select("message_key", F.col("raw").alias("text"))
+        messages = ctx.read(EVENTS).where("raw IS NOT NULL").select("message_key", F.col("raw").alias("text"))
         texts = messages.join(belongings.messages, on="message_key", how="inner")
         written = find_named_in(texts, keys=ctx.keys, normalisers=normalisers).distinct()
         known = written.join(ctx.read(IDENTIFIERS), on=["id_type", "id_key"], how="inner")

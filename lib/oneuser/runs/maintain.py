@@ -3,8 +3,9 @@
 In this order, so that whatever a kept run shows can be read at any time, and the same command ends what was cut short:
 
 1. Publications of runs that are not kept are withdrawn: nobody begins to read them any more.
-2. Change sets of withdrawn runs are deleted, and tables of many small files compacted. Nobody reads these versions yet;
-   where it ends here, whoever writes next goes back to those that are published.
+2. Change sets of withdrawn runs are deleted, payload of messages is emptied whose `raw.keep_days` are over, and tables
+   of many small files are compacted. Nobody reads these versions yet; where it ends here, whoever writes next goes back
+   to those that are published.
 3. Files that nothing needs which is kept are removed.
 4. The new versions are published as those of the run that readers see.
 5. Requests of which somebody was killed who wrote them are removed: nobody else would look at what they hold.
@@ -14,11 +15,13 @@ In this order, so that whatever a kept run shows can be read at any time, and th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
 
 from oneuser.contracts.changes import CHANGES
+from oneuser.contracts.raw import EVENTS, PAYLOAD
 from oneuser.contracts.registry import TABLES
 from oneuser.core.standing import Standing
 from oneuser.runs.boundary import own_errors
@@ -31,7 +34,7 @@ from oneuser.runs.publication import check_own_commits, mend_published_file, wri
 from oneuser.storage.commit_tags import CommitTag
 from oneuser.storage.request_files import RequestFiles
 from oneuser.storage.table_folder import list_folder, remove_files
-from oneuser.storage.warehouse import CommitHook, Warehouse
+from oneuser.storage.warehouse import CommitHook, Warehouse, is_due_to_be_emptied
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -88,11 +91,13 @@ def maintain_warehouse(
     """
     warehouse = Warehouse(spark, config.warehouse, raw_root=config.raw_root, on_commit=on_commit)
     warehouse.create(config.deployment)
+    payload_since = config.raw.kept_since(datetime.now(UTC))
     with own_errors(warehouse.root):
         if is_dry_run:
-            return _tell(Inventory(warehouse, config, load_claims(warehouse)))
+            return _tell(Inventory(warehouse, config, load_claims(warehouse)), payload_since)
         with Lease.acquire(warehouse, config.lease) as lease:
-            done = _maintain(Inventory(warehouse, config, claims_after_erasure(warehouse, lease)), lease)
+            found = Inventory(warehouse, config, claims_after_erasure(warehouse, lease))
+            done = _maintain(found, lease, payload_since)
             RequestFiles(warehouse.files, warehouse.layout).remove_leftovers()
         with Standing(*lease.stands, "tables are maintained; requests wait for their receipts"):
             # no file is left now that only an earlier run needed
@@ -100,7 +105,7 @@ def maintain_warehouse(
         return done
 
 
-def _tell(found: Inventory) -> MaintenanceResult:
+def _tell(found: Inventory, payload_since: datetime | None) -> MaintenanceResult:
     """What maintenance would do."""
     left = {}
     for name, listed in found.folders.items():
@@ -108,10 +113,19 @@ def _tell(found: Inventory) -> MaintenanceResult:
         folder = listed if version is None else listed.with_checkpoint(version)
         gone = found.expendable(TABLES[name], folder)
         left[name] = folder.n_files - gone.n_files, folder.n_bytes - gone.n_bytes
-    return _result(found, found.worth_compacting(), left, is_dry_run=True)
+    notes = []
+    if payload_since is not None and EVENTS.name in found.changeable:
+        is_due = is_due_to_be_emptied(PAYLOAD, time="event_time", before=payload_since)
+        n_due = found.warehouse.read(EVENTS, found.heads[EVENTS.name]).where(is_due).count()
+        notes = _told_of_payload(n_due, payload_since, "would be emptied")
+    return _result(found, found.worth_compacting(), left, notes, is_dry_run=True)
 
 
-def _maintain(found: Inventory, lease: Lease) -> MaintenanceResult:
+def _told_of_payload(n_messages: int, since: datetime, what: str) -> list[str]:
+    return [f"payload of {n_messages:,} messages of before {since:%Y-%m-%d %H:%M} UTC {what}"] if n_messages else []
+
+
+def _maintain(found: Inventory, lease: Lease, payload_since: datetime | None) -> MaintenanceResult:
     """Do it, in the order that the module tells."""
     warehouse = found.warehouse
     # a run may have ended between its publication and the file that names it
@@ -120,9 +134,10 @@ def _maintain(found: Inventory, lease: Lease) -> MaintenanceResult:
         lease.withdraw([one.fence for one in found.to_withdraw], found.rule)
     compacted: list[TableContract] = []
     tables: dict[str, int] = {}
+    notes: list[str] = []
     if found.completed is not None:
         compacted = found.worth_compacting()
-        tables = _rewrite(found, found.completed, compacted, lease.fence)
+        tables, notes = _rewrite(found, found.completed, compacted, payload_since, lease.fence)
     left = {name: _clean_up(found, TABLES[name]) for name in found.folders}
     if found.completed is not None and tables != found.completed.tables:
         check_own_commits(warehouse, tables, found.heads, lease.fence)
@@ -130,7 +145,7 @@ def _maintain(found: Inventory, lease: Lease) -> MaintenanceResult:
         shown = found.publications[-1]
         lease.publish(found.completed.run_seq, tables, kind=MAINTENANCE, published_at=shown.published_at)
         write_published(warehouse, found.completed.run_seq, tables)
-    return _result(found, compacted, left)
+    return _result(found, compacted, left, notes)
 
 
 def _clean_up(found: Inventory, contract: TableContract) -> tuple[int, int]:
@@ -146,35 +161,50 @@ def _clean_up(found: Inventory, contract: TableContract) -> tuple[int, int]:
 
 
 def _rewrite(
-    found: Inventory, completed: RunRecord, to_compact: Collection[TableContract], fence: int
-) -> dict[str, int]:
-    """Delete change sets of withdrawn runs and compact tables; returns the versions to be published."""
+    found: Inventory,
+    completed: RunRecord,
+    to_compact: Collection[TableContract],
+    payload_since: datetime | None,
+    fence: int,
+) -> tuple[dict[str, int], list[str]]:
+    """Delete change sets of withdrawn runs, empty old payload and compact tables.
+
+    Returns the versions to be published, and what there is to tell.
+    """
     warehouse = found.warehouse
     tag = CommitTag(completed.run_seq, 0, fence)
     tables = completed.tables
+    notes: list[str] = []
     purges = bool(found.withdrawn) and CHANGES.name in found.changeable
-    for contract in [*to_compact, *([CHANGES] if purges and CHANGES not in to_compact else [])]:
+    empties = payload_since is not None and EVENTS.name in found.changeable
+    chosen = [*to_compact, *([CHANGES] if purges else []), *([EVENTS] if empties else [])]
+    for contract in {one.name: one for one in chosen}.values():
         if contract.name in tables and found.heads[contract.name] != tables[contract.name]:
             # left by a run that nobody continues, or by maintenance that was cut short
             warehouse.restore(contract, tables[contract.name], tag)
         if purges and contract is CHANGES:
             runs = warehouse.spark.createDataFrame([(run,) for run in found.withdrawn], "run_seq bigint")
             tables[contract.name] = warehouse.delete_matching(contract, runs, ["run_seq"], tag)
+        if payload_since is not None and contract is EVENTS and empties:
+            emptied = warehouse.empty(contract, PAYLOAD, time="event_time", before=payload_since, tag=tag)
+            tables[contract.name], n_messages = emptied
+            notes = _told_of_payload(n_messages, payload_since, "emptied")
         if contract in to_compact:
             version = warehouse.compact(contract, tag)
             _log.info("table compacted", table=contract.name, version=version)
             tables |= {contract.name: version} if contract.zone != "control" else {}
-    return tables
+    return tables, notes
 
 
 def _result(
     found: Inventory,
     compacted: Collection[TableContract],
     left: dict[str, tuple[int, int]],
+    notes: list[str],
     *,
     is_dry_run: bool = False,
 ) -> MaintenanceResult:
-    """What became of the tables; `left` has the number of files and of bytes of each."""
+    """What became of the tables; `left` has the number of files and of bytes of each, `notes` what else there is."""
     tables = []
     for name, folder in sorted(found.folders.items()):
         withdrawn = {one.tables[name] for one in found.to_withdraw if name in one.tables}
@@ -190,4 +220,4 @@ def _result(
             )
         )
     runs = sorted({one.run_seq for one in found.to_withdraw})
-    return MaintenanceResult(is_dry_run, sorted(found.kept), runs, tables, found.notes)
+    return MaintenanceResult(is_dry_run, sorted(found.kept), runs, tables, [*notes, *found.notes])

@@ -32,6 +32,7 @@ from oneuser.storage.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from pyspark.sql import Column, DataFrame, SparkSession
 
@@ -367,6 +368,24 @@ class Warehouse(StoredTables):
             else:
                 DeltaTable.forPath(self._tagged(tag), self.path(contract)).restoreToVersion(version)
 
+    def empty(
+        self, contract: TableContract, columns: Sequence[str], *, time: str, before: datetime, tag: CommitTag
+    ) -> tuple[int, int]:
+        """Make some columns null in rows of before an instant, in one commit; returns the version, and how many rows.
+
+        Rows whose first column is null are done already. Grows with that column, and with the files of such rows.
+        """
+        at = self.head(contract)
+        is_due = is_due_to_be_emptied(columns, time=time, before=before)
+        n_rows = self.read(contract, at).where(is_due).count()
+        if at is not None and not n_rows:
+            return at, 0
+        with self._commit(contract):
+            target = DeltaTable.forPath(self._tagged(tag), self.path(contract))
+            nothing: dict[str, str | Column] = {name: F.lit(None).cast("string") for name in columns}
+            target.update(is_due, nothing)
+        return self._own_head(contract, tag, is_next_to=at), n_rows
+
     def compact(self, contract: TableContract, tag: CommitTag) -> int:
         """Put small files together, in one commit that changes no row; returns the version."""
         before = self.head(contract)
@@ -406,6 +425,11 @@ class Warehouse(StoredTables):
         self._on_commit("before", contract.name)
         yield
         self._on_commit("after", contract.name)
+
+
+def is_due_to_be_emptied(columns: Sequence[str], *, time: str, before: datetime) -> Column:
+    """Whether `Warehouse.empty` makes columns of a row null that are not yet: where the first is, all are."""
+    return (F.col(time) < F.lit(before)) & F.col(columns[0]).isNotNull()
 
 
 def _find_affected(

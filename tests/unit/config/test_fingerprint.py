@@ -53,6 +53,7 @@ def test_writing_a_default_out_changes_nothing() -> None:
         ("spark", {"shuffle_partitions": 7}),
         ("lease", {"ttl_minutes": 3}),
         ("maintenance", {"keep_publications": 3}),
+        ("raw", {"keep_days": 30}),
         ("report", {"min_people": 9}),
     ],
 )
