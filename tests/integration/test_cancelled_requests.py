@@ -114,3 +114,9 @@ def test_a_search_tells_files_of_others_from_files_that_should_hold_nothing(
 
     assert [Path(path).parent.name for path in found.left["ask"]] == [QUARANTINE.name]
     assert found.of_others == {"ask": 1}
+
+    # unless it is an identifier of somebody who is left
+    found = search_files(warehouse, published(load_claims(warehouse)), {"ask": [BOB]}, shared=[BOB])
+
+    assert found.left == {}
+    assert found.of_others == {"ask": 2}

@@ -6,7 +6,7 @@ A request is a file as OpenDSR 2.0 shapes it, a file of many, or a folder of fil
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from oneuser.api.jobs import begin_run, session_for
 from oneuser.api.questions import open_tables
 from oneuser.config import Config
 from oneuser.config.base import local_path
+from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.core.errors import ConfigError, ConfigProblem, OneUserError
 from oneuser.core.log import ensure_logging
 from oneuser.core.standing import Standing
@@ -37,6 +38,7 @@ from oneuser.runs.erasures import search_files, settle
 from oneuser.runs.maintain import maintain_warehouse
 from oneuser.runs.receipts import tell
 from oneuser.spark.session import working_in
+from oneuser.storage.frame_rows import read_frame
 from oneuser.storage.layout import Layout
 from oneuser.storage.local_files import LocalFiles
 from oneuser.storage.quick_tables import QuickTables
@@ -46,8 +48,10 @@ from oneuser.storage.warehouse import Warehouse
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from oneuser.core.identifier_text import NamedIdentifier
     from oneuser.events.spec import IdTypeSpec
     from oneuser.inspection.person_data import Named
+    from oneuser.runs.claim_rows import Publication
     from oneuser.runs.run import Listener
     from oneuser.storage.byte_scan import Scan
 
@@ -76,7 +80,8 @@ class RequestState:
 class Proof:
     """What a search has found of an erasure: `left` are files that should not hold a value of it.
 
-    `n_files_of_others` are files that readers see, in which somebody else has written one.
+    `n_files_of_others` are files that readers see, in which somebody else has written one, or may have: a refused line
+    with what is an identifier of people who are left.
     """
 
     request_id: str
@@ -246,13 +251,24 @@ def prove(
             if files.receipt(request.request_id) is None:
                 raise ConfigError.single("REQUEST", f"request {request.request_id!r} is not completed")
         rules = id_type_specs(loaded.identity.id_types)
-        values = {request.request_id: sorted(_forms(request, rules)) for request in asked}
-        found = search_files(warehouse, published(load_claims(warehouse)), values)
+        named = {request.request_id: [_forms(one, rules) for one in request.identities] for request in asked}
+        values = {name: sorted(set[str]().union(*some)) for name, some in named.items()}
+        readable = published(load_claims(warehouse))
+        stored = _still_somebodys(warehouse, readable[-1], {value for some in values.values() for value in some})
+        shared = set[str]().union(*(forms for some in named.values() for forms in some if forms & stored))
+        found = search_files(warehouse, readable, values, shared=shared)
         require_searched(found.scan)
         return [
             Proof(name, found.left.get(name, []), found.of_others.get(name, 0), found.scan.n_files, found.scan.n_bytes)
             for name in values
         ]
+
+
+def _still_somebodys(warehouse: Warehouse, shown: Publication, values: Collection[str]) -> set[str]:
+    """Those of some values that are identifiers of people who are left."""
+    rows = warehouse.read(IDENTIFIER_VALUES, shown.tables.get(IDENTIFIER_VALUES.name))
+    found = read_frame(rows, IDENTIFIER_VALUES, columns=["id_value"], where={"id_value": values})
+    return {row["id_value"] for row in found}
 
 
 def require_searched(scan: Scan) -> None:
@@ -277,10 +293,10 @@ def require_searched(scan: Scan) -> None:
         )
 
 
-def _forms(request: Request, rules: Mapping[str, IdTypeSpec]) -> set[str]:
-    """What the identities of a request are written like: as they are, and in their normal form."""
-    normal = (make_normaliser(rules[one.id_type])(one.value) for one in request.identities)
-    return {one.value for one in request.identities} | {form for form in normal if form is not None}
+def _forms(identity: NamedIdentifier, rules: Mapping[str, IdTypeSpec]) -> set[str]:
+    """What an identity of a request is written like: as it is, and in its normal form."""
+    normal = make_normaliser(rules[identity.id_type])(identity.value)
+    return {identity.value} if normal is None else {identity.value, normal}
 
 
 def package(

@@ -10,7 +10,7 @@ In this order, each step done again by whoever comes next where it was cut short
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ from oneuser.storage.byte_scan import Scan, scan_files
 from oneuser.storage.request_files import COMPLETED, RequestFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from oneuser.config import LeaseRules
     from oneuser.runs.records import RunRecord
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("oneuser.privacy")
 _MOST_SHOWN = 5
 _ROWS, _REQUESTS = "rows_erased|", "requests|"
+_AND_OTHERS = " and others"
 
 
 def withdraw_earlier(lease: Lease, completed: RunRecord | None) -> bool:
@@ -191,7 +192,11 @@ class Searched:
 
 
 def search_files(
-    warehouse: Warehouse, readable: Sequence[Publication], values: Mapping[str, Sequence[str]]
+    warehouse: Warehouse,
+    readable: Sequence[Publication],
+    values: Mapping[str, Sequence[str]],
+    *,
+    shared: Collection[str] = (),
 ) -> Searched:
     """Search every file of the warehouse for values.
 
@@ -199,8 +204,12 @@ def search_files(
         warehouse: The warehouse.
         readable: What can be read of it.
         values: By request.
+        shared: Values among these that are identifiers of people who are left: refused lines may be theirs.
     """
-    wanted = {name: {value for value in some if is_telling(value)} for name, some in values.items()}
+    telling = {name: {value for value in some if is_telling(value)} for name, some in values.items()}
+    wanted = {name: some.difference(shared) for name, some in telling.items()}
+    # no name of a request has a space
+    wanted |= {f"{name}{_AND_OTHERS}": some.intersection(shared) for name, some in telling.items()}
     too_short = {name: sum(not is_telling(value) for value in some) for name, some in values.items()}
     roots = {warehouse.root, *warehouse.layout.zones.values()}
     # whoever has asked lately, the same once more perhaps, is named in what was asked
@@ -209,23 +218,32 @@ def search_files(
     if scan.unreadable:
         # the receipt has their number alone
         _log.warning("cannot be read, so not searched", n=len(scan.unreadable), paths=scan.unreadable[:_MOST_SHOWN])
-    # where readers look, whoever is left may have written of somebody else; what could not be read is nobody's
-    named = frozenset[str]().union(
+    # where readers look, whoever is left may have written of somebody else
+    shown, refused = _files_of(warehouse, readable, are_refused=False), _files_of(warehouse, readable, are_refused=True)
+    left: defaultdict[str, set[str]] = defaultdict(set)
+    of_others: defaultdict[str, set[str]] = defaultdict(set)
+    for hit in scan.hits:
+        name, file = hit.request_id.removesuffix(_AND_OTHERS), PurePosixPath(hit.path).name
+        is_of_others = file in shown or (file in refused and name != hit.request_id)
+        (of_others if is_of_others else left)[name].add(hit.path)
+    return Searched(
+        scan,
+        {name: sorted(paths) for name, paths in left.items()},
+        {name: len(paths) for name, paths in of_others.items()},
+        too_short,
+    )
+
+
+def _files_of(warehouse: Warehouse, readable: Sequence[Publication], *, are_refused: bool) -> frozenset[str]:
+    """Files that readers see: of what could not be read, which is nobody's, or of all other tables."""
+    return frozenset[str]().union(
         *(
             warehouse.file_names(TABLES[name], version)
             for one in readable
             for name, version in one.tables.items()
-            if not TABLES[name].subject.texts
+            if bool(TABLES[name].subject.texts) == are_refused
         )
     )
-    left: dict[str, list[str]] = {}
-    of_others: Counter[str] = Counter()
-    for hit in scan.hits:
-        if PurePosixPath(hit.path).name in named:
-            of_others[hit.request_id] += 1
-        else:
-            left.setdefault(hit.request_id, []).append(hit.path)
-    return Searched(scan, left, of_others, too_short)
 
 
 def _still_there(scanned: Searched) -> OneUserError:
