@@ -106,7 +106,9 @@ known_by
 # %%
 of_person = f"user_id = '{person.user_id}'"
 visits = warehouse.table("touches").where(of_person).select("touched_at", "channel", F.lit("visits").alias("row"))
-in_words = F.format_string(f"{kind} of %.{exponent_of(currency)}f %s", F.col("value_minor") / minor, "currency")
+in_words = F.format_string(
+    f"{kind.replace('%', '%%')} of %.{exponent_of(currency)}f %s", F.col("value_minor") / minor, "currency"
+)
 bought = orders.where(of_person).orderBy("converted_at").select("converted_at", in_words.alias("row")).toArrow()
 rows = [*known_by["row"], "visits", *bought["row"].to_pylist()]
 row = alt.Y("row:N", sort=rows, title=None, scale=alt.Scale(domain=rows), axis=alt.Axis(grid=True))
@@ -151,6 +153,8 @@ credited = (
     .toArrow()
     .to_pandas()
 )
+if credited.empty:
+    raise SystemExit("No model has credited these conversions: `attribution.models` in the configuration names models.")
 of_one_model = credited[credited["model"] == credited["model"][0]]
 channel = alt.Y("channel:N", title=None, sort=alt.EncodingSortField("credit", op="max", order="descending"))
 spread = (

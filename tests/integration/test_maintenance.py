@@ -485,7 +485,7 @@ def test_payload_is_emptied_once_its_days_are_over(
     assert small.n_commits(root) == before
     done = maintain_warehouse(spark, settings)
     assert done.notes[0].endswith("UTC emptied")
-    emptied = (None, None, None, 1)
+    emptied = (None, None, '{"price": 9}', 1)
     assert shown() == {"1 of 1 days": whole, "1 of 40 days": emptied}
 
     # the same again changes nothing

@@ -209,10 +209,9 @@ class MaintenanceRules(Section):
 
 
 class RawRules(Section):
-    """For how many days after it happened the payload of a message is kept: its text, traits and properties.
+    """For how many days after it happened the payload of a message is kept: its text and traits.
 
-    `maintain` empties it after that; null keeps it. What was made of it stays, but whatever makes everything anew finds
-    no values and properties of older messages any more.
+    `maintain` empties it after that; null keeps it. Properties stay, from which figures are made.
     """
 
     keep_days: Positive | None = None

@@ -60,7 +60,7 @@ EVENTS = TableContract(
         Field(
             "raw",
             "string",
-            "the message as received, as JSON text; null where `raw.keep_days` is over, as traits and properties are",
+            "the message as received, as JSON text; null where `raw.keep_days` is over, as traits are",
             nullable=True,
             personal=True,
         ),
@@ -71,7 +71,7 @@ EVENTS = TableContract(
 )
 
 # what `raw.keep_days` limits; where the first is null the others are
-PAYLOAD = ("raw", "traits", "properties")
+PAYLOAD = ("raw", "traits")
 
 QUARANTINE = TableContract(
     name="quarantine",

@@ -8,6 +8,7 @@ The key travels inside the pickled function alone, and no value leaves the execu
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from oneuser.core.keyed import identifier_hasher
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from oneuser.core.keyed import Keys
 
+_ROWS_PER_BATCH = 50_000
+# JSON can write half of a character, which is no text, and so no identifier
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 FOUND_KEYS = RowShape({"request_id": "string", "id_type": "string", "id_key": "binary"})
 
 
@@ -46,22 +50,28 @@ def _reader(
         # a known identifier has the key of the version that it was first seen under
         versions = keys.of_each_version()
         hashers = {name: [identifier_hasher(version, name) for version in versions] for name in normalisers}
+        found: list[tuple[str, str, bytes]] = []
         for batch in batches:
+            requests: list[Any] = batch["request_id"].to_pylist()
             texts: list[Any] = batch["text"].to_pylist()
-            requests = batch["request_id"].to_pylist()
-            named = {
-                (request, candidate)
-                for request, text in zip(requests, texts, strict=True)
-                for candidate in candidates(text)
-            }
-            found = [
-                (request, name, hash_value(form))
-                for request, candidate in sorted(named)
-                for name, normalise in normalisers.items()
-                if (form := normalise(candidate)) and is_telling(form)
-                for hash_value in hashers[name]
-            ]
-            columns = map(list, zip(*found, strict=True)) if found else ([], [], [])
-            yield FOUND_KEYS.batch(len(found), dict(zip(FOUND_KEYS.columns, columns, strict=True)))
+            for request, text in zip(requests, texts, strict=True):
+                # text by text: a long one has thousands of candidates
+                found += [
+                    (request, name, hash_value(form))
+                    for candidate in sorted(set(candidates(text)))
+                    if not _HALF_CHARACTER.search(candidate)
+                    for name, normalise in normalisers.items()
+                    if (form := normalise(candidate)) and is_telling(form)
+                    for hash_value in hashers[name]
+                ]
+                if len(found) >= _ROWS_PER_BATCH:
+                    yield _batch_of(found)
+                    found = []
+        yield _batch_of(found)
 
     return read
+
+
+def _batch_of(found: list[tuple[str, str, bytes]]) -> pa.RecordBatch:
+    columns = map(list, zip(*found, strict=True)) if found else ([], [], [])
+    return FOUND_KEYS.batch(len(found), dict(zip(FOUND_KEYS.columns, columns, strict=True)))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _MOST_KEPT = 64 * 1024
 # records that are written from this process, none of which makes more than two rows of a table; those that are refused
 # are kept as they came, up to 64 KB each
-_FEW_RECORDS = 50_000
+_FEW_RECORDS = 20_000
 _FEW_REJECTED = 1_000
 
 

@@ -68,7 +68,7 @@ _HEAD_BYTES = 64 * 1024
 _MOST_SHOWN = 5
 # lines that are written from this process, where all tables that they make are few: 200 MB of events at most, and most
 # messages carry fewer identifiers than rows there may be for each
-_FEW_LINES = 50_000
+_FEW_LINES = 30_000
 _FEW_LINE_BYTES = 64 * 1024 * 1024
 
 

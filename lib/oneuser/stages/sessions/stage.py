@@ -38,7 +38,6 @@ def sessions(ctx: RunContext) -> None:
     first of these on, and conversions of touched messages. Shuffles and writes grow with these; what grows with all
     events are three passes: for touched messages, for messages within open ends, and for what touches came from.
     """
-    _tell_of_payload(ctx)
     event_sources, gap_minutes = touch_sources(ctx.config), ctx.config.sessions.gap_minutes
     touched, open_ends = touched_messages(ctx), open_ends_of(ctx)
     resolved = since_then(ctx.read(EVENTS_RESOLVED), open_ends, time="event_time")
@@ -63,18 +62,6 @@ def sessions(ctx: RunContext) -> None:
     if ctx.is_incremental:
         ctx.tell(JOURNEYS, _changed_journeys(changed[TOUCHES.name], changed[CONVERSIONS.name]))
     _count(ctx)
-
-
-def _tell_of_payload(ctx: RunContext) -> None:
-    """Say from when on payload is kept, where everything is made anew from what is left of it."""
-    since = ctx.config.raw.kept_since(ctx.as_of)
-    if since is None or ctx.is_incremental or not ctx.base:
-        return
-    ctx.details["payload_since"] = since.isoformat()
-    ctx.log.warning(
-        "everything is made anew, and values and properties of older messages may be gone by raw.keep_days",
-        payload_since=since.isoformat(),
-    )
 
 
 def _replacement(
