@@ -18,8 +18,9 @@ from oneuser.api.answers import package
 from oneuser.config import make_config
 from oneuser.core.errors import ConfigError
 from oneuser.core.masking import HIDDEN
+from oneuser.runs.maintain import maintain_warehouse
 from oneuser.runs.run import run_pipeline
-from tests.integration.published import people, published_versions
+from tests.integration.published import copied, people, published_versions
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 ANN, BOB, FAMILY, BROWSER = "ann@example.com", "bob@example.net", "smiths@example.com", "browser-of-the-smiths"
@@ -247,3 +248,18 @@ def test_the_same_request_has_the_same_answer_and_another_folder_stays_as_it_is(
         package(family.config, [single], to=family.root / "packages", spark=family.spark)
     assert [path.name for path in (tmp_path / "full" / "ann-1").iterdir()] == ["notes.txt"]
     assert family.manifest("ann-1") == manifest
+
+
+def test_where_messages_as_received_are_gone_others_are_masked_in_what_is_left(family: Family, tmp_path: Path) -> None:
+    config = family.config | {"warehouse": str(copied(family.root, tmp_path)), "raw": {"keep_days": 1}}
+    single = tmp_path / "ask.json"
+    single.write_text(json.dumps(request("ann-1", ANN)))
+    maintain_warehouse(family.spark, make_config(config))
+
+    package(config, [single], to=tmp_path / "new", spark=family.spark)
+
+    lines = (tmp_path / "new" / "ann-1" / "events.jsonl").read_text().splitlines()
+    events = {one["message_id"]: one for one in map(json.loads, lines)}
+    assert {one["raw"] for one in events.values()} == {None}
+    masked = {"note": f"told {HIDDEN} on {HIDDEN}", "friend": HIDDEN, "as": f"by {HIDDEN}."}
+    assert json.loads(events["message 5"]["properties"]) == masked

@@ -16,7 +16,7 @@ from uuid import UUID
 from oneuser.events.nobody import GARBAGE_STARTS, LONGEST_GARBAGE, QUOTES, SIGNIFICANT_DIGIT, may_be_template
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from oneuser.events.spec import IdTypeSpec
 
@@ -62,6 +62,11 @@ _SALESFORCE_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _HIDDEN = frozenset(["Cc", "Cf", "Cs", "Zl", "Zp"])
 # what counts as printable and shows nothing: joiners, fillers, selectors of variants, the blank of braille
 _INVISIBLE = re.compile("[\ufffd\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+
+
+def make_normalisers(specs: Mapping[str, IdTypeSpec]) -> dict[str, Normaliser]:
+    """`make_normaliser` of several types, by their names."""
+    return {name: make_normaliser(spec) for name, spec in specs.items()}
 
 
 def make_normaliser(spec: IdTypeSpec) -> Normaliser:

@@ -20,7 +20,7 @@ from oneuser.contracts.identity import EVENTS_RESOLVED, IDENTIFIER_MAP, USER_IDS
 from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES
 from oneuser.contracts.registry import TABLES
 from oneuser.core.identifier_text import NamedIdentifier
-from oneuser.events.normalise import make_normaliser
+from oneuser.events.normalise import make_normalisers
 from oneuser.events.spec import id_type_specs
 from oneuser.inspection.read_only import reading_context
 from oneuser.privacy.erasure import find_ended, find_other_readings
@@ -134,9 +134,10 @@ class PersonData:
     def _masks(self, belongings: Belongings, people: Mapping[str, str]) -> dict[str, TextMask]:
         """What is put out of sight in the texts of each request."""
         ctx = self._ctx
-        rules = id_type_specs(ctx.config.identity.id_types)
-        normalisers = {name: make_normaliser(spec) for name, spec in rules.items()}
-        messages = ctx.read(EVENTS).where("raw IS NOT NULL").select("message_key", F.col("raw").alias("text"))
+        normalisers = make_normalisers(id_type_specs(ctx.config.identity.id_types))
+        # where the message as received is kept no longer, what is left of it names others all the same
+        left = F.to_json(F.struct(*[one.name for one in EVENTS.fields if one.dtype == "string" and one.name != "raw"]))
+        messages = ctx.read(EVENTS).select("message_key", F.coalesce("raw", left).alias("text"))
         texts = messages.join(belongings.messages, on="message_key", how="inner")
         written = find_named_in(texts, keys=ctx.keys, normalisers=normalisers).distinct()
         known = written.join(ctx.read(IDENTIFIERS), on=["id_type", "id_key"], how="inner")

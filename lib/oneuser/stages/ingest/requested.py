@@ -26,7 +26,7 @@ from oneuser.contracts.identity import DIM_USER, EVENTS_RESOLVED, IDENTIFIER_MAP
 from oneuser.contracts.privacy import ERASURES, SUPPRESSIONS
 from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.contracts.reference import LINKS
-from oneuser.events.normalise import make_normaliser
+from oneuser.events.normalise import make_normalisers
 from oneuser.events.spec import id_type_specs
 from oneuser.privacy.erasure import (
     find_ended,
@@ -204,13 +204,12 @@ def spell_out(ctx: RunContext, requests: Sequence[Request]) -> Spellings:
 
     Without those that can be none of their type.
     """
-    rules = id_type_specs(ctx.config.identity.id_types)
-    normalisers = {name: make_normaliser(spec) for name, spec in rules.items()}
+    normalisers = make_normalisers(id_type_specs(ctx.config.identity.id_types))
     read = [
         (request.request_id, named, normal)
         for request in requests
         for named in request.identities
-        if named.id_type in rules and (normal := normalisers[named.id_type](named.value)) is not None
+        if named.id_type in normalisers and (normal := normalisers[named.id_type](named.value)) is not None
     ]
     stored = keys_of_named(ctx, {(named.id_type, normal) for _, named, normal in read})
     found: dict[str, dict[bytes, Spelling]] = {request.request_id: {} for request in requests}
@@ -270,8 +269,7 @@ def _seal(
 def find_lines(ctx: RunContext, contracts: Sequence[TableContract], values: Mapping[str, set[str]]) -> DataFrame | None:
     """`request_id`, `line_hash` of refused lines and records that hold a value; null where there are none at all."""
     wanted = {request_id: some for request_id, some in values.items() if some}
-    rules = id_type_specs(ctx.config.identity.id_types)
-    normalisers = {name: make_normaliser(spec) for name, spec in rules.items()}
+    normalisers = make_normalisers(id_type_specs(ctx.config.identity.id_types))
     parts = [
         find_texts(ctx.read(contract), text=text, hashed=hashed, values=wanted, normalisers=normalisers)
         for contract in contracts

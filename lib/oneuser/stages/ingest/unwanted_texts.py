@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from oneuser.events.normalise import make_normaliser
+from oneuser.events.normalise import make_normalisers
 from oneuser.events.spec import id_type_specs
 from oneuser.privacy.named_in_texts import find_named_in
 from oneuser.privacy.text_search import find_texts
@@ -46,8 +46,7 @@ def find_unwanted(
         values: By request what it has erased, as long as that is known: devices that are not suppressed, too.
         lines: `line_hash` of texts that were erased before.
     """
-    rules = id_type_specs(ctx.config.identity.id_types)
-    normalisers = {name: make_normaliser(spec) for name, spec in rules.items()}
+    normalisers = make_normalisers(id_type_specs(ctx.config.identity.id_types))
     parts = [] if lines is None else [lines]
     if values:
         found = find_texts(rows, text=text, hashed=hashed, values=values, normalisers=normalisers)
