@@ -199,12 +199,16 @@ class Lease:
     def _finish(self, state: str, **facts: object) -> None:
         changed = ("state", "run_seq", "tables", "published_at", "kind", "reason")
         values = {name: f"incoming.{name}" for name in changed}
+        n_changed: int | None = None
         try:
             self._stopped.set()
             self._beat.join()
             n_changed = self._merge([self._row(self.fence, state=state, **facts)], update_if=_FINISH, values=values)
         finally:
             _HELD_HERE.discard(self)
+            if n_changed is None:
+                # cut short: where it has not landed, the next one need not wait until the lease is over
+                self._give_back()
         if n_changed == 0:
             raise LockedError(holder="another process, which took the lease over")
 

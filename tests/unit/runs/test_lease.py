@@ -124,14 +124,19 @@ def test_what_a_lease_has_published_is_carried_by_an_interruption(table: OneTabl
     assert what_stands(interrupted.value) == []
 
 
-def publish_and_be_cut_short(table: OneTable) -> None:
+def publish_and_be_cut_short(table: OneTable, moment: str) -> None:
     with acquire(table) as lease:
-        table.after = KeyboardInterrupt()
+        setattr(table, moment, KeyboardInterrupt())
         lease.publish(4, {})
 
 
-def test_of_a_publication_that_is_cut_short_nobody_says_that_it_is_none(table: OneTable) -> None:
+@pytest.mark.parametrize(("moment", "left"), [("before", "released"), ("after", "published")])
+def test_of_a_publication_that_is_cut_short_nobody_says_that_it_is_none(
+    table: OneTable, moment: str, left: str
+) -> None:
     with pytest.raises(KeyboardInterrupt) as interrupted:
-        publish_and_be_cut_short(table)
+        publish_and_be_cut_short(table, moment)
+
+    assert [row["state"] for row in table.rows.values()] == [left]
 
     assert what_stands(interrupted.value) == ["whether run 4 was published is not known: `oneuser status` says it"]
