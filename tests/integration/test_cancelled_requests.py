@@ -120,3 +120,11 @@ def test_a_search_tells_files_of_others_from_files_that_should_hold_nothing(
 
     assert found.left == {}
     assert found.of_others == {"ask": 2}
+
+    # and what only the name of its file says is in no line; the earlier one lies where nobody reads it any more
+    small.publish(warehouse, 3, {QUARANTINE: [line | {"file": f"/in/{BOB}.jsonl", "line": b"{"}]})
+
+    found = search_files(warehouse, published(load_claims(warehouse))[-1:], {"ask": [BOB]})
+
+    assert [Path(path).parent.name for path in found.left["ask"]] == [QUARANTINE.name]
+    assert found.of_others == {"ask": 2}

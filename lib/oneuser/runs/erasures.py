@@ -10,12 +10,14 @@ In this order, each step done again by whoever comes next where it was cut short
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts import privacy as kinds
@@ -24,6 +26,7 @@ from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import LockedError, OneUserError
 from oneuser.core.whole_words import is_telling
 from oneuser.privacy.requests import Request
+from oneuser.privacy.text_search import find_texts
 from oneuser.runs.claim_rows import Publication, load_claims, newest, newest_completed, published
 from oneuser.runs.lease import Lease
 from oneuser.runs.receipts import close, complete, receipt_of, tell
@@ -42,7 +45,6 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("oneuser.privacy")
 _MOST_SHOWN = 5
 _ROWS, _REQUESTS = "rows_erased|", "requests|"
-_AND_OTHERS = " and others"
 
 
 def withdraw_earlier(lease: Lease, completed: RunRecord | None) -> bool:
@@ -206,10 +208,7 @@ def search_files(
         values: By request.
         shared: Values among these that are identifiers of people who are left: refused lines may be theirs.
     """
-    telling = {name: {value for value in some if is_telling(value)} for name, some in values.items()}
-    wanted = {name: some.difference(shared) for name, some in telling.items()}
-    # no name of a request has a space
-    wanted |= {f"{name}{_AND_OTHERS}": some.intersection(shared) for name, some in telling.items()}
+    wanted = {name: {value for value in some if is_telling(value)} for name, some in values.items()}
     too_short = {name: sum(not is_telling(value) for value in some) for name, some in values.items()}
     roots = {warehouse.root, *warehouse.layout.zones.values()}
     # whoever has asked lately, the same once more perhaps, is named in what was asked
@@ -218,32 +217,40 @@ def search_files(
     if scan.unreadable:
         # the receipt has their number alone
         _log.warning("cannot be read, so not searched", n=len(scan.unreadable), paths=scan.unreadable[:_MOST_SHOWN])
-    # where readers look, whoever is left may have written of somebody else
-    shown, refused = _files_of(warehouse, readable, are_refused=False), _files_of(warehouse, readable, are_refused=True)
-    left: defaultdict[str, set[str]] = defaultdict(set)
-    of_others: defaultdict[str, set[str]] = defaultdict(set)
+    # where readers look, whoever is left may have written of somebody else; a refused line is nobody's
+    shown = {(name, version) for one in readable for name, version in one.tables.items()}
+    texts = {(name, version) for name, version in shown if TABLES[name].subject.texts}
+    files = {one: warehouse.file_names(TABLES[one[0]], one[1]) for one in shown}
+    named, refused = (frozenset[str]().union(*(files[one] for one in some)) for some in (shown - texts, texts))
+    left: dict[str, list[str]] = {}
+    in_refused: dict[str, list[str]] = {}
+    of_others: Counter[str] = Counter()
     for hit in scan.hits:
-        name, file = hit.request_id.removesuffix(_AND_OTHERS), PurePosixPath(hit.path).name
-        is_of_others = file in shown or (file in refused and name != hit.request_id)
-        (of_others if is_of_others else left)[name].add(hit.path)
-    return Searched(
-        scan,
-        {name: sorted(paths) for name, paths in left.items()},
-        {name: len(paths) for name, paths in of_others.items()},
-        too_short,
-    )
+        file = PurePosixPath(hit.path).name
+        if file in named:
+            of_others[hit.request_id] += 1
+        else:
+            (in_refused if file in refused else left).setdefault(hit.request_id, []).append(hit.path)
+    own = {name: wanted[name].difference(shared) for name in in_refused}
+    in_lines = _with_lines(warehouse, texts, own) if in_refused else set()
+    for name, paths in in_refused.items():
+        if name in in_lines:
+            left.setdefault(name, []).extend(paths)
+        else:
+            # what others share, or the name of the file that a line came from
+            of_others[name] += len(paths)
+    return Searched(scan, left, of_others, too_short)
 
 
-def _files_of(warehouse: Warehouse, readable: Sequence[Publication], *, are_refused: bool) -> frozenset[str]:
-    """Files that readers see: of what could not be read, which is nobody's, or of all other tables."""
-    return frozenset[str]().union(
-        *(
-            warehouse.file_names(TABLES[name], version)
-            for one in readable
-            for name, version in one.tables.items()
-            if bool(TABLES[name].subject.texts) == are_refused
-        )
-    )
+def _with_lines(warehouse: Warehouse, texts: Collection[tuple[str, int]], values: Mapping[str, set[str]]) -> set[str]:
+    """Requests of which a refused line or record holds a value, in some versions of tables of such."""
+    found = [
+        find_texts(warehouse.read(TABLES[name], version), text=text, hashed=hashed, values=values, normalisers={})
+        for name, version in sorted(texts)
+        for text, hashed in TABLES[name].subject.texts
+    ]
+    requests = reduce(DataFrame.unionByName, found).select("request_id").distinct().collect()
+    return {row["request_id"] for row in requests}
 
 
 def _still_there(scanned: Searched) -> OneUserError:
