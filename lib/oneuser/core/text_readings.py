@@ -24,6 +24,7 @@ _BACKSLASHES = re.compile(rb"\\{2,}")
 _NUMBERED = re.compile(rb"(?:\\[uU][0-9A-Fa-f]{4})+")
 _SHORT = {b'\\"': b'"', b"\\'": b"'", b"\\/": b"/", **{b"\\%c" % letter: b" " for letter in b"bfnrt"}}
 _PERCENT = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 def folded(text: bytes, *, is_ascii: bool = False, encoding: str = "utf-8") -> bytes:
@@ -37,6 +38,11 @@ def folded(text: bytes, *, is_ascii: bool = False, encoding: str = "utf-8") -> b
     # case by case, a stretch at a time: it takes twelve times the memory of what it reads
     stretches = range(0, len(composed), _STRETCH)
     return "".join(composed[place : place + _STRETCH].casefold() for place in stretches).encode(errors="replace")
+
+
+def has_half_character(text: str) -> bool:
+    """Whether a text has half of a character, which JSON can write and no encoding takes: it is no value then."""
+    return _HALF_CHARACTER.search(text) is not None
 
 
 def written_forms(value: str) -> set[bytes]:

@@ -8,10 +8,10 @@ The key travels inside the pickled function alone, and no value leaves the execu
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from oneuser.core.keyed import identifier_hasher
+from oneuser.core.text_readings import has_half_character
 from oneuser.core.whole_words import is_telling
 from oneuser.privacy.spelled import candidates
 from oneuser.spark.row_shapes import RowShape
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from oneuser.core.keyed import Keys
 
 _ROWS_PER_BATCH = 50_000
-# JSON can write half of a character, which is no text, and so no identifier
-_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 FOUND_KEYS = RowShape({"request_id": "string", "id_type": "string", "id_key": "binary"})
 
 
@@ -59,7 +57,7 @@ def _reader(
                 found += [
                     (request, name, hash_value(form))
                     for candidate in sorted(set(candidates(text)))
-                    if not _HALF_CHARACTER.search(candidate)
+                    if not has_half_character(candidate)
                     for name, normalise in normalisers.items()
                     if (form := normalise(candidate)) and is_telling(form)
                     for hash_value in hashers[name]

@@ -14,7 +14,7 @@ from typing import Any, Literal, cast, get_args
 
 from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.core.identifier_text import NamedIdentifier
-from oneuser.core.text_readings import folded
+from oneuser.core.text_readings import folded, has_half_character
 from oneuser.core.whole_words import holds, is_telling
 from oneuser.core.zoned_times import checked_instant
 
@@ -25,8 +25,6 @@ Scope = Literal["connected", "exact"]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _REGULATION = re.compile(r"[A-Za-z0-9_-]{1,40}")
-# JSON may have one, and no encoding takes it
-_HALF = re.compile("[\ud800-\udfff]")
 # what OpenDSR calls identities that the default types of identifiers call otherwise
 _OPENDSR_TYPES = {"controller_customer_id": "user_id"}
 # how far a request goes that does not say it; an erasure has to
@@ -274,7 +272,7 @@ def _identity(fact: Any, id_types: Collection[str]) -> NamedIdentifier | str:
         return f"identity_value: expected a text of up to {_LONGEST_VALUE} characters"
     if not value.strip():
         return "identity_value: is blank, expected whom the request is about"
-    if _HALF.search(value):
+    if has_half_character(value):
         return "identity_value: holds half a character (a surrogate of UTF-16), expected whole ones"
     if fact.get("identity_format", "raw") != "raw":
         return "identity_format: expected raw; hashes are not looked up"

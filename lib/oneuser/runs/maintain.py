@@ -34,7 +34,7 @@ from oneuser.runs.publication import check_own_commits, mend_published_file, wri
 from oneuser.storage.commit_tags import CommitTag
 from oneuser.storage.request_files import RequestFiles
 from oneuser.storage.table_folder import list_folder, remove_files
-from oneuser.storage.warehouse import CommitHook, Warehouse, is_due_to_be_emptied
+from oneuser.storage.warehouse import CommitHook, Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -115,8 +115,7 @@ def _tell(found: Inventory, payload_since: datetime | None) -> MaintenanceResult
         left[name] = folder.n_files - gone.n_files, folder.n_bytes - gone.n_bytes
     notes = []
     if payload_since is not None and EVENTS.name in found.changeable:
-        is_due = is_due_to_be_emptied(PAYLOAD, time="event_time", before=payload_since)
-        n_due = found.warehouse.read(EVENTS, found.heads[EVENTS.name]).where(is_due).count()
+        n_due = found.warehouse.count_due(EVENTS, PAYLOAD, time="event_time", before=payload_since)
         notes = _told_of_payload(n_due, payload_since, "would be emptied")
     return _result(found, found.worth_compacting(), left, notes, is_dry_run=True)
 
@@ -176,8 +175,8 @@ def _rewrite(
     tables = completed.tables
     notes: list[str] = []
     purges = bool(found.withdrawn) and CHANGES.name in found.changeable
-    empties = payload_since is not None and EVENTS.name in found.changeable
-    chosen = [*to_compact, *([CHANGES] if purges else []), *([EVENTS] if empties else [])]
+    since = payload_since if EVENTS.name in found.changeable else None
+    chosen = [*to_compact, *([CHANGES] if purges else []), *([EVENTS] if since else [])]
     for contract in {one.name: one for one in chosen}.values():
         if contract.name in tables and found.heads[contract.name] != tables[contract.name]:
             # left by a run that nobody continues, or by maintenance that was cut short
@@ -185,10 +184,10 @@ def _rewrite(
         if purges and contract is CHANGES:
             runs = warehouse.spark.createDataFrame([(run,) for run in found.withdrawn], "run_seq bigint")
             tables[contract.name] = warehouse.delete_matching(contract, runs, ["run_seq"], tag)
-        if payload_since is not None and contract is EVENTS and empties:
-            emptied = warehouse.empty(contract, PAYLOAD, time="event_time", before=payload_since, tag=tag)
+        if since is not None and contract is EVENTS:
+            emptied = warehouse.empty(contract, PAYLOAD, time="event_time", before=since, tag=tag)
             tables[contract.name], n_messages = emptied
-            notes = _told_of_payload(n_messages, payload_since, "emptied")
+            notes = _told_of_payload(n_messages, since, "emptied")
         if contract in to_compact:
             version = warehouse.compact(contract, tag)
             _log.info("table compacted", table=contract.name, version=version)

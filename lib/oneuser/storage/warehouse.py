@@ -376,15 +376,19 @@ class Warehouse(StoredTables):
         Rows whose first column is null are done already. Grows with that column, and with the files of such rows.
         """
         at = self.head(contract)
-        is_due = is_due_to_be_emptied(columns, time=time, before=before)
-        n_rows = self.read(contract, at).where(is_due).count()
+        n_rows = self.count_due(contract, columns, time=time, before=before)
         if at is not None and not n_rows:
             return at, 0
         with self._commit(contract):
             target = DeltaTable.forPath(self._tagged(tag), self.path(contract))
             nothing: dict[str, str | Column] = {name: F.lit(None).cast("string") for name in columns}
-            target.update(is_due, nothing)
+            target.update(_is_due(columns, time=time, before=before), nothing)
         return self._own_head(contract, tag, is_next_to=at), n_rows
+
+    def count_due(self, contract: TableContract, columns: Sequence[str], *, time: str, before: datetime) -> int:
+        """In how many rows `empty` would make the columns null. Grows with the first column."""
+        newest = self.read(contract, self.head(contract))
+        return newest.where(_is_due(columns, time=time, before=before)).count()
 
     def compact(self, contract: TableContract, tag: CommitTag) -> int:
         """Put small files together, in one commit that changes no row; returns the version."""
@@ -427,8 +431,8 @@ class Warehouse(StoredTables):
         self._on_commit("after", contract.name)
 
 
-def is_due_to_be_emptied(columns: Sequence[str], *, time: str, before: datetime) -> Column:
-    """Whether `Warehouse.empty` makes columns of a row null that are not yet: where the first is, all are."""
+def _is_due(columns: Sequence[str], *, time: str, before: datetime) -> Column:
+    """Whether columns of a row are to be made null that are not yet: where the first is, all are."""
     return (F.col(time) < F.lit(before)) & F.col(columns[0]).isNotNull()
 
 
