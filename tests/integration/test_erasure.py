@@ -24,7 +24,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from oneuser.api import maintain
-from oneuser.api.answers import RequestState, answer_requests, preview, prove, request_states, submit
+from oneuser.api.answers import RequestState, answer_requests, preview, request_states, submit
+from oneuser.api.proofs import prove
 from oneuser.api.warehouse import open_warehouse
 from oneuser.config import LeaseRules, make_config
 from oneuser.config.default_id_types import DEFAULT_ID_TYPES

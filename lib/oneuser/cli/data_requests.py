@@ -138,7 +138,7 @@ def status(
 def prove(call: Call, requests: _REQUESTS) -> None:
     """Search every file once more for what completed erasures name. Exit code 1 where one holds it that should not."""
     require_folder(call.config.warehouse)
-    from oneuser.api.answers import prove as prove_again
+    from oneuser.api.proofs import prove as prove_again
 
     proofs = prove_again(call.config, requests)
     call.output.document([asdict(one) for one in proofs])

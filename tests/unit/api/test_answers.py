@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from oneuser.api.answers import load_requests, require_searched
+from oneuser.api.answers import load_requests
 from oneuser.config import make_config
-from oneuser.core.errors import ConfigError, OneUserError
-from oneuser.storage.byte_scan import Scan
+from oneuser.core.errors import ConfigError
 
 CONFIG = make_config(
     {
@@ -101,12 +100,3 @@ def test_a_request_of_a_million_identities_and_an_id_that_is_a_path_are_refused(
         (tmp_path / "ask.json").write_text(json.dumps(ASK | {"subject_request_id": name}))
         with pytest.raises(ConfigError, match="subject_request_id"):
             load(tmp_path / "ask.json")
-
-
-def test_nothing_is_proven_while_a_file_was_not_searched() -> None:
-    require_searched(Scan(5, 100, [], [], []))
-
-    with pytest.raises(OneUserError, match="1 files or folders cannot be read"):
-        require_searched(Scan(5, 100, [], [], ["/warehouse/closed"]))
-    with pytest.raises(OneUserError, match="1 files are too large"):
-        require_searched(Scan(5, 100, [], ["s3a://warehouse/large"], []))
