@@ -209,10 +209,10 @@ $(VENV)/.ready $(ENVIRONMENTS) $(JARS)/.ready $(JARS)/s3/.ready $(JARS)/.archive
 
 else
 
-# uv takes less than half of pip's time. It knows nothing of how pip is configured but what is said here; where that is
-# not enough, pip does it.
+# uv takes less than half of pip's time. It knows nothing of how pip is configured but what is said here, and trusts what
+# the machine trusts; where that is not enough, pip does it.
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
-UV  = UV_CACHE_DIR=$(VENV)/.cache \
+UV  = UV_CACHE_DIR=$(VENV)/.cache UV_SYSTEM_CERTS=true \
       UV_DEFAULT_INDEX="$$($(BIN)/pip config list | sed -nE "s/.*\.index-url='(.*)'/\1/p" | head -n 1)" \
       $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes --python
 
