@@ -201,12 +201,22 @@ class Deployment:
             for user in gone:
                 self.ledger = section_4.end(self.ledger, user)
             self.ended.append(person)
-            members = {i for i, user in self.last.users.items() if user == person}
-            ids = {i for i in members - self.last.contested if self.rules.types[i[0]].known}
+            members = {i for i, user in self.last.users.items() if user in gone}
+            ids = {i for i in members if self.rules.types[i[0]].known and self.claimants_of(i) <= {*gone}}
             deleted = {message for message, owner in self.last.owners.items() if owner in gone}
         self.suppressed |= ids
         deleted |= {message.id for message in self.stored.values() if carries(message, ids)}
         self.stored = {name: message for name, message in self.stored.items() if name not in deleted}
+
+    def claimants_of(self, identifier: Identifier) -> set[str]:
+        """Whoever a contested identifier belongs to at some time, or is kept apart from by a rule but an exclude."""
+        assert self.last is not None
+        if identifier not in self.last.contested:
+            return set()
+        refused = (set(ends) for rule, ends in self.last.refused if rule != "exclude" and identifier in ends)
+        beside = {i for ends in refused for i in ends - {identifier} if i in self.last.users}
+        owners = {owner for _, owner in self.last.intervals[identifier] if owner is not None}
+        return owners | {self.last.users[i] for i in beside}
 
     def cut_off_from(self, person: str) -> set[str]:
         """Section 4: residual IDs that `limit` or `size` cut off from a person."""

@@ -159,13 +159,7 @@ def find_residual(persons: DataFrame, identifier_map: DataFrame, refused: DataFr
         people: Rows of `dim_user`.
     """
     is_cut = F.col("closed_run").isNull() & F.col("rule").isin(*_CUTTING)
-    ends = F.explode(
-        F.array(
-            F.struct(F.col("src").alias("identifier_id"), F.col("dst").alias("other_id")),
-            F.struct(F.col("dst").alias("identifier_id"), F.col("src").alias("other_id")),
-        )
-    )
-    pairs = refused.where(is_cut).select(ends.alias("end")).select("end.*")
+    pairs = _both_ways(refused.where(is_cut))
     owners = identifier_map.select("identifier_id", "user_id")
     of_persons = persons.join(owners, on="user_id", how="inner").select(
         "request_id", F.col("identifier_id").alias("other_id")
@@ -188,10 +182,45 @@ def find_mapped(living: DataFrame, identifier_map: DataFrame) -> DataFrame:
     return mapped.select("request_id", "identifier_id").distinct()
 
 
-def find_own_identifiers(persons: DataFrame, identifier_map: DataFrame) -> DataFrame:
-    """`request_id`, `identifier_id`: known identifiers of persons (`request_id`, `user_id`) that nobody contests."""
-    own = identifier_map.where(F.col("is_known") & ~F.col("is_contested")).select("identifier_id", "user_id")
-    return persons.join(own, on="user_id", how="inner").select("request_id", "identifier_id").distinct()
+def find_own_identifiers(
+    living: DataFrame, identifier_map: DataFrame, ownership: DataFrame, refused: DataFrame
+) -> DataFrame:
+    """`request_id`, `identifier_id`: known identifiers of who ends that nobody contests who is left.
+
+    Args:
+        living: `request_id`, `user_id` of persons and of what was cut off from them.
+        identifier_map: Rows of `identifier_map`.
+        ownership: Rows of `identifier_ownership`.
+        refused: Rows of `refused_edges`.
+    """
+    owners = identifier_map.select(F.col("identifier_id").alias("mapped_id"), F.col("user_id").alias("claimant"))
+    known = identifier_map.where("is_known").select("identifier_id", "user_id", "is_contested")
+    own = known.join(living, on="user_id", how="inner").select("request_id", "identifier_id", "is_contested").distinct()
+    in_turn = ownership.where(F.col("superseded_run").isNull() & F.col("user_id").isNotNull())
+    is_open = F.col("closed_run").isNull() & (F.col("rule") != "exclude")
+    beside = _both_ways(refused.where(is_open)).join(owners, on=F.col("other_id") == F.col("mapped_id"), how="inner")
+    claims = in_turn.select("identifier_id", F.col("user_id").alias("claimant")).unionByName(
+        beside.select("identifier_id", "claimant")
+    )
+    ending = living.select("request_id", F.col("user_id").alias("claimant"))
+    contested = own.where("is_contested").select("request_id", "identifier_id")
+    of_others = contested.join(claims, on="identifier_id", how="inner").join(
+        ending, on=["request_id", "claimant"], how="left_anti"
+    )
+    return own.select("request_id", "identifier_id").join(
+        of_others.select("request_id", "identifier_id"), on=["request_id", "identifier_id"], how="left_anti"
+    )
+
+
+def _both_ways(edges: DataFrame) -> DataFrame:
+    """`identifier_id`, `other_id`: each pair of identifiers, both ways round."""
+    ends = F.explode(
+        F.array(
+            F.struct(F.col("src").alias("identifier_id"), F.col("dst").alias("other_id")),
+            F.struct(F.col("dst").alias("identifier_id"), F.col("src").alias("other_id")),
+        )
+    )
+    return edges.select(ends.alias("end")).select("end.*")
 
 
 def find_messages(suppressed: DataFrame, living: DataFrame, carried: DataFrame, resolved: DataFrame) -> DataFrame:

@@ -161,16 +161,20 @@ class _Deployment:
             reader.refuse(statement.line, "nobody has it: expected an identifier of somebody in the last run")
             return []
         types = self._rulebook.sections.identity.id_types
+        residual = last.residual_ids_of(person)
+        ending = {person, *residual}
+        people, numbers = last.people(), self._state.identifier_ids
         self._suppressed |= {
             member
-            for member in last.people()[person]
-            if types[member.id_type].known and self._state.identifier_ids[member] not in last.contested
+            for user in ending
+            for member in people[user]
+            if types[member.id_type].known
+            and (numbers[member] not in last.contested or last.claimants_of(numbers[member]) <= ending)
         }
-        residual = last.residual_ids_of(person)
         self._messages = [
             message
             for message in self._messages
-            if last.owners[message.key] not in {person, *residual}
+            if last.owners[message.key] not in ending
             and all(link.identifier not in self._suppressed for link in message.links)
         ]
         self._links = [link for link in self._links if self._suppressed.isdisjoint({link.a, link.b})]

@@ -152,3 +152,10 @@ class Resolution:
         owners = {number: self.users[component] for number, component in self.components.items()}
         residual = {self.users[component] for component, kind in self.kinds.items() if kind == "residual"}
         return residual_ids_of(person, self.cuts, owners, residual)
+
+    def claimants_of(self, number: int) -> set[str]:
+        """User IDs that a contested identifier belongs to at some time, or that an edge was refused to."""
+        owners = {interval.owner for interval in self.intervals.get(number, ())}
+        refused = (edge for edge in self.refusals if edge.rule != "exclude" and number in (edge.src, edge.dst))
+        owners |= {self.components.get(edge.dst if edge.src == number else edge.src) for edge in refused}
+        return {self.users[owner] for owner in owners if owner is not None}

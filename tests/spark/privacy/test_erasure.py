@@ -14,6 +14,7 @@ from oneuser.privacy.erasure import (
     find_left_alone,
     find_mapped,
     find_messages,
+    find_own_identifiers,
     find_persons,
     find_residual,
     rows_about,
@@ -188,6 +189,31 @@ def test_a_residual_id_ends_with_the_person_that_it_was_cut_off_from(spark: Spar
     found = find_residual(persons, identifier_map, refused, people)
 
     assert_rows(found, "request_id string, user_id string", ("r", "usr_rest"))
+
+
+def test_what_only_those_contest_who_end_is_suppressed_with_them(spark: SparkSession) -> None:
+    # given an address that a limit cut off from Ann, whose claimant is Ann; one that Bob had once; one that a refused
+    # edge leads from to him; a device
+    living = spark.createDataFrame([("r", "usr_ann"), ("r", "usr_rest")], "request_id string, user_id string")
+    identifier_map = spark.createDataFrame(
+        [
+            (1, "usr_ann", True, False), (2, "usr_rest", True, True), (3, "usr_rest", True, True),
+            (4, "usr_ann", True, True), (5, "usr_ann", False, False), (6, "usr_bob", True, False),
+        ],
+        "identifier_id bigint, user_id string, is_known boolean, is_contested boolean",
+    )  # fmt: skip
+    ownership = spark.createDataFrame(
+        [(2, "usr_ann", None), (2, "usr_bob", 4), (3, "usr_ann", None), (3, "usr_bob", None), (4, None, None)],
+        "identifier_id bigint, user_id string, superseded_run bigint",
+    )
+    refused = spark.createDataFrame(
+        [(1, 2, "limit", None), (1, 3, "limit", None), (4, 6, "unique", None), (2, 6, "limit", 3)],
+        "src bigint, dst bigint, rule string, closed_run bigint",
+    )
+
+    found = find_own_identifiers(living, identifier_map, ownership, refused)
+
+    assert_rows(found, "request_id string, identifier_id bigint", ("r", 1), ("r", 2))
 
 
 def test_refused_lines_are_found_by_a_value_as_a_word_of_its_own(spark: SparkSession) -> None:

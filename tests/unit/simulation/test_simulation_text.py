@@ -50,6 +50,18 @@ def test_values_are_normalised_and_garbage_is_dropped_as_ingest_does() -> None:
     assert people(simulate("email: Ann@Example.com\nemail: ann@example.com ")) == ["email: ann@example.com"]
 
 
+def test_known_identifiers_that_a_limit_cut_off_are_suppressed_with_their_person() -> None:
+    runs = (
+        "rule email limit 1\nuser_id: 1, email: a@example.com\nuser_id: 1, email: b@example.com\n---\n"
+        "erase user_id: 1\nemail: a@example.com\nemail: b@example.com\nuser_id: 2\n"
+    )
+
+    assert people(simulate(runs)) == ["user_id: 2"]
+    # one that somebody else has claimed, too, is contested still
+    contested = runs.replace("---", "user_id: 2, email: a@example.com\n---")
+    assert people(simulate(contested)) == ["user_id: 2, email: a@example.com"]
+
+
 def test_an_event_without_a_time_happens_a_minute_after_the_latest_above_it() -> None:
     done = simulate(
         "user_id: 1\n@10 user_id: 1\nuser_id: 1\n@-3 user_id: 1\nuser_id: 1\n@2026-01-01T00:05 user_id: 1\n"

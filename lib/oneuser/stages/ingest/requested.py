@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 from oneuser.contracts import privacy as kinds
 from oneuser.contracts.changes import CHANGES
 from oneuser.contracts.graph import EVENT_IDENTIFIERS, IDENTIFIERS, REFUSED_EDGES, SHARED_VALUES
-from oneuser.contracts.identity import DIM_USER, EVENTS_RESOLVED, IDENTIFIER_MAP, USER_IDS
+from oneuser.contracts.identity import DIM_USER, EVENTS_RESOLVED, IDENTIFIER_MAP, IDENTIFIER_OWNERSHIP, USER_IDS
 from oneuser.contracts.privacy import ERASURES, SUPPRESSIONS
 from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.contracts.reference import LINKS
@@ -154,9 +154,11 @@ def find_erased(ctx: RunContext, requests: Sequence[Request], spellings: Spellin
     identifier_map = ctx.read_last(IDENTIFIER_MAP)
     whom = ctx.checkpoint(_persons(ctx, by_person, identifier_map, carried, named))
     persons = whom.where(~F.col("is_ambiguous")).select("request_id", "user_id")
-    residual = find_residual(persons, identifier_map, ctx.read_last(REFUSED_EDGES), ctx.read_last(DIM_USER))
-    living = ctx.checkpoint(persons.unionByName(residual))
-    own = ctx.checkpoint(find_own_identifiers(persons, identifier_map).unionByName(by_value).distinct())
+    refused = ctx.read_last(REFUSED_EDGES)
+    residual = find_residual(persons, identifier_map, refused, ctx.read_last(DIM_USER))
+    living = ctx.checkpoint(persons.unionByName(residual).distinct())
+    of_persons = find_own_identifiers(living, identifier_map, ctx.read_last(IDENTIFIER_OWNERSHIP), refused)
+    own = ctx.checkpoint(of_persons.unionByName(by_value).distinct())
     messages = ctx.checkpoint(find_messages(own, living, carried, ctx.read_last(EVENTS_RESOLVED)))
     beside = carried.join(messages, on="message_key", how="inner").select("request_id", "identifier_id")
     # what only a link or a previous id has said of them is carried by none of their messages
