@@ -44,7 +44,7 @@ def is_word(character: str) -> bool:
 def is_telling(value: str) -> bool:
     """Whether a value is long enough to be somebody's wherever it is found."""
     shortest = _SHORTEST_NAME if _LETTER.search(value) else _SHORTEST_NUMBER
-    return len(value) >= shortest
+    return len(value.strip()) >= shortest
 
 
 def _decoded(some: bytes) -> str:

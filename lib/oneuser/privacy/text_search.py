@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from oneuser.core.sought_values import Sought
+from oneuser.core.whole_words import is_telling
+from oneuser.privacy.short_values import folded_names, identifying_values
 from oneuser.privacy.spelled import candidates, meant_by
 from oneuser.spark.row_shapes import RowShape
 
@@ -41,15 +43,28 @@ _NEITHER_LETTER_NOR_DIGIT = re.compile(r"[^0-9a-z]+")
 
 
 class TextSearch:
-    """Values to look for in short texts, by request: as they are, and whatever has one of them as its normal form."""
+    """Values to look for in short texts, by request: as they are, and whatever has one of them as its normal form.
 
-    def __init__(self, values: Mapping[str, Collection[str]], normalisers: Mapping[str, Normaliser]) -> None:
-        """`normalisers` by type; nobody tells of which type a value is."""
-        self._sought = Sought(values)
+    Those so short that they may mean anything are looked for where the place says that an identifier is meant.
+    """
+
+    def __init__(
+        self,
+        values: Mapping[str, Collection[str]],
+        normalisers: Mapping[str, Normaliser],
+        names: Collection[str] = (),
+    ) -> None:
+        """`normalisers` by type; nobody tells of which type a value is. `names` are of keys of identifiers."""
+        self._sought = Sought({name: [one for one in some if is_telling(one)] for name, some in values.items()})
         self._asked: defaultdict[str, set[str]] = defaultdict(set)
+        self._short: defaultdict[str, set[str]] = defaultdict(set)
         for request, some in values.items():
             for value in some:
-                self._asked[value].add(request)
+                if is_telling(value):
+                    self._asked[value].add(request)
+                else:
+                    self._short[value.strip().casefold()].add(request)
+        self._names = folded_names([*normalisers, *names])
         # none is looked for where looking for all is no work
         cores = {_core(value) for value in self._asked}
         self._cores = cores if len(cores) <= _FEW and "" not in cores else {""}
@@ -59,8 +74,17 @@ class TextSearch:
     def requests_in(self, text: bytes) -> set[str]:
         """Requests of which a text holds a value."""
         found = self._sought.requests_in([text])
-        decoded = [reading for reading in _decoded(text) if self._may_name(reading)]
-        return found.union(*map(self._meant, {word for reading in decoded for word in candidates(reading)}))
+        readings = list(_decoded(text))
+        decoded = [reading for reading in readings if self._may_name(reading)]
+        found = found.union(*map(self._meant, {word for reading in decoded for word in candidates(reading)}))
+        return found.union(*map(self._short_ones, readings)) if self._short else found
+
+    def _short_ones(self, text: str) -> set[str]:
+        values = set(identifying_values(text, self._names))
+        values |= {
+            form for value in values for normalise in self._normalisers if (form := normalise(value)) is not None
+        }
+        return set[str]().union(*(self._short.get(value.strip().casefold(), ()) for value in values))
 
     def _may_name(self, text: str) -> bool:
         """Whether a value may be the normal form of something in a text: quick to say of most texts."""
@@ -83,6 +107,7 @@ def find_texts(
     hashed: str,
     values: Mapping[str, Collection[str]],
     normalisers: Mapping[str, Normaliser],
+    names: Collection[str] = (),
 ) -> DataFrame:
     """`request_id`, `line_hash` of the texts that hold one of some values as a word, however it is spelled there.
 
@@ -92,19 +117,20 @@ def find_texts(
         hashed: Column of their hashes.
         values: By request.
         normalisers: By type of identifier.
+        names: Keys that name identifiers, for values so short that only the place says what they mean.
     """
     texts = rows.where(F.col(text).isNotNull())
     return texts.select(F.col(text).cast("binary").alias("text"), F.col(hashed).alias("line_hash")).mapInArrow(
-        _searcher(values, normalisers), FOUND_LINES.ddl
+        _searcher(values, normalisers, names), FOUND_LINES.ddl
     )
 
 
 def _searcher(
-    values: Mapping[str, Collection[str]], normalisers: Mapping[str, Normaliser]
+    values: Mapping[str, Collection[str]], normalisers: Mapping[str, Normaliser], names: Collection[str]
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def search(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         # made here: it is far larger than the values
-        searched = TextSearch(values, normalisers)
+        searched = TextSearch(values, normalisers, names)
         for batch in batches:
             texts: list[Any] = batch["text"].to_pylist()
             yield FOUND_LINES.batch_of(

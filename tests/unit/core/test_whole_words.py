@@ -33,7 +33,14 @@ def test_a_value_stands_by_itself(text: bytes, is_there: bool) -> None:  # noqa:
 
 @pytest.mark.parametrize(
     ("value", "tells"),
-    [("ann@example.com", True), ("42", False), ("20260301", False), ("491701234567", True), ("ab1", False)],
+    [
+        ("ann@example.com", True),
+        ("42", False),
+        ("20260301", False),
+        ("491701234567", True),
+        ("ab1", False),
+        (" 42        ", False),
+    ],
 )
 def test_short_values_are_found_everywhere_and_tell_nothing(value: str, tells: bool) -> None:  # noqa: FBT001 - as above
     assert is_telling(value) is tells

@@ -57,3 +57,24 @@ def test_other_values_are_found_in_other_spellings_too(text: str) -> None:
 @pytest.mark.parametrize("text", [b"", b"ann-012", b"ann.smithy@gmail.com", b"030 123457", b"\xff\0\\u00"])
 def test_what_names_nobody_is_not_found(text: bytes) -> None:
     assert SEARCH.requests_in(text) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_hers"),
+    [
+        ('{"type": "trackk", "userId": 42}', True),
+        ('{"traits": {"record": " U7 "}, "userId": "bob-0001"', True),
+        ('{"p": "{\\"user_id\\": [41, 42]}"', True),
+        ('{"Contact": "42"}', True),
+        ("2026-03-01;u7;19.90", True),
+        # a price, an age, a part of a text, of an id and of a time; a link is no field
+        ('{"userId": "bob-0001", "age": 42, "price": "42", "title": "42 ways", "at": "2026-03-01T00:42:00Z"', False),
+        ('{"userId": "bob-42-01", "contact_of": "https://example.com/?id=42"}', False),
+        ("bob-0001,42,2026-03-01", False),
+        ("42", False),
+    ],
+)
+def test_a_short_value_is_found_only_where_an_identifier_is_meant(text: str, is_hers: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    search = TextSearch({"ask": ["42", "u7", " 42       "]}, NORMALISERS, ["Contact"])
+
+    assert search.requests_in(text.encode()) == ({"ask"} if is_hers else set())

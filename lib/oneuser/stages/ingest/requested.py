@@ -41,6 +41,7 @@ from oneuser.privacy.erasure import (
 from oneuser.privacy.requests import Request
 from oneuser.privacy.text_search import find_texts
 from oneuser.stages.forgetting import count_erased, forget_erased
+from oneuser.stages.ingest.source_spec import names_of_identifiers
 from oneuser.stages.ingest.stored_keys import keys_of_named
 from oneuser.storage.request_files import RequestFiles, Sealed
 
@@ -272,8 +273,9 @@ def find_lines(ctx: RunContext, contracts: Sequence[TableContract], values: Mapp
     """`request_id`, `line_hash` of refused lines and records that hold a value; null where there are none at all."""
     wanted = {request_id: some for request_id, some in values.items() if some}
     normalisers = make_normalisers(id_type_specs(ctx.config.identity.id_types))
+    names = names_of_identifiers(ctx.config)
     parts = [
-        find_texts(ctx.read(contract), text=text, hashed=hashed, values=wanted, normalisers=normalisers)
+        find_texts(ctx.read(contract), text=text, hashed=hashed, values=wanted, normalisers=normalisers, names=names)
         for contract in contracts
         for text, hashed in contract.subject.texts
         if contract.name in ctx.tables and wanted

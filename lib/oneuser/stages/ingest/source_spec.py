@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oneuser.events.mapping import load_preset, read_mapping, with_identifiers
+from oneuser.events.parse import paths_of
 from oneuser.events.spec import Limits, SourceSpec, id_type_specs
 from oneuser.stages.ingest.credible_times import earliest_time
 
@@ -32,3 +33,10 @@ def source_spec(config: Config, name: str) -> SourceSpec:
         decimal=source.decimal,
         limits=Limits(limits.max_line_bytes, limits.max_depth, limits.max_traits, earliest_time(config)),
     )
+
+
+def names_of_identifiers(config: Config) -> frozenset[str]:
+    """The last keys of all places where sources are said to have identifiers."""
+    mappings = [source_spec(config, name).mapping for name in config.sources]
+    places = [place for one in mappings for place in (*(part for _, part in one.identifiers), one.previous_id)]
+    return frozenset(keys[-1] for place in places for keys in paths_of(place) if keys)

@@ -16,6 +16,7 @@ from oneuser.events.normalise import make_normalisers
 from oneuser.events.spec import id_type_specs
 from oneuser.privacy.named_in_texts import find_named_in
 from oneuser.privacy.text_search import find_texts
+from oneuser.stages.ingest.source_spec import names_of_identifiers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -47,9 +48,10 @@ def find_unwanted(
         lines: `line_hash` of texts that were erased before.
     """
     normalisers = make_normalisers(id_type_specs(ctx.config.identity.id_types))
+    names = names_of_identifiers(ctx.config)
     parts = [] if lines is None else [lines]
     if values:
-        found = find_texts(rows, text=text, hashed=hashed, values=values, normalisers=normalisers)
+        found = find_texts(rows, text=text, hashed=hashed, values=values, normalisers=normalisers, names=names)
         parts.append(found.select("line_hash"))
     if suppressions is not None:
         texts = rows.where(F.col(text).isNotNull()).select(
@@ -58,7 +60,7 @@ def find_unwanted(
             F.make_valid_utf8(F.col(text).cast("string")).alias("text"),
         )
         # a word or value that is suppressed, as whichever type it may be
-        named = find_named_in(texts, keys=ctx.keys, normalisers=normalisers)
+        named = find_named_in(texts, keys=ctx.keys, normalisers=normalisers, names=names)
         suppressed = named.join(suppressions.select(*_ON), on=_ON, how="left_semi")
         parts.append(suppressed.select(F.col("request_id").cast("bigint").alias("line_hash")))
     return ctx.persist(reduce(DataFrame.unionByName, parts).distinct()) if parts else None

@@ -1,0 +1,77 @@
+"""Identifiers so short that they may mean anything, where the place says that one is meant. Pure Python.
+
+A number such as 42 stands in sizes, prices and dates of everybody's texts. It is somebody's where it is all that stands
+under a key that names an identifier, in JSON whole or broken. A delimited line names no keys: there it is a field of
+its own that is no mere amount or word.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from oneuser.core.whole_words import is_telling
+from oneuser.privacy.spelled import DEEPEST, JSON_TOKENS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
+# a list of values is as each of them; what is cut off at the end of a line still counts
+_UNDER_KEY = re.compile(
+    rf"(?P<key>{_STRING})\s*:\s*(?:(?P<value>{_STRING}|{_NUMBER})(?=\s*(?:[,}}\]]|$))|(?P<list>\[[^\[\]{{}}]*))",
+    re.DOTALL,
+)
+_SEPARATORS = re.compile(r"[\t\r\n,;|]")
+_NO_NAME = re.compile(r"[^0-9a-z]+")
+_FEWEST_DIGITS = 5
+# of whatever mapping, as objects with a type write it and as Segment's libraries do
+_ALWAYS = ("id", "uid", "userId", "anonymousId", "previousId", "externalId")
+
+
+def folded_names(names: Collection[str]) -> frozenset[str]:
+    """Names of keys in one spelling, with those that name identifiers everywhere."""
+    return frozenset(_folded(name) for name in (*names, *_ALWAYS))
+
+
+def identifying_values(text: str, names: Collection[str], *, depth: int = DEEPEST) -> Iterator[str]:
+    """Short values in a text that are meant as identifiers.
+
+    Args:
+        text: JSON, also broken, or a delimited line.
+        names: Keys that name an identifier, as `folded_names` gives them.
+        depth: How deep JSON within JSON is read.
+    """
+    if not text.lstrip().startswith(("{", "[")):
+        yield from _fields(text)
+        return
+    for found in _UNDER_KEY.finditer(text):
+        is_named = _folded(_plain(found["key"])) in names
+        tokens = [found["value"]] if found["value"] else [one[0] for one in JSON_TOKENS.finditer(found["list"])]
+        for value in map(_plain, tokens):
+            if depth and value.lstrip().startswith(("{", "[")):
+                yield from identifying_values(value, names, depth=depth - 1)
+            elif is_named and not is_telling(value):
+                yield value
+
+
+def _fields(line: str) -> Iterator[str]:
+    for field in _SEPARATORS.split(line):
+        value = field.strip().strip("\"'").strip()
+        n_digits = sum(one.isdecimal() for one in value)
+        has_letter = any(one.isalpha() for one in value)
+        if n_digits and (has_letter or n_digits >= _FEWEST_DIGITS) and not is_telling(value):
+            yield value
+
+
+def _plain(token: str) -> str:
+    try:
+        return str(json.loads(token)) if token.startswith('"') else token
+    except ValueError:
+        return token.strip('"')
+
+
+def _folded(name: str) -> str:
+    return _NO_NAME.sub("", name.lower())
