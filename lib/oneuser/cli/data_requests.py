@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 privacy_app = typer.Typer(help="What people ask about their data.", no_args_is_help=True)
 
+_NOT_DONE = {
+    "unknown": "so nothing was erased: nothing of what it names is stored",
+    "unowned": "so nothing was erased: what it names is nobody's",
+    "ambiguous": "so nobody was erased: several people share what it names; name what is one person's alone",
+}
 _MOST_SHOWN = 5
 _REQUESTS = Annotated[list[Path], typer.Argument(metavar="REQUEST...", help="OpenDSR files, or folders of them.")]
 _SCOPE = Annotated[
@@ -203,6 +208,10 @@ def _answer(
         more = f" and {len(closed) - _MOST_SHOWN} more" if len(closed) > _MOST_SHOWN else ""
         shown = ", ".join(closed[:_MOST_SHOWN]) + more
         call.output.note(f"answered before, so nothing was done for {shown}: another request needs an id of its own")
+    for one in states:
+        outcome = _outcome(one)
+        if outcome not in (None, "done") and not one.was_closed:
+            call.output.note(f"{one.request_id}: {outcome}, {_NOT_DONE.get(str(outcome), 'so nothing was done')}")
     if any(one.state == "in_progress" for one in states):
         call.output.note("next: `oneuser maintain` removes the files of earlier runs and writes the receipts")
 
@@ -234,12 +243,16 @@ def _show_states(call: Call, states: list[RequestState]) -> None:
     call.output.table(columns, [_shown(one) for one in states])
 
 
+def _outcome(one: RequestState) -> object:
+    """What came of a request; null before a run has taken it in."""
+    return (one.receipt or one.facts).get("outcome")
+
+
 def _shown(one: RequestState) -> list[object]:
     """A request as a row of a table."""
     facts = [one.request_id, one.facts["action"], one.facts["scope"], one.state, one.facts.get("run")]
-    receipt = one.receipt or {"outcome": None, "erased": {}}
-    erased = receipt["erased"]
-    return [*facts, receipt["outcome"], *(erased.get(name) for name in ("messages", "identifiers", "user_ids"))]
+    erased = (one.receipt or {"erased": {}})["erased"]
+    return [*facts, _outcome(one), *(erased.get(name) for name in ("messages", "identifiers", "user_ids"))]
 
 
 def _show_preview(call: Call, found: Preview) -> None:

@@ -29,7 +29,7 @@ from oneuser.privacy.requests import Request
 from oneuser.privacy.text_search import find_texts
 from oneuser.runs.claim_rows import Publication, load_claims, newest, newest_completed, published
 from oneuser.runs.lease import Lease
-from oneuser.runs.receipts import close, complete, receipt_of, tell
+from oneuser.runs.receipts import close, complete, outcome_of, receipt_of, tell
 from oneuser.runs.records import READING_STAGE, load_runs
 from oneuser.storage.byte_scan import Scan, scan_files
 from oneuser.storage.request_files import COMPLETED, RequestFiles
@@ -54,12 +54,14 @@ def withdraw_earlier(lease: Lease, completed: RunRecord | None) -> bool:
         LockedError: where the lease was taken over in the meantime.
     """
     stage = completed.stages.get(READING_STAGE) if completed else None
-    if completed is None or stage is None or not stage.metrics.get("requests|erase"):
+    # of a run whose record does not say how many requests have erased something, whatever was asked counts
+    n_erasing = stage.metrics.get("erasing_requests", stage.metrics.get("requests|erase")) if stage else None
+    if completed is None or stage is None or not n_erasing:
         return False
     fences = [one.fence for one in lease.earlier if one.kind == "run" and one.run_seq == completed.run_seq]
     older = [one.fence for one in lease.earlier if fences and one.fence < fences[0]]
     if older:
-        asked = ", ".join(stage.details.get("requests", []))
+        asked = ", ".join(stage.details.get("erasing_requests") or stage.details.get("requests", []))
         lease.withdraw(older, f"run {completed.run_seq} has erased people, as asked by {asked}")
         _log.info("publications withdrawn", run_id=completed.run_seq, publications=len(older))
     return bool(older)
@@ -117,7 +119,9 @@ def settle(warehouse: Warehouse, *, is_purged: bool) -> list[str]:
         found = counted[request_id]
         facts: dict[str, Any] = {"run": found.run_seq, "published_at": shown.published_at.isoformat(timespec="seconds")}
         if request_id not in ending:
-            tell(files, request, "in_progress", **facts)
+            sealed = files.sealed(request_id)
+            outcome = {} if sealed is None else {"outcome": outcome_of(request, sealed, found.by_kind)}
+            tell(files, request, "in_progress", **facts, **outcome)
             continue
         if request_id not in kept:
             # completed by somebody else since, or else its values are lost and nothing can be said of them

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _ERASED = {"messages": kinds.MESSAGE, "identifiers": kinds.IDENTIFIER, "user_ids": kinds.USER, "lines": kinds.LINE}
 # what a state says of its receipt, and of the state before
-_OF_RECEIPT, _KEPT = ("run", "published_at", "scan"), ("submitted_at",)
+_OF_RECEIPT, _KEPT = ("run", "published_at", "scan", "outcome"), ("submitted_at",)
 
 
 def tell(files: RequestFiles, request: Request, state: str, **facts: Any) -> None:
@@ -69,13 +69,12 @@ def receipt_of(
         tables: Versions of the tables that are published without it.
         facts: What else is to be said.
     """
-    erased = {name: n_by_kind.get(kind, 0) for name, kind in _ERASED.items()}
     return {
         **_about(request),
-        "outcome": _outcome(request, sealed, n_erased=sum(erased.values())),
+        "outcome": outcome_of(request, sealed, n_by_kind),
         "n_identities": len(request.identities),
         "n_identities_unknown": sealed.n_unknown,
-        "erased": erased,
+        "erased": {name: n_by_kind.get(kind, 0) for name, kind in _ERASED.items()},
         "n_identifiers_suppressed": sealed.n_suppressed,
         "n_identifiers_freed": sealed.n_freed,
         "identifiers_kept": {"n": sealed.n_kept, "why": "messages or links of other people carry them too"},
@@ -90,8 +89,8 @@ def _about(request: Request) -> dict[str, Any]:
     return about | request.claims
 
 
-def _outcome(request: Request, sealed: Sealed, *, n_erased: int) -> str:
-    """What the answer to a request is.
+def outcome_of(request: Request, sealed: Sealed, n_by_kind: Mapping[str, int]) -> str:
+    """What the answer to a request is, by what its run has found and how much it has erased.
 
     `unknown`: nothing that an erasure names is stored. `unowned`: it is, and is nobody's, since it is blocked or too
     many share it; `exact` erases such a value. `ambiguous`: it is several people's, and nothing is named that is one
@@ -99,6 +98,7 @@ def _outcome(request: Request, sealed: Sealed, *, n_erased: int) -> str:
     what was to be suppressed can be no identifier of its type.
     """
     if request.action == "erase":
+        n_erased = sum(n_by_kind.get(kind, 0) for kind in _ERASED.values())
         if sealed.is_ambiguous:
             return "ambiguous"
         return "done" if n_erased else "unowned" if sealed.n_known else "unknown"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from oneuser.api import answers
+from oneuser.cli import data_requests
 from oneuser.cli.main import main
 from oneuser.inspection.erasure_preview import Preview
 
@@ -71,6 +73,22 @@ def test_states_and_receipts_are_shown(monkeypatch: pytest.MonkeyPatch, capsys: 
 
     assert main(["privacy", "status"]) == 0
     assert "4711 erase connected completed 5 done 7 2 1" in " ".join(capsys.readouterr().out.split())
+
+
+def test_who_was_not_erased_is_said(
+    request_file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = {"request_id": "4711", "action": "erase", "scope": "connected", "state": "in_progress", "run": 5}
+    asked = answers.RequestState("4711", "in_progress", {**facts, "outcome": "ambiguous"}, None)
+    monkeypatch.setattr(answers, "answer_requests", lambda *_arguments, **_options: [asked])
+    monkeypatch.setattr("oneuser.api.jobs.start_session_for_one_job", lambda _config: None)
+    monkeypatch.setattr(data_requests, "StageProgress", lambda *_arguments: nullcontext())
+
+    assert main(["privacy", "erase", request_file, "--scope", "connected", "--yes"]) == 0
+
+    said = capsys.readouterr()
+    assert "ambiguous" in said.out
+    assert "4711: ambiguous, so nobody was erased" in " ".join(said.err.split())
 
 
 def test_who_gets_no_package_is_shown_and_is_no_success(

@@ -14,8 +14,9 @@ from oneuser.contracts import privacy as kinds
 from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.privacy.requests import Request
 from oneuser.runs import erasures
-from oneuser.runs.erasures import Searched, settle
+from oneuser.runs.erasures import Searched, settle, withdraw_earlier
 from oneuser.runs.receipts import complete, receipt_of, tell
+from oneuser.runs.records import READING_STAGE
 from oneuser.storage.byte_scan import Scan
 from oneuser.storage.layout import Layout
 from oneuser.storage.request_files import RequestFiles, Sealed
@@ -140,6 +141,40 @@ def test_of_two_that_search_at_once_the_faster_writes_the_receipt(
     receipt = files.receipt("4711") or {}
     assert (receipt["n_identifiers_suppressed"], receipt["scan"]["n_files"]) == (3, 2)
     assert (files.status("4711") or {})["state"] == "completed"
+
+
+def test_what_came_of_a_request_is_told_before_its_receipt(
+    files: RequestFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(_Warehouse(files, monkeypatch), is_purged=False)  # type: ignore[arg-type]
+
+    assert (files.status("4711") or {})["outcome"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "names"),
+    [
+        ({"requests|erase": 2.0, "erasing_requests": 0.0}, None),
+        ({"requests|erase": 2.0, "erasing_requests": 1.0}, "4711"),
+        # of a run that did not say how many have erased something
+        ({"requests|erase": 2.0}, "4711, 4712"),
+    ],
+)
+def test_earlier_publications_are_withdrawn_only_where_something_was_erased(
+    metrics: dict[str, float], names: str | None
+) -> None:
+    details = {"requests": ["4711", "4712"]} | (
+        {"erasing_requests": ["4711"]} if metrics.get("erasing_requests") else {}
+    )
+    stage = SimpleNamespace(metrics=metrics, details=details)
+    completed: Any = SimpleNamespace(run_seq=2, stages={READING_STAGE: stage})
+    withdrawn: list[tuple[list[int], str]] = []
+    earlier = [SimpleNamespace(kind="run", run_seq=number, fence=number) for number in (1, 2)]
+    lease: Any = SimpleNamespace(earlier=earlier, withdraw=lambda *said: withdrawn.append(said))
+
+    assert withdraw_earlier(lease, completed) is (names is not None)
+
+    assert withdrawn == ([] if names is None else [([1], f"run 2 has erased people, as asked by {names}")])
 
 
 def test_without_its_values_a_request_gets_no_receipt(files: RequestFiles, monkeypatch: pytest.MonkeyPatch) -> None:

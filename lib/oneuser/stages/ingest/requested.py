@@ -127,13 +127,23 @@ def take_requests(ctx: RunContext, contracts: Sequence[TableContract]) -> DataFr
     forget_erased(ctx, [*contracts, CHANGES])
     for action, n in Counter(request.action for request in requests).items():
         ctx.metric("requests", n, action)
-    ctx.details["requests"] = _listed(requests)
+    ctx.details["requests"] = _listed([request.request_id for request in requests])
+    erasing = _erasing(ctx)
+    ctx.metric("erasing_requests", len(erasing))
+    if erasing:
+        ctx.details["erasing_requests"] = _listed(erasing)
     return found.carried.select("identifier_id").distinct()
 
 
-def _listed(requests: Sequence[Request]) -> list[str]:
+def _erasing(ctx: RunContext) -> list[str]:
+    """The requests of this run by which anything is gone: only for these earlier publications are withdrawn."""
+    is_something = (F.col("run_seq") == ctx.run_seq) & (F.col("kind") != kinds.REQUEST)
+    rows = ctx.read(ERASURES).where(is_something).select("request_id").distinct().collect()
+    return sorted(row["request_id"] for row in rows)
+
+
+def _listed(names: Sequence[str]) -> list[str]:
     """The first few requests, and how many more there are."""
-    names = [request.request_id for request in requests]
     more = len(names) - _MOST_LISTED
     return [*names[:_MOST_LISTED], *([f"{more} more"] if more > 0 else [])]
 
