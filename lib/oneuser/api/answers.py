@@ -372,8 +372,12 @@ def _text(path: Path) -> str:
 
 
 def submit(files: RequestFiles, request: Request) -> None:
-    """Keep a request for the next run. What holds values comes first: without a status it is submitted again."""
-    if files.status(request.request_id) is None:
+    """Keep a request for the next run. What holds values comes first: without a status it is submitted again.
+
+    So is one that waits and whose text is gone, since somebody began to cancel it: it would wait for ever.
+    """
+    status = files.status(request.request_id)
+    if status is None or (status["state"] == "pending" and files.kept(request.request_id) is None):
         files.put(request.request_id, request.to_text())
         tell(files, request, "pending", submitted_at=datetime.now(UTC).isoformat(timespec="microseconds"))
 

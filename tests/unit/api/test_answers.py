@@ -8,9 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from oneuser.api.answers import load_requests
+from oneuser.api.answers import load_requests, submit
 from oneuser.config import make_config
 from oneuser.core.errors import ConfigError
+from oneuser.core.identifier_text import NamedIdentifier
+from oneuser.privacy.requests import Request
+from oneuser.storage.layout import Layout
+from oneuser.storage.request_files import RequestFiles
+from tests.unit.storage.disk_files import DiskFiles
 
 CONFIG = make_config(
     {
@@ -100,3 +105,20 @@ def test_a_request_of_a_million_identities_and_an_id_that_is_a_path_are_refused(
         (tmp_path / "ask.json").write_text(json.dumps(ASK | {"subject_request_id": name}))
         with pytest.raises(ConfigError, match="subject_request_id"):
             load(tmp_path / "ask.json")
+
+
+def test_a_request_whose_cancelling_was_cut_short_can_be_made_again(tmp_path: Path) -> None:
+    files = RequestFiles(DiskFiles(), Layout.of(str(tmp_path), None))  # type: ignore[arg-type]
+    request = Request("4711", "erase", "exact", (NamedIdentifier("email", "ann@example.com"),))
+    submit(files, request)
+    files.unseal("4711")
+
+    for _ in range(2):
+        submit(files, request)
+
+    assert list(files.open_requests()) == ["4711"]
+    # what is cancelled stays so
+    files.unseal("4711")
+    files.write_status("4711", (files.status("4711") or {}) | {"state": "cancelled"})
+    submit(files, request)
+    assert files.open_requests() == {}
