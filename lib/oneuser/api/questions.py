@@ -146,9 +146,10 @@ class Questions:
             ConfigError: for a table that no run has computed; one that is computed and has no rows is a file of none.
         """
         contract = self._computed(name)
-        if contract.zone == "raw" and not raw:
+        is_raw = contract.zone == "raw"
+        if is_raw and not raw:
             raise ConfigError.single("--raw", f"{name} holds raw identifiers; say --raw (raw=True) if you want them")
-        return write_file(self._ordered(contract), contract.arrow_schema, self.outside(to))
+        return write_file(self._ordered(contract), contract.arrow_schema, self.outside(to), only_for_owner=is_raw)
 
     def outside(self, to: str | Path) -> Path:
         """The absolute path of a file for others.

@@ -110,7 +110,7 @@ class QuickAnswers(Questions):
         """
         file = self.outside(to)
         rows = hold_identities(self.rows, purposes=self._purposes_of_exports)
-        return write_file(rows.to_batches(), IDENTITIES, file)
+        return write_file(rows.to_batches(), IDENTITIES, file, only_for_owner=True)
 
     def count_withheld_identities(self) -> int:
         """How many identities `export_identities` leaves out, since their people do not grant what an export needs."""

@@ -95,6 +95,9 @@ def export_sql(
         return
     made = folder_to_make(to)
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(sql, encoding="utf-8")
+    from oneuser.storage.new_file import new_file
+
+    with new_file(file) as written:
+        written.write(sql.encode())
     say_made(call.output, made)
     call.output.text(f"views in {to}; write them again after every run and rollback")

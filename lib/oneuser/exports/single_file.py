@@ -6,20 +6,21 @@ Rows come as Arrow batches and go straight into the file, which appears whole or
 from __future__ import annotations
 
 import json
-import os
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
+from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
 from oneuser.core.errors import ConfigError
+from oneuser.storage.new_file import new_file
 from oneuser.storage.table_reader import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 FORMATS = ("csv", "jsonl", "parquet")
 # the wide forms are what some spreadsheets take the narrow ones for
@@ -32,13 +33,16 @@ class _Sink(Protocol):
     def close(self) -> None: ...
 
 
-def write_file(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> int:
+def write_file(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path, *, only_for_owner: bool = False
+) -> int:
     """Write all rows to one file, replacing an earlier one; returns how many.
 
     Args:
         batches: The rows.
         schema: Their columns.
         path: The file.
+        only_for_owner: Whether nobody else may read it, since it holds raw identifiers.
 
     Raises:
         ConfigError: for an ending that is none of FORMATS.
@@ -47,26 +51,21 @@ def write_file(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path)
     if ending not in FORMATS:
         raise ConfigError.single("--to", f"{path.name!r} ends in none of .{', .'.join(FORMATS)}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.part")
     n_rows = 0
-    try:
-        with _open_sink(ending, scratch, schema) as sink:
-            for batch in batches:
-                sink.write(batch)
-                n_rows += batch.num_rows
-        os.replace(scratch, path)  # noqa: PTH105 - the same, and said as what it is
-    finally:
-        scratch.unlink(missing_ok=True)
+    with new_file(path, only_for_owner=only_for_owner) as file, _open_sink(ending, file, schema) as sink:
+        for batch in batches:
+            sink.write(batch)
+            n_rows += batch.num_rows
     return n_rows
 
 
 @contextmanager
-def _open_sink(ending: str, path: Path, schema: pa.Schema) -> Iterator[_Sink]:
+def _open_sink(ending: str, file: IO[bytes], schema: pa.Schema) -> Iterator[_Sink]:
     sink: _Sink
     if ending == "parquet":
-        sink = _ParquetSink(path, schema)
+        sink = _ParquetSink(file, schema)
     else:
-        sink = _CsvSink(path, schema) if ending == "csv" else _JsonSink(path)
+        sink = _CsvSink(file, schema) if ending == "csv" else _JsonSink(file)
     try:
         yield sink
     finally:
@@ -74,11 +73,11 @@ def _open_sink(ending: str, path: Path, schema: pa.Schema) -> Iterator[_Sink]:
 
 
 class _ParquetSink:
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, file: IO[bytes], schema: pa.Schema) -> None:
         from pyarrow import parquet
 
         self._schema = schema
-        self._writer = parquet.ParquetWriter(path, schema, compression="zstd")
+        self._writer = parquet.ParquetWriter(file, schema, compression="zstd")
 
     def write(self, batch: pa.RecordBatch) -> None:
         self._writer.write_table(pa.Table.from_batches([batch]).cast(self._schema))
@@ -90,10 +89,10 @@ class _ParquetSink:
 class _CsvSink:
     """CSV with a header, UTF-8, empty for null. Text that a spreadsheet would take for a formula is defused."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, file: IO[bytes], schema: pa.Schema) -> None:
         import csv
 
-        self._file: IO[str] = path.open("w", encoding="utf-8", newline="")
+        self._file = TextIOWrapper(file, encoding="utf-8", newline="")
         self._writer = csv.writer(self._file, lineterminator="\n")
         self._writer.writerow(schema.names)
 
@@ -101,14 +100,15 @@ class _CsvSink:
         self._writer.writerows([csv_cell(value) for value in row.values()] for row in rows_of([batch]))
 
     def close(self) -> None:
-        self._file.close()
+        # the file is its opener's
+        self._file.detach()
 
 
 class _JsonSink:
     """One JSON object per row."""
 
-    def __init__(self, path: Path) -> None:
-        self._file: IO[str] = path.open("w", encoding="utf-8")
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = TextIOWrapper(file, encoding="utf-8", newline="\n")
 
     def write(self, batch: pa.RecordBatch) -> None:
         for row in rows_of([batch]):
@@ -117,7 +117,8 @@ class _JsonSink:
             )
 
     def close(self) -> None:
-        self._file.close()
+        # the file is its opener's
+        self._file.detach()
 
 
 def csv_cell(value: Any) -> str:

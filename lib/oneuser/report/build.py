@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from oneuser.report.gather import gather_report
 from oneuser.report.page import render_page
+from oneuser.storage.new_file import new_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,5 +30,6 @@ def build_report(source: ReportSource, to: Path, *, min_people: int | None = Non
     """
     page = render_page(gather_report(source, min_people=min_people))
     to.parent.mkdir(parents=True, exist_ok=True)
-    to.write_text(page, encoding="utf-8")
+    with new_file(to) as file:
+        file.write(page.encode())
     return to.resolve()

@@ -28,7 +28,7 @@ def cancel(warehouse: Warehouse, request_ids: Sequence[str], rules: LeaseRules) 
     """Take requests back: what they name is removed from the raw zone, and no run takes them in.
 
     Holds the lease, so that no run begins with one meanwhile. One that is cancelled already stays so. Cut short between
-    the two steps, a request is pending and asks for nothing; the same call finishes it, and who makes it again is heard.
+    the two steps, a request is pending and asks for nothing; the same call finishes it, and it can be made again.
 
     Raises:
         ConfigError: naming every request that there never was, or that a run has begun with; none is cancelled then.

@@ -43,16 +43,18 @@ class Layout:
         return f"{self.zones[contract.zone]}/{contract.name}"
 
     def outside(self, path: Path) -> Path:
-        """The absolute path of a file or folder that is written for others, links on its way followed.
+        """The absolute path of a file or folder that is written for others, links on its way followed, itself not.
 
         Raises:
             ConfigError: where it is in the warehouse: maintenance removes what it does not know, and what stands there
                 already is what readers follow.
         """
-        found = path.expanduser().resolve()
+        expanded = path.expanduser()
+        found = expanded.parent.resolve() / expanded.name if expanded.name not in ("", "..") else expanded.resolve()
         for root in (self.root, *self.zones.values()):
             local = local_path(root)
-            if local is not None and found.is_relative_to(Path(local).resolve()):
+            inside = None if local is None else Path(local).resolve()
+            if inside is not None and any(one.is_relative_to(inside) for one in (found, found.resolve())):
                 raise ConfigError.single("--to", "that is in the warehouse: expected a place elsewhere")
         return found
 
