@@ -181,3 +181,14 @@ def test_identities_are_exported_of_those_who_grant_it(site: Site, tmp_path: Pat
     assert exported == {"cole", "cole's laptop", "cole's phone"}
     assert n_rows == 3
     assert opened.count_withheld_identities() == len(list(csv.DictReader(everything.open()))) - 3 == 4
+
+
+def test_whoever_reads_without_the_configuration_is_held_to_that_of_the_last_run(site: Site) -> None:
+    warehouse = oneuser.open_warehouse(str(site.warehouse), spark=site.spark)
+
+    assert (warehouse.required_purposes("attribution"), warehouse.required_purposes("export")) == (("ads",), ())
+    own = {row["conversion_id"]: row["channel"] for row in warehouse.attribute("last", lookback_days=30).collect()}
+    published = {
+        row["conversion_id"]: row["channel"] for row in read_table(site.warehouse, "attribution_credits").to_pylist()
+    }
+    assert own == published

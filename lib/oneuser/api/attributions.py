@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import structlog
 from pyspark.sql import functions as F
 
 from oneuser.api.entity_rows import EntityRows, Level, owner_of
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from oneuser.contracts.table import TableContract
     from oneuser.marts.attribution.path_rules import PathRules
 
+_log = structlog.get_logger("oneuser.api")
 # rows that are computed when they are asked for say no more of how they were made
 _ASKED = Provenance(params_id="", identity_run=0)
 
@@ -299,14 +301,19 @@ class Attributions(EntityRows):
         return self.config.attribution.lookback_days if self.config else 30
 
     def _eligible_touches(self) -> DataFrame:
-        """Touches of people who grant what attribution needs, as far as the configuration says what that is."""
-        purposes = self.config.consent.required_for_attribution if self.config else ()
-        return self.of_consenting(self.published.read(marts.TOUCHES), purposes)
+        """Touches of people who grant what attribution needs, by the configuration or by that of the newest run."""
+        return self.of_consenting(self.published.read(marts.TOUCHES), self._purposes)
+
+    @property
+    def _purposes(self) -> tuple[str, ...]:
+        purposes = self.required_purposes("attribution")
+        if purposes is None:
+            _log.warning("touches of all people are credited", why="no run says which purposes attribution needs")
+        return purposes or ()
 
     def _touches_of_nobody(self) -> DataFrame | None:
         """Touches that name an account; none where attribution needs consent, which nobody is there to give."""
-        needs_consent = bool(self.config and self.config.consent.required_for_attribution)
-        if needs_consent or not self._has(marts.ACCOUNT_TOUCHES):
+        if self._purposes or not self._has(marts.ACCOUNT_TOUCHES):
             return None
         return self.published.read(marts.ACCOUNT_TOUCHES)
 

@@ -24,6 +24,7 @@ from oneuser.privacy.keys import load_reading_keys
 from oneuser.runs.claim_rows import load_claims
 from oneuser.runs.readable import as_published, publications_of_runs
 from oneuser.runs.records import load_runs
+from oneuser.runs.required_purposes import required_purposes
 from oneuser.spark.default_storage import is_this_disk
 from oneuser.storage.layout import Layout
 from oneuser.storage.local_tables import LocalTables
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from oneuser.core.keyed import Keys
     from oneuser.inspection.explanation import Explanation
     from oneuser.runs.records import RunRecord
+    from oneuser.runs.required_purposes import Use
     from oneuser.storage.delta_rs_tables import DeltaRsTables
     from oneuser.storage.table_reader import TableReader
     from oneuser.storage.warehouse import Warehouse
@@ -128,6 +130,10 @@ class Questions:
     def status(self) -> Status:
         """What readers see now, the newest run, and who holds the warehouse."""
         return read_status(self.tables, self.deployment)
+
+    def required_purposes(self, use: Use) -> tuple[str, ...] | None:
+        """Purposes that people must grant for a use, by the newest run and the configuration; null: neither says."""
+        return required_purposes(self.run_records(), self.config, use)
 
     # other programs -----------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from oneuser.api.questions import Questions, open_tables
+from oneuser.core.errors import ConfigError
 from oneuser.exports.single_file import write_file
 from oneuser.exports.views import views_sql
 from oneuser.inspection.named_owners import COLUMNS, count_withheld, hold_identities
@@ -105,8 +106,8 @@ class QuickAnswers(Questions):
     def export_identities(self, to: str | Path) -> int:
         """Write `identities` to one file: normalised raw values, so keep the file safe. Returns the number of rows.
 
-        Where the configuration names purposes under `consent.required_for_export`, only people are in it who grant them
-        all, as published.
+        Where the configuration, or that of the newest run, names purposes under `consent.required_for_export`, only
+        people are in it who grant them all, as published.
         """
         file = self.outside(to)
         rows = hold_identities(self.rows, purposes=self._purposes_of_exports)
@@ -118,7 +119,19 @@ class QuickAnswers(Questions):
 
     @property
     def _purposes_of_exports(self) -> tuple[str, ...]:
-        return self.config.consent.required_for_export if self.config else ()
+        """By the configuration, or by what the newest run was done under, whichever asks for more.
+
+        Raises:
+            ConfigError: where neither says whether any is needed.
+        """
+        purposes = self.required_purposes("export")
+        if purposes is None:
+            raise ConfigError.single(
+                "--config",
+                "the warehouse does not say which purposes of consent an export needs: its last run recorded none",
+                next_step="name its configuration (from Python, open_warehouse(config=...)); the next run records them",
+            )
+        return purposes
 
     def views(self, engine: str, *, raw: bool = False) -> str:
         """SQL that makes a view of every published table, at its version, in `duckdb` or `spark`."""

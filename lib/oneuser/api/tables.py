@@ -151,8 +151,8 @@ class OpenTables(QuickAnswers):
     def export_identities(self, to: str | Path) -> int:
         """Write `identities` to one file: normalised raw values, so keep the file safe. Returns the number of rows.
 
-        Where the configuration names purposes under `consent.required_for_export`, only people are in it who grant them
-        all, as published.
+        Where the configuration, or that of the newest run, names purposes under `consent.required_for_export`, only
+        people are in it who grant them all, as published.
         """
         with IfCertain():
             return super().export_identities(to)

@@ -23,6 +23,7 @@ from oneuser.runs.fingerprints import (
 )
 from oneuser.runs.publication import check_own_commits
 from oneuser.runs.records import IS_SMALL, READING_STAGE, StageRecord
+from oneuser.runs.required_purposes import PURPOSES, purposes_by_use
 from oneuser.runs.run_keys import KEY_CHECKS, load_run_keys
 from oneuser.runs.small_stages import is_small
 from oneuser.runs.suppressed_forms import FORMS, forms_of, require_recognised
@@ -99,7 +100,11 @@ class StageRunner:
         left = {c.name: ctx.tables[c.name] for c in writes if c.name in ctx.tables}
         ctx.details |= {RULES: ctx.rules, IS_INCREMENTAL: ctx.is_incremental, IS_SMALL: ctx.is_small}
         if stage.name == READING_STAGE:
-            ctx.details |= {KEY_CHECKS: ctx.keys.checks, FORMS: forms_of(self.config, self.completed)}
+            ctx.details |= {
+                KEY_CHECKS: ctx.keys.checks,
+                FORMS: forms_of(self.config, self.completed),
+                PURPOSES: purposes_by_use(self.config),
+            }
         # before the stage is on record: what is recorded is kept by the next attempt
         check_own_commits(self.warehouse, left, self.start_heads, self.tag.fence)
         seconds = time.monotonic() - started
