@@ -241,7 +241,12 @@ def test_raw_identifiers_leave_on_explicit_request_only(root: Path, tmp_path: Pa
     assert main(["export", "table", "identifier_values", *where]) == 2
     assert not file.exists()
     assert main(["export", "table", "identifier_values", "--raw", *where]) == 0
-    assert main(["export", "identities", *where]) == 0
+    # nobody says which purposes of consent that needs
+    assert main(["export", "identities", *where]) == 2
+    config = tmp_path / "oneuser.yaml"
+    source = f"web: {{path: {tmp_path}/*.jsonl, format: jsonl, preset: segment}}"
+    config.write_text(f"deployment: test\nwarehouse: {root}\nsources: {{{source}}}\n", encoding="utf-8")
+    assert main(["export", "identities", *where, "--config", str(config)]) == 0
     with file.open(encoding="utf-8") as rows:
         owners = {(row["id_type"], row["id_value"]): row["user_id"] for row in csv.DictReader(rows)}
     assert owners[("email", "ann@example.com")] == small.ANN

@@ -21,7 +21,7 @@ _STRING = r'"(?:[^"\\]|\\.)*"'
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 # a list of values is as each of them; what is cut off at the end of a line still counts
 _UNDER_KEY = re.compile(
-    rf"(?P<key>{_STRING})\s*:\s*(?:(?P<value>{_STRING}|{_NUMBER})(?=\s*(?:[,}}\]]|$))|(?P<list>\[[^\[\]{{}}]*))",
+    rf"(?P<key>{_STRING})\s*:\s*(?:(?P<value>{_STRING}|{_NUMBER})(?=\s*(?:[,}}\]]|\Z))|(?P<list>\[[^\[\]{{}}]*))",
     re.DOTALL,
 )
 _SEPARATORS = re.compile(r"[\t\r\n,;|]")
