@@ -9,13 +9,15 @@ import pytest
 from pyspark.sql import SparkSession
 
 from oneuser.api.answers import answer_requests, cancel, request_states, submit
-from oneuser.contracts.privacy import ERASURES
+from oneuser.contracts.graph import IDENTIFIERS
+from oneuser.contracts.privacy import ERASURES, SUPPRESSIONS
 from oneuser.contracts.raw import QUARANTINE
 from oneuser.core.errors import ConfigError
 from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.privacy.requests import Request
 from oneuser.runs.claim_rows import load_claims, published
 from oneuser.runs.erasures import search_files
+from oneuser.runs.left_rows import rows_left
 from oneuser.storage.request_files import RequestFiles
 from oneuser.storage.warehouse import Warehouse
 from tests.integration import small_warehouse as small
@@ -128,3 +130,21 @@ def test_a_search_tells_files_of_others_from_files_that_should_hold_nothing(
 
     assert [Path(path).parent.name for path in found.left["ask"]] == [QUARANTINE.name]
     assert found.of_others == {"ask": 2}
+
+
+def test_a_row_that_readers_see_is_left_unless_what_it_carries_was_let_in_again(warehouse: Warehouse) -> None:
+    shown = published(load_claims(warehouse))[-1].tables
+    (hers,) = warehouse.read(IDENTIFIERS, shown[IDENTIFIERS.name]).where("identifier_id = 1").collect()
+    suppressed = {name: hers[name] for name in ("id_type", "id_key", "key_id")} | {"request_id": "ask", "run_seq": 1}
+    row = dict.fromkeys(ERASURES.columns) | {"run_seq": 1, "request_id": "ask", "kind": "request"}
+    half = row | {"run_seq": 2, "request_id": "half"}
+
+    def left(suppressions: list[dict[str, Any]], *erasures: dict[str, Any]) -> dict[str, dict[str, int]]:
+        rows = {ERASURES: [half, row, *erasures], SUPPRESSIONS: suppressions}
+        return rows_left(warehouse, shown | small.replace(warehouse, 9, rows, fence=98), ["ask", "half"])
+
+    assert left([suppressed]) == {"ask": {"identifiers": 1}}
+    assert left([]) == {}
+    found = left([], row | {"kind": "user", "user_id": small.BOB})
+    assert found.keys() == {"ask"}
+    assert found["ask"]["identifier_map"] > 0

@@ -372,7 +372,7 @@ def test_a_file_that_still_holds_a_value_is_named_and_the_request_waits(family: 
     assert (state.state, state.receipt["n_identities_unknown"]) == ("completed", 1)
     assert not files_with(family.root, "carla@example.com")
     (proof,) = prove(family.config, [path], spark=family.spark)
-    assert (proof.left, proof.n_files_of_others) == ([], 0)
+    assert (proof.left, proof.n_files_of_others, proof.rows_left, proof.holds) == ([], 0, {}, True)
 
     # what turns up later is found later
     planted.write_bytes(text)

@@ -141,17 +141,42 @@ def status(
 
 
 def prove(call: Call, requests: _REQUESTS) -> None:
-    """Search every file once more for what completed erasures name. Exit code 1 where one holds it that should not."""
+    """Look for what completed erasures have taken: in rows that readers see, and in every file.
+
+    Exit code 1 where a row or a file holds it that should not, and where all that a request names is too short to be
+    searched for.
+    """
     require_folder(call.config.warehouse)
     from oneuser.api.proofs import prove as prove_again
 
     proofs = prove_again(call.config, requests)
-    call.output.document([asdict(one) for one in proofs])
-    columns = ["request", "files searched", "files that hold a value", "files of others that do"]
-    call.output.table(columns, [[one.request_id, one.n_files, len(one.left), one.n_files_of_others] for one in proofs])
+    call.output.document([asdict(one) | {"holds": one.holds} for one in proofs])
+    columns = [
+        "request",
+        "rows left",
+        "files searched",
+        "files that hold a value",
+        "files of others that do",
+        "too short",
+    ]
+    call.output.table(
+        columns,
+        [
+            [
+                one.request_id, sum(one.rows_left.values()), one.n_files, len(one.left), one.n_files_of_others,
+                f"{one.n_values_too_short} of {one.n_values}",
+            ]
+            for one in proofs
+        ],
+    )  # fmt: skip
     for path in sorted({path for one in proofs for path in one.left}):
         call.output.text(path, style="yellow")
-    if any(one.left for one in proofs):
+    for one in proofs:
+        for table, n_rows in sorted(one.rows_left.items()):
+            call.output.text(f"{one.request_id}: {n_rows} rows of {table} are still about it", style="yellow")
+        if one.n_values_too_short == one.n_values:
+            call.output.warning(f"{one.request_id}: nothing was searched for in files: all that it names is too short")
+    if not all(one.holds for one in proofs):
         raise typer.Exit(1)
 
 

@@ -4,7 +4,8 @@ In this order, each step done again by whoever comes next where it was cut short
 
 1. Publications before the run are withdrawn: no rollback, no `as_of`, no reader begins with them any more.
 2. Maintenance removes the files that only they needed.
-3. Every file is searched for the values that were erased. One that is left where nothing should hold it fails.
+3. Every file is searched for the values that were erased. One that is left where nothing should hold it fails, and so
+   does a row that readers see and that is still about what was erased.
 4. The receipt is written, the values are removed, and the request is completed: see `receipts`.
 """
 
@@ -29,6 +30,7 @@ from oneuser.privacy.requests import Request
 from oneuser.privacy.text_search import find_texts
 from oneuser.runs.claim_rows import Publication, load_claims, newest, newest_completed, published
 from oneuser.runs.lease import Lease
+from oneuser.runs.left_rows import rows_left
 from oneuser.runs.receipts import close, complete, outcome_of, receipt_of, tell
 from oneuser.runs.records import READING_STAGE, load_runs
 from oneuser.storage.byte_scan import Scan, scan_files
@@ -99,7 +101,8 @@ def settle(warehouse: Warehouse, *, is_purged: bool) -> list[str]:
             is nothing to say of those that are in progress.
 
     Raises:
-        OneUserError: where a file still holds a value that was erased; the request stays in progress.
+        OneUserError: where a row is still about what was erased, or a file holds a value of it; the request stays in
+            progress.
     """
     files = RequestFiles(warehouse.files, warehouse.layout)
     texts = _unsettled(files, is_purged=is_purged)
@@ -113,6 +116,7 @@ def settle(warehouse: Warehouse, *, is_purged: bool) -> list[str]:
     kept = {name: sealed for name, sealed in ending.items() if sealed is not None}
     erasing = {name: sealed.values for name, sealed in kept.items() if taken[name].action == "erase"}
     scanned = search_files(warehouse, readable, erasing) if erasing else None
+    still = rows_left(warehouse, shown.tables, erasing)
     runs = {run.run_seq: run for run in load_runs(warehouse)}
     done: list[str] = []
     for request_id, request in taken.items():
@@ -128,13 +132,15 @@ def settle(warehouse: Warehouse, *, is_purged: bool) -> list[str]:
             _log.info("a request is left to whoever has its values", request_id=request_id)
             continue
         if scanned is not None and request_id in erasing:
-            if request_id in scanned.left:
+            if request_id in scanned.left or request_id in still:
                 continue
             facts |= {"scan": scanned.facts(request_id)}
         facts |= _of_run(runs[found.run_seq])
         receipt = receipt_of(request, kept[request_id], n_by_kind=found.by_kind, tables=shown.tables, facts=facts)
         complete(files, request, receipt)
         done.append(request_id)
+    if still:
+        raise _still_seen(still)
     if scanned is not None and scanned.left:
         raise _still_there(scanned)
     return done
@@ -266,6 +272,20 @@ def _still_there(scanned: Searched) -> OneUserError:
         expected="no file that readers do not see holds one",
         next_step="remove what does not belong to the warehouse, then run the same command again; the requests stay in "
         "progress",
+    )
+
+
+def _still_seen(left: Mapping[str, Mapping[str, int]]) -> OneUserError:
+    """The error of rows that readers see and that are about what a request has erased."""
+    n_rows: Counter[str] = Counter()
+    for counted in left.values():
+        n_rows.update(counted)
+    shown = ", ".join(f"{n} of {name}" for name, n in sorted(n_rows.items()))
+    return OneUserError(
+        found=f"rows that readers see are still about what was erased ({', '.join(sorted(left))}): {shown}",
+        expected="none in any table",
+        next_step="`oneuser run --full` makes the tables anew; then run the same command again. The requests stay in "
+        "progress: if it stops there again, report this",
     )
 
 

@@ -14,7 +14,7 @@ from oneuser.contracts.registry import TABLES
 from oneuser.privacy.erasure import Erased, rows_about
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from oneuser.contracts.table import TableContract
     from oneuser.stages.context import RunContext
@@ -28,8 +28,8 @@ def forget_erased(ctx: RunContext, contracts: Iterable[TableContract]) -> None:
     """
     erased = _erased(ctx)
     written = [contract for contract in contracts if contract.name in ctx.tables]
-    found = _rows_about(written, lambda contract: ctx.warehouse.read(contract, ctx.tables[contract.name]), erased)
-    n_rows = _count(found)
+    found = rows_about_in(written, lambda contract: ctx.warehouse.read(contract, ctx.tables[contract.name]), erased)
+    n_rows = count_rows(found.items())
     for contract in written:
         if n_rows.get(contract.name):
             ctx.delete_rows(contract, found[contract.name])
@@ -41,11 +41,11 @@ def count_erased(ctx: RunContext) -> None:
     Grows with the columns that tell whose a row is, of all tables.
     """
     contracts = [contract for name, contract in TABLES.items() if name in ctx.base]
-    for name, n_rows in _count(_rows_about(contracts, ctx.read_last, _erased(ctx))).items():
+    for name, n_rows in count_rows(rows_about_in(contracts, ctx.read_last, _erased(ctx)).items()).items():
         ctx.metric("rows_erased", n_rows, name)
 
 
-def _rows_about(
+def rows_about_in(
     contracts: Iterable[TableContract], read: Callable[[TableContract], DataFrame], erased: Erased
 ) -> dict[str, DataFrame]:
     """The rows about what was erased, by table; of those that may have some."""
@@ -53,11 +53,11 @@ def _rows_about(
     return {name: rows for name, rows in found.items() if rows is not None}
 
 
-def _count(found: Mapping[str, DataFrame]) -> dict[str, int]:
+def count_rows(found: Iterable[tuple[str, DataFrame]]) -> dict[str, int]:
     """How many rows there are of each table; of those with some."""
-    if not found:
+    named = [rows.select(F.lit(name).alias("table")) for name, rows in found]
+    if not named:
         return {}
-    named = [rows.select(F.lit(name).alias("table")) for name, rows in found.items()]
     counted = reduce(DataFrame.unionByName, named).groupBy("table").agg(F.count(F.lit(1)).alias("n"))
     return {row["table"]: row["n"] for row in counted.collect()}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from oneuser.api import answers
+from oneuser.api import answers, proofs
 from oneuser.cli import data_requests
 from oneuser.cli.main import main
 from oneuser.inspection.erasure_preview import Preview
@@ -73,6 +73,22 @@ def test_states_and_receipts_are_shown(monkeypatch: pytest.MonkeyPatch, capsys: 
 
     assert main(["privacy", "status"]) == 0
     assert "4711 erase connected completed 5 done 7 2 1" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_proof_that_searched_for_nothing_is_none(
+    request_file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [proofs.Proof("4711", [], 1, 9, 100, {}, 2, 1)]
+    monkeypatch.setattr(proofs, "prove", lambda *_arguments, **_options: found)
+    assert main(["privacy", "prove", request_file]) == 0
+    assert "4711 0 9 0 1 1 of 2" in " ".join(capsys.readouterr().out.split())
+
+    found.append(proofs.Proof("4712", [], 0, 9, 100, {}, 1, 1))
+    found.append(proofs.Proof("4713", [], 0, 9, 100, {"events": 2}, 1, 0))
+    assert main(["privacy", "prove", request_file]) == 1
+    said = capsys.readouterr()
+    assert "4713: 2 rows of events are still about it" in said.out
+    assert "4712: nothing was searched for" in said.err
 
 
 def test_who_was_not_erased_is_said(

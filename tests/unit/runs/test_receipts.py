@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from oneuser.contracts import privacy as kinds
+from oneuser.core.errors import OneUserError
 from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.privacy.requests import Request
 from oneuser.runs import erasures
@@ -118,6 +119,7 @@ class _Warehouse(SimpleNamespace):
         monkeypatch.setattr(erasures, "load_runs", lambda _: [run])
         monkeypatch.setattr(erasures, "_count", lambda *_: {"4711": SimpleNamespace(run_seq=2, by_kind={"message": 5})})
         monkeypatch.setattr(erasures, "search_files", self.search)
+        monkeypatch.setattr(erasures, "rows_left", lambda *_: {})
 
     def search(self, *args: Any) -> Searched:
         values: Mapping[str, Sequence[str]] = args[-1]
@@ -175,6 +177,17 @@ def test_earlier_publications_are_withdrawn_only_where_something_was_erased(
     assert withdraw_earlier(lease, completed) is (names is not None)
 
     assert withdrawn == ([] if names is None else [([1], f"run 2 has erased people, as asked by {names}")])
+
+
+def test_a_request_of_which_rows_are_left_gets_no_receipt(files: RequestFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    warehouse: Any = _Warehouse(files, monkeypatch)
+    warehouse.n_searches = 1
+    monkeypatch.setattr(erasures, "rows_left", lambda *_: {"4711": {"events": 2, "identifiers": 1}})
+
+    with pytest.raises(OneUserError, match=r"\(4711\): 2 of events, 1 of identifiers"):
+        settle(warehouse, is_purged=True)
+
+    assert files.receipt("4711") is None
 
 
 def test_without_its_values_a_request_gets_no_receipt(files: RequestFiles, monkeypatch: pytest.MonkeyPatch) -> None:
