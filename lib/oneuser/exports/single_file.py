@@ -6,6 +6,7 @@ Rows come as Arrow batches and go straight into the file, which appears whole or
 from __future__ import annotations
 
 import json
+import re
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 FORMATS = ("csv", "jsonl", "parquet")
 # the wide forms are what some spreadsheets take the narrow ones for
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# what ends a cell or a row where spreadsheets do not part cells by commas; quotes may stand between
+_BEHIND_A_MARK = re.compile(r"""([;|\t\r\n]["' \t\r\n]*)(?=[=+\-@＝＋－＠])""")
 
 
 class _Sink(Protocol):
@@ -135,8 +138,12 @@ def csv_cell(value: Any) -> str:
 
 
 def defuse(text: str) -> str:
-    """Text that starts like a formula, with an apostrophe before it: spreadsheets then show it and run nothing."""
-    return f"'{text}" if text.startswith(_DANGEROUS) else text
+    """Text that starts like a formula, with an apostrophe before it: spreadsheets then show it and run nothing.
+
+    So does what comes behind a mark that starts a cell in other settings of a spreadsheet, such as a semicolon.
+    """
+    defused = _BEHIND_A_MARK.sub(r"\1'", text)
+    return f"'{defused}" if text.startswith(_DANGEROUS) else defused
 
 
 def json_value(value: Any) -> Any:

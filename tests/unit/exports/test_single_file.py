@@ -13,12 +13,27 @@ from oneuser.exports.single_file import FORMATS, csv_cell, defuse, json_value, w
 ROWS = pa.table({"id_value": ["ann@example.com"]})
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-cmd", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＠SUM(A1)"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-cmd", "@SUM(A1)", "\tcmd", "\rcmd", "\ncmd", "＝1+1", "＠SUM(A1)"])
 def test_text_that_starts_like_a_formula_is_defused(text: str) -> None:
     assert defuse(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("text", ["", "ann@example.com", "1=1", "a-b"])
+@pytest.mark.parametrize(
+    ("text", "defused"),
+    [
+        ("a;=1+1", "a;'=1+1"),
+        ('a;"=1+1"', 'a;"\'=1+1"'),
+        ("a\t@SUM(A1)|-1", "a\t'@SUM(A1)|'-1"),
+        ("two\r\n＋lines", "two\r\n'＋lines"),
+        ("=1;+1", "'=1;'+1"),
+        ("\t=1", "'\t'=1"),
+    ],
+)
+def test_a_formula_is_defused_behind_a_mark_that_starts_a_cell(text: str, defused: str) -> None:
+    assert defuse(text) == defused
+
+
+@pytest.mark.parametrize("text", ["", "ann@example.com", "1=1", "a-b", "a; b, -c"])
 def test_other_text_stays_as_it_is(text: str) -> None:
     assert defuse(text) == text
 
