@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hmac
 import os
+import secrets
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,7 +42,10 @@ def load_keys(reference: str, *, deployment: str, may_create: bool) -> Keys:
 def load_versions(reference: str, *, may_create: bool = False) -> list[KeyVersion]:
     """The versions of the secret that a reference leads to, oldest first; otherwise as `load_keys`."""
     text = read_reference(reference)
-    if text is None:
+    kind, _ = split_reference(reference)
+    # of a first run that was cut short, nothing is stored by it
+    is_cut_short = kind == "file" and may_create and text is not None and not text.strip()
+    if text is None or is_cut_short:
         text = _make_file(split_reference(reference)[1], may_create=may_create)
     return parse_versions(text)
 
@@ -94,7 +99,7 @@ def make_keys(versions: list[KeyVersion], *, deployment: str) -> Keys:
 
 
 def _make_file(place: str, *, may_create: bool) -> str:
-    """Generate a key file that does not exist, where it may be; its text."""
+    """Generate a key file that does not exist or is empty, where it may be; its text, or that of whoever was faster."""
     path = Path(place)
     if not may_create:
         raise no_secret(
@@ -108,10 +113,29 @@ def _make_file(place: str, *, may_create: bool) -> str:
         )
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     text = format_versions([make_version([], datetime.now(UTC).date())])
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    return text
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        return text if _put_whole(beside, path) else path.read_text(encoding="utf-8")
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _put_whole(beside: Path, path: Path) -> bool:
+    """Put a file where there is none, or an empty one; false where another has one there by now."""
+    with suppress(FileNotFoundError):
+        if not path.read_bytes().strip():
+            beside.replace(path)
+            return True
+    try:
+        os.link(beside, path)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _derive(secret: bytes, deployment: str, purpose: str) -> bytes:

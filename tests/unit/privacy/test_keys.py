@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from oneuser.core.errors import EnvironmentProblem
+from oneuser.privacy import keys
 from oneuser.privacy.keys import load_keys, load_reading_keys
 
 
@@ -23,6 +25,38 @@ def test_a_key_file_is_made_for_its_owner_alone_and_read_again(tmp_path: Path) -
     assert load_keys(f"file:{file}", deployment="acme", may_create=False) == made
     assert load_reading_keys(str(tmp_path), "acme", None) == made
     assert load_reading_keys(f"file://{tmp_path}", "acme", None) == made
+
+
+@pytest.mark.parametrize("left", ["", " \n"])
+def test_a_key_file_that_a_first_run_left_empty_is_made_again(tmp_path: Path, left: str) -> None:
+    file = tmp_path / "identifiers"
+    file.write_text(left)
+
+    made = load_keys(f"file:{file}", deployment="acme", may_create=True)
+
+    assert load_keys(f"file:{file}", deployment="acme", may_create=False) == made
+    assert (mode(file), list(tmp_path.iterdir())) == (0o600, [file])
+
+
+def test_the_key_of_whoever_was_faster_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "identifiers"
+    faster = load_keys(f"file:{file}", deployment="acme", may_create=True)
+    # both have seen that there is none
+    monkeypatch.setattr(keys, "read_reference", lambda _reference: None)
+
+    assert load_keys(f"file:{file}", deployment="acme", may_create=True) == faster
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_write_that_is_cut_short_leaves_no_key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_handle: int) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        load_keys(f"file:{tmp_path}/identifiers", deployment="acme", may_create=True)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_key_file_is_made_for_a_warehouse_that_is_not_on_this_disk(tmp_path: Path) -> None:
