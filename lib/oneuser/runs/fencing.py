@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from oneuser.storage.warehouse import Warehouse
 
 _FOLDER = "control/lease"
+_LOOKS = 10
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,21 @@ class FenceFiles:
         self._folder = f"{warehouse.root}/{_FOLDER}"
 
     def newest(self) -> FencedClaim | None:
-        """The claim of the highest number; null before the first one."""
-        fence = max(self._fences(), default=None)
-        if fence is None:
-            return None
-        said = json.loads(self._files.read_text(self._path(fence)))
-        return FencedClaim(fence, said["holder"], datetime.fromisoformat(said["expires_at"]))
+        """The claim of the highest number; null before the first one.
+
+        Raises:
+            LockedError: where others claim one number after the other meanwhile.
+        """
+        for _ in range(_LOOKS):
+            fence = max(self._fences(), default=None)
+            if fence is None:
+                return None
+            text = self._files.text_if_there(self._path(fence))
+            if text is not None:
+                said = json.loads(text)
+                return FencedClaim(fence, said["holder"], datetime.fromisoformat(said["expires_at"]))
+            # who has claimed a higher number since has removed it
+        raise LockedError(holder="another process, which was faster")
 
     def put(self, claim: FencedClaim) -> None:
         """Claim a number, which is the highest then.
