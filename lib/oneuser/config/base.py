@@ -20,6 +20,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _MAX_PATH_PARTS = 20
 # a scheme is followed by a slash: `a:b` may be what a file is called
 _REMOTE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*:/")
+# other programs' names of S3; where a cluster knows them, nothing keeps two runs apart there
+_OTHER_S3 = re.compile(r"(s3n?):/", re.IGNORECASE)
 
 Place = tuple[str | int, ...]
 
@@ -156,6 +158,9 @@ def _pattern_of_paths(text: str) -> str:
 def _some_path(text: str) -> str:
     if not text.strip() or "\0" in text:
         raise ValueError("expected a path, found nothing")
+    other = _OTHER_S3.match(text)
+    if other is not None:
+        raise ValueError(f"Hadoop has no file system for {other[1]}://: write s3a://, which is what Hadoop calls S3")
     return text
 
 

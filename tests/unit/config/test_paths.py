@@ -52,6 +52,19 @@ def test_the_home_of_nobody_is_refused() -> None:
         make_config(config(warehouse="~no-such-user/wh"))
 
 
+@pytest.mark.parametrize("scheme", ["s3", "s3n", "S3"])
+@pytest.mark.parametrize("key", ["warehouse", "raw_root", "source"])
+def test_s3_by_another_name_is_refused_as_soon_as_it_is_read(key: str, scheme: str) -> None:
+    path = f"{scheme}://people/data"
+    keys: dict[str, Any] = {"sources": {"web": {"path": path, **SOURCE}}} if key == "source" else {key: path}
+
+    with pytest.raises(ConfigError, match="write s3a://") as refused:
+        make_config(config(**{"keys": {"identifiers": "env:KEY"}, **keys}))
+
+    assert refused.value.exit_code == 2
+    assert len(refused.value.problems) == 1
+
+
 def test_a_directory_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
