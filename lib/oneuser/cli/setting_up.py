@@ -141,16 +141,20 @@ def _count_in_words(count: int | None) -> str:
 def doctor(
     call: Call,
     online: Annotated[  # noqa: FBT002 - an option
-        bool, typer.Option("--online", help="Start Spark, and try to put, list and delete files below the warehouse.")
+        bool,
+        typer.Option(
+            "--online",
+            help="Start Spark, try to put, list and delete files below warehouse and raw_root, and list remote inputs.",
+        ),
     ] = False,
 ) -> None:
     """Say what is here: Java, Spark, Delta, GraphFrames, memory, a writable warehouse, the worker's Python, the key."""
-    config = _config_if_there(call)
+    config = call.config if online else _config_if_there(call)
     findings = examine(config)
     if online and config is not None:
-        from oneuser.cli.storage_trial import try_storage
+        from oneuser.cli.storage_trial import try_storages
 
-        findings.append(try_storage(config))
+        findings += try_storages(config)
     bad = [finding for finding in findings if finding.state == "problem"]
     call.output.document({"healthy": not bad, "findings": findings})
     width = max(len(finding.name) for finding in findings)
