@@ -238,7 +238,7 @@ def _answer(
         if outcome not in (None, "done") and not one.was_closed:
             call.output.note(f"{one.request_id}: {outcome}, {_NOT_DONE.get(str(outcome), 'so nothing was done')}")
     if any(one.state == "in_progress" for one in states):
-        call.output.note("next: `oneuser maintain` removes the files of earlier runs and writes the receipts")
+        call.suggest("next: `oneuser maintain` removes the files of earlier runs and writes the receipts")
 
 
 def _confirm(call: Call, *, yes: bool, what: str, else_try: str = "") -> None:

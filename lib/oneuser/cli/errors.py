@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from oneuser.cli.verbs import for_the_same
 from oneuser.core.errors import ConfigError, OneUserError
 from oneuser.core.masking import hide_typed
 
@@ -29,10 +30,14 @@ def error_document(error: OneUserError) -> dict[str, Any]:
     return {"exit_code": error.exit_code, "error": facts}
 
 
-def error_lines(error: OneUserError, *, verb: str = "") -> list[str]:
-    """An error as lines of text; `verb` is what was called."""
+def error_lines(error: OneUserError, *, verb: str = "", config: str | None = None) -> list[str]:
+    """An error as lines of text; `verb` is what was called, `config` the configuration that was named with it."""
     first, *rest = error.found.splitlines() or [type(error).__name__]
-    parts = {"expected": error.expected, "where": error.where, "next": error.next_step or _next_step(error, verb)}
+    parts = {
+        "expected": error.expected,
+        "where": error.where,
+        "next": error.next_step or _next_step(error, verb, config),
+    }
     return [f"error: {first}", *(f"  {line}" for line in rest), *(f"  {k}: {v}" for k, v in parts.items() if v)]
 
 
@@ -45,7 +50,7 @@ def show_error(error: OneUserError, output: Output, *, verb: str = "", typed: Se
     if output.as_json:
         output.document(_hidden(error_document(error), typed))
         return
-    first, *rest = (hide_typed(line, typed) for line in error_lines(error, verb=verb))
+    first, *rest = (hide_typed(line, typed) for line in error_lines(error, verb=verb, config=_config_of(typed)))
     output.err.print(first, style="bold red", markup=False, soft_wrap=True)
     for line in rest:
         output.err.print(line, markup=False, soft_wrap=True)
@@ -59,10 +64,21 @@ def _hidden(facts: Any, typed: Sequence[str]) -> Any:
     return hide_typed(facts, typed) if isinstance(facts, str) else facts
 
 
-def _next_step(error: OneUserError, verb: str) -> str:
-    if isinstance(error, ConfigError):
-        is_in_a_file = any(problem.file for problem in error.problems)
-        return (
-            "mend it, then `oneuser validate`" if is_in_a_file else f"`{' '.join(['oneuser', *verb.split()])} --help`"
-        )
-    return "`oneuser status` shows how things stand; `oneuser doctor` looks at the surroundings"
+def _config_of(typed: Sequence[str]) -> str | None:
+    """The configuration that a command line names."""
+    for option, value in zip(typed, [*typed[1:], ""], strict=True):
+        if option == "--config" and value:
+            return value
+        if option.startswith("--config="):
+            return option.partition("=")[2]
+    return None
+
+
+def _next_step(error: OneUserError, verb: str, config: str | None) -> str:
+    if not isinstance(error, ConfigError):
+        line = "`oneuser status` shows how things stand; `oneuser doctor` looks at the surroundings"
+    elif any(problem.file for problem in error.problems):
+        line = "mend it, then `oneuser validate`"
+    else:
+        return f"`{' '.join(['oneuser', *verb.split()])} --help`"
+    return for_the_same(line, config=config)

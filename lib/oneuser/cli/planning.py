@@ -84,9 +84,9 @@ def _show_plan(call: Call, found: Plan) -> None:
     gates = [[g.gate, "holds" if g.holds else "STOPS", g.found, g.allowed or "off"] for g in found.gates]
     call.output.table(["gate", "", "found", "allowed"], gates)
     if found.holds:
-        call.output.note("next: `oneuser run` publishes it; another configuration makes another plan")
+        call.suggest("next: `oneuser run` publishes it; another configuration makes another plan")
     else:
-        call.output.note("next: `oneuser suspects`, then block a value or raise the gate, and plan again")
+        call.suggest("next: `oneuser suspects`, then block a value or raise the gate, and plan again")
 
 
 def diff(

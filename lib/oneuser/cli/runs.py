@@ -126,9 +126,7 @@ def _show_result(call: Call, result: RunResult, *, asked: datetime | None) -> No
     if new:
         call.output.text(new, style="yellow")
     if result.is_published:
-        call.output.note(
-            "next: `oneuser report`, `oneuser lookup --type email --value ...`, `oneuser export table ...`"
-        )
+        call.suggest("next: `oneuser report`, `oneuser lookup --type email --value ...`, `oneuser export table ...`")
 
 
 def status(call: Call) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +22,7 @@ from oneuser.cli.local_paths import (
     local_inputs,
     say_made,
 )
-from oneuser.cli.verbs import STARTER, Call, verb
+from oneuser.cli.verbs import CONFIG_VARIABLE, STARTER, Call, verb
 from oneuser.core.errors import ConfigError, EnvironmentProblem
 from oneuser.storage.layout import MARKER
 
@@ -82,6 +84,12 @@ def init(
     say_made(call.output, made)
     doing = "read it" if sights else "edit `sources` in it"
     call.output.note(f"next: {doing}, then `oneuser validate --config {to}` and `oneuser run --config {to}`")
+    other = os.environ.get(CONFIG_VARIABLE)
+    if other and Path(other).absolute() != to.absolute():
+        call.output.warning(
+            f"{CONFIG_VARIABLE} names {other}: commands without --config answer from there. "
+            f"`export {CONFIG_VARIABLE}={shlex.quote(str(to))}` changes that"
+        )
 
 
 def _starter(deployment: str, warehouse: str) -> str:

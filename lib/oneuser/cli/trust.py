@@ -70,7 +70,7 @@ def suspects(
             ],
         )  # fmt: skip
     if rows or shared:
-        call.output.note(
+        call.suggest(
             "next: `oneuser explain TYPE:VALUE` shows its edges; `blocked` of its type takes it out of the graph"
         )
 

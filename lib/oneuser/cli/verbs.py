@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import logging
 import os
+import re
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 _Answer = TypeVar("_Answer")
 CONFIG_VARIABLE = "ONEUSER_CONFIG"
 LOG_VARIABLE = "ONEUSER_LOG"
+_COMMAND = re.compile(r"`(oneuser [^`]+)`")
 _FORMS_OF_LOGS = {"json": True, "text": False}
 DEFAULT_CONFIGS = ("oneuser.yaml", "conf/local.yaml")
 STARTER = DEFAULT_CONFIGS[0]
@@ -100,6 +103,10 @@ class Call:
             next_step="`oneuser init` writes one to start from; or name yours with --config",
         )
 
+    def suggest(self, line: str) -> None:
+        """A note of what comes next, whose commands are for the configuration and the warehouse of this call."""
+        self.output.note(for_the_same(line, config=self.config_path, warehouse=self.warehouse_path))
+
     def ask(self) -> QuickAnswers:
         """The warehouse, for questions that are answered without Spark where that can be."""
         place, config = self._place()
@@ -130,6 +137,13 @@ class Call:
         place = self.warehouse_path or self.config.warehouse
         require_folder(place)
         return place, config
+
+
+def for_the_same(line: str, *, config: Path | str | None, warehouse: str | None = None) -> str:
+    """A text with its commands of ours, in backticks, as they are to be typed where these were given."""
+    options = {"config": config, "warehouse": warehouse}
+    given = "".join(f" --{name} {shlex.quote(str(value))}" for name, value in options.items() if value is not None)
+    return _COMMAND.sub(lambda command: f"`{command[1]}{given}`", line)
 
 
 def verb(

@@ -117,6 +117,17 @@ def test_an_error_says_what_where_and_what_next(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("named", [["--config", "my own.yaml"], ["--config=my own.yaml"]])
+def test_what_to_do_next_is_for_the_configuration_that_was_named(
+    named: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing_verb(monkeypatch, OneUserError(found="failed"))
+
+    main(["config", "show", *named])
+
+    assert "`oneuser status --config 'my own.yaml'` shows" in capsys.readouterr().err
+
+
 def test_an_error_is_a_json_document_where_json_was_asked_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,6 +174,21 @@ def test_init_writes_a_configuration_that_is_valid_and_never_replaces_one(
     assert main(["init"]) == 2
     assert Path("oneuser.yaml").read_text(encoding="utf-8") == written
     assert "stays as it is" in capsys.readouterr().err
+
+
+def test_init_warns_where_commands_would_answer_from_another_file(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ONEUSER_CONFIG", "demo/oneuser.yaml")
+    assert main(["init"]) == 0
+    said = capsys.readouterr().err
+    assert "ONEUSER_CONFIG names demo/oneuser.yaml" in said
+    assert "`export ONEUSER_CONFIG=oneuser.yaml`" in said
+
+    Path("oneuser.yaml").unlink()
+    monkeypatch.setenv("ONEUSER_CONFIG", str(elsewhere / "oneuser.yaml"))
+    assert main(["init"]) == 0
+    assert "ONEUSER_CONFIG" not in capsys.readouterr().err
 
 
 def test_the_file_that_init_writes_is_the_one_in_conf() -> None:

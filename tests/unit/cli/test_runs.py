@@ -52,7 +52,7 @@ READ = {"lines_in|web": 3.0, "lines|accepted": 2.0, "lines_quarantined|json.synt
 def test_a_run_ends_with_its_counts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     ends_with(monkeypatch, attempt=1, read=READ)
 
-    assert main(["run"]) == 0
+    assert main(["run", "--config", "oneuser.yaml"]) == 0
 
     shown = capsys.readouterr()
     lines = [" ".join(line.split()) for line in shown.out.splitlines()]
@@ -60,6 +60,9 @@ def test_a_run_ends_with_its_counts(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "lines refused: json.syntax 1 not one valid JSON object (damage)" in lines
     assert lines[-1] == "run 3 published in 12.5 s"
     assert "went on" not in shown.err
+    # for the configuration that was named
+    assert NEXT.replace("`,", " --config oneuser.yaml`,").removesuffix("`") in shown.err
+    assert "export table ... --config oneuser.yaml`" in shown.err
 
 
 @pytest.mark.usefixtures("home")
