@@ -16,7 +16,11 @@ from pyspark.errors import PySparkException
 from oneuser.core.errors import EnvironmentProblem, OneUserError
 from oneuser.spark.failures import as_surroundings
 
-_NEXT_STEP = "run the same command again: a run continues where it stopped, and what was published stands"
+# by exit code 1 a scheduler does not try again
+_NEXT_STEP = (
+    "run the same command again, once: a run continues where it stopped, and what was published stands. If it stops "
+    "there again, it will every time: look into its log (`-v`), then report this"
+)
 _STORAGE_ERRNOS = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOTDIR, errno.EMFILE,
 }  # fmt: skip
@@ -54,7 +58,7 @@ def as_own_error(problem: BaseException, *, where: str = "") -> OneUserError:
     return OneUserError(
         found=f"unexpected {type(problem).__name__}{_origin(problem)}",
         where=where,
-        next_step=f"{_NEXT_STEP}; if it stops there again, report this",
+        next_step=_NEXT_STEP,
     )
 
 
