@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
 from oneuser.core.errors import EnvironmentProblem, OneUserError
 from oneuser.runs import run as run_module
+from oneuser.runs.one_stage import StageRunner
 from oneuser.runs.records import load_runs
 from oneuser.runs.run import RunOptions, run_pipeline
+from oneuser.stages.context import RunContext
 from oneuser.storage.warehouse import Warehouse
 from tests.integration import two_stages as two
 from tests.integration.two_stage_warehouses import after_one_run, holds, root, two_stages_only
@@ -52,6 +55,26 @@ def test_the_first_of_a_chain_of_tasks_finishes_an_open_run_but_its_own(spark: S
         (MONDAY, "published"), (TUESDAY, "published"),
     ]  # fmt: skip
     assert holds(spark, root, run=3)
+
+
+def test_each_attempt_believes_times_up_to_when_the_first_one_began(
+    spark: SparkSession, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contexts: list[RunContext] = []
+    make = StageRunner._context
+
+    def noted(runner: StageRunner, *given: Any) -> RunContext:
+        contexts.append(make(runner, *given))
+        return contexts[-1]
+
+    monkeypatch.setattr(StageRunner, "_context", noted)
+    run_pipeline(spark, two.config(root), RunOptions(stages=["gather"], as_of=MONDAY))
+    run_pipeline(spark, two.config(root), RunOptions(as_of=MONDAY))
+
+    begun_at = load_runs(Warehouse(spark, str(root)))[-1].begun_at
+    assert [(ctx.attempt, ctx.begun_at) for ctx in contexts] == [(1, begun_at), (2, begun_at)]
+    assert begun_at is not None
+    assert begun_at > MONDAY
 
 
 def test_who_is_not_told_so_goes_on_with_the_open_run_as_of_its_time(spark: SparkSession, root: Path) -> None:

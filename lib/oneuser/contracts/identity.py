@@ -86,7 +86,7 @@ _RECORDED = (
     Field("recorded_run", "bigint", "run that recorded it"),
     Field("recorded_at", "timestamp", "as-of time of that run"),
     Field("superseded_run", "bigint", "run that recorded something else; null where it holds now", nullable=True),
-    Field("superseded_at", "timestamp", "as-of time of that run", nullable=True),
+    Field("superseded_at", "timestamp", "as-of time of that run, or recorded_at where that is later", nullable=True),
 )
 
 IDENTIFIER_HISTORY = TableContract(

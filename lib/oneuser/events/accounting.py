@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import Window as W
 
 from oneuser.contracts.raw import QUARANTINE
-from oneuser.core.reasons import is_damage
+from oneuser.core.reasons import Reason, is_damage
 from oneuser.events.parsing_pass import MAX_KEPT_BYTES
 from oneuser.events.syntax import FOREIGN
 
@@ -60,6 +60,10 @@ class SourceTally:
     def n_damaged(self) -> int:
         """Refused lines whose code counts for the gate."""
         return sum(n for code, n in self.quarantined.items() if is_damage(code))
+
+    def is_mostly(self, reason: Reason) -> bool:
+        """Whether more than half of the refused lines are refused for this reason."""
+        return 2 * self.quarantined[reason] > self.n_quarantined
 
 
 def count_lines(parsed: DataFrame) -> DataFrame:

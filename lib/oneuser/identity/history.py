@@ -107,7 +107,8 @@ def _record(
     def ended(name: str, value: Column) -> Column:
         return F.when(ends, value).otherwise(F.col(name)).alias(name)
 
-    changing = {"superseded_run": run, "superseded_at": moment}
+    # a run may be as of an earlier time than the one before it
+    changing = {"superseded_run": run, "superseded_at": F.greatest("recorded_at", moment)}
     kept = recorded.join(said, on=[*key], how="left").select(
         *[ended(name, changing[name]) if name in changing else F.col(name) for name in contract.columns]
     )

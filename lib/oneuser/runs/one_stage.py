@@ -141,6 +141,7 @@ class StageRunner:
             keys=self._keys,
             tag=self.tag,
             as_of=self.run.as_of,
+            begun_at=self.run.begun_at,
             inputs=inputs,
             tables=dict(tables),
             base=dict(self.completed.tables) if self.completed else {},

@@ -161,7 +161,10 @@ class _Attempt:
             settle(self.warehouse, is_purged=False)
             return result_of_done(done, LookedAt(0, 0), time.monotonic() - self.started)
         self._require_order(wanted)
-        self.record.begun(_now(), kept_stages=self.run.stages)
+        now = _now()
+        self.record.begun(now, kept_stages=self.run.stages)
+        # of a run that goes on, its first attempt's
+        self.run.begun_at = self.run.begun_at or now
         withdraw_earlier(self.lease, self.completed)
         self.start_heads = restore_tables(self.warehouse, self.run, self.tag)
         spark_context = self.warehouse.spark.sparkContext

@@ -39,12 +39,13 @@ class StageView:
     """What one stage sees of its run.
 
     `tables` holds the version of each table that this run sees: what an earlier stage left, else the last completed
-    run's. `base` holds the versions of the last completed run: change sets of this one tell the difference from them.
-    Where `is_incremental`, what the change sets that the stage takes do not touch is as it left it then. Where
-    `is_small`, tables are read in one partition each, so that no step after it shuffles. `rules` is the hash of its
-    configuration and code. `may_read` names the tables that the stage has declared, `takes` and `gives` the change
-    sets; null means all. `found` is what stages of this process have found out about tables, by what it is and the
-    versions it was read from.
+    run's. `as_of` is the run's own time, `begun_at` when its first attempt began; null means the former. `base` holds
+    the versions of the last completed run: change sets of this one tell the difference from them. Where
+    `is_incremental`, what the change sets that the stage takes do not touch is as it left it then. Where `is_small`,
+    tables are read in one partition each, so that no step after it shuffles. `rules` is the hash of its configuration
+    and code. `may_read` names the tables that the stage has declared, `takes` and `gives` the change sets; null means
+    all. `found` is what stages of this process have found out about tables, by what it is and the versions it was read
+    from.
     """
 
     spark: SparkSession
@@ -65,6 +66,7 @@ class StageView:
     gives: frozenset[str] | None = None
     may_read: frozenset[str] | None = None
     found: dict[tuple[object, ...], pa.Table] = field(default_factory=dict)
+    begun_at: datetime | None = None
     _once: dict[str, Any] = field(default_factory=dict)
     _persisted: list[DataFrame] = field(default_factory=list)
     # few found rows by the frame's identity, which no other has as long as it is kept

@@ -212,6 +212,19 @@ def test_history_supersedes_what_changes_and_can_be_read_as_of_any_run(spark: Sp
     assert (closed["recorded_run"], closed["superseded_run"]) == (2, 4)
 
 
+def test_nothing_is_superseded_before_it_was_recorded_by_a_run_as_of_an_earlier_time(spark: SparkSession) -> None:
+    def people(user: str) -> DataFrame:
+        return spark.createDataFrame(
+            [(1, "user_id", user, 1, True, False, False, MONDAY, MONDAY, 1)], IDENTIFIER_MAP.schema
+        )
+
+    first = record_users(people("a"), None, run_seq=1, as_of=at("m2"))
+    rows = record_users(people("b"), first, run_seq=2, as_of=at("m1"))
+
+    ends = rows.selectExpr("recorded_run", "superseded_run", "superseded_at >= recorded_at AS is_after")
+    assert_rows(ends, "recorded_run bigint, superseded_run bigint, is_after boolean", (1, 2, True), (2, None, None))
+
+
 def test_an_interval_that_moves_is_recorded_anew(spark: SparkSession) -> None:
     divided = build_ownership(mapped(spark), intervals(spark, "time_sliced"), owners(spark))
     first = record_ownership(divided, None, run_seq=1, as_of=at("m1"))

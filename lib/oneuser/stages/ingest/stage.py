@@ -24,6 +24,7 @@ from oneuser.contracts.reference import (
     REJECTED_RECORDS,
 )
 from oneuser.core.errors import GateError
+from oneuser.core.reasons import Reason
 from oneuser.events.accounting import (
     FileTally,
     SourceTally,
@@ -40,6 +41,7 @@ from oneuser.stages.declaration import Stage
 from oneuser.stages.ingest.account_files import account_group
 from oneuser.stages.ingest.assigned_ids import identifier_writes
 from oneuser.stages.ingest.commercial_files import COMMERCIAL_TABLES, commercial_groups
+from oneuser.stages.ingest.credible_times import explain_future
 from oneuser.stages.ingest.duplicates import Kept, drop_duplicates
 from oneuser.stages.ingest.kept_back import KeptBack
 from oneuser.stages.ingest.link_tables import link_group
@@ -247,9 +249,13 @@ def _check_share(ctx: RunContext, intake: Intake) -> None:
                 + "".join(f"\n{one.file.path}: {one.detail}" for one in files_refused[:_MOST_SHOWN]),
                 expected=f"at most {limit:.1%}",
                 where=f"sources.{name}",
-                next_step="look at the files or the mapping; or raise quarantine.max_share",
+                next_step=f"{_look(ctx, tally)}; or raise quarantine.max_share",
                 gate="quarantine.max_share",
             )
+
+
+def _look(ctx: RunContext, tally: SourceTally) -> str:
+    return explain_future(ctx) if tally.is_mostly(Reason.TIME_FUTURE) else "look at the files or the mapping"
 
 
 def _codes(tally: SourceTally, refused: list[RefusedFile]) -> str:
@@ -283,7 +289,9 @@ def _check_accepted(ctx: RunContext, intake: Intake) -> None:
             f"accepted ({listed})",
             expected="lines that are events; " + (f"at least {least:.1%} of them" if least else "one at the least"),
             where=f"sources.{name}",
-            next_step=explain_lines(source_spec(ctx.config, name), _first_line(ctx, intake, name)),
+            next_step=explain_future(ctx)
+            if tally.is_mostly(Reason.TIME_FUTURE)
+            else explain_lines(source_spec(ctx.config, name), _first_line(ctx, intake, name)),
             gate="gates.min_accepted_share",
         )
 
