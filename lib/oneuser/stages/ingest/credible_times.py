@@ -29,7 +29,7 @@ def explain_future(ctx: RunContext) -> str:
     """What to do where most lines that are refused are from the future. The mapping may be right."""
     return (
         f"most of these are later than {_latest(ctx).astimezone(UTC) + timedelta(days=1):%Y-%m-%d %H:%M} UTC, a day "
-        "after this run: look at the clock of this machine, at the clocks of who sends, and at zone and format of the times"
+        "after this run: look at the clock of this machine, at those of who sends, and at zone and format of the times"
     )
 
 
