@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Asset, AssetAlias, BaseOperator
@@ -52,7 +53,8 @@ class OneUserOperator(BaseOperator):
 
     0 is a success, 4 and 5 pass and are tried again, everything else fails at once, whatever `retries` says. A task
     that publishes makes an event of the asset `x-oneuser://DEPLOYMENT/published` with the run, its time and the version
-    of each table; one that finds nothing new makes none. Its result has the same facts.
+    of each table; one that finds nothing new makes none, unless a try before has published that and told nobody. Its
+    result has the same facts.
 
     Args:
         stages: Do only these; all where there are none.
@@ -92,8 +94,7 @@ class OneUserOperator(BaseOperator):
         # the run that had to be finished first may be the one that had something to publish
         runs = [run for run in (answer, answer["finished"]) if run]
         published = next((run for run in runs if run["published"]), None)
-        if published is None and answer["nothing_new"] and context["ti"].try_number > 1:
-            # a try before this one may have finished an open run and failed after: a task that fails tells nobody
+        if published is None and answer["nothing_new"] and self._is_owed(answer, context):
             published = answer
         if published is not None:
             asset = Asset(f"x-oneuser://{answer['deployment']}/published")
@@ -114,6 +115,19 @@ class OneUserOperator(BaseOperator):
             ["sh", "-c", KILL_LATER, "sh", str(self._process.pid), str(KILL_AFTER_SECONDS)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
+
+    def _is_owed(self, answer: Mapping[str, Any], context: Mapping[str, Any]) -> bool:
+        """Whether a try before this one has published what there is, and failed after: a task that fails tells nobody.
+
+        In a chain, only the last task publishes. What is older than the run of the DAG was told by an earlier one. That
+        run is younger than its publication where somebody has cleared it: then it counts what the tables are as of.
+        """
+        if context["ti"].try_number == 1 or any(isinstance(one, OneUserOperator) for one in self.downstream_list):
+            return False
+        begun = context["dag_run"].start_date
+        if begun is not None and _moment(answer["published_at"]) >= begun:
+            return True
+        return bool(context["dag_run"].clear_number) and _moment(answer["as_of"]) == _moment(self.as_of)
 
     def _command(self) -> list[str]:
         config = self.config or os.environ.get(CONFIG)
@@ -170,6 +184,12 @@ def _problem(code: int, answer: Mapping[str, Any]) -> str:
         said.get("next"),
     ]
     return "; ".join(part for part in parts if part)
+
+
+def _moment(text: str) -> datetime:
+    """An instant in ISO 8601; UTC where it names no zone, as oneuser takes it."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _facts(answer: Mapping[str, Any], *names: str) -> dict[str, Any]:

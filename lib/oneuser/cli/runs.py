@@ -275,6 +275,7 @@ def run_document(result: RunResult) -> dict[str, Any]:
         "is_continued": result.is_continued,
         "published": result.is_published,
         "nothing_new": result.is_nothing_new,
+        "published_at": result.published_at,
         "seconds": round(result.seconds, 3),
         "counts": outcome_of([result.stages]),
         "stages": [stage_facts(stage) for stage in result.stages.values()],

@@ -73,14 +73,14 @@ def find_nothing_new(config: Config, running: SparkSession | None = None) -> Run
         if running is not None and names_s3a(config):
             raise UncertainError("the session may reach another store than what is said here")  # noqa: TRY301
         tables = _tables(config)
-        completed = _find_completed(tables, config)
+        completed, shown = _find_completed(tables, config)
         _require_versions(tables, completed)
         _require_no_requests(tables, completed)
         looked_at = _look_at_inputs(tables, config, completed)
     except UncertainError as why:
         _log.info("there may be something new", why=str(why))
         return None
-    return result_of_done(completed, looked_at, time.monotonic() - started)
+    return result_of_done(completed, looked_at, time.monotonic() - started, published_at=shown.published_at)
 
 
 def _tables(config: Config) -> DeltaRsTables:
@@ -89,8 +89,8 @@ def _tables(config: Config) -> DeltaRsTables:
     return S3Tables(layout, config.spark.conf) if is_on_s3a(layout.root) else LocalTables(layout)
 
 
-def _find_completed(tables: DeltaRsTables, config: Config) -> RunRecord:
-    """The last published run, which readers see, and after which none left anything to do."""
+def _find_completed(tables: DeltaRsTables, config: Config) -> tuple[RunRecord, Publication]:
+    """The last published run, which readers see, and after which none left anything to do; what shows it."""
     if tables.text(MARKER) != marker_text(config.deployment):
         raise UncertainError("the warehouse belongs to another deployment")
     publications, runs = _read_record(tables)
@@ -105,7 +105,7 @@ def _find_completed(tables: DeltaRsTables, config: Config) -> RunRecord:
         raise UncertainError(f"{PUBLISHED_FILE} is not that of the publication")
     _require_same_rules(runs[-1], config)
     _require_keys(runs[-1], config)
-    return completed
+    return completed, shown
 
 
 def _read_record(tables: DeltaRsTables) -> tuple[list[Publication], list[RunRecord]]:

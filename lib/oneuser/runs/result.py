@@ -25,9 +25,9 @@ class RunResult:
     """How a run ended. `is_published` is false where this process did only some of its stages, or changed nothing.
 
     `base` has the versions of the tables that the run started from, `tables` those that it left. Where
-    `is_nothing_new`, both are those that readers see already. Where nothing was done at all, not even a run begun,
-    `looked_at` says what was looked at, and everything else is of the last published run. `finished` is the run that
-    was open and had to be finished first.
+    `is_nothing_new`, both are those that readers see already, since `published_at`. Where nothing was done at all, not
+    even a run begun, `looked_at` says what was looked at, and everything else is of the last published run. `finished`
+    is the run that was open and had to be finished first.
     """
 
     run_seq: int
@@ -42,6 +42,7 @@ class RunResult:
     is_nothing_new: bool = False
     looked_at: LookedAt | None = None
     finished: RunResult | None = None
+    published_at: datetime | None = None
 
     @property
     def is_continued(self) -> bool:
@@ -55,7 +56,7 @@ class RunResult:
         return [*of_finished, *([run_is_published(self.run_seq)] if self.is_published else [])]
 
 
-def result_of_done(completed: RunRecord, looked_at: LookedAt, seconds: float) -> RunResult:
+def result_of_done(completed: RunRecord, looked_at: LookedAt, seconds: float, *, published_at: datetime) -> RunResult:
     """What is told of a run that was done before: all its stages are kept, and nothing was read."""
     kept = {name: replace(stage, state=UNCHANGED, seconds=0.0) for name, stage in completed.stages.items()}
     if READING_STAGE in kept:
@@ -72,4 +73,5 @@ def result_of_done(completed: RunRecord, looked_at: LookedAt, seconds: float) ->
         seconds=seconds,
         is_nothing_new=True,
         looked_at=looked_at,
+        published_at=published_at,
     )

@@ -155,11 +155,12 @@ class _Attempt:
         self.is_ended = False
 
     def do(self, wanted: list[Stage]) -> RunResult:
-        done = self._done_before(wanted)
-        if done is not None:
+        done, shown = self._done_before(wanted), newest(self.lease.earlier)
+        if done is not None and shown is not None:
             withdraw_earlier(self.lease, self.completed)
             settle(self.warehouse, is_purged=False)
-            return result_of_done(done, LookedAt(0, 0), time.monotonic() - self.started)
+            seconds = time.monotonic() - self.started
+            return result_of_done(done, LookedAt(0, 0), seconds, published_at=shown.published_at)
         self._require_order(wanted)
         now = _now()
         self.record.begun(now, kept_stages=self.run.stages)
@@ -210,6 +211,7 @@ class _Attempt:
             self.run.stages,
             time.monotonic() - self.started,
             is_nothing_new=is_nothing_new,
+            published_at=shown.published_at if is_nothing_new and shown is not None else None,
         )
 
     def _done_before(self, wanted: list[Stage]) -> RunRecord | None:

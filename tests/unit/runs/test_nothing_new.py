@@ -50,6 +50,7 @@ def test_a_run_that_would_change_nothing_is_answered_with_the_last_one(done: Com
 
     assert found is not None
     assert (found.run_seq, found.as_of, found.is_published, found.is_nothing_new) == (1, NOON, False, True)
+    assert found.published_at == NOON
     assert found.looked_at == LookedAt(n_files=4, n_inputs=3)
     assert found.tables == found.base == done.tables
     assert {name: (stage.state, stage.seconds) for name, stage in found.stages.items()} == {
