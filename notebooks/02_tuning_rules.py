@@ -4,7 +4,8 @@
 # Sooner or later some value joins people who have nothing to do with each other: a tablet at a trade fair, the address
 # of a reception desk, a test account. This notebook makes that happen, finds the value, and undoes it.
 #
-# It works on a copy of the demo of `make demo`, so the demo stays as it is.
+# It works on a copy of the demo of `make demo`, so the demo stays as it is; or on a copy of the warehouse whose
+# configuration `ONEUSER_CONFIG` names, on this machine's disk, where people have an `email` and an `anonymous_id`.
 
 # %%
 import json
@@ -27,6 +28,17 @@ if Path.cwd().name == "notebooks":
 
 colours = oneuser.use_chart_theme()
 demo = read_config(os.environ.get("ONEUSER_CONFIG", "demo/oneuser.yaml"))
+roots = {
+    name: path.removeprefix("file:").removeprefix("//")
+    for name, path in (("warehouse", demo.warehouse), ("raw_root", demo.raw_root))
+    if path is not None
+}
+if not all(path.startswith("/") for path in roots.values()):
+    raise SystemExit(
+        "The warehouse is not on this machine's disk alone, and only folders are copied here: try the demo."
+    )
+if not {"email", "anonymous_id"} <= demo.identity.id_types.keys():
+    raise SystemExit("No email and anonymous_id among the types of this configuration: what follows needs both.")
 
 # %% [markdown]
 # ## What would a rule do? Ask before there is any data
@@ -56,10 +68,13 @@ print(oneuser.simulate(what_if, demo))
 
 # %%
 before = oneuser.open_warehouse(config=demo)
+n_subscribers = 4
 one_address = "array_sort(map_keys(identifiers_by_type)) = array('anonymous_id', 'email') AND n_identifiers = 2"
-subscribers = before.users().where(one_address).orderBy("user_id").limit(4).select("user_id")
+subscribers = before.users().where(one_address).orderBy("user_id").limit(n_subscribers).select("user_id")
 theirs = before.identities().join(subscribers, on="user_id", how="left_semi").where("id_type = 'email'")
 addresses = [row["id_value"] for row in theirs.orderBy("id_value").collect()]
+if len(addresses) < n_subscribers:
+    raise SystemExit("Fewer than four people here have one address and one device alone: nobody to send to the fair.")
 fair_ends = before.run_records()[-1].as_of + timedelta(days=1)
 
 
@@ -71,18 +86,22 @@ def sign_up(number: int, address: str) -> dict[str, object]:
 
 
 copy = Path(tempfile.mkdtemp(prefix="oneuser-fair-"))
-shutil.copytree(demo.warehouse, copy / "warehouse")
+for name, path in roots.items():
+    shutil.copytree(path, copy / name)
 messages = [json.dumps(sign_up(number, address)) for number, address in enumerate(addresses)]
 (copy / "fair.jsonl").write_text("\n".join(messages) + "\n", encoding="utf-8")
 
-# The configuration of the demo with another warehouse and one source more, said as `--set` says it on the command line.
+# The configuration of the demo with other roots and one source more, said as `--set` says it on the command line.
 with_fair = [
-    f"warehouse={copy / 'warehouse'}",
+    *(f"{name}={copy / name}" for name in roots),
     f"sources.fair={{path: '{copy / 'fair.jsonl'}', format: jsonl, preset: segment}}",
 ]
 fair = read_config(os.environ.get("ONEUSER_CONFIG", "demo/oneuser.yaml"), with_fair)
 merged = oneuser.run(fair, as_of=fair_ends)
 print(f"run {merged.run_seq}: {merged.metrics['ids_merged']:.0f} User IDs were merged into others")
+if merged.metrics["ids_merged"] < n_subscribers - 1:
+    shutil.rmtree(copy)
+    raise SystemExit("The rules of this configuration keep the four apart: there is nothing to find, nor to undo.")
 
 # %% [markdown]
 # Nothing stopped it: four addresses are within the limit of five per person, and three merged User IDs are no reason

@@ -4,9 +4,9 @@
 # Models, look-backs and chance, each of which changes the answer: this notebook shows by how much, on the way from
 # single journeys to what would be lost without a channel.
 #
-# The visits are those of a simulated shop, the data set ecom-sessions, where that is there (`ONEUSER_SESSIONS` says in
-# which folder), and else those of the demo of `make demo`, or of the warehouse whose configuration `ONEUSER_CONFIG`
-# names: the functions of `oneuser.marts.attribution` take anybody's frames. Nothing is written.
+# The visits are those of the demo of `make demo`, or of the warehouse whose configuration `ONEUSER_CONFIG` names. Where
+# `ONEUSER_SESSIONS` names a folder with the data set ecom-sessions, they are those of that simulated shop: the
+# functions of `oneuser.marts.attribution` take anybody's frames. Nothing is written.
 
 # %%
 import os
@@ -31,7 +31,7 @@ if Path.cwd().name == "notebooks":
 
 colours = oneuser.use_chart_theme()
 warehouse = oneuser.open_warehouse(config=os.environ.get("ONEUSER_CONFIG", "demo/oneuser.yaml"))
-sample = Path(os.environ.get("ONEUSER_SESSIONS", "../shared/data/ecom-sessions")) / "ecom.csv.gz"
+sessions = os.environ.get("ONEUSER_SESSIONS")
 
 # %% [markdown]
 # ## Touches and conversions
@@ -40,7 +40,7 @@ sample = Path(os.environ.get("ONEUSER_SESSIONS", "../shared/data/ecom-sessions")
 # than the first time, so there it is the page on which a visit begins that is asked about.
 
 # %%
-if sample.exists():
+if sessions:
     shop, what = "a simulated shop", "way in"
     ways = {
         "catalog": ["catalog", "filter_results"],
@@ -50,7 +50,7 @@ if sample.exists():
         "search": ["search"],
     }
     names = {page: way for way, pages in ways.items() for page in pages}
-    events = warehouse.spark.read.csv(str(sample.resolve()), header=True).select(
+    events = warehouse.spark.read.csv(str(Path(sessions).resolve() / "ecom.csv.gz"), header=True).select(
         F.col("user_id").alias("entity_id"),
         "session_id",
         "event",
@@ -80,6 +80,8 @@ numbers = {
     "people": touches.select("entity_id").distinct().count(),
     "conversions": conversions.count(),
 }
+if not all(numbers.values()):
+    raise SystemExit("No visits here, or no conversion called order: what follows has nothing to count.")
 pd.Series(numbers, name=shop).to_frame()
 
 # %% [markdown]

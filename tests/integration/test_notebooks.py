@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,12 +29,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def config(spark: object, home: Path) -> Path:
-    """The configuration of a small demo, whose paths begin at `home`."""
-    where = ["--folder", str(home / "demo"), "--warehouse", str(home / "warehouse")]
+    """The configuration of a small demo, whose paths begin at `home`, with its raw zone in a place of its own."""
+    raw_root = f"raw_root={home / 'raw'}"
+    where = ["--folder", str(home / "demo"), "--warehouse", str(home / "warehouse"), "--set", raw_root]
     assert main(["demo", "--events", "3000", "--quiet", *where]) == 0
     file = home / "demo" / "oneuser.yaml"
     # so that notebooks plan as tests do
     with file.open("a", encoding="utf-8") as written:
+        written.write(f"raw_root: {home / 'raw'}\n")
         written.write(f"spark: {json.dumps({'conf': LITTLE_JAVA | FOR_FEW_ROWS})}\n")
     return file
 
@@ -53,8 +56,12 @@ class Executed:
 
 @pytest.fixture(scope="module")
 def executed(config: Path, home: Path) -> Executed:
+    return execute(config, home, SOURCES)
+
+
+def execute(config: Path, home: Path, sources: Sequence[Path], **samples: Path) -> Executed:
     """One after the other in one process, where each finds nothing of those before it: a Java of its own costs more."""
-    notebooks = {source.stem: read_notebook(source) for source in SOURCES}
+    notebooks = {source.stem: read_notebook(source) for source in sources}
     cells: list[NotebookNode] = []
     for name, notebook in notebooks.items():
         for cell in notebook.cells:
@@ -63,6 +70,10 @@ def executed(config: Path, home: Path) -> Executed:
         cells += [new_code_cell("%reset -f"), *notebook.cells]
     before = files_of(home)
     with pytest.MonkeyPatch.context() as patch:
+        for name in ("ONEUSER_SESSIONS", "ONEUSER_SAMPLE"):
+            patch.delenv(name, raising=False)
+        for name, folder in samples.items():
+            patch.setenv(name, str(folder))
         patch.setenv("ONEUSER_CONFIG", str(config))
         patch.setenv("PYTHONPATH", str(ROOT / "lib"))
         patch.setenv("ONEUSER_JARS", os.environ.get("ONEUSER_JARS", str(ROOT / ".jars")))
@@ -79,8 +90,31 @@ def executed(config: Path, home: Path) -> Executed:
 
 @pytest.mark.parametrize("name", [source.stem for source in SOURCES])
 def test_a_notebook_runs_to_its_end_and_draws(name: str, executed: Executed) -> None:
-    outputs = [output for cell in executed.notebooks[name].cells for output in cell.get("outputs", [])]
+    require_drawn(executed.notebooks[name])
 
+
+@pytest.mark.soak
+def test_notebooks_count_other_data_where_they_are_told_to(config: Path, home: Path, shared_data: Path) -> None:
+    executed = execute(
+        config,
+        home,
+        [
+            source
+            for source in SOURCES
+            if "_SESSIONS" in source.read_text("utf-8") or "_SAMPLE" in source.read_text("utf-8")
+        ],
+        ONEUSER_SESSIONS=shared_data / "ecom-sessions",
+        ONEUSER_SAMPLE=shared_data / "online-retail-ii-2009-2010",
+    )
+
+    assert len(executed.notebooks) == 2
+    for notebook in executed.notebooks.values():
+        require_drawn(notebook)
+        assert "the made-up shop of the demo" not in json.dumps([cell.get("outputs") for cell in notebook.cells])
+
+
+def require_drawn(notebook: NotebookNode) -> None:
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert not ["\n".join(output.traceback) for output in outputs if output.output_type == "error"]
     shown = [output.get("data", {}) for output in outputs]
     assert sum(PICTURE in data for data in shown) >= 2
@@ -90,6 +124,19 @@ def test_a_notebook_runs_to_its_end_and_draws(name: str, executed: Executed) -> 
 
 def test_notebooks_leave_the_demo_alone(executed: Executed) -> None:
     assert executed.after == executed.before
+
+
+def test_the_notebook_that_works_on_a_copy_refuses_what_it_cannot_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "sources: {web: {path: day.jsonl, format: jsonl, preset: segment}}\nkeys: {identifiers: 'env:KEY'}\n"
+    (tmp_path / "far.yaml").write_text(f"deployment: far\nwarehouse: s3a://people/warehouse\n{source}", "utf-8")
+    monkeypatch.setenv("ONEUSER_CONFIG", str(tmp_path / "far.yaml"))
+    (notebook,) = [read_notebook(one) for one in SOURCES if one.stem == "02_tuning_rules"]
+    first = next(cell.source for cell in notebook.cells if cell.cell_type == "code")
+
+    with pytest.raises(SystemExit, match="only folders are copied"):
+        exec(first, {})  # noqa: S102 - the cell itself
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
