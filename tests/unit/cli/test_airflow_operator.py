@@ -1,9 +1,10 @@
-"""When the operator tells others of tables that its own try has not published, with names in Airflow's place."""
+"""The operator and its DAGs with names in Airflow's place: what is announced, and what a scheduler reads at all."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-FILE = Path(__file__).resolve().parents[3] / "jobs" / "airflow" / "oneuser_operator.py"
+FOLDER = Path(__file__).resolve().parents[3] / "jobs" / "airflow"
 BEGUN = datetime(2026, 3, 2, 6, tzinfo=UTC)
 BEFORE, SINCE = "2026-03-02T05:59:00Z", "2026-03-02T06:10:00Z"
 OWN, OLDER = "2026-03-02T00:00:00Z", "2026-03-01T00:00:00Z"
@@ -24,20 +25,53 @@ class Task:
         self.downstream_list: list[Task] = []
 
 
-@pytest.fixture
-def operator(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The class of the operator."""
-    sdk, exceptions = ModuleType("airflow.sdk"), ModuleType("airflow.sdk.exceptions")
-    vars(sdk).update(Asset=str, AssetAlias=str, BaseOperator=Task)
-    vars(exceptions).update(AirflowException=Exception, AirflowFailException=Exception)
-    for module in (ModuleType("airflow"), sdk, exceptions):
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-    spec = importlib.util.spec_from_file_location("oneuser_operator", FILE)
+class Environment(dict[str, str]):
+    """Variables that nobody may read."""
+
+    def __getitem__(self, name: str) -> str:
+        raise AssertionError(f"{name} is read")
+
+    def get(self, name: str, _default: object = None) -> Any:
+        raise AssertionError(f"{name} is read")
+
+
+def read(name: str) -> Any:
+    """A module as a scheduler reads it."""
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     loaded = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)
-    return loaded.OneUserOperator
+    return loaded
+
+
+@pytest.fixture(autouse=True)
+def _airflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    sdk, exceptions = ModuleType("airflow.sdk"), ModuleType("airflow.sdk.exceptions")
+    vars(sdk).update(Asset=str, AssetAlias=str, BaseOperator=Task, DAG=lambda *_, **__: nullcontext(), chain=print)
+    vars(exceptions).update(AirflowException=Exception, AirflowFailException=Exception)
+    for module in (ModuleType("airflow"), sdk, exceptions):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+
+
+@pytest.fixture
+def operator() -> Any:
+    """The class of the operator."""
+    return read("oneuser_operator").OneUserOperator
+
+
+def refused(*_given: object, **_more: object) -> Any:
+    raise AssertionError("a scheduler reads DAGs all the time: they ask nothing of a disk, a network or a process")
+
+
+def test_reading_the_dags_asks_nothing_of_anybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("os.environ", Environment())
+        patch.setattr("builtins.open", refused)
+        patch.setattr("socket.socket", refused)
+        patch.setattr("subprocess.Popen", refused)
+        patch.setitem(sys.modules, "oneuser_operator", read("oneuser_operator"))
+        read("oneuser_dag")
 
 
 @pytest.mark.parametrize(

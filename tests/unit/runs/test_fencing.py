@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 
-from oneuser.core.errors import LockedError
-from oneuser.runs.fencing import FenceFiles
+from oneuser.core.errors import EnvironmentProblem, LockedError
+from oneuser.runs.fencing import FencedClaim, FenceFiles
 
 SAID = json.dumps({"holder": "a/1", "expires_at": "2026-03-01T00:00:00+00:00"})
 
@@ -45,6 +46,59 @@ def test_a_claim_that_is_tidied_while_it_is_read_is_looked_for_again(n_claims: i
 
     assert newest is not None
     assert (newest.fence, newest.holder) == (7 + n_claims, "a/1")
+
+
+class Folder:
+    """Files of a store; one that is heedless puts whatever the condition."""
+
+    root = "s3a://bucket/warehouse"
+
+    def __init__(self, *, is_heedless: bool = False) -> None:
+        self.files = self
+        self.texts: dict[str, str] = {}
+        self._is_heedless = is_heedless
+
+    def names(self, _folder: str) -> list[str]:
+        return [path.rpartition("/")[2] for path in self.texts]
+
+    def text_if_there(self, path: str) -> str | None:
+        return self.texts.get(path)
+
+    def create_text(self, path: str, text: str) -> bool:
+        if path in self.texts and not self._is_heedless:
+            return False
+        self.texts[path] = text
+        return True
+
+    def puts_on_condition(self, _folder: str) -> bool:
+        return not self._is_heedless
+
+    def remove(self, path: str) -> None:
+        del self.texts[path]
+
+
+def test_the_last_claim_alone_stays_and_who_had_an_earlier_one_is_told() -> None:
+    fences = FenceFiles(cast("Any", Folder()))
+    assert fences.newest() is None
+
+    first, second = (FencedClaim(n, f"h/{n}", datetime(2026, 3, 1, tzinfo=UTC)) for n in (1, 2))
+    fences.put(first)
+    with pytest.raises(LockedError):
+        fences.put(first)
+    fences.put(second)
+
+    assert fences.newest() == second
+    fences.require_newest(2)
+    with pytest.raises(LockedError, match="took the lease over"):
+        fences.require_newest(1)
+    # a number that is free again, to who has slept since
+    with pytest.raises(LockedError, match="took the lease over"):
+        fences.put(first)
+
+
+def test_a_store_that_heeds_no_condition_is_refused_at_the_first_claim() -> None:
+    with pytest.raises(EnvironmentProblem, match="cannot keep two runs apart"):
+        FenceFiles(cast("Any", Folder(is_heedless=True))).put(FencedClaim(1, "h/1", datetime(2026, 3, 1, tzinfo=UTC)))
 
 
 def test_where_others_claim_all_the_time_the_warehouse_is_locked() -> None:
