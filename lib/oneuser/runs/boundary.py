@@ -23,6 +23,7 @@ _NEXT_STEP = (
 )
 _STORAGE_ERRNOS = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOTDIR, errno.EMFILE,
+    errno.ESTALE, errno.ETIMEDOUT,
 }  # fmt: skip
 _EXCEPTION = re.compile(r"\b((?:[a-z]\w*\.){2,}[A-Z]\w*(?:Exception|Error))\b")
 
@@ -50,7 +51,9 @@ def as_own_error(problem: BaseException, *, where: str = "") -> OneUserError:
         found = problem.strerror or type(problem).__name__
         if problem.errno in _STORAGE_ERRNOS:
             return _storage(found, place)
-        return OneUserError(found=found, where=place, next_step=_NEXT_STEP)
+        # such as Java that goes while rows come from it
+        surroundings = as_surroundings(found, where=place)
+        return surroundings or OneUserError(found=found, where=place, next_step=_NEXT_STEP)
     if isinstance(problem, MemoryError):
         return _storage("out of memory", where)
     if isinstance(problem, Py4JError | PySparkException):

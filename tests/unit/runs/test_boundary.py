@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import pytest
 from py4j.protocol import Py4JError
@@ -20,6 +21,13 @@ def test_storage_that_fails_is_a_problem_of_the_surroundings(number: int) -> Non
     assert error.exit_code == 5
     assert error.where == "/data/warehouse/tables"
     assert error.next_step
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.ESTALE, 5), (errno.ECONNRESET, 5), (errno.ENOENT, 1)])
+def test_a_share_or_a_host_that_is_gone_for_a_while_is_tried_again_and_a_missing_file_is_not(
+    number: int, code: int
+) -> None:
+    assert as_own_error(OSError(number, os.strerror(number))).exit_code == code
 
 
 def test_a_full_disk_under_spark_is_a_problem_of_the_surroundings() -> None:
