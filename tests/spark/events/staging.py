@@ -40,6 +40,7 @@ class Ingest:
     accounts: dict[str, Any] = field(default_factory=dict)
     commercial: dict[str, Any] = field(default_factory=dict)
     manual_rules: Path | None = None
+    begun_at: datetime | None = None
 
     def run(self, *, max_share: float = 1.0, **sources: dict[str, Any]) -> dict[str, float]:
         """Ingest what is new; returns the metrics."""
@@ -77,6 +78,7 @@ class Ingest:
             keys=KEYS,
             tag=CommitTag(self.run_seq, 1, self.run_seq),
             as_of=AS_OF,
+            begun_at=self.begun_at,
             inputs=plan_inputs(warehouse, config, self.tables),
             tables=self.tables,
             log=structlog.get_logger(),

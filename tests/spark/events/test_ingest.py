@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 from oneuser.core.errors import EnvironmentProblem, GateError
 from oneuser.storage.inputs import ChangedFileError
 from tests.frames import assert_rows
-from tests.spark.events.staging import Ingest, dispositions, lines_source
+from tests.spark.events.staging import AS_OF, Ingest, dispositions, lines_source
 from tests.unit.events.parsing import line
 from tests.unit.events.poison import REFUSED, WOUNDED
 
@@ -181,6 +181,24 @@ def test_too_much_damage_stops_the_run_before_anything_is_written(ingest: Ingest
         ingest.run(max_share=0.05, web=lines_source(tmp_path / "a.jsonl"))
 
     assert not ingest.tables
+
+
+def test_what_happened_before_the_run_began_is_taken_in_though_it_is_as_of_an_earlier_time(
+    ingest: Ingest, tmp_path: Path
+) -> None:
+    def happened(after: dt.timedelta) -> list[bytes]:
+        at = (AS_OF + after).isoformat()
+        return [line(messageId=f"{after}", timestamp=at, receivedAt=None)]
+
+    ingest.begun_at = AS_OF + dt.timedelta(days=7)
+    write(tmp_path / "1.jsonl", happened(dt.timedelta(days=5)))
+    assert dispositions(ingest.run(web=lines_source(tmp_path / "*.jsonl")))["accepted"] == 1
+
+    write(tmp_path / "2.jsonl", happened(dt.timedelta(days=9)))
+    with pytest.raises(GateError, match="time.future 1") as refused:
+        ingest.run(max_share=0.05, web=lines_source(tmp_path / "*.jsonl"))
+    assert "later than 2026-06-09 00:00 UTC" in refused.value.next_step
+    assert "mapping" not in refused.value.next_step
 
 
 def test_a_source_without_files_is_named(ingest: Ingest, tmp_path: Path) -> None:
