@@ -195,7 +195,7 @@ def test_what_happened_before_the_run_began_is_taken_in_though_it_is_as_of_an_ea
     assert dispositions(ingest.run(web=lines_source(tmp_path / "*.jsonl")))["accepted"] == 1
 
     write(tmp_path / "2.jsonl", happened(dt.timedelta(days=9)))
-    with pytest.raises(GateError, match="time.future 1") as refused:
+    with pytest.raises(GateError, match=r"time\.future 1") as refused:
         ingest.run(max_share=0.05, web=lines_source(tmp_path / "*.jsonl"))
     assert "later than 2026-06-09 00:00 UTC" in refused.value.next_step
     assert "mapping" not in refused.value.next_step
