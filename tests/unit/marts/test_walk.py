@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -10,11 +11,11 @@ import pytest
 
 from oneuser.config import parse_models, parse_transforms
 from oneuser.marts.attribution import walk
-from oneuser.marts.attribution.entity_steps import CONVERSION, MILESTONE, NOBODY, TOUCH
+from oneuser.marts.attribution.entity_steps import CONVERSION, END, MILESTONE, NOBODY, TOUCH
 from oneuser.marts.attribution.models.registry import rule_models
 from oneuser.marts.attribution.transforms import make_transforms
 from oneuser.marts.attribution.walk import WalkRules, credit_conversions, visits
-from tests.oracle.attribution import DAY, Rules, attribute, name_of
+from tests.oracle.attribution import DAY, Rules, attribute, name_of, paths_of
 from tests.spark.marts.histories import History
 
 MODELS = ["first", "last", "linear", "position", "w_shaped", "full_path", "lead_u", "participation"]
@@ -108,6 +109,33 @@ def test_a_pass_finds_what_the_definition_says(case: str, monkeypatch: pytest.Mo
         assert len(got) == len(rows)
         n_rows += len(rows)
     assert n_rows > 1000
+
+
+def test_whoever_converted_outside_the_range_alone_is_a_journey_that_did_not_convert() -> None:
+    # without kinds, which is where a conversion could be taken for the end
+    facts = ("value_minor", "currency")
+    rules = Rules(first_per_entity=True, start=20 * DAY, end=45 * DAY)
+    n_lost = 0
+    for seed in range(25):
+        history = History(seed, str)
+        history.conversions = [replace(one, kind="order") for one in history.conversions]
+        selected = {one.entity for one in history.conversions if 20 * DAY <= one.at < 45 * DAY}
+        steps = [step for step in steps_of(history, rules) if step["kind"] != MILESTONE]
+        ends = {one.entity for one in history.touches} - selected - {None}
+        # the last second of the range, in which nothing happens
+        steps += [{"entity": entity, "at": 45 * DAY - 1, "kind": END} for entity in ends]
+        steps.sort(key=lambda step: (step["entity"], step["at"], step["kind"]))
+
+        found: dict[tuple[str, ...], tuple[int, int]] = {}
+        for visit in visits(batches_of(steps), rules=WalkRules(30 * DAY, first_per_entity=True), facts=facts):
+            if visit.path is not None:
+                path = tuple(visit.channels[visit.begin :])
+                before = found.get(path, (0, 0))
+                found[path] = (before[0] + visit.is_conversion, before[1] + 1)
+
+        assert found == paths_of(history.touches, history.conversions, rules), seed
+        n_lost += sum(n_journeys - n_conversions for n_conversions, n_journeys in found.values())
+    assert n_lost
 
 
 def test_a_touch_whose_weight_rounds_to_nothing_keeps_its_money() -> None:

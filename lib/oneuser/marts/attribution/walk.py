@@ -138,14 +138,19 @@ def visits(batches: Iterable[pa.RecordBatch], *, rules: WalkRules, facts: Sequen
             if kind == MILESTONE:
                 entity.milestones[milestone] = at
                 continue
+            row = (conversion_id, at, *told)
+            if kind == END:
+                # no conversion: whatever its entity converted to before, it is a journey
+                used = max(entity.used.values(), default=0)
+                yield _visit(row, entity, entity.begin_after(used), rules, is_conversion=False)
+                continue
             what = None if kind_place is None else told[kind_place]
-            used = max(entity.used.values(), default=0) if kind == END else entity.used.get(what, 0)
+            used = entity.used.get(what, 0)
             is_somebody = not whose.startswith(NOBODY)
             counts = not (rules.first_per_entity and is_somebody and what in seen)
             seen.add(what)
-            if counts and (selected or kind == END):
-                row = (conversion_id, at, *told)
-                yield _visit(row, entity, entity.begin_after(used), rules, is_conversion=kind != END)
+            if counts and selected:
+                yield _visit(row, entity, entity.begin_after(used), rules, is_conversion=True)
             if rules.reset_at_conversion:
                 entity.used[what] = entity.n_gone + len(entity.times)
 
