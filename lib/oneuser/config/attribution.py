@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, mod
 
 from oneuser.config.analytics import ChannelRule, Conversion
 from oneuser.config.attribution_models import (
+    LEAST_SHARE,
     MODEL_NAMES,
     TRANSFORM_NAMES,
     ModelSpec,
@@ -66,6 +67,9 @@ class PositionWeights(Section):
 
     @model_validator(mode="after")
     def _are_shares(self) -> PositionWeights:
+        for name, share in (("first", self.first), ("middle", self.middle), ("last", self.last)):
+            if 0 < share < LEAST_SHARE:
+                misplaced([((name,), f"a share is 0 or at least {LEAST_SHARE:g}, found {share:g}")])
         total = self.first + self.middle + self.last
         if abs(total - 1) > _ONE:
             misplaced([((), f"first + middle + last must be 1, found {total:g}")])

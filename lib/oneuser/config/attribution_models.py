@@ -17,6 +17,8 @@ from oneuser.core.suggestions import did_you_mean
 
 Kind = Literal["rule", "path", "channel"]
 
+# shares are counted in units of 10^-12, as weights are: a smaller one is none
+LEAST_SHARE = 1e-12
 _ONE = 1e-9
 _REST, _FIRST = "rest", "first"
 _W, _FULL, _LEAD_U = (0.3, 0.1), (0.225, 0.1), (0.4, 0.2)
@@ -369,6 +371,8 @@ def _share(value: object, name: str) -> float:
     share = _number(value, name)
     if not 0 <= share <= 1:
         raise ValueError(f"{name}: a share is from 0 to 1, found {share:g}")
+    if 0 < share < LEAST_SHARE:
+        raise ValueError(f"{name}: a share is 0 or at least {LEAST_SHARE:g}, found {share:g}")
     return share
 
 

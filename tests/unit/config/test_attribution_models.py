@@ -40,6 +40,8 @@ def test_a_model_is_known_by_its_names(written: object, model: str, label: str) 
         (parse_model, {"model": "position", "first": 0.4}, "first + middle + last must be 1, found 0.4"),
         (parse_model, {"model": "position", "middle": 1}, "first + last above 0"),
         (parse_model, {"model": "position", "first": -1, "last": 2}, "a share is from 0 to 1, found -1"),
+        (parse_model, {"model": "position", "first": 9e-13, "middle": 1}, "first: a share is 0 or at least 1e-12"),
+        (parse_model, {"model": "milestones", "lead": 9e-13, "rest": 1}, "lead: a share is 0 or at least 1e-12"),
         (parse_model, {"model": "position", "first": "1"}, "first: expected a number, found '1'"),
         (parse_model, {"model": "j_shaped", "last": 1}, "weights by definition"),
         (parse_model, {"model": "time_decay", "half_life_days": 0}, "half_life_days must be greater than 0"),

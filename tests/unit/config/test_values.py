@@ -140,6 +140,7 @@ BAD = [
     ),
     ("attribution/position", {"first": 0.9}, "attribution.position", "must be 1, found 1.5"),
     ("attribution/position", {"first": 0, "middle": 1, "last": 0}, "attribution.position", "first + last above 0"),
+    ("attribution/position", {"first": 9e-13, "middle": 1, "last": 0}, "attribution.position.first", "at least 1e-12"),
     ("quarantine/max_share", 5, "quarantine.max_share", "must be 1 or less"),
     ("quarantine/max_share", -0.1, "quarantine.max_share", "must be 0 or greater"),
     ("gates/max_largest_component", 0, "gates.max_largest_component", "must be greater than 0"),
