@@ -127,7 +127,7 @@ def ltv_by_hand(
             value or 0
             for entity in old
             for at, value in known.get(entity, [])
-            if 0 <= interval_of(at, unit, zone, "monday") - starts[entity] <= age
+            if at >= started[entity] and interval_of(at, unit, zone, "monday") - starts[entity] <= age
         )
         rows.append((age, len(old), revenue))
     return rows
@@ -151,6 +151,20 @@ def test_lifetime_value_is_that_of_those_who_are_old_enough(spark: SparkSession,
     assert all(rows and len({n for _, n, _ in rows}) > 1 for rows in expected)
     assert all(row[3] == float(row[2]) / row[1] for rows in found for row in rows)
     assert max(row[2] for rows in found for row in rows) > 2 * HUGE
+
+
+def test_revenue_from_before_the_start_counts_nowhere_also_in_the_same_interval(spark: SparkSession) -> None:
+    at = [datetime(2026, 5, day, hour, tzinfo=UTC) for day, hour in [(1, 8), (10, 8), (10, 12)]]
+    rows = [("e1", moment, moment.date(), 10**n) for n, moment in enumerate(at)]
+    both = spark.createDataFrame(rows, "entity_id string, event_time timestamp, day date, value_minor bigint")
+    joined = spark.createDataFrame(
+        [("e1", at[2]), ("e1", at[2] + timedelta(days=3))], "entity_id string, started_at timestamp"
+    )
+
+    found = collect_cases([ltv(rows, members=joined, watermark=WATERMARK) for rows in (both, both.drop("event_time"))])
+
+    # where only days are known, all of the day of the start
+    assert [[int(row[2]) for row in ages] for ages in found] == [[100], [110]]
 
 
 def revenue_by_hand(

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from oneuser.marts.calendar import checked_calendar, checked_watermark, instant
 from oneuser.marts.event_rows import check_columns
-from oneuser.marts.value.money_rows import interval_column, valued_rows
+from oneuser.marts.value.money_rows import SUM, interval_column, valued_rows
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,8 +50,8 @@ def ltv(
         zone: Time zone of the calendar.
         week_start: monday or sunday.
         members: Rows with `entity_id` and `started_at`; the first one of each counts. Those without revenue count with
-            0, and revenue of others or before the start counts nowhere. None where each entity starts with its first
-            row.
+            0, and revenue of others or before that instant counts nowhere; where only days are known, that of the day
+            of the start counts. None where each entity starts with its first row.
 
     Returns:
         `age` from 0 to the last that is over for anybody; `n_members`, `revenue_minor`, a decimal(38,0), `ltv_minor`,
@@ -62,19 +62,19 @@ def ltv(
     """
     calendar = checked_calendar(unit, zone, week_start)
     ends = checked_watermark(watermark)
-    by_interval = (
-        valued_rows(rows, calendar, ends)
-        .groupBy("entity_id", "at")
-        .agg(F.coalesce(F.sum("value_minor"), F.lit(0)).alias("value"))
-    )
+    valued = valued_rows(rows, calendar, ends).withColumn("value", F.coalesce("value_minor", F.lit(0).cast(SUM)))
     if members is None:
+        by_interval = valued.groupBy("entity_id", "at").agg(F.sum("value").alias("value"))
         first = F.min("at").over(W.partitionBy("entity_id"))
         joined = by_interval.select(first.alias("start"), "at", "value", (F.col("at") == first).alias("is_first"))
     else:
         started = _started(members, calendar, ends)
-        spent = started.join(by_interval, on="entity_id", how="inner").where(F.col("at") >= F.col("start"))
+        since = F.col("latest") >= F.col("started_at")
+        # where clocks go back over midnight, what comes later may have the earlier date
+        at = F.greatest("at", "start").alias("at")
+        spent = started.join(valued, on="entity_id", how="inner").where(since)
         nothing = started.select("start", F.col("start").alias("at"), F.lit(0), F.lit(True))
-        joined = spent.select("start", "at", "value", F.lit(False).alias("is_first")).union(nothing)
+        joined = spent.select("start", at, "value", F.lit(False).alias("is_first")).union(nothing)
     cells = joined.groupBy("start", "at").agg(F.sum("value").alias("value"), F.count_if("is_first").alias("n_members"))
     last = calendar.interval_of(instant(ends)) - F.lit(1)
     by_age = (
@@ -123,11 +123,11 @@ def members_of_ages(
 
 
 def _started(members: DataFrame, calendar: Calendar, ends: datetime) -> DataFrame:
-    """The interval in which each member started: `entity_id`, `start`."""
+    """When each member started, and in which interval: `entity_id`, `started_at`, `start`."""
     check_columns("members", members, {"entity_id": None, "started_at": "timestamp"})
     start, is_known = interval_column(members, calendar, ends, argument="members", time="started_at")
     known = members.where(F.col("entity_id").isNotNull() & is_known)
-    return known.groupBy("entity_id").agg(F.min(start).alias("start"))
+    return known.groupBy("entity_id").agg(F.min("started_at").alias("started_at")).withColumn("start", start)
 
 
 def _up_to_each_age(cells: DataFrame, last: Column) -> DataFrame:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _CURRENCY = "currency"
 _WHOLE = ("tinyint", "smallint", "int", "bigint")
 # what minor units are added up in: a thousand of the largest values are more than 64 bits hold
-_SUM = "decimal(38,0)"
+SUM = "decimal(38,0)"
 
 
 def valued_rows(
@@ -37,8 +37,8 @@ def valued_rows(
         day: Column of the day.
 
     Returns:
-        `entity_id`, `at`, the number of the interval, and `value_minor`, a decimal(38,0), in which any values can be
-        added up; null where it is not known.
+        `entity_id`; `at`, the number of the interval; `latest`, the row's own instant, or the last one of its day; and
+        `value_minor`, a decimal(38,0), in which any values can be added up; null where it is not known.
 
     Raises:
         ConfigError: where a column is missing or of another type.
@@ -52,10 +52,24 @@ def valued_rows(
         )
     at, is_known = interval_column(rows, calendar, ends, day=day)
     known = rows.where(F.col("entity_id").isNotNull() & is_known)
-    worth = F.col(value).cast(_SUM)
+    worth = F.col(value).cast(SUM)
     if _CURRENCY in rows.columns:
         known, worth = _of_one_currency(known, worth)
-    return known.select("entity_id", at.alias("at"), worth.alias("value_minor"))
+    return known.select(
+        "entity_id", at.alias("at"), _latest(rows, calendar, day).alias("latest"), worth.alias("value_minor")
+    )
+
+
+def _latest(rows: DataFrame, calendar: Calendar, day: str) -> Column:
+    """The last instant at which a row may have been."""
+    if not _is_by_day(rows, "event_time", day):
+        return F.col("event_time")
+    is_over = Calendar("day", calendar.zone).end_of(F.unix_date(day))
+    return F.timestamp_micros(F.unix_micros(is_over) - F.lit(1))
+
+
+def _is_by_day(rows: DataFrame, time: str, day: str) -> bool:
+    return time not in rows.columns and day in rows.columns
 
 
 def _of_one_currency(known: DataFrame, worth: Column) -> tuple[DataFrame, Column]:
@@ -66,7 +80,7 @@ def _of_one_currency(known: DataFrame, worth: Column) -> tuple[DataFrame, Column
     text = "value: one sum would hold more than one currency; keep one of the frame, or convert it"
     return (
         known.crossJoin(F.broadcast(found)),
-        F.when(is_mixed, F.raise_error(F.lit(text)).cast(_SUM)).otherwise(worth),
+        F.when(is_mixed, F.raise_error(F.lit(text)).cast(SUM)).otherwise(worth),
     )
 
 
@@ -84,7 +98,7 @@ def interval_column(
     Raises:
         ConfigError: where there is neither a time nor a day, or it is of another type.
     """
-    if time in rows.columns or day not in rows.columns:
+    if not _is_by_day(rows, time, day):
         check_columns(argument, rows, {time: "timestamp"})
         return calendar.interval_of(F.col(time)), F.coalesce(F.col(time) <= instant(ends), F.lit(False))
     check_columns(argument, rows, {day: "date"})
