@@ -219,6 +219,24 @@ def test_attribution_is_computed_for_people_and_for_accounts(warehouse: OpenWare
     assert (cost["(unallocated)"]["conversions"], cost["Direct"]["spend_minor"]) == (0, 0)
 
 
+def test_spend_of_the_report_range_is_set_against_its_conversions(warehouse: OpenWarehouse) -> None:
+    def cost(**asked: Any) -> dict[str, tuple[int, Decimal, float | None]]:
+        rows = warehouse.attribution("linear", spend=True, **asked).collect()
+        return {row["channel"]: (int(row["spend_minor"]), row["conversions"], row["cpa_minor"]) for row in rows}
+
+    # all was spent on Monday, and both orders came later
+    half = Decimal("0.5")
+    assert cost(converted_from="2026-03-03") == {"Email": (0, half, 0.0), "Direct": (0, half + 1, 0.0)}
+    assert cost(converted_until="2026-03-03") == {"Email": (300, 0, None), "(unallocated)": (300, 0, None)}
+    # a day is where it begins: in Auckland eleven hours before it begins in Greenwich
+    assert not cost(converted_from="2026-03-02T00:00:00Z", converted_until="2026-03-03", zone="Pacific/Auckland")
+    # accounts have won an opportunity too, which nothing was spent for until then
+    rows = warehouse.attribution("linear", level="account", spend=True, converted_until="2026-03-03").collect()
+    assert {(row["conversion"], row["channel"]): int(row["spend_minor"]) for row in rows} == {
+        (kind, channel): 300 for kind in ("order", "deal") for channel in ("Email", "(unallocated)")
+    }
+
+
 def test_retention_funnel_and_lifecycle_are_read_off_events(warehouse: OpenWarehouse) -> None:
     assert warehouse.watermark() == MONDAY + 30 * DAY
     weekly = warehouse.retention(unit="week", return_event="Order Completed").where("offset = 1").collect()

@@ -22,7 +22,12 @@ from oneuser.marts.attribution.journeys import count_journeys
 from oneuser.marts.attribution.path_rules import check_path_rules
 from oneuser.marts.attribution.pooling import convert_opportunities, roll_up
 from oneuser.marts.attribution.reporting import build_conversion_values
-from oneuser.marts.attribution.spending import build_attribution_spend, credited_in_all, spent_by_interval
+from oneuser.marts.attribution.spending import (
+    build_attribution_spend,
+    credited_in_all,
+    spent_by_interval,
+    spent_within,
+)
 from oneuser.marts.calendar import checked_calendar, micros_of
 from oneuser.marts.provenance import Provenance
 
@@ -63,7 +68,8 @@ class Attributions(EntityRows):
                 opportunities that it won.
             lookback_days: Days of 24 hours.
             spend: With what each channel cost, as rows of `attribution_spend`: those that were published, by interval
-                and of all time (`interval_date` null), or of all time where it is computed.
+                and of all time (`interval_date` null), or in one where it is computed: of all time, or of the days that
+                begin in the report range, in the zone of the calendar.
             parameters: As for `attribute`, such as `exclude_channels`, `transforms`, `converted_from`.
 
         Returns:
@@ -82,7 +88,11 @@ class Attributions(EntityRows):
                 return published.where(F.col("model") == F.lit(model))
         credited = self.attribute(model, level=level, lookback_days=lookback_days, **parameters)
         summary = _summary(credited, level=level, lookback_days=self._lookback_days(lookback_days))
-        return self._against_spend(summary) if spend else summary
+        if not spend:
+            return summary
+        how = {name: value for name, value in self._how(lookback_days, parameters).items() if name != "milestones"}
+        labels = [spec.label for spec in parse_models(self._models(model))]
+        return self._against_spend(summary, labels, check_path_rules(**how), level)
 
     def _table_of(self, level: Level, *, spend: bool) -> TableContract | None:
         """The published table of what is asked for without parameters; null where there is none."""
@@ -95,17 +105,37 @@ class Attributions(EntityRows):
         # it is left without rows where accounts are not credited any more
         return table if not spend and self._has(table) and self.rows.distinct(table, "model") else None
 
-    def _against_spend(self, summary: DataFrame) -> DataFrame:
+    def _against_spend(self, summary: DataFrame, labels: Sequence[str], rules: PathRules, level: Level) -> DataFrame:
         currency = (
             self.config.reporting_currency if self.config and "reporting_credit_minor" in summary.columns else None
         )
-        calendar = checked_calendar("month")
+        of_config = self.config.attribution if self.config else None
+        unit, week_start = (of_config.spend_unit, of_config.week_start) if of_config else ("month", "monday")
+        calendar = checked_calendar(unit, rules.window.zone, week_start)
         spend, rates = self.published.read(reference.SPEND), self.published.read(reference.FX_RATES)
-        spent = spent_by_interval(spend, rates, calendar, reporting_currency=currency)
-        in_all = spent.where(F.col("interval_date").isNull())
+        within = spent_within(spend, calendar, since=rules.selected_from, until=rules.selected_until)
+        spent, ever = (
+            spent_by_interval(rows, rates, calendar, reporting_currency=currency) for rows in (within, spend)
+        )
         told = summary.withColumn("reporting_currency", F.lit(currency).cast("string"))
         credited = credited_in_all(told, reporting_currency=currency)
-        return build_attribution_spend([credited], in_all, calendar=calendar, provenance=_ASKED)
+        return build_attribution_spend(
+            [credited],
+            spent.where(F.col("interval_date").isNull()),
+            calendar=calendar,
+            provenance=_ASKED,
+            asked=[(label, kind, True) for kind in self._kinds(level) for label in labels],
+            currencies=ever,
+        )
+
+    def _kinds(self, level: Level) -> list[str]:
+        """Kinds of conversions that are declared, or have been credited."""
+        kinds = self.rows.distinct(marts.ATTRIBUTION_SUMMARY, "conversion")
+        if self.config:
+            kinds |= set(self.config.conversions)
+        if level == "account" and self._has(reference.OPPORTUNITIES):
+            kinds |= self.rows.distinct(reference.OPPORTUNITIES, "source")
+        return sorted(kinds)
 
     def credits(self, model: str | None = None, *, level: Level = "person") -> DataFrame:
         """One row per conversion, model and credited touch.
@@ -215,8 +245,7 @@ class Attributions(EntityRows):
     ) -> _Asked:
         """Touches and conversions of people or accounts, as the functions of `oneuser.marts.attribution` take them."""
         owner = owner_of(level)
-        rules = self.config.attribution if self.config else None
-        how = {"lookback_days": self._lookback_days(lookback_days), **_path_rules_of(rules), **parameters}
+        how = self._how(lookback_days, parameters)
         milestones = how.pop("milestones", None)
         is_fitted = _are_fitted(models)
         if is_fitted and how.get("watermark") is None:
@@ -245,6 +274,11 @@ class Attributions(EntityRows):
             milestones,
             how,
         )
+
+    def _how(self, lookback_days: float | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters of paths: those that are given, else the configuration's."""
+        rules = self.config.attribution if self.config else None
+        return {"lookback_days": self._lookback_days(lookback_days), **_path_rules_of(rules), **parameters}
 
     def _account_rows(
         self,

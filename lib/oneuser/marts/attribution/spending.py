@@ -108,6 +108,20 @@ def spent_by_interval(
     return dated.groupBy("interval_date", "channel", "currency").agg(F.sum("spend_minor").alias("spend_minor"))
 
 
+def spent_within(spend: DataFrame, calendar: Calendar, *, since: int | None, until: int | None) -> DataFrame:
+    """Rows of `spend` whose day begins in a range, in the zone of the calendar: each day is in one of adjoining ranges.
+
+    Args:
+        spend: Rows of `spend`.
+        calendar: Says the zone.
+        since: The first instant, in microseconds since 1970; null for no bound.
+        until: The first one after it, likewise.
+    """
+    begins = F.unix_micros(Calendar("day", calendar.zone).start_of(F.unix_date("spend_date")))
+    rows = spend if since is None else spend.where(begins >= F.lit(since))
+    return rows if until is None else rows.where(begins < F.lit(until))
+
+
 def build_attribution_spend(
     credited: Sequence[DataFrame],
     spent: DataFrame,
@@ -115,6 +129,7 @@ def build_attribution_spend(
     calendar: Calendar,
     provenance: Provenance,
     asked: Sequence[AskedOf] = (),
+    currencies: DataFrame | None = None,
 ) -> DataFrame:
     """Set spend against credit. All of it are sums already: a row per day and channel at most.
 
@@ -127,6 +142,7 @@ def build_attribution_spend(
         calendar: The intervals.
         provenance: How the rows are made.
         asked: Models and kinds of conversion that are set against spend whether they have credit or not.
+        currencies: Rows of `currency`, in which credit without spend is told; null for those of `spent`.
 
     Returns:
         Rows of `attribution_spend`. Each model and kind of conversion is set against the same spend.
@@ -141,8 +157,8 @@ def build_attribution_spend(
         models = models.unionByName(more)
     spends = spent.select(*_WHERE, "currency", F.col("interval_date").isNull().alias("is_all"))
     against = models.distinct().join(spends, on="is_all", how="inner").select(*_OF_MODEL, *_WHERE, "currency")
-    currencies = spent.select("currency").distinct()
-    own = counted.select(*_OF_MODEL, *_WHERE).crossJoin(F.broadcast(currencies))
+    told_in = (spent if currencies is None else currencies).select("currency").distinct()
+    own = counted.select(*_OF_MODEL, *_WHERE).crossJoin(F.broadcast(told_in))
     keys = [*_OF_MODEL, *_WHERE, "currency"]
     all_keys = against.unionByName(own).distinct()
     met = _left(_left(_left(all_keys, spent, [*_WHERE, "currency"]), counted, [*_OF_MODEL, *_WHERE]), worth, keys)
