@@ -315,3 +315,25 @@ def test_spend_is_set_against_credit(spark: SparkSession) -> None:
         add_spend(given, spend.withColumn("currency", F.lit("USD"))).collect()
     with pytest.raises(ConfigError, match=r"spend\.spend_minor: is missing"):
         add_spend(given, spend.drop("spend_minor"))
+
+
+def test_spend_and_credit_without_a_key_are_two_rows(spark: SparkSession) -> None:
+    rows = [("Email", "Spring", 300), ("Email", " ", 100), ("Display", None, 40), ("(unattributed)", None, 50)]
+    given = spark.createDataFrame(
+        [(channel, campaign, Decimal(1), credit) for channel, campaign, credit in rows],
+        "channel string, campaign string, weight decimal(20,12), credit_minor bigint",
+    )
+    spend = spark.createDataFrame(
+        [(" spring ", 60), ("", 5), (None, 1), (" Autumn", 7), ("Autumn", 1)], "campaign string, spend_minor int"
+    )
+
+    added = add_spend(given, spend, by="campaign")
+
+    assert {row.campaign: (int(row.spend_minor), row.cpa_minor, row.roas) for row in added.collect()} == {
+        "Spring": (60, 60.0, 5.0), "(not set)": (0, 0.0, None), "(unattributed)": (0, 0.0, None),
+        "(unallocated)": (6, None, 0.0), "Autumn": (8, None, 0.0),
+    }  # fmt: skip
+    # of names that differ in case alone each has its own
+    both = given.unionByName(given.where("campaign = 'Spring'").withColumn("campaign", F.lit("spring")))
+    told = add_spend(both, spend, by="campaign").where("spend_minor > 10").collect()
+    assert [(row.campaign, int(row.spend_minor)) for row in told] == [("spring", 60)]

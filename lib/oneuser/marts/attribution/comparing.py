@@ -18,13 +18,16 @@ from oneuser.marts.attribution.given_columns import (
     problem,
     raise_problems,
 )
+from oneuser.marts.attribution.walk import UNATTRIBUTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pyspark.sql import Column, DataFrame
 
-UNALLOCATED = "(unallocated)"
+# spend that is for nothing that credit has a name of, and credit of touches that have no such name
+UNALLOCATED, NOT_SET = "(unallocated)", "(not set)"
+_FOLDED = "_folded_"
 _SUM = "decimal(38,0)"
 _SPEND_CALLED = ("spend_minor", "amount_minor", "amount")
 
@@ -76,7 +79,9 @@ def add_spend(credits: DataFrame, spend: DataFrame, by: str | Sequence[str] = "c
     Returns:
         One row per key that has credit or spend: the columns of `by`; `spend_minor decimal(38,0)`, 0 without spend;
         `cpa_minor double`, spend ÷ credited conversions, in smallest units; `roas double`, credited value ÷ spend; both
-        null where the divisor is 0. Spend without a key is a row `(unallocated)`.
+        null where the divisor is 0. Spend without a key, or with a blank one, is a row `(unallocated)`, credit without
+        one a row `(not set)`, or `(unattributed)` where it is of no touch. A key of spend that differs from one of
+        credits in case or blanks alone is that one.
 
     Raises:
         ConfigError: naming the columns that are missing or of another type.
@@ -97,7 +102,10 @@ def add_spend(credits: DataFrame, spend: DataFrame, by: str | Sequence[str] = "c
     weight = F.coalesce(F.sum("weight"), F.lit(0))
     credited = (
         credits.select(
-            *[_key(credits, key) for key in keys], "weight", _credit(credits).alias("credit"), *_marks(credits, keys)
+            *[_credited_key(credits, key) for key in keys],
+            "weight",
+            _credit(credits).alias("credit"),
+            *_marks(credits, keys),
         )
         .groupBy(*keys)
         .agg(
@@ -106,10 +114,13 @@ def add_spend(credits: DataFrame, spend: DataFrame, by: str | Sequence[str] = "c
             *_seen(credits, keys),
         )
     )
+    named = spend.select(
+        *[_key(spend, key, F.lit(UNALLOCATED)) for key in shared],
+        F.col(called).cast(_SUM).alias("spent"),
+        *_marks(spend, keys),
+    )
     spent = (
-        spend.select(
-            *[_key(spend, key) for key in shared], F.col(called).cast(_SUM).alias("spent"), *_marks(spend, keys)
-        )
+        _named_as_in(named, credited, shared)
         .groupBy(*shared)
         .agg(F.coalesce(F.sum("spent"), F.lit(0)).cast(_SUM).alias("spent"), *_seen(spend, keys, prefix="spend_"))
     )
@@ -141,8 +152,29 @@ def _credit(frame: DataFrame) -> Column:
     return as_kind(frame, "credit_minor", MONEY).cast(_SUM)
 
 
-def _key(frame: DataFrame, key: str) -> Column:
-    return F.coalesce(as_kind(frame, key, TEXT), F.lit(UNALLOCATED)).alias(key)
+def _key(frame: DataFrame, key: str, absent: Column) -> Column:
+    named = F.trim(as_kind(frame, key, TEXT))
+    return F.when(named != F.lit(""), named).otherwise(absent).alias(key)
+
+
+def _credited_key(credits: DataFrame, key: str) -> Column:  # noqa: A002
+    absent = F.lit(NOT_SET)
+    if "channel" in credits.columns:
+        absent = F.when(F.col("channel") == F.lit(UNATTRIBUTED), F.lit(UNATTRIBUTED)).otherwise(absent)
+    return _key(credits, key, absent)
+
+
+def _named_as_in(rows: DataFrame, credited: DataFrame, keys: Sequence[str]) -> DataFrame:
+    """Rows whose keys differ from those of credits in case alone, under the names that credits have."""
+    name = F.struct(*keys)
+    folded = [F.lower(key).alias(f"{_FOLDED}{key}") for key in keys]
+    names = credited.groupBy(*folded).agg(F.collect_set(name).alias("names"))
+    met = rows.select("*", *folded).join(F.broadcast(names), on=[f"{_FOLDED}{key}" for key in keys], how="left")
+    # several names differ in case: of these the same one, or else the first
+    is_one = F.coalesce(F.array_contains("names", name), F.lit(False))
+    meant = F.when(is_one, name).otherwise(F.coalesce(F.array_min("names"), name))
+    others = [column for column in rows.columns if column not in keys]
+    return met.withColumn("meant", meant).select(*[F.col(f"meant.{key}").alias(key) for key in keys], *others)
 
 
 def _marks(frame: DataFrame, keys: Sequence[str]) -> list[Column]:
