@@ -248,6 +248,10 @@ def test_retention_funnel_and_lifecycle_are_read_off_events(warehouse: OpenWareh
     of_accounts = warehouse.funnel(["Signed Up", "Order Completed"], window_days=7, level="account").orderBy("step")
     assert [row["n_entities"] for row in of_accounts.collect()] == [1, 1]
 
+    # of one instant, the one whose key is smaller comes before the other
+    twice = warehouse.funnel(["Signed Up", "Signed Up"], window_days=7, level="account").orderBy("step")
+    assert [row["n_entities"] for row in twice.collect()] == [1, 1]
+
     growth = warehouse.lifecycle(unit="week").orderBy("interval").collect()
     assert [(row["new"], row["returning"], row["dormant"]) for row in growth[:3]] == [(3, 0, 0), (0, 1, 2), (0, 0, 1)]
 

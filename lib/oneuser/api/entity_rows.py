@@ -55,11 +55,14 @@ class EntityRows(OpenTables):
             also: Further columns of `events_resolved`.
 
         Returns:
-            One row per event: `entity_id`, `event_time`, `event` (null where it has no name), those columns, and
-            `properties`, a map to text, where any are asked for. Events of nobody are left out.
+            One row per event: `entity_id`, `event_time`, `event` (null where it has no name), those columns, `place`,
+            which orders events of one instant, and `properties`, a map to text, where any are asked for. Events of
+            nobody are left out.
         """
         resolved, events = self.published.read(identity.EVENTS_RESOLVED), self.published.read(raw_zone.EVENTS)
-        return with_properties(resolved, events, properties=sorted(set(properties)), owner=owner_of(level), also=also)
+        return with_properties(
+            resolved, events, properties=sorted(set(properties)), owner=owner_of(level), also=also, is_placed=True
+        )
 
     def _complete_until(self) -> datetime | None:
         return last_complete_instant(self.published.read)

@@ -27,6 +27,7 @@ from oneuser.marts.lifecycle import activation, at_risk, dau_mau, lifecycle, pow
 from oneuser.marts.provenance import Provenance
 from oneuser.marts.retention.activity import build_activity, with_properties
 from oneuser.marts.value import ltv, monthly_revenue, revenue_retention, rfm
+from oneuser.spark.event_order import event_order
 from oneuser.spark.small_data import planned_for_small_data
 from oneuser.stages.parameters import activity_properties
 from oneuser.stages.product.counted_entities import NUMBERS, find_counted
@@ -130,7 +131,7 @@ def events(spark: SparkSession) -> DataFrame:
 
 @pytest.fixture(scope="module")
 def sources(spark: SparkSession, events: DataFrame, config: Config) -> ProductSources:
-    keyed = events.withColumn("message_key", F.sha2(F.to_json(F.struct("*")), 256).cast("binary"))
+    keyed = with_keys(events)
     conversions = purchases(events).select(
         F.lit("order").alias("conversion"),
         F.col("entity_id").alias("user_id"),
@@ -169,6 +170,13 @@ def shown(sources: ProductSources) -> dict[tuple[str, str], list[dict[str, Any]]
     names = [(table, name) for table, name, _ in sources.config.product.each()]
     found = collect_cases([as_json(figures(sources, table, name)) for table, name in names])
     return {one: [json.loads(row[0]) for row in rows] for one, rows in zip(names, found, strict=True)}
+
+
+def with_keys(events: DataFrame) -> DataFrame:
+    """Events as messages: the smaller the text, the later it was received, where that is known."""
+    key = F.sha2(F.to_json(F.struct("*")), 256)
+    received = F.timestamp_micros(F.when(key > F.lit("4"), -F.conv(F.substring(key, 1, 6), 16, 10).cast("bigint")))
+    return events.withColumns({"message_key": key.cast("binary"), "received_at": received})
 
 
 def as_json(rows: DataFrame) -> DataFrame:
@@ -217,6 +225,7 @@ def expected(events: DataFrame) -> dict[tuple[str, str], DataFrame]:
     mrr = money.withColumnRenamed("value_minor", "mrr_minor")
     since_b = events.where("event = 'B'").select("entity_id", F.col("event_time").alias("started_at"))
     steps: list[Any] = ["A", "B", PRO_STEP]
+    in_order = with_keys(events).withColumn("place", event_order())
     records = subscribed(events.sparkSession)
     of_people = records.where("identifier LIKE 'e%'").withColumn("entity_id", F.split("identifier", " ")[0])
     of_accounts_then = records.where("currency = 'EUR'").withColumn("entity_id", F.col("account_id"))
@@ -248,8 +257,8 @@ def expected(events: DataFrame) -> dict[tuple[str, str], DataFrame]:
         ("adoption", "any_member"): count_adopters(
             adopting_accounts(events, **habit, eligible="D"), is_eligible_known=True
         ),
-        ("funnels", "open"): funnel(of_accounts(events), steps=["A", "B"], window_days=None, **at),
-        ("funnels", "by_plan"): funnel(events, steps=steps, window_days=5, by="plan", **at),
+        ("funnels", "open"): funnel(of_accounts(in_order), steps=["A", "B"], window_days=None, **at),
+        ("funnels", "by_plan"): funnel(in_order, steps=steps, window_days=5, by="plan", **at),
         ("rfm", "buyers"): rfm(money, **berlin).withColumnsRenamed({"recency": "recency_days", "T": "t_days"}),
         ("lifetime_value", "since_purchase"): ltv(money, **at),
         ("lifetime_value", "since_b"): ltv(money, members=since_b, **berlin),

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from oneuser.contracts.marts import ACTIVITY
 from oneuser.marts.calendar import quarter_of
 from oneuser.marts.properties import property_text
+from oneuser.spark.event_order import event_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,7 @@ def with_properties(
     properties: Sequence[str],
     owner: str = "user_id",
     also: Sequence[str] = (),
+    is_placed: bool = False,
 ) -> DataFrame:
     """Events of people, or of accounts, with the declared properties that they have.
 
@@ -40,13 +42,17 @@ def with_properties(
         properties: Declared properties, as paths within an event's properties, such as `plan` or `cart.size`.
         owner: `user_id` or `account_id`: whose events.
         also: Further columns of `events_resolved` to keep.
+        is_placed: Whether rows say their `place` among those of their instant.
 
     Returns:
-        `entity_id`, `event_time`, `event`, those columns, and `properties`, a map from those names to text, where any
-        are declared.
+        `entity_id`, `event_time`, `event`, those columns, `place` where it is asked for, and `properties`, a map from
+        those names to text, where any are declared.
     """
     owned = events_resolved.where(F.col(owner).isNotNull())
-    whose = (F.col(owner).alias("entity_id"), *map(F.col, ("event_time", "event", *also)))
+    if is_placed:
+        owned = owned.withColumn("place", event_order())
+    placed = ("place",) if is_placed else ()
+    whose = (F.col(owner).alias("entity_id"), *map(F.col, ("event_time", "event", *also, *placed)))
     if not properties:
         return owned.select(*whose)
     said = events.select("message_key", _declared(properties).alias("properties"))

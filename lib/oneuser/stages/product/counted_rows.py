@@ -69,11 +69,15 @@ class ProductSources:
         )
 
     def events(self, choices: Iterable[EventChoice], level: str, by: str | None = None) -> DataFrame:
-        """Single events, with the properties that choices, and `by`, ask for."""
+        """Single events, in the order of events, with the properties that choices, and `by`, ask for."""
         properties = _properties(choices, by)
         resolved, events = self.read(EVENTS_RESOLVED), self.read(EVENTS) if properties else None
         return with_properties(
-            resolved, resolved if events is None else events, properties=properties, owner=_OWNERS[level]
+            resolved,
+            resolved if events is None else events,
+            properties=properties,
+            owner=_OWNERS[level],
+            is_placed=True,
         )
 
     def events_of_members(self, choices: Iterable[EventChoice]) -> DataFrame:
