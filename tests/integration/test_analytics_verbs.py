@@ -211,6 +211,10 @@ def test_attribution_is_computed_for_people_and_for_accounts(warehouse: OpenWare
         ("order", "Email"): 334, ("order", "Display"): 333, ("order", "Direct"): 333, ("order", "(unattributed)"): 500,
         ("deal", "Email"): 4, ("deal", "Display"): 3, ("deal", "Direct"): 3,
     }  # fmt: skip
+    # Bob's touch is nineteen days before his order
+    assert credited(warehouse, model="linear", lookback_days="none") == {"Email": 500, "Direct": 1000}
+    with pytest.raises(ConfigError, match=r"'Drect'; did you mean Direct\?"):
+        warehouse.attribution("last", exclude_channels=["Drect"])
     excluded = credited(warehouse, model="last", exclude_channels=["direct"])
     assert excluded == {"Email": 1000, "(unattributed)": 500}
     cost = {row["channel"]: row for row in warehouse.attribution("linear", lookback_days=30, spend=True).collect()}
@@ -235,6 +239,14 @@ def test_spend_of_the_report_range_is_set_against_its_conversions(warehouse: Ope
     assert {(row["conversion"], row["channel"]): int(row["spend_minor"]) for row in rows} == {
         (kind, channel): 300 for kind in ("order", "deal") for channel in ("Email", "(unallocated)")
     }
+
+
+def test_models_of_accounts_that_the_job_does_not_credit_are_compared(warehouse: OpenWarehouse) -> None:
+    rows = warehouse.model_agreement(level="account").collect()
+    # each pair of the five default models
+    assert len(rows) == 10
+    several = warehouse.attribution(["first", {"model": "participation", "name": "any"}], lookback_days=5)
+    assert {(row["model"], row["is_additive"]) for row in several.collect()} == {("first", True), ("any", False)}
 
 
 def test_retention_funnel_and_lifecycle_are_read_off_events(warehouse: OpenWarehouse) -> None:

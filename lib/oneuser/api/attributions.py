@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import structlog
 from pyspark.sql import functions as F
 
+from oneuser.api.asked_models import UNBOUNDED, Lookback, Models, are_fitted, bound_of, check_channels, each_of
 from oneuser.api.entity_rows import EntityRows, Level, owner_of
 from oneuser.config import parse_models
 from oneuser.contracts import identity, marts, reference
@@ -50,23 +51,24 @@ class Attributions(EntityRows):
 
     def attribution(
         self,
-        model: str | Mapping[str, Any] | None = None,
+        model: Models | None = None,
         *,
         level: Level = "person",
-        lookback_days: float | None = None,
+        lookback_days: Lookback = None,
         spend: bool = False,
         **parameters: Any,
     ) -> DataFrame:
-        """One row per model, conversion kind, currency and channel; of one model where it is named.
+        """One row per model, conversion kind, currency and channel; of one model, or of several, where they are named.
 
         As it was published, unless something else is asked for: a model that was not, accounts, or parameters. Then it
         is computed with these, and else with those of the configuration, where the warehouse was opened with one.
 
         Args:
-            model: Its name, or a mapping with its parameters; see `oneuser.marts.attribution.attribute`.
+            model: Its name, a mapping with its parameters, or a list of these; see
+                `oneuser.marts.attribution.attribute`.
             level: `person`, or `account`: the touches of all members while they are, the account's conversions, and the
                 opportunities that it won.
-            lookback_days: Days of 24 hours.
+            lookback_days: Days of 24 hours; "none" for no bound.
             spend: With what each channel cost, as rows of `attribution_spend`: those that were published, by interval
                 and of all time (`interval_date` null), or in one where it is computed: of all time, or of the days that
                 begin in the report range, in the zone of the calendar.
@@ -77,15 +79,17 @@ class Attributions(EntityRows):
             `entity_level`, `lookback_days`.
 
         Raises:
-            ConfigError: naming what is wrong with a model or parameter; where there is no spend.
+            ConfigError: naming what is wrong with a model or parameter, such as a channel that no rule gives and no
+                touch has; where there is no spend.
         """
         table = self._table_of(level, spend=spend)
         if table is not None and lookback_days is None and not parameters:
             published = self.published.read(table)
             if model is None:
                 return published
-            if isinstance(model, str) and model in self.rows.distinct(table, "model"):
-                return published.where(F.col("model") == F.lit(model))
+            asked = each_of(model)
+            if all(isinstance(one, str) for one in asked) and {*asked} <= self.rows.distinct(table, "model"):
+                return published.where(F.col("model").isin(*asked))
         credited = self.attribute(model, level=level, lookback_days=lookback_days, **parameters)
         summary = _summary(credited, level=level, lookback_days=self._lookback_days(lookback_days))
         if not spend:
@@ -170,10 +174,10 @@ class Attributions(EntityRows):
 
     def attribute(
         self,
-        model: str | Mapping[str, Any] | None = None,
+        model: Models | None = None,
         *,
         level: Level = "person",
-        lookback_days: float | None = None,
+        lookback_days: Lookback = None,
         **parameters: Any,
     ) -> DataFrame:
         """Credits of every conversion, computed with parameters of one's own.
@@ -186,25 +190,34 @@ class Attributions(EntityRows):
         return attribute(asked.touches, asked.conversions, models=models, milestones=asked.milestones, **asked.how)
 
     def model_agreement(self, *, level: Level = "person") -> DataFrame:
-        """How far the published models divide conversions alike: see `oneuser.marts.attribution.model_agreement`."""
+        """How far models divide conversions alike: see `oneuser.marts.attribution.model_agreement`.
+
+        The published ones; of accounts that the job does not credit, those of the configuration, computed.
+        """
         return model_agreement(self.attribution(level=level).where("is_additive"))
 
     def attribution_by_lookback(
         self,
-        lookbacks: Sequence[float | None] = (1, 7, 14, 30, 60, 90),
+        lookbacks: Sequence[Lookback] = (1, 7, 14, 30, 60, 90),
         *,
-        model: str | Mapping[str, Any] | None = None,
+        model: Models | None = None,
         level: Level = "person",
         **parameters: Any,
     ) -> DataFrame:
-        """What each channel gets with several look-backs: see `oneuser.marts.attribution.lookback_sensitivity`."""
+        """What each channel gets with several look-backs: see `oneuser.marts.attribution.lookback_sensitivity`.
+
+        "none" is one without a bound.
+        """
         models = self._models(model)
+        bounds = [bound_of(days) for days in lookbacks]
         # touches that any of them reaches
-        longest = None if None in lookbacks else max(lookbacks, default=0)  # type: ignore[type-var]
-        asked = self._asked(models, level, None, {"lookback_days": longest, **parameters})
+        longest: Lookback = UNBOUNDED
+        if None not in bounds:
+            longest = max((days or 0.0 for days in bounds), default=0.0)
+        asked = self._asked(models, level, longest, parameters)
         how = {name: value for name, value in asked.how.items() if name != "lookback_days" or name in parameters}
         return lookback_sensitivity(
-            asked.touches, asked.conversions, lookbacks=lookbacks, models=models, milestones=asked.milestones, **how
+            asked.touches, asked.conversions, lookbacks=bounds, models=models, milestones=asked.milestones, **how
         )
 
     def attribution_intervals(
@@ -212,7 +225,7 @@ class Attributions(EntityRows):
         model: str | Mapping[str, Any] = "markov_global",
         *,
         level: Level = "person",
-        lookback_days: float | None = None,
+        lookback_days: Lookback = None,
         samples: int = 200,
         seed: int = 0,
         confidence: float = 0.95,
@@ -240,14 +253,15 @@ class Attributions(EntityRows):
         self,
         models: Sequence[str | Mapping[str, Any]],
         level: Level,
-        lookback_days: float | None,
+        lookback_days: Lookback,
         parameters: Mapping[str, Any],
     ) -> _Asked:
         """Touches and conversions of people or accounts, as the functions of `oneuser.marts.attribution` take them."""
         owner = owner_of(level)
         how = self._how(lookback_days, parameters)
+        self._check_channels(models, how, level)
         milestones = how.pop("milestones", None)
-        is_fitted = _are_fitted(models)
+        is_fitted = are_fitted(models)
         if is_fitted and how.get("watermark") is None:
             how["watermark"] = self._complete_until()
         touches, conversions = self._eligible_touches(), self._valued_conversions(level)
@@ -275,7 +289,15 @@ class Attributions(EntityRows):
             how,
         )
 
-    def _how(self, lookback_days: float | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def _check_channels(self, models: Sequence[str | Mapping[str, Any]], how: Mapping[str, Any], level: Level) -> None:
+        tables = [marts.TOUCHES, *([marts.ACCOUNT_TOUCHES] if level == "account" else [])]
+
+        def of_touches() -> set[str]:
+            return {name for one in tables if self._has(one) for name in self.rows.distinct(one, "channel")}
+
+        check_channels(models, how, rules=self.config.channels if self.config else None, of_touches=of_touches)
+
+    def _how(self, lookback_days: Lookback, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters of paths: those that are given, else the configuration's."""
         rules = self.config.attribution if self.config else None
         return {"lookback_days": self._lookback_days(lookback_days), **_path_rules_of(rules), **parameters}
@@ -324,14 +346,15 @@ class Attributions(EntityRows):
         kinds = self.config.conversions if self.config else {}
         return {name: kind.milestone for name, kind in kinds.items() if kind.milestone}
 
-    def _models(self, model: str | Mapping[str, Any] | None) -> Sequence[str | Mapping[str, Any]]:
+    def _models(self, model: Models | None) -> Sequence[str | Mapping[str, Any]]:
         if model is not None:
-            return [model]
+            return each_of(model)
         return DEFAULT_MODELS if self.config is None else [_written(spec) for spec in self.config.attribution.specs]
 
-    def _lookback_days(self, asked: float | None) -> float:
+    def _lookback_days(self, asked: Lookback) -> float | None:
+        """Days; null for no bound."""
         if asked is not None:
-            return asked
+            return bound_of(asked)
         return self.config.attribution.lookback_days if self.config else 30
 
     def _eligible_touches(self) -> DataFrame:
@@ -381,14 +404,6 @@ class _Asked(NamedTuple):
     how: dict[str, Any]
 
 
-def _are_fitted(models: Sequence[str | Mapping[str, Any]]) -> bool:
-    """Whether one of them is fitted on all journeys; what is wrong with a model is told by whoever computes it."""
-    try:
-        return any(spec.kind != "rule" for spec in parse_models(models))
-    except ValueError:
-        return False
-
-
 def _written(spec: ModelSpec) -> dict[str, Any]:
     """A model of the configuration as a mapping with all its parameters."""
     parameters = dict(spec.parameters)
@@ -403,7 +418,7 @@ def _path_rules_of(rules: AttributionRules | None) -> dict[str, Any]:
     return {name: getattr(rules, name) for name in names}
 
 
-def _summary(credited: DataFrame, *, level: Level, lookback_days: float) -> DataFrame:
+def _summary(credited: DataFrame, *, level: Level, lookback_days: float | None) -> DataFrame:
     """Credits added up, with the columns of `attribution_summary` that say what was asked for."""
     summed = credited.groupBy("model", "conversion", "currency", "channel").agg(
         F.sum("weight").cast("decimal(30,12)").alias("conversions"),
@@ -414,6 +429,10 @@ def _summary(credited: DataFrame, *, level: Level, lookback_days: float) -> Data
         ],
         F.count("touch_id").alias("n_touches"),
     )
+    not_additive = credited.schema["model"].metadata.get("does_not_add_up", [])
     return summed.select(
-        "*", F.lit(level).alias("entity_level"), F.lit(lookback_days).cast("double").alias("lookback_days")
+        "*",
+        (~F.col("model").isin(*not_additive)).alias("is_additive"),
+        F.lit(level).alias("entity_level"),
+        F.lit(lookback_days).cast("double").alias("lookback_days"),
     )

@@ -9,7 +9,14 @@ from oneuser.config.analytics import (
     PropertyFilter,
     SessionRules,
 )
-from oneuser.config.attribution import DEFAULT_CHANNELS, AttributionRules, PositionWeights
+from oneuser.config.attribution import (
+    DEFAULT_CHANNELS,
+    AttributionRules,
+    PositionWeights,
+    known_channels,
+    no_such_channel,
+    unknown_channels,
+)
 from oneuser.config.attribution_models import (
     MODEL_NAMES,
     ModelSpec,
@@ -98,11 +105,14 @@ __all__ = [
     "UrlParam",
     "config_hash",
     "config_json_schema",
+    "known_channels",
     "load_config",
     "make_config",
+    "no_such_channel",
     "parse_model",
     "parse_models",
     "parse_transforms",
     "section_hash",
     "show_config",
+    "unknown_channels",
 ]

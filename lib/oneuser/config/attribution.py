@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
@@ -150,16 +150,12 @@ def attribution_problems(
     has_opportunities: bool = False,
 ) -> Iterator[tuple[Place, str]]:
     """What attribution names and nothing can give: channels without a rule, milestones that no conversion is."""
-    known = [*(DEFAULT_CHANNELS if channels is None else dict.fromkeys(rule.channel for rule in channels)), _UNASSIGNED]
-    named: list[tuple[Place, Sequence[str]]] = [
-        (("exclude_channels", n), (channel,)) for n, channel in enumerate(rules.exclude_channels)
-    ]
-    named += [(("models", n), spec.parameters.get("channels", ())) for n, spec in enumerate(rules.specs)]
-    named += [(("transforms", n), spec.parameters.get("channels", ())) for n, spec in enumerate(rules.transform_specs)]
-    for place, names in named:
-        for name in names:
-            if _folded(name) not in map(_folded, known):
-                yield ("attribution", *place), _no_such_channel(name, known, built_in=channels is None)
+    known = known_channels(channels)
+    for (section, *place), name in unknown_channels(
+        known, exclude=rules.exclude_channels, models=rules.specs, transforms=rules.transform_specs
+    ):
+        whose = "the built-in channels" if channels is None else "`channels`"
+        yield ("attribution", section, *place), no_such_channel(name, known, f"no rule of {whose} gives the channel")
     roles = {kind.milestone for kind in conversions.values()}
     if has_opportunities and "account" in rules.levels:
         # the times of their stages are milestones of accounts
@@ -171,12 +167,32 @@ def attribution_problems(
                 yield ("attribution", "models", n), text
 
 
-def _no_such_channel(name: str, known: Sequence[str], *, built_in: bool) -> str:
+def known_channels(channels: Sequence[ChannelRule] | None) -> list[str]:
+    """Every channel that the rules can give: those of a configuration, or where it has none, the built-in ones."""
+    return [*(DEFAULT_CHANNELS if channels is None else dict.fromkeys(rule.channel for rule in channels)), _UNASSIGNED]
+
+
+def unknown_channels(
+    known: Iterable[str],
+    *,
+    exclude: Sequence[str],
+    models: Sequence[ModelSpec],
+    transforms: Sequence[TransformSpec],
+) -> Iterator[tuple[Place, str]]:
+    """Channels that attribution names and that are none of the known ones: each with where it is named."""
+    folded = set(map(_folded, known))
+    named: list[tuple[Place, Sequence[str]]] = [(("exclude_channels", n), (name,)) for n, name in enumerate(exclude)]
+    named += [(("models", n), spec.parameters.get("channels", ())) for n, spec in enumerate(models)]
+    named += [(("transforms", n), spec.parameters.get("channels", ())) for n, spec in enumerate(transforms)]
+    yield from ((place, name) for place, names in named for name in names if _folded(name) not in folded)
+
+
+def no_such_channel(name: str, known: Sequence[str], found: str) -> str:
+    """What to say of a name that is no channel: `found`, the name, and which may have been meant."""
     close = get_close_matches(_folded(name), [_folded(one) for one in known], n=1, cutoff=0.6)
     meant = next((one for one in known if close and _folded(one) == close[0]), None)
-    whose = "the built-in channels" if built_in else "`channels`"
     hint = f"; did you mean {meant}?" if meant else f"; there are {', '.join(known)}"
-    return f"no rule of {whose} gives the channel {name!r}{hint}"
+    return f"{found} {name!r}{hint}"
 
 
 def _folded(channel: str) -> str:

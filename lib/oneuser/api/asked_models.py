@@ -1,0 +1,98 @@
+"""Parameters of attribution as people ask for them, checked against what there is. Loads no Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from oneuser.config import known_channels, no_such_channel, parse_models, parse_transforms, unknown_channels
+from oneuser.core.errors import ConfigError, ConfigProblem
+
+if TYPE_CHECKING:
+    from oneuser.config import ChannelRule, ModelSpec, TransformSpec
+
+Model = str | Mapping[str, Any]
+# one model, or several
+Models = Model | Sequence[Model]
+# days of 24 hours, or without a bound; nothing said is what the configuration says
+Lookback = float | Literal["none"] | None
+UNBOUNDED = "none"
+
+
+def bound_of(days: Lookback) -> float | None:
+    """Days of a look-back; null for no bound.
+
+    Raises:
+        ConfigError: for a word that is another one.
+    """
+    if isinstance(days, str):
+        if days != UNBOUNDED:
+            raise ConfigError.single("lookback_days", f"expected a number of days, or {UNBOUNDED!r}, found {days!r}")
+        return None
+    return days
+
+
+def each_of(model: Models) -> list[Model]:
+    """The models, one by one."""
+    return [model] if isinstance(model, str | Mapping) else list(model)
+
+
+def are_fitted(models: Sequence[Model]) -> bool:
+    """Whether one of them is fitted on all journeys."""
+    return any(spec.kind != "rule" for spec in _specs(models))
+
+
+def check_channels(
+    models: Sequence[Model],
+    parameters: Mapping[str, Any],
+    *,
+    rules: Sequence[ChannelRule] | None,
+    of_touches: Callable[[], Collection[str]],
+) -> None:
+    """Refuse channels that no rule gives and no touch has: what is excluded by a wrong name would stay.
+
+    Args:
+        models: The models, of which some name channels.
+        parameters: Parameters of paths; `exclude_channels` and `transforms` name channels.
+        rules: Channel rules of the configuration; null for the built-in ones.
+        of_touches: Answers the channels that touches have; called where the rules do not give every name.
+
+    Raises:
+        ConfigError: with every such name, and the one that may have been meant.
+    """
+    exclude = parameters.get("exclude_channels", ())
+    names = [] if isinstance(exclude, str) else [name for name in exclude if isinstance(name, str)]
+    named = {"exclude": names, "models": _specs(models), "transforms": _transforms(parameters.get("transforms", ()))}
+    known = known_channels(rules)
+    if not list(unknown_channels(known, **named)):  # type: ignore[arg-type]
+        return
+    known = list(dict.fromkeys([*known, *sorted(of_touches())]))
+    problems = list(_problems(known, named))
+    if problems:
+        raise ConfigError(problems)
+
+
+def _problems(known: Sequence[str], named: Mapping[str, Any]) -> Iterator[ConfigProblem]:
+    for (section, *_), name in unknown_channels(known, **named):
+        yield ConfigProblem(
+            str(section),
+            no_such_channel(name, known, "no rule gives and no touch has the channel"),
+            code="config.usage",
+        )
+
+
+# what is wrong with a model or a transform is told by whoever computes it
+
+
+def _specs(models: Sequence[Model]) -> Sequence[ModelSpec]:
+    try:
+        return parse_models(models)
+    except ValueError:
+        return ()
+
+
+def _transforms(written: object) -> Sequence[TransformSpec]:
+    try:
+        return parse_transforms(written)
+    except ValueError:
+        return ()

@@ -1,0 +1,52 @@
+"""Channels that are asked for in attribution are channels that there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from oneuser.api.asked_models import bound_of, check_channels
+from oneuser.config import ChannelRule
+from oneuser.core.errors import ConfigError
+
+RULES = [ChannelRule(name="mail", channel="Newsletter")]
+
+
+@pytest.mark.parametrize(
+    ("models", "parameters", "rules", "said"),
+    [
+        (["last"], {"exclude_channels": ["Drect"]}, None, "exclude_channels: no rule gives and no touch has"),
+        (["last"], {"exclude_channels": ["Drect"]}, None, "'Drect'; did you mean Direct?"),
+        (["last"], {"exclude_channels": ["Trade Fares"]}, None, "did you mean Trade Fair?"),
+        ([{"model": "last_non_x", "channels": ["Newsleter"]}], {}, RULES, "models: no rule gives and no touch has"),
+        (["last_non_direct"], {}, RULES, "'Direct'; there are Newsletter, Unassigned, Trade Fair"),
+        (
+            ["last"], {"transforms": [{"transform": "remove_if_not_all", "channel": "Mail"}]}, None,
+            "transforms: no rule gives and no touch has the channel 'Mail'; did you mean Email?",
+        ),
+    ],
+)  # fmt: skip
+def test_a_channel_that_there_is_not_is_refused_with_a_near_one(
+    models: list[Any], parameters: dict[str, Any], rules: list[ChannelRule] | None, said: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        check_channels(models, parameters, rules=rules, of_touches=lambda: {"Trade Fair"})
+
+    assert said in str(refused.value)
+
+
+def test_channels_of_rules_and_of_touches_pass_whatever_their_case() -> None:
+    parameters = {"exclude_channels": (" direct", "TRADE FAIR", "unassigned"), "transforms": "exposure"}
+    check_channels(["last_non_direct"], parameters, rules=None, of_touches=lambda: {"Trade Fair"})
+    # touches are not looked at where the rules give all names; what is no model, or no list, is told elsewhere
+    for models, excluded in ((["last"], ["newsletter"]), (["guess"], "Direct"), (["last"], [3])):
+        check_channels(
+            models, {"exclude_channels": excluded}, rules=RULES, of_touches=lambda: pytest.fail("they are looked at")
+        )
+
+
+def test_a_look_back_without_a_bound_has_a_word() -> None:
+    assert (bound_of("none"), bound_of(7), bound_of(None)) == (None, 7, None)
+    with pytest.raises(ConfigError, match="expected a number of days, or 'none', found 'never'"):
+        bound_of("never")  # type: ignore[arg-type]
