@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from oneuser.config import known_channels, no_such_channel, parse_models, parse_transforms, unknown_channels
 from oneuser.core.errors import ConfigError, ConfigProblem
@@ -16,7 +16,7 @@ Model = str | Mapping[str, Any]
 Models = Model | Sequence[Model]
 # days of 24 hours, or without a bound; nothing said is what the configuration says
 Lookback = float | Literal["none"] | None
-UNBOUNDED = "none"
+UNBOUNDED: Final = "none"
 
 
 def bound_of(days: Lookback) -> float | None:
