@@ -299,7 +299,20 @@ def test_the_verbs_answer_what_python_does(root: Path, tmp_path: Path, capsys: p
     rows = answer("retain", "--unit", "week", "--return", "Order Completed", "--pool")["rows"]
     assert [row["rate"] for row in rows][:2] == [1.0, pytest.approx(1 / 3)]
     rows = answer("funnel", "Signed Up", "Order Completed", "--window-days", "7")["rows"]
-    assert [row["n_entities"] for row in rows] == [3, 1]
+    assert [(row["n_entities"], row["step_name"], row["n_eligible"], row["is_final"]) for row in rows] == [
+        (3, "Signed Up", 3, True), (1, "Order Completed", 1, True)
+    ]  # fmt: skip
+    # programs are told all columns, people those that say what a number is of
+    assert (rows[1]["median_seconds"], rows[1]["watermark"]) == (3 * 86_400, "2026-04-01T09:00:00Z")
+    assert main(["funnel", "Signed Up", "--warehouse", str(root)]) == 0
+    assert {"step_name", "n_eligible", "is_final"} <= set(capsys.readouterr().out.split())
+    rows = answer("retain", "--unit", "week", "--return", "Order Completed", "--max-offset", "1")["rows"]
+    told = [(row["offset"], row["returned_same_interval"], row["retained_eligible"]) for row in rows]
+    assert told == [(0, 1, 3), (1, 1, 1)]
+    rows = answer("attribute", "--model", "first", "--model", "last", "--lookback-days", "none")["rows"]
+    assert {(row["model"], row["lookback_days"], row["is_additive"]) for row in rows} == {
+        ("first", None, True), ("last", None, True),
+    }  # fmt: skip
     rows = answer("attribute", "--model", "first", "--spend", "--lookback-days", "30")["rows"]
     assert {row["channel"]: row["spend_minor"] for row in rows} == {
         "Direct": "0",
@@ -322,6 +335,7 @@ def test_the_verbs_answer_what_python_does(root: Path, tmp_path: Path, capsys: p
     ("asked", "said"),
     [
         (["attribute", "--model", "markof_path"], "did you mean markov_path?"),
+        (["attribute", "--model", "last", "--exclude-channel", "Drect"], "'Drect'; did you mean Direct?"),
         (["attribute", "--model", '{"model": '], "this begins like JSON and is none"),
         (["retain", "--unit", "fortnight"], "fortnight"),
         (["retain", "--mode", "on"], "a definition of your own needs a unit"),

@@ -1,4 +1,4 @@
-"""Verbs that compute analytics with parameters of one's own, attribute, retain and funnel, and say who is in it."""
+"""Verbs that compute analytics with parameters of one's own, retain and funnel, and say who is in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from oneuser.cli.verbs import Call, verb
 from oneuser.core.errors import ConfigError
-from oneuser.core.zoned_times import checked_bound, checked_instant
+from oneuser.core.zoned_times import checked_instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,15 +21,10 @@ if TYPE_CHECKING:
 _SHOWN = 200
 Level = Annotated[Literal["person", "account"], typer.Option(help="Whose: people's or accounts'.")]
 To = Annotated[Path | None, typer.Option(help="Write all rows to this file; csv, jsonl or parquet by its ending.")]
-Zone = Annotated[str, typer.Option(help="Time zone of the calendar.")]
 Watermark = Annotated[
     str | None,
     typer.Option(help="Last complete instant with its zone, such as 2026-03-01T00:00:00Z; default the publication's."),
 ]
-WithIntervals = Annotated[
-    bool, typer.Option("--intervals", help="Shares by markov_global or rate_shapley, with intervals over drawn people.")
-]
-WithSpend = Annotated[bool, typer.Option("--spend", help="With spend, cost by conversion, and return on spend.")]
 Where = Annotated[
     list[str] | None, typer.Option(metavar="PROPERTY=VALUE", help="What a property must say; may be repeated.")
 ]
@@ -37,20 +32,6 @@ Where = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the verbs of this module."""
-    verb(
-        app,
-        "attribute",
-        examples=[
-            "oneuser attribute",
-            "oneuser attribute --model markov_path --lookback-days 14",
-            'oneuser attribute --model \'{"model": "time_decay", "half_life_days": 2}\' --exclude-channel Direct',
-            "oneuser attribute --level account --to accounts.csv",
-            "oneuser attribute --model last --spend",
-            "oneuser attribute --model linear --by-lookback 7 --by-lookback 30",
-            "oneuser attribute --intervals",
-        ],
-        reads=True,
-    )(attribute)
     verb(
         app,
         "retain",
@@ -83,62 +64,6 @@ def register(app: typer.Typer) -> None:
     )(members)
 
 
-def attribute(
-    call: Call,
-    model: Annotated[
-        str | None, typer.Option(help="A model, or a JSON object with its parameters; default all that were published.")
-    ] = None,
-    level: Level = "person",
-    lookback_days: Annotated[float | None, typer.Option(help="Days of 24 hours before a conversion.")] = None,
-    exclude_channel: Annotated[list[str] | None, typer.Option(help="A channel without credit; repeat.")] = None,
-    since: Annotated[str | None, typer.Option(help="Conversions from this day, or time with its zone.")] = None,
-    until: Annotated[str | None, typer.Option(help="Conversions before this day, or time with its zone.")] = None,
-    spend: WithSpend = False,  # noqa: FBT002 - an option
-    by_lookback: Annotated[
-        list[float] | None, typer.Option(metavar="DAYS", help="Beside each other with several look-backs; repeat.")
-    ] = None,
-    intervals: WithIntervals = False,  # noqa: FBT002 - an option
-    to: To = None,
-) -> None:
-    """Show what each channel is credited with: as published, or computed anew with the parameters that are given."""
-    _require_one_answer(
-        {
-            "--by-lookback": bool(by_lookback),
-            "--intervals": intervals,
-            "--spend": spend,
-            "--lookback-days": lookback_days is not None and bool(by_lookback),
-        }
-    )
-    parameters: dict[str, Any] = {
-        "exclude_channels": exclude_channel,
-        "converted_from": _bound("--since", since),
-        "converted_until": _bound("--until", until),
-    }
-    given = {name: value for name, value in parameters.items() if value is not None}
-    opened = call.open()
-    asked = _json_or_text("--model", model)
-    if by_lookback:
-        rows = opened.attribution_by_lookback(by_lookback, model=asked, level=level, **given)
-        keys = ["model", "channel", "currency", "lookback_days"]
-        _answer(call, rows, [*keys, "conversions", "credit_minor"], by=keys, to=to)
-        return
-    if intervals:
-        rows = opened.attribution_intervals(asked or "markov_global", level=level, lookback_days=lookback_days, **given)
-        _answer(call, rows, ["channel", "share", "share_low", "share_high", "n_samples"], by=["channel"], to=to)
-        return
-    rows = opened.attribution(
-        _json_or_text("--model", model), level=level, lookback_days=lookback_days, spend=spend, **given
-    )
-    keys = ["model", "conversion", "currency", "channel"]
-    if spend:
-        keys.insert(2, "interval_date")
-        names = [*keys, "spend_minor", "conversions", "credit_minor", "cpa_minor", "roas"]
-    else:
-        told = [one for one in ("credit_minor", "reporting_credit_minor") if one in rows.columns]
-        names = [*keys, "conversions", *told, "n_touches"]
-    _answer(call, rows, names, by=keys, to=to)
-
-
 def retain(
     call: Call,
     name: Annotated[str | None, typer.Option(help="One of the configuration's; default all of them.")] = None,
@@ -156,6 +81,10 @@ def retain(
     ] = None,
     return_where: Where = None,
     breakdown: Annotated[str | None, typer.Option(help="A property by which cohorts are divided.")] = None,
+    breakdown_at: Annotated[
+        str | None, typer.Option(help="start; or start_and_return, of returns where it says the same.")
+    ] = None,
+    max_offset: Annotated[int | None, typer.Option(help="Intervals beyond it are left out.")] = None,
     zone: Annotated[str | None, typer.Option(help="Time zone of the calendar; default UTC.")] = None,
     week_start: Annotated[str | None, typer.Option(help="monday or sunday.")] = None,
     level: Level = "person",
@@ -167,7 +96,7 @@ def retain(
     """Show who came back when: as published, or computed anew with the definition that is given."""
     definition: dict[str, Any] = {
         "unit": unit,
-        "mode": _json_or_text("--mode", mode),
+        "mode": json_or_text("--mode", mode),
         "membership": membership,
         "basis": basis,
         "min_events": min_events,
@@ -176,21 +105,24 @@ def retain(
         "return_event": return_event or None,
         "return_where": _where("--return-where", return_where),
         "breakdown": breakdown,
+        "breakdown_at": breakdown_at,
+        "max_offset": max_offset,
         "zone": zone,
         "week_start": week_start,
     }
     given = {key: value for key, value in definition.items() if value is not None}
     opened = call.open()
-    rows = opened.retention(name, level=level, min_members=min_members, watermark=_instant(watermark), **given)
+    rows = opened.retention(name, level=level, min_members=min_members, watermark=instant_of(watermark), **given)
     parts = [part for part in ("name", "cohort", "breakdown") if part in rows.columns]
-    counts = ["cohort_size", "retained", "eligible", "is_observed", "rate", "rate_low", "rate_high"]
+    counts = ["cohort_size", "returned_same_interval", "retained", "retained_eligible", "eligible", "is_observed"]
+    counts += ["rate", "rate_low", "rate_high"]
     if pool:
         from oneuser.marts.retention import pool as pooled
 
         rows, counts = pooled(rows), ["rate"]
         parts = [part for part in parts if part in rows.columns]
     offsets = [part for part in ("offset", "offset_until") if part in rows.columns]
-    _answer(call, rows, [*parts, *offsets, *counts], by=[*parts, *offsets], to=to)
+    answer(call, rows, [*parts, *offsets, *counts], by=[*parts, *offsets], to=to)
 
 
 def funnel(
@@ -204,13 +136,13 @@ def funnel(
     to: To = None,
 ) -> None:
     """Show how many people or accounts get from step to step."""
-    asked = [_json_or_text("STEPS", step) for step in steps]
+    asked = [json_or_text("STEPS", step) for step in steps]
     rows = call.open().funnel(
-        asked, window_days=window_days, level=level, watermark=_instant(watermark), mode=mode, by=by
+        asked, window_days=window_days, level=level, watermark=instant_of(watermark), mode=mode, by=by
     )
     parts = ["by_value"] if by else []
-    names = ["step", "event", "n_entities", "rate_from_first", "rate_from_previous"]
-    _answer(call, rows, [*parts, *[one for one in names if one in rows.columns]], by=[*parts, "step"], to=to)
+    counts = ["n_entities", "n_eligible", "is_final", "rate_from_first", "rate_from_previous"]
+    answer(call, rows, [*parts, "step", "step_name", *counts], by=[*parts, "step"], to=to)
 
 
 def members(
@@ -235,22 +167,22 @@ def members(
     rows = call.open().members(table, asked)
     columns = [name for name, kind in rows.dtypes if kind != "binary"]
     shown = columns if "params_id" not in columns else columns[: columns.index("watermark")]
-    _answer(call, rows, shown, by=rows.columns[:2], to=to)
+    answer(call, rows, shown, by=rows.columns[:2], to=to, is_all=False)
 
 
-def _require_one_answer(asked: Mapping[str, bool]) -> None:
-    """Refuse options of which one would be passed over, such as intervals and spend.
+def answer(
+    call: Call, rows: DataFrame, columns: Sequence[str], *, by: Sequence[str], to: Path | None, is_all: bool = True
+) -> None:
+    """Show rows, the first of many; or write all of them to a file.
 
-    Raises:
-        ConfigError: naming them.
+    Args:
+        call: The call of the verb.
+        rows: The rows.
+        columns: Those of their columns that people are shown.
+        by: Columns that order the rows.
+        to: The file, which has all columns.
+        is_all: Whether programs are told all columns, too.
     """
-    given = [option for option, is_given in asked.items() if is_given]
-    if len(given) > 1:
-        raise ConfigError.single("attribute", f"{' and '.join(given)} do not go together: leave all out but one")
-
-
-def _answer(call: Call, rows: DataFrame, columns: Sequence[str], *, by: Sequence[str], to: Path | None) -> None:
-    """Show rows, the first of many; or write all of them to a file."""
     from pyspark.sql.pandas.types import to_arrow_schema
 
     from oneuser.exports.single_file import write_file
@@ -263,13 +195,14 @@ def _answer(call: Call, rows: DataFrame, columns: Sequence[str], *, by: Sequence
         call.output.document({"file": to, "rows": n_rows})
         call.output.text(f"{n_rows:,} rows in {to}")
         return
-    shown = ordered.select(*columns).limit(_SHOWN + 1).collect()
-    listed = [row.asDict() for row in shown[:_SHOWN]]
-    call.output.document({"rows": listed, "is_complete": len(shown) <= _SHOWN})
+    told = rows.columns if is_all and call.output.as_json else columns
+    found = ordered.select(*told).limit(_SHOWN + 1).collect()
+    listed = [row.asDict() for row in found[:_SHOWN]]
+    call.output.document({"rows": listed, "is_complete": len(found) <= _SHOWN})
     call.output.table(columns, [[_rounded(row[name]) for name in columns] for row in listed])
     if not listed:
         call.output.text("no rows")
-    if len(shown) > _SHOWN:
+    if len(found) > _SHOWN:
         call.output.warning(f"these are the first {_SHOWN} rows; --to FILE writes all of them")
 
 
@@ -279,7 +212,7 @@ def _rounded(value: Any) -> Any:
     return f"{value:.4f}" if isinstance(value, float) else f"{value:,.2f}" if isinstance(value, Decimal) else value
 
 
-def _json_or_text(key: str, text: str | None) -> Any:
+def json_or_text(key: str, text: str | None) -> Any:
     """A JSON object or list, or the text as it is."""
     if text is None or not text.lstrip().startswith(("{", "[")):
         return text
@@ -302,13 +235,6 @@ def _where(key: str, tests: Sequence[str] | None) -> Mapping[str, Any] | None:
     return found
 
 
-def _instant(text: str | None) -> datetime | None:
+def instant_of(text: str | None) -> datetime | None:
     """A time with its zone."""
     return None if text is None else checked_instant("--watermark", text)
-
-
-def _bound(option: str, text: str | None) -> str | None:
-    """A day, or a time with its zone, as it was written: the zone whose day it is comes later."""
-    if text is not None:
-        checked_bound(option, text, "UTC")
-    return text

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from oneuser.cli import (
     analysing,
+    attributing,
     data_requests,
     demonstration,
     exports,
@@ -89,6 +90,7 @@ def build_app() -> typer.Typer:
         rotating,
         people,
         trust,
+        attributing,
         analysing,
         simulation,
         exports,
