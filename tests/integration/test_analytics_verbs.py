@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from oneuser.contracts.marts import (
     TOUCHES,
 )
 from oneuser.contracts.product import FUNNELS, LIFECYCLE, POWER_USERS
+from oneuser.contracts.raw import EVENTS
 from oneuser.contracts.reference import OPPORTUNITIES, SPEND
 from oneuser.core.errors import ConfigError
 from oneuser.marts.ordered_journeys import build_journey
@@ -49,11 +51,17 @@ def event(number: int, user: str, name: str, days: float, account: str | None = 
     }  # fmt: skip
 
 
-def touch(number: int, user: str, channel: str, days: float, account: str | None = None) -> dict[str, Any]:
+def touch_id_of(number: int) -> bytes:
+    return hashlib.sha256(b"5:touch" + number.to_bytes(16)).digest()[:16]
+
+
+def touch(
+    number: int, user: str, channel: str, days: float, account: str | None = None, campaign: str | None = None
+) -> dict[str, Any]:
     return {
-        "touch_id": number.to_bytes(16), "user_id": user, "account_id": account, "touched_at": MONDAY + days * DAY,
+        "touch_id": touch_id_of(number), "user_id": user, "account_id": account, "touched_at": MONDAY + days * DAY,
         "kind": "session", "channel": channel, "channel_rule": "rule", "campaign_source": None, "campaign_medium": None,
-        "campaign_name": None, "campaign_content": None, "source": "web",
+        "campaign_name": campaign, "campaign_content": None, "source": "web",
     } | MADE  # fmt: skip
 
 
@@ -68,7 +76,7 @@ def order(number: int, user: str, value: int, days: float, account: str | None =
 def credit(number: int, user: str, channel: str, touch_number: int) -> dict[str, Any]:
     return {
         "conversion_id": number.to_bytes(16), "conversion": "order", "model": "first", "position": 1, "path_length": 1,
-        "touch_id": touch_number.to_bytes(16), "channel": channel, "user_id": user, "account_id": None,
+        "touch_id": touch_id_of(touch_number), "channel": channel, "user_id": user, "account_id": None,
         "touched_at": MONDAY, "converted_at": MONDAY, "weight": Decimal(1), "credit_minor": 1, "currency": "EUR",
         "is_additive": True, "transforms": "", "entity_level": "person", "lookback_days": 30,
     } | MADE  # fmt: skip
@@ -101,9 +109,15 @@ ROWS = {
         event(1, ANN, "Signed Up", 0, "acme"), event(2, ANN, "Order Completed", 3, "acme"),
         event(3, BOB, "Signed Up", 1), event(4, CARLA, "Signed Up", 0, "acme"), event(5, CARLA, "Order Completed", 9),
     ],
+    EVENTS: [
+        {
+            "message_key": (1).to_bytes(16), "source": "web", "type": "page", "event_time": MONDAY, "identifiers": [],
+            "dropped": [], "content_hash": 1, "file": "a", "run_seq": 1, "properties": '{"plan": "pro"}',
+        }
+    ],
     TOUCHES: [
-        touch(1, ANN, "Email", 0, "acme"), touch(2, ANN, "Direct", 2, "acme"), touch(3, CARLA, "Display", 1, "acme"),
-        touch(4, BOB, "Direct", 1),
+        touch(1, ANN, "Email", 0, "acme", "spring"), touch(2, ANN, "Direct", 2, "acme"),
+        touch(3, CARLA, "Display", 1, "acme"), touch(4, BOB, "Direct", 1),
     ],
     CONVERSIONS: [order(1, ANN, 1000, 3, "acme"), order(2, BOB, 500, 20)],
     ACCOUNT_MEMBERSHIPS: [
@@ -136,7 +150,7 @@ ROWS = {
             "model": "first", "conversion": "order", "currency": "EUR", "channel": "Email", "conversions": Decimal(1),
             "credit_minor": Decimal(1000), "n_touches": 1, "is_additive": True, "transforms": "",
             "entity_level": "person",
-            "lookback_days": 30,
+            "lookback_days": 30, "lookback": "exact", "zone": "UTC",
         } | MADE
     ],
     ATTRIBUTION_CREDITS: [
@@ -239,6 +253,63 @@ def test_spend_of_the_report_range_is_set_against_its_conversions(warehouse: Ope
     assert {(row["conversion"], row["channel"]): int(row["spend_minor"]) for row in rows} == {
         (kind, channel): 300 for kind in ("order", "deal") for channel in ("Email", "(unallocated)")
     }
+
+
+def test_credit_is_told_apart_by_what_touches_and_their_events_say(
+    warehouse: OpenWarehouse, spark: SparkSession
+) -> None:
+    def credit_of(by: str, **asked: Any) -> dict[str, tuple[int, int]]:
+        rows = warehouse.attribution("linear", by=by, **asked).collect()
+        column = by.removeprefix("properties.")
+        return {row[column]: (int(row["credit_minor"]), row["n_touches"]) for row in rows}
+
+    # Carla's touch for the account says nothing of a campaign
+    assert credit_of("campaign_name") == {"spring": (500, 1), "(not set)": (1000, 2)}
+    assert credit_of("campaign_name", lookback_days=2) == {"(not set)": (1000, 1), "(unattributed)": (500, 0)}
+    assert credit_of("properties.plan") == {"pro": (500, 1), "(not set)": (1000, 2)}
+    of_accounts = warehouse.attribution("linear", by=["channel", "campaign_name"], level="account").collect()
+    assert {(row["channel"], row["campaign_name"]) for row in of_accounts if row["conversion"] == "deal"} == {
+        ("Email", "spring"), ("Direct", "(not set)"), ("Display", "(not set)")
+    }  # fmt: skip
+    # kept credits say how they were made, as the summary does
+    (kept,) = warehouse.attribution("first", by="campaign_name").where("campaign_name = 'spring'").collect()
+    assert (kept["credit_minor"], kept["lookback"], kept["transforms"]) == (1, "exact", "")
+    for asked in ({"spend": True}, {"model": "rate_shapley"}):
+        with pytest.raises(ConfigError, match=r"spend is set against channels|rate_shapley credit channels"):
+            warehouse.attribution(by="campaign_name", **asked)  # type: ignore[arg-type]
+
+
+def test_rows_say_how_they_were_made(warehouse: OpenWarehouse) -> None:
+    rows = warehouse.attribution(
+        ["last", "markov_global"], lookback="calendar_days", zone="Europe/Berlin", transforms=["exposure"]
+    ).collect()
+    assert {(row["lookback"], row["zone"], row["transforms"]) for row in rows} == {
+        ("calendar_days", "Europe/Berlin", "exposure")
+    }
+    # only of journeys that did not convert
+    watermarks = {row["model"]: row["watermark"] and row["watermark"].astimezone(UTC) for row in rows}
+    assert watermarks == {"last": None, "markov_global": MONDAY + 30 * DAY}
+    told = {row["channel"]: (row["is_sampled"], row["is_negative"]) for row in rows if row["channel_value"] is not None}
+    assert told == dict.fromkeys(("Email", "Direct", "Display"), (False, False))
+
+
+def test_conversions_are_divided_by_age_and_by_length_of_path(warehouse: OpenWarehouse) -> None:
+    def found(model: str, **asked: Any) -> dict[tuple[str, int | None], Decimal]:
+        rows = warehouse.lags_and_lengths(model, **asked).collect()
+        return {(row["measure"], row["bucket"]): row["conversions"] for row in rows}
+
+    one, half = Decimal(1), Decimal("0.5")
+    # Ann came three days and one day before she ordered, Bob nineteen days
+    assert found("linear") == {
+        ("time_lag_days", 3): half, ("time_lag_days", 1): half, ("time_lag_days", 19): one,
+        ("path_length", 2): one, ("path_length", 1): one,
+    }  # fmt: skip
+    assert found("linear", lookback_days=2)["time_lag_days", None] == one
+    assert found("linear", lookback_days=2)["path_length", 0] == one
+    # kept credits say of themselves that they are of the instant of their conversion
+    assert found("first") == {("time_lag_days", 0): 2 * one, ("path_length", 1): 2 * one}
+    with pytest.raises(ConfigError, match="fitted on all paths"):
+        warehouse.lags_and_lengths("markov_path")
 
 
 def test_models_of_accounts_that_the_job_does_not_credit_are_compared(warehouse: OpenWarehouse) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from oneuser.config import known_channels, no_such_channel, parse_models, parse_transforms, unknown_channels
 from oneuser.core.errors import ConfigError, ConfigProblem
+from oneuser.core.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from oneuser.config import ChannelRule, ModelSpec, TransformSpec
@@ -17,6 +18,20 @@ Models = Model | Sequence[Model]
 # days of 24 hours, or without a bound; nothing said is what the configuration says
 Lookback = float | Literal["none"] | None
 UNBOUNDED: Final = "none"
+CHANNEL: Final = "channel"
+# what touches say of themselves, and what that is called elsewhere
+_OF_TOUCHES = (
+    CHANNEL, "campaign_source", "campaign_medium", "campaign_name", "campaign_content", "source", "kind", "channel_rule"
+)  # fmt: skip
+_CALLED = {
+    "utm_source": "campaign_source",
+    "utm_medium": "campaign_medium",
+    "utm_campaign": "campaign_name",
+    "utm_content": "campaign_content",
+    "campaign": "campaign_name",
+    "content": "campaign_content",
+}
+_PROPERTY = "properties."
 
 
 def bound_of(days: Lookback) -> float | None:
@@ -35,6 +50,38 @@ def bound_of(days: Lookback) -> float | None:
 def each_of(model: Models) -> list[Model]:
     """The models, one by one."""
     return [model] if isinstance(model, str | Mapping) else list(model)
+
+
+def with_touches(models: Sequence[Model]) -> tuple[list[Model], list[str]]:
+    """Models whose credit is of touches, and what the others are called, which credit channels alone."""
+    specs = _specs(models)
+    if len(specs) != len(models):
+        return list(models), []
+    kept = [model for model, spec in zip(models, specs, strict=True) if spec.kind != "channel"]
+    return kept, [spec.label for spec in specs if spec.kind == "channel"]
+
+
+def facts_of(by: str | Sequence[str]) -> dict[str, str | None]:
+    """What credit is told apart by: columns, each with the path of the property that it is, or null where it is none.
+
+    Raises:
+        ConfigError: for what touches do not say, and for a column that is there twice.
+    """
+    found: dict[str, str | None] = {}
+    for name in [by] if isinstance(by, str) else by:
+        is_property = name.startswith(_PROPERTY) and len(name) > len(_PROPERTY)
+        path = name.removeprefix(_PROPERTY) if is_property else None
+        column = path.replace(".", "_") if path else _CALLED.get(name, name)
+        if path is None and column not in _OF_TOUCHES:
+            hint = did_you_mean(name, [*_OF_TOUCHES, *_CALLED])
+            known = f"expected one of {', '.join(_OF_TOUCHES)}, or a property of their event, such as properties.plan"
+            raise ConfigError.single("by", f"touches do not say {name!r}{hint}; {known}")
+        if column in found:
+            raise ConfigError.single("by", f"{column} is there twice")
+        found[column] = path
+    if not found:
+        raise ConfigError.single("by", "name at least one column, such as campaign_name")
+    return found
 
 
 def are_fitted(models: Sequence[Model]) -> bool:

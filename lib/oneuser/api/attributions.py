@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import structlog
 from pyspark.sql import functions as F
 
-from oneuser.api.asked_models import UNBOUNDED, Lookback, Models, are_fitted, bound_of, check_channels, each_of
-from oneuser.api.entity_rows import EntityRows, Level, owner_of
-from oneuser.config import parse_models
-from oneuser.contracts import identity, marts, reference
+from oneuser.api.asked_models import (
+    CHANNEL,
+    UNBOUNDED,
+    Lookback,
+    Models,
+    are_fitted,
+    bound_of,
+    each_of,
+    facts_of,
+    with_touches,
+)
+from oneuser.api.attributed_rows import ASKED, Asked, AttributedRows
+from oneuser.api.entity_rows import Level, owner_of
+from oneuser.config import parse_models, parse_transforms
+from oneuser.contracts import marts, reference
 from oneuser.core.errors import ConfigError
-from oneuser.marts.attribution import attribute, bootstrap_intervals, lookback_sensitivity, model_agreement
-from oneuser.marts.attribution.account_rows import AccountRows, milestones_of_accounts, rows_of_accounts
-from oneuser.marts.attribution.attributing import DEFAULT_MODELS
-from oneuser.marts.attribution.credit_rules import CreditRules
-from oneuser.marts.attribution.credits import find_milestones
+from oneuser.marts.attribution import (
+    attribute,
+    bootstrap_intervals,
+    credit_by,
+    lags_and_lengths,
+    lookback_sensitivity,
+    model_agreement,
+)
+from oneuser.marts.attribution.credit_rules import CreditRules, describe_transforms
+from oneuser.marts.attribution.credits import window_facts
+from oneuser.marts.attribution.fitted_credits import SOLVED
 from oneuser.marts.attribution.fitted_tables import build_fitted_credits, find_journeys
 from oneuser.marts.attribution.journeys import count_journeys
+from oneuser.marts.attribution.lags import sum_lags_and_lengths
 from oneuser.marts.attribution.path_rules import check_path_rules
-from oneuser.marts.attribution.pooling import convert_opportunities, roll_up
-from oneuser.marts.attribution.reporting import build_conversion_values
 from oneuser.marts.attribution.spending import (
     build_attribution_spend,
     credited_in_all,
@@ -30,23 +45,24 @@ from oneuser.marts.attribution.spending import (
     spent_within,
 )
 from oneuser.marts.calendar import checked_calendar, micros_of
-from oneuser.marts.provenance import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
-    from oneuser.config import AttributionRules, ModelSpec
     from oneuser.contracts.table import TableContract
     from oneuser.marts.attribution.path_rules import PathRules
 
-_log = structlog.get_logger("oneuser.api")
-# rows that are computed when they are asked for say no more of how they were made
-_ASKED = Provenance(params_id="", identity_run=0)
+# kept credits, and what they add up to, which says how both were made
+_OF_LEVEL: dict[Level, tuple[TableContract, TableContract]] = {
+    "person": (marts.ATTRIBUTION_CREDITS, marts.ATTRIBUTION_SUMMARY),
+    "account": (marts.ACCOUNT_CREDITS, marts.ACCOUNT_ATTRIBUTION),
+}
+_MADE = ("is_additive", "transforms", "entity_level", "lookback_days", "lookback", "zone", "watermark")
 
 
-class Attributions(EntityRows):
+class Attributions(AttributedRows):
     """Attribution of the people and accounts of a publication."""
 
     def attribution(
@@ -56,6 +72,7 @@ class Attributions(EntityRows):
         level: Level = "person",
         lookback_days: Lookback = None,
         spend: bool = False,
+        by: str | Sequence[str] = CHANNEL,
         **parameters: Any,
     ) -> DataFrame:
         """One row per model, conversion kind, currency and channel; of one model, or of several, where they are named.
@@ -72,31 +89,110 @@ class Attributions(EntityRows):
             spend: With what each channel cost, as rows of `attribution_spend`: those that were published, by interval
                 and of all time (`interval_date` null), or in one where it is computed: of all time, or of the days that
                 begin in the report range, in the zone of the calendar.
+            by: What credit is told apart by: `channel`, `campaign_source`, `campaign_medium`, `campaign_name`,
+                `campaign_content`, `source`, `kind`, `channel_rule`, or a property of the touch's event, such as
+                `properties.plan`, read from the raw zone; or several of these. Models that credit channels and no
+                touches are left out, or refused where they are named.
             parameters: As for `attribute`, such as `exclude_channels`, `transforms`, `converted_from`.
 
         Returns:
-            At least `model`, `conversion`, `currency`, `channel`, `conversions`, `credit_minor`, `n_touches`,
-            `entity_level`, `lookback_days`.
+            At least `model`, `conversion`, `currency`, `channel` (or the columns of `by`, see
+            `oneuser.marts.attribution.credit_by`), `conversions`, `credit_minor`, `n_touches`, and how these were made:
+            `is_additive`, `transforms`, `entity_level`, `lookback_days`, `lookback`, `zone`, and the `watermark` of
+            models that are fitted on all journeys. Of models that credit channels also `channel_value`, `is_sampled`
+            and `is_negative`.
 
         Raises:
             ConfigError: naming what is wrong with a model or parameter, such as a channel that no rule gives and no
                 touch has; where there is no spend.
         """
+        columns = facts_of(by)
+        is_plain = lookback_days is None and not parameters
+        if list(columns) != [CHANNEL]:
+            if spend:
+                raise ConfigError.single(
+                    "by",
+                    "spend is set against channels; `add_spend` of `oneuser.marts.attribution` does it by others",
+                )
+            return self._by_touch(model, columns, level, lookback_days, parameters)
         table = self._table_of(level, spend=spend)
-        if table is not None and lookback_days is None and not parameters:
-            published = self.published.read(table)
-            if model is None:
-                return published
-            asked = each_of(model)
-            if all(isinstance(one, str) for one in asked) and {*asked} <= self.rows.distinct(table, "model"):
-                return published.where(F.col("model").isin(*asked))
-        credited = self.attribute(model, level=level, lookback_days=lookback_days, **parameters)
-        summary = _summary(credited, level=level, lookback_days=self._lookback_days(lookback_days))
+        published = self._published(model, table) if is_plain else None
+        if published is not None:
+            return published
+        models = self._models(model)
+        asked = self._asked(models, level, lookback_days, parameters)
+        summary = _told(_summary(_attributed(models, asked)), models, asked.how, level)
         if not spend:
             return summary
-        how = {name: value for name, value in self._how(lookback_days, parameters).items() if name != "milestones"}
-        labels = [spec.label for spec in parse_models(self._models(model))]
-        return self._against_spend(summary, labels, check_path_rules(**how), level)
+        return self._against_spend(summary, models, check_path_rules(**asked.how), level)
+
+    def _published(self, model: Models | None, table: TableContract | None) -> DataFrame | None:
+        """Rows as they were published; null where they were not."""
+        if table is None or model is None:
+            return None if table is None else self.published.read(table)
+        asked = each_of(model)
+        is_there = all(isinstance(one, str) for one in asked) and {*asked} <= self.rows.distinct(table, "model")
+        return self.published.read(table).where(F.col("model").isin(*asked)) if is_there else None
+
+    def _by_touch(
+        self,
+        model: Models | None,
+        columns: Mapping[str, str | None],
+        level: Level,
+        lookback_days: Lookback,
+        parameters: Mapping[str, Any],
+    ) -> DataFrame:
+        """Credit by what touches say: kept credits where these are asked for, else computed ones."""
+        touches = self._touch_facts(columns, level)
+        kept = self._kept(model, level) if lookback_days is None and not parameters else None
+        if kept is not None:
+            summary, keys = self.published.read(_OF_LEVEL[level][1]), ("model", *_MADE)
+            credited = credit_by(kept, touches, by=list(columns))
+            return credited.join(F.broadcast(summary.select(*keys).distinct()), on="model", how="inner")
+        models, others = with_touches(self._models(model))
+        if others and (model is not None or not models):
+            raise ConfigError.single(
+                "by", f"{', '.join(others)} credit channels and no touches: name other models, such as markov_path"
+            )
+        asked = self._asked(models, level, lookback_days, parameters)
+        return _told(credit_by(_attributed(models, asked), touches, by=list(columns)), models, asked.how, level)
+
+    def _kept(self, model: Models | None, level: Level) -> DataFrame | None:
+        """Credits that the publication has of these models, or of all of which it has any; null where it has none."""
+        kept = _OF_LEVEL[level][0]
+        named = None if model is None else each_of(model)
+        if not self._has(kept) or not (named is None or all(isinstance(one, str) for one in named)):
+            return None
+        models = self.rows.distinct(kept, "model")
+        if not models or (named is not None and not {*named} <= models):
+            return None
+        rows = self.published.read(kept)
+        return rows if named is None else rows.where(F.col("model").isin(*named))
+
+    def lags_and_lengths(
+        self,
+        model: Models | None = None,
+        *,
+        level: Level = "person",
+        lookback_days: Lookback = None,
+        **parameters: Any,
+    ) -> DataFrame:
+        """How long conversions took, and over how many touches: see `oneuser.marts.attribution.lags_and_lengths`.
+
+        Takes what `attribution` takes; of models whose credit depends on one path alone. As they were published,
+        unless something else is asked for.
+        """
+        owner_of(level)
+        kept = self._kept(model, level) if lookback_days is None and not parameters else None
+        if kept is not None:
+            return sum_lags_and_lengths(kept)
+        models = self._models(model)
+        if model is None:
+            models = [one for one in models if not are_fitted([one])]
+        asked = self._asked(models, level, lookback_days, parameters)
+        return lags_and_lengths(
+            asked.touches, asked.conversions, models=models, milestones=asked.milestones, **asked.how
+        )
 
     def _table_of(self, level: Level, *, spend: bool) -> TableContract | None:
         """The published table of what is asked for without parameters; null where there is none."""
@@ -109,7 +205,10 @@ class Attributions(EntityRows):
         # it is left without rows where accounts are not credited any more
         return table if not spend and self._has(table) and self.rows.distinct(table, "model") else None
 
-    def _against_spend(self, summary: DataFrame, labels: Sequence[str], rules: PathRules, level: Level) -> DataFrame:
+    def _against_spend(
+        self, summary: DataFrame, models: Sequence[str | Mapping[str, Any]], rules: PathRules, level: Level
+    ) -> DataFrame:
+        labels = [spec.label for spec in parse_models(models)]
         currency = (
             self.config.reporting_currency if self.config and "reporting_credit_minor" in summary.columns else None
         )
@@ -127,7 +226,7 @@ class Attributions(EntityRows):
             [credited],
             spent.where(F.col("interval_date").isNull()),
             calendar=calendar,
-            provenance=_ASKED,
+            provenance=ASKED,
             asked=[(label, kind, True) for kind in self._kinds(level) for label in labels],
             currencies=ever,
         )
@@ -186,8 +285,7 @@ class Attributions(EntityRows):
         did not convert end at the publication's watermark, unless another one is given.
         """
         models = self._models(model)
-        asked = self._asked(models, level, lookback_days, parameters)
-        return attribute(asked.touches, asked.conversions, models=models, milestones=asked.milestones, **asked.how)
+        return _attributed(models, self._asked(models, level, lookback_days, parameters))
 
     def model_agreement(self, *, level: Level = "person") -> DataFrame:
         """How far models divide conversions alike: see `oneuser.marts.attribution.model_agreement`.
@@ -249,178 +347,14 @@ class Attributions(EntityRows):
             **asked.how,
         )
 
-    def _asked(
-        self,
-        models: Sequence[str | Mapping[str, Any]],
-        level: Level,
-        lookback_days: Lookback,
-        parameters: Mapping[str, Any],
-    ) -> _Asked:
-        """Touches and conversions of people or accounts, as the functions of `oneuser.marts.attribution` take them."""
-        owner = owner_of(level)
-        how = self._how(lookback_days, parameters)
-        self._check_channels(models, how, level)
-        milestones = how.pop("milestones", None)
-        is_fitted = are_fitted(models)
-        if is_fitted and how.get("watermark") is None:
-            how["watermark"] = self._complete_until()
-        touches, conversions = self._eligible_touches(), self._valued_conversions(level)
-        if level == "account":
-            checked = check_path_rules(**how)
-            until = None if checked.selected_until is None else checked.selected_until - 1
-            ends = [end for end in (until, checked.watermark) if is_fitted and end is not None]
-            rows = self._account_rows(
-                touches,
-                conversions,
-                rules=checked,
-                milestones=milestones,
-                is_selected=checked.selects(F.col("converted_at")),
-                end=min(ends, default=None),
-            )
-            touches, conversions, milestones, owner = rows
-        elif milestones is None and (roles := self._roles):
-            milestones = find_milestones(conversions, roles)
-        whose = F.col(owner).alias("entity_id")
-        facts = ["conversion_id", "converted_at", "conversion", "value_minor", "currency", "reporting_minor"]
-        return _Asked(
-            touches.select(whose, "touch_id", "touched_at", "channel"),
-            conversions.select(whose, *[name for name in facts if name in conversions.columns]),
-            milestones,
-            how,
-        )
 
-    def _check_channels(self, models: Sequence[str | Mapping[str, Any]], how: Mapping[str, Any], level: Level) -> None:
-        tables = [marts.TOUCHES, *([marts.ACCOUNT_TOUCHES] if level == "account" else [])]
-
-        def of_touches() -> set[str]:
-            return {name for one in tables if self._has(one) for name in self.rows.distinct(one, "channel")}
-
-        check_channels(models, how, rules=self.config.channels if self.config else None, of_touches=of_touches)
-
-    def _how(self, lookback_days: Lookback, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Parameters of paths: those that are given, else the configuration's."""
-        rules = self.config.attribution if self.config else None
-        return {"lookback_days": self._lookback_days(lookback_days), **_path_rules_of(rules), **parameters}
-
-    def _account_rows(
-        self,
-        touches: DataFrame,
-        conversions: DataFrame,
-        *,
-        rules: CreditRules | PathRules,
-        milestones: DataFrame | None = None,
-        is_selected: Column | None = None,
-        end: int | None = None,
-    ) -> AccountRows:
-        """As the job makes them, by the configuration's membership and roll-up, of what `_valued_conversions` gives."""
-        read, above = self.published.read, self._above
-        if milestones is None:
-            opportunities = read(reference.OPPORTUNITIES) if self._has(reference.OPPORTUNITIES) else None
-            milestones = milestones_of_accounts(conversions, opportunities, roles=self._roles, rollup=above)
-        return rows_of_accounts(
-            touches,
-            read(identity.ACCOUNT_MEMBERSHIPS),
-            conversions,
-            rules=rules,
-            membership_at=self._membership_at,
-            rollup=above,
-            own=self._touches_of_nobody(),
-            milestones=milestones,
-            is_selected=is_selected,
-            end=end,
-        )
-
-    @property
-    def _above(self) -> DataFrame | None:
-        """Which accounts are above which, where the configuration rolls them up."""
-        is_rolled_up = bool(self.config and self.config.attribution.roll_up)
-        return self.published.read(identity.ACCOUNT_ROLLUP) if is_rolled_up else None
-
-    @property
-    def _membership_at(self) -> Literal["touch", "conversion"]:
-        return self.config.attribution.membership_at if self.config else "touch"
-
-    @property
-    def _roles(self) -> dict[str, str]:
-        """Kinds of conversions that the configuration calls milestones, and which."""
-        kinds = self.config.conversions if self.config else {}
-        return {name: kind.milestone for name, kind in kinds.items() if kind.milestone}
-
-    def _models(self, model: Models | None) -> Sequence[str | Mapping[str, Any]]:
-        if model is not None:
-            return each_of(model)
-        return DEFAULT_MODELS if self.config is None else [_written(spec) for spec in self.config.attribution.specs]
-
-    def _lookback_days(self, asked: Lookback) -> float | None:
-        """Days; null for no bound."""
-        if asked is not None:
-            return bound_of(asked)
-        return self.config.attribution.lookback_days if self.config else 30
-
-    def _eligible_touches(self) -> DataFrame:
-        """Touches of people who grant what attribution needs, by the configuration or by that of the newest run."""
-        return self.of_consenting(self.published.read(marts.TOUCHES), self._purposes)
-
-    @property
-    def _purposes(self) -> tuple[str, ...]:
-        purposes = self.required_purposes("attribution")
-        if purposes is None:
-            _log.warning("touches of all people are credited", why="no run says which purposes attribution needs")
-        return purposes or ()
-
-    def _touches_of_nobody(self) -> DataFrame | None:
-        """Touches that name an account; none where attribution needs consent, which nobody is there to give."""
-        if self._purposes or not self._has(marts.ACCOUNT_TOUCHES):
-            return None
-        return self.published.read(marts.ACCOUNT_TOUCHES)
-
-    def _valued_conversions(self, level: Level = "person") -> DataFrame:
-        """Conversions; with `reporting_minor` where the run had a reporting currency.
-
-        Those of accounts have won opportunities among them, and are of the account furthest above where they roll up.
-        """
-        conversions, values = self.published.read(marts.CONVERSIONS), self.published.read(marts.CONVERSION_VALUES)
-        if level == "account" and self._has(reference.OPPORTUNITIES):
-            won = convert_opportunities(self.published.read(reference.OPPORTUNITIES), provenance=_ASKED)
-            conversions = conversions.unionByName(won)
-            currency = self.config.reporting_currency if self.config else None
-            if currency is not None and self.config is not None:
-                rates, zone = self.published.read(reference.FX_RATES), self.config.attribution.zone
-                valued = build_conversion_values(won, rates, reporting_currency=currency, zone=zone, provenance=_ASKED)
-                values = values.unionByName(valued)
-        if level == "account":
-            conversions = roll_up(conversions, self._above, time="converted_at")
-        if not self._has(marts.CONVERSION_VALUES):
-            return conversions
-        return conversions.join(values.select("conversion_id", "reporting_minor"), on="conversion_id", how="left")
+def _attributed(models: Sequence[str | Mapping[str, Any]], asked: Asked) -> DataFrame:
+    return attribute(asked.touches, asked.conversions, models=models, milestones=asked.milestones, **asked.how)
 
 
-class _Asked(NamedTuple):
-    """What is asked for; `how` are parameters of paths."""
-
-    touches: DataFrame
-    conversions: DataFrame
-    milestones: DataFrame | None
-    how: dict[str, Any]
-
-
-def _written(spec: ModelSpec) -> dict[str, Any]:
-    """A model of the configuration as a mapping with all its parameters."""
-    parameters = dict(spec.parameters)
-    shares = parameters.pop("shares", {})
-    return {"model": spec.model, "name": spec.label, **parameters, **shares}
-
-
-def _path_rules_of(rules: AttributionRules | None) -> dict[str, Any]:
-    if rules is None:
-        return {}
-    names = ("lookback", "zone", "exclude_channels", "transforms", "conversion_scope", "reset_at_conversion")
-    return {name: getattr(rules, name) for name in names}
-
-
-def _summary(credited: DataFrame, *, level: Level, lookback_days: float | None) -> DataFrame:
-    """Credits added up, with the columns of `attribution_summary` that say what was asked for."""
-    summed = credited.groupBy("model", "conversion", "currency", "channel").agg(
+def _summary(credited: DataFrame) -> DataFrame:
+    """Credits added up by channel."""
+    return credited.groupBy("model", "conversion", "currency", CHANNEL).agg(
         F.sum("weight").cast("decimal(30,12)").alias("conversions"),
         *[
             F.sum(F.col(name).cast("decimal(38,0)")).alias(name)
@@ -428,11 +362,25 @@ def _summary(credited: DataFrame, *, level: Level, lookback_days: float | None) 
             if name in credited.columns
         ],
         F.count("touch_id").alias("n_touches"),
+        *[F.max(name).alias(name) for name in SOLVED if name in credited.columns],
     )
-    not_additive = credited.schema["model"].metadata.get("does_not_add_up", [])
-    return summed.select(
-        "*",
-        (~F.col("model").isin(*not_additive)).alias("is_additive"),
-        F.lit(level).alias("entity_level"),
-        F.lit(lookback_days).cast("double").alias("lookback_days"),
+
+
+def _told(
+    rows: DataFrame, models: Sequence[str | Mapping[str, Any]], how: Mapping[str, Any], level: Level
+) -> DataFrame:
+    """Rows by model with the columns of `attribution_summary` that say how they were made."""
+    specs, rules = parse_models(models), check_path_rules(**how)
+    adds_up = [spec.label for spec in specs if spec.adds_up]
+    is_fitted = F.col("model").isin(*[spec.label for spec in specs if spec.kind != "rule"])
+    window = window_facts(rules.window, watermark=rules.watermark)
+    return rows.withColumns(
+        {
+            "is_additive": F.col("model").isin(*adds_up),
+            "transforms": F.lit(describe_transforms(parse_transforms(how.get("transforms", ())))),
+            "entity_level": F.lit(level),
+            "lookback_days": F.lit(rules.window.days).cast("double"),
+            **window,
+            "watermark": F.when(is_fitted, window["watermark"]),
+        }
     )

@@ -171,7 +171,14 @@ def members(
 
 
 def answer(
-    call: Call, rows: DataFrame, columns: Sequence[str], *, by: Sequence[str], to: Path | None, is_all: bool = True
+    call: Call,
+    rows: DataFrame,
+    columns: Sequence[str],
+    *,
+    by: Sequence[str],
+    to: Path | None,
+    is_all: bool = True,
+    rare: Sequence[str] = (),
 ) -> None:
     """Show rows, the first of many; or write all of them to a file.
 
@@ -182,6 +189,7 @@ def answer(
         by: Columns that order the rows.
         to: The file, which has all columns.
         is_all: Whether programs are told all columns, too.
+        rare: Columns that people are shown beside the others where some row says something in them.
     """
     from pyspark.sql.pandas.types import to_arrow_schema
 
@@ -195,11 +203,12 @@ def answer(
         call.output.document({"file": to, "rows": n_rows})
         call.output.text(f"{n_rows:,} rows in {to}")
         return
-    told = rows.columns if is_all and call.output.as_json else columns
+    told = rows.columns if is_all and call.output.as_json else [*columns, *rare]
     found = ordered.select(*told).limit(_SHOWN + 1).collect()
     listed = [row.asDict() for row in found[:_SHOWN]]
     call.output.document({"rows": listed, "is_complete": len(found) <= _SHOWN})
-    call.output.table(columns, [[_rounded(row[name]) for name in columns] for row in listed])
+    shown = [*columns, *[name for name in rare if any(row[name] is not None for row in listed)]]
+    call.output.table(shown, [[_rounded(row[name]) for name in shown] for row in listed])
     if not listed:
         call.output.text("no rows")
     if len(found) > _SHOWN:

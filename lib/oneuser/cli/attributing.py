@@ -12,11 +12,15 @@ from oneuser.core.errors import ConfigError
 from oneuser.core.zoned_times import checked_bound
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from pyspark.sql import DataFrame
 
     from oneuser.api.asked_models import Lookback
 
 _UNBOUNDED: Final = "none"
+_CHANNEL = "channel"
 Models = Annotated[
     list[str] | None,
     typer.Option(help="A model, or a JSON object with its parameters; repeat; default all that were published."),
@@ -39,6 +43,14 @@ Transforms = Annotated[
     list[str] | None,
     typer.Option(help="exposure, first ..., or a JSON object with parameters, applied to paths in order; repeat."),
 ]
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="campaign_source, campaign_medium, campaign_name, campaign_content, source, kind, or a property of the "
+        "touch's event, such as properties.plan; default channel; repeat."
+    ),
+]
+WithLags = Annotated[bool, typer.Option("--lags", help="By days from touch to conversion, and by touches of a path.")]
 WithSpend = Annotated[bool, typer.Option("--spend", help="With spend, cost by conversion, and return on spend.")]
 WithIntervals = Annotated[
     bool, typer.Option("--intervals", help="Shares by markov_global or rate_shapley, with intervals over drawn people.")
@@ -59,6 +71,8 @@ def register(app: typer.Typer) -> None:
             "oneuser attribute --level account --to accounts.csv",
             "oneuser attribute --model last --spend",
             "oneuser attribute --model linear --by-lookback 7 --by-lookback none",
+            "oneuser attribute --model linear --by campaign_source --by campaign_name",
+            "oneuser attribute --model first --lags",
             "oneuser attribute --intervals",
         ],
         reads=True,
@@ -79,18 +93,24 @@ def attribute(
     since: Annotated[str | None, typer.Option(help="Conversions from this day, or time with its zone.")] = None,
     until: Annotated[str | None, typer.Option(help="Conversions before this day, or time with its zone.")] = None,
     watermark: Watermark = None,
+    by: By = None,
     spend: WithSpend = False,  # noqa: FBT002 - an option
     by_lookback: Annotated[
         list[str] | None, typer.Option(metavar="DAYS", help="Beside each other with several look-backs; repeat.")
     ] = None,
     intervals: WithIntervals = False,  # noqa: FBT002 - an option
+    lags: WithLags = False,  # noqa: FBT002 - an option
     to: To = None,
 ) -> None:
     """Show what each channel is credited with: as published, or computed anew with the parameters that are given."""
+    from oneuser.api.asked_models import facts_of
+
     _require_one_answer(
         {
             "--by-lookback": bool(by_lookback),
             "--intervals": intervals,
+            "--lags": lags,
+            "--by": bool(by),
             "--spend": spend,
             "--lookback-days": lookback_days is not None and bool(by_lookback),
         }
@@ -107,6 +127,7 @@ def attribute(
         "watermark": instant_of(watermark),
     }
     given = {name: value for name, value in parameters.items() if value is not None}
+    columns = list(facts_of(by or _CHANNEL))
     models = [json_or_text("--model", one) for one in model or ()]
     days = None if lookback_days is None else _days("--lookback-days", lookback_days)
     lookbacks = [_days("--by-lookback", one) for one in by_lookback or ()]
@@ -115,23 +136,33 @@ def attribute(
     opened = call.open()
     if lookbacks:
         rows = opened.attribution_by_lookback(lookbacks, model=models or None, level=level, **given)
-        keys = ["model", "channel", "currency", "lookback_days"]
+        keys = ["model", _CHANNEL, "currency", "lookback_days"]
         answer(call, rows, [*keys, "conversions", "credit_minor"], by=keys, to=to)
-        return
-    if intervals:
+    elif intervals:
         (one,) = models or ["markov_global"]
         rows = opened.attribution_intervals(one, level=level, lookback_days=days, **given)
-        answer(call, rows, ["channel", "share", "share_low", "share_high", "n_samples"], by=["channel"], to=to)
-        return
-    rows = opened.attribution(models or None, level=level, lookback_days=days, spend=spend, **given)
-    keys = ["model", "conversion", "currency", "channel"]
+        answer(call, rows, [_CHANNEL, "share", "share_low", "share_high", "n_samples"], by=[_CHANNEL], to=to)
+    elif lags:
+        rows = opened.lags_and_lengths(models or None, level=level, lookback_days=days, **given)
+        keys = ["model", "conversion", "currency", "measure", "bucket"]
+        answer(call, rows, [*keys, "conversions", "credit_minor"], by=keys, to=to)
+    else:
+        rows = opened.attribution(
+            models or None, level=level, lookback_days=days, spend=spend, by=by or _CHANNEL, **given
+        )
+        _answer_by(call, rows, columns, spend=spend, to=to)
+
+
+def _answer_by(call: Call, rows: DataFrame, columns: Sequence[str], *, spend: bool, to: Path | None) -> None:
+    keys = ["model", "conversion", "currency", *columns]
     if spend:
         keys.insert(2, "interval_date")
-        names = [*keys, "spend_minor", "conversions", "credit_minor", "cpa_minor", "roas"]
-    else:
-        told = [one for one in ("credit_minor", "reporting_credit_minor") if one in rows.columns]
-        names = [*keys, "conversions", *told, "n_touches"]
-    answer(call, rows, names, by=keys, to=to)
+        answer(call, rows, [*keys, "spend_minor", "conversions", "credit_minor", "cpa_minor", "roas"], by=keys, to=to)
+        return
+    told = [one for one in ("credit_minor", "reporting_credit_minor") if one in rows.columns]
+    # of models that credit channels and no touches
+    rare = [one for one in ("channel_value", "is_negative") if one in rows.columns]
+    answer(call, rows, [*keys, "conversions", *told, "n_touches"], by=keys, to=to, rare=rare)
 
 
 def _require_one_answer(asked: Mapping[str, bool]) -> None:

@@ -192,10 +192,19 @@ _SUMMARY_FIELDS = (
         "whether that value is of drawn orders of the channels, too many to count them all; null without one",
         nullable=True,
     ),
+    Field("is_negative", "boolean", "whether that value is below 0; null without one", nullable=True),
     Field("is_additive", "boolean", "whether what a conversion gives adds up to it; not so with participation"),
     Field("transforms", "string", "transforms of paths before they were weighted, in their order; may be empty"),
     Field("entity_level", "string", "person or account: whose touches are credited"),
     Field("lookback_days", "int", "closed look-back window in days"),
+    Field("lookback", "string", "how its days are counted: exact, calendar_days or whole_days"),
+    Field("zone", "string", "time zone of calendar days"),
+    Field(
+        "watermark",
+        "timestamp",
+        "of models that are fitted on all journeys: where those end that did not convert; else null",
+        nullable=True,
+    ),
     *MADE,
 )
 

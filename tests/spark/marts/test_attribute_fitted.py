@@ -91,7 +91,14 @@ def test_channels_add_up_by_kind_and_currency(spark: SparkSession) -> None:
 
     paths = count_paths(touches, conversions, **PARAMETERS)
     for label, model in (("markov_global", "markov_global"), ("by rate", "rate_shapley")):
-        shares = {row.channel: row.share for row in fitted.channel_shares(paths, model).collect()}
+        solved = fitted.channel_shares(paths, model).collect()
+        shares = {row.channel: row.share for row in solved}
+        told = {
+            (row.channel, row.channel_value, row.is_sampled, row.is_negative)
+            for row in rows
+            if row.model == label and row.channel != "(unattributed)"
+        }
+        assert told == {(row.channel, row.value, False, row.value < 0) for row in solved}
         for kind in ("order", "signup"):
             for currency in ("EUR", "JPY", "KWD", None):
                 mine = {
@@ -103,6 +110,8 @@ def test_channels_add_up_by_kind_and_currency(spark: SparkSession) -> None:
                     one for one in credited(history.conversions, RULES) if (one.kind, one.currency) == (kind, currency)
                 ]
                 check_group(mine, shares, group, history)
+
+    assert {row.is_sampled for row in rows if row.channel == "(unattributed)"} == {None}
 
 
 def check_group(mine: dict[str, Any], shares: dict[str, float], group: list[Conversion], history: History) -> None:

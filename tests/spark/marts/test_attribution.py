@@ -170,19 +170,25 @@ def test_the_summary_adds_credits_up(credited: DataFrame) -> None:
         weight = sum((row.weight for row in mine), Decimal(0))
         expected.append((*name[:3], name[3] or None, weight, Decimal(sum(values)) if values else None, n_touches))
 
-    summary = build_summary(sum_credits(credited), provenance=MADE)
+    summary = build_summary(sum_credits(credited), rules=rules_of("every"), provenance=MADE)
 
     assert summary.columns == ATTRIBUTION_SUMMARY.columns
+    # journeys that did not convert have no say in these models
+    assert {(row.lookback, row.zone, row.watermark) for row in summary.collect()} == {("exact", "UTC", None)}
     assert_rows(
         summary.drop(
             "reporting_credit_minor",
             "reporting_currency",
             "channel_value",
             "is_sampled",
+            "is_negative",
             "is_additive",
             "transforms",
             "entity_level",
             "lookback_days",
+            "lookback",
+            "zone",
+            "watermark",
             "params_id",
             "identity_run",
         ),
@@ -228,7 +234,7 @@ def test_without_conversions_nothing_is_credited(spark: SparkSession) -> None:
     measured = measure_totals(sum_credits(credited), nothing, models=ADDITIVE).collect()[0]
 
     assert credited.collect() == []
-    assert build_summary(sum_credits(credited), provenance=MADE).collect() == []
+    assert build_summary(sum_credits(credited), rules=rules_of("every"), provenance=MADE).collect() == []
     assert (measured.n_conversions, measured.n_credits, measured.value_minor) == (0, 0, None)
     assert count_broken(credited, nothing, models=ADDITIVE).collect()[0].n_broken == 0
 

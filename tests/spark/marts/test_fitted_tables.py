@@ -59,7 +59,7 @@ def test_the_fit_gives_what_the_functions_give(spark: SparkSession) -> None:
 
     journeys = find_journeys(touches, conversions, rules=rules).persist()
     paths = build_paths(journeys, provenance=MADE).persist()
-    summary = build_fitted_summary(journeys, paths, rules=rules, provenance=MADE).persist()
+    summary = build_fitted_summary(journeys, paths, rules=rules, provenance=MADE, watermark=7).persist()
 
     assert_same_rows(paths.select("path", "n_conversions", "n_journeys"), count_paths(*theirs, lookback_days=20))
     assert paths.select("path_id").distinct().count() == paths.count()
@@ -73,6 +73,7 @@ def test_the_fit_gives_what_the_functions_give(spark: SparkSession) -> None:
     assert sum(row.conversions for row in summary.collect()) == Decimal(len(history.conversions) * len(MODELS))
     values = {row.channel for row in summary.collect() if row.channel_value is not None and row.is_sampled is False}
     assert values == {row.channel for row in read.where("model = 'markov_global'").collect()} - {"(unattributed)"}
+    assert {row.us for row in summary.select(F.unix_micros("watermark").alias("us")).collect()} == {7}
     assert find_unequal(summary, conversions).collect() == []
     wrong = summary.withColumn(
         "credit_minor", F.when(F.col("channel") == "Email", F.lit(1)).otherwise(F.col("credit_minor"))

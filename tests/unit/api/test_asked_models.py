@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from oneuser.api.asked_models import bound_of, check_channels
+from oneuser.api.asked_models import bound_of, check_channels, facts_of, with_touches
 from oneuser.config import ChannelRule
 from oneuser.core.errors import ConfigError
 
@@ -44,6 +44,19 @@ def test_channels_of_rules_and_of_touches_pass_whatever_their_case() -> None:
         check_channels(
             models, {"exclude_channels": excluded}, rules=RULES, of_touches=lambda: pytest.fail("they are looked at")
         )
+
+
+def test_credit_is_told_apart_by_what_touches_say() -> None:
+    assert facts_of("utm_campaign") == {"campaign_name": None}
+    assert facts_of(["channel", "properties.cart.size"]) == {"channel": None, "cart_size": "cart.size"}
+    for by, said in (
+        ("properties.", "touches do not say"),
+        (["content", "utm_content"], "twice"),
+        ([], "at least one"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            facts_of(by)
+    assert with_touches(["last", "rate_shapley", "markov"]) == (["last"], ["rate_shapley", "markov"])
 
 
 def test_a_look_back_without_a_bound_has_a_word() -> None:

@@ -18,6 +18,7 @@ from oneuser.cli.verbs import Call
         (["--by-lookback", "7", "--intervals"], "--by-lookback and --intervals"),
         (["--by-lookback", "7", "--lookback-days", "14"], "--by-lookback and --lookback-days"),
         (["--intervals", "--spend"], "--intervals and --spend"),
+        (["--lags", "--by", "source"], "--lags and --by"),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )
@@ -108,10 +109,11 @@ def test_verbs_pass_on_what_they_are_given(
     [
         (["--lookback-days", "never"], "--lookback-days: expected a number of days, or none, found 'never'"),
         (["--by-lookback", "7", "--by-lookback", "x"], "--by-lookback: expected a number of days, or none, found 'x'"),
+        (["--by", "campain"], "by: touches do not say 'campain'; did you mean campaign?"),
         (["--intervals", "--model", "first", "--model", "last"], "--model: --intervals are of one model"),
     ],
 )
-def test_what_is_no_number_of_days_is_told(
+def test_what_is_no_parameter_is_told_before_anything_is_opened(
     options: list[str],
     said: str,
     tmp_path: Path,

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from oneuser.config import parse_models
 from oneuser.marts.attribution.entity_steps import in_order, of_converting, within_reach
-from oneuser.marts.attribution.fitted_credits import credit_channels, credit_touches
+from oneuser.marts.attribution.fitted_credits import SOLVED, credit_channels, credit_touches
 from oneuser.marts.attribution.frames import KIND, REPORTING, checked_frames
 from oneuser.marts.attribution.given_columns import problem, raise_problems
 from oneuser.marts.attribution.journeys import build_journeys, count_journeys
@@ -85,7 +85,10 @@ def attribute(
         Models with channels and no touches (`markov_global`, `rate_shapley`) have one row per kind, currency and
         channel: `conversion_id` and `touch_id` null, `position` null, `weight` the number of credited conversions, and
         one `(unattributed)` row for conversions without a touch. They add up per kind and currency. Where the values of
-        `rate_shapley` add up to nothing above 0, `weight` and `credit_minor` are null: there is no credit.
+        `rate_shapley` add up to nothing above 0, `weight` and `credit_minor` are null: there is no credit. Where such a
+        model is asked for, there are also `channel_value`, the removal effect or Shapley value of the channel;
+        `is_sampled`, whether that is of drawn orders of the channels; and `is_negative`, whether it is below 0. All are
+        null in rows of other models, and of `(unattributed)`.
 
     Raises:
         ConfigError: naming everything that is wrong: a column that is missing or of another type, a model or transform
@@ -107,14 +110,34 @@ def attribute(
     names = ["conversion_id", "model", "touch_id", "position", "channel", "weight", "credit_minor", "currency"]
     names += [KIND] if KIND in frames.facts else []
     names += ["reporting_credit_minor"] if REPORTING in frames.facts else []
-    together = reduce(lambda one, other: one.unionByName(other), [part.select(*names) for part in parts])
+    solved = SOLVED if any(spec.kind == "channel" for spec in specs) else {}
+    absent = [F.lit(None).cast(dtype).alias(name) for name, dtype in solved.items()]
+    told = [part.select(*names, *(solved if solved and "channel_value" in part.columns else absent)) for part in parts]
+    together = reduce(lambda one, other: one.unionByName(other), told)
     labels = [spec.label for spec in specs if not spec.adds_up]
-    return together.select(
-        *[
-            F.col(name).alias(name, metadata={"does_not_add_up": labels}) if name == "model" and labels else F.col(name)
-            for name in names
-        ]
-    )
+    marked = F.col("model").alias("model", metadata={"does_not_add_up": labels})
+    return together.select(*[marked if name == "model" and labels else F.col(name) for name in together.columns])
+
+
+def credit_by_rules(
+    touches: DataFrame,
+    conversions: DataFrame,
+    *,
+    models: Sequence[str | Mapping[str, Any]] | str,
+    milestones: DataFrame | None = None,
+    **parameters: Unpack[PathParameters],
+) -> DataFrame:
+    """Credits by models whose credit depends on one path alone, with the columns of `walk.credit_columns`.
+
+    Raises:
+        ConfigError: as `attribute`, and for other models.
+    """
+    specs = _checked_models(models, has_milestones=milestones is not None)
+    fitted = [spec.label for spec in specs if spec.kind != "rule"]
+    if fitted:
+        raise_problems([problem("models", f"{', '.join(fitted)}: fitted on all paths; name models of one path alone")])
+    rules = check_path_rules(**parameters)
+    return _credit_by_rules(checked_frames(touches, conversions, milestones, zone=rules.window.zone), rules, specs)
 
 
 def _checked_models(models: object, *, has_milestones: bool) -> tuple[ModelSpec, ...]:

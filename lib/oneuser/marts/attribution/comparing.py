@@ -48,7 +48,7 @@ def compare_credits(before: DataFrame, after: DataFrame, *, by: str | Sequence[s
         ConfigError: naming the columns that are missing.
         SparkRuntimeException: when rows are read, where one number would add up several currencies, or models.
     """
-    keys = _keys(by)
+    keys = checked_keys(by)
     check_columns({name: (frame, _columns(keys)) for name, frame in (("before", before), ("after", after))})
     sides = [
         frame.select(*keys, _credit(frame).alias("credit"), *_marks(frame, keys), F.lit(sign).alias("sign"))
@@ -88,7 +88,7 @@ def add_spend(credits: DataFrame, spend: DataFrame, by: str | Sequence[str] = "c
         SparkRuntimeException: when rows are read, where one number would add up several currencies, or models, or spend
             is in another currency than credits.
     """
-    keys = _keys(by)
+    keys = checked_keys(by)
     shared = [key for key in keys if key != "model"]
     called = next((name for name in _SPEND_CALLED if name in getattr(spend, "columns", ())), _SPEND_CALLED[0])
     if not shared:
@@ -137,7 +137,12 @@ def add_spend(credits: DataFrame, spend: DataFrame, by: str | Sequence[str] = "c
     )
 
 
-def _keys(by: object) -> list[str]:
+def checked_keys(by: object) -> list[str]:
+    """The columns that sums are told apart by.
+
+    Raises:
+        ConfigError: where it is none.
+    """
     keys = [by] if isinstance(by, str) else list(by) if isinstance(by, Iterable) else []
     if not keys or not all(isinstance(key, str) for key in keys):
         raise_problems([problem("by", f"expected at least one column, such as channel, found {by!r}")])

@@ -20,6 +20,7 @@ from oneuser.marts.attribution.entity_steps import (
     touch_steps,
     within_reach,
 )
+from oneuser.marts.attribution.fitted_credits import SOLVED
 from oneuser.marts.attribution.walk import credit_conversions, credit_shape, money_of
 from oneuser.marts.attribution.weights import weight_of
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from oneuser.contracts.table import TableContract
     from oneuser.marts.attribution.credit_rules import CreditRules
+    from oneuser.marts.attribution.entity_steps import Window
     from oneuser.marts.attribution.path_rules import PathRules
     from oneuser.marts.provenance import Provenance
 
@@ -177,20 +179,36 @@ def sum_credits(credits: DataFrame) -> DataFrame:  # noqa: A002 - the field's wo
 
 
 def build_summary(
-    sums: DataFrame, *, provenance: Provenance, contract: TableContract = ATTRIBUTION_SUMMARY
+    sums: DataFrame, *, rules: CreditRules, provenance: Provenance, contract: TableContract = ATTRIBUTION_SUMMARY
 ) -> DataFrame:
     """Say how the sums of credits came about.
 
     Args:
         sums: What `sum_credits` answers.
+        rules: How paths are made.
         provenance: How the credits are made.
         contract: Of which table they are to be rows.
 
     Returns:
         Rows of `attribution_summary`, or of `account_attribution`.
     """
-    solved = {"channel_value": F.lit(None).cast("double"), "is_sampled": F.lit(None).cast("boolean")}
-    return contract.conform(sums.withColumns(solved).select("*", *provenance.columns()))
+    solved = {name: F.lit(None).cast(dtype) for name, dtype in SOLVED.items()}
+    facts = window_facts(rules.window, watermark=None)
+    return contract.conform(sums.withColumns({**solved, **facts}).select("*", *provenance.columns()))
+
+
+def window_facts(window: Window, *, watermark: int | None) -> dict[str, Column]:
+    """What rows say of their window beside its days.
+
+    Args:
+        window: The window.
+        watermark: Where journeys end that did not convert, in microseconds since 1970; null where these have no say.
+    """
+    return {
+        "lookback": F.lit(window.mode),
+        "zone": F.lit(window.zone),
+        "watermark": F.timestamp_micros(F.lit(watermark).cast("bigint")),
+    }
 
 
 def count_broken(credits: DataFrame, conversions: DataFrame, *, models: Sequence[str]) -> DataFrame:  # noqa: A002

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     from oneuser.config import ModelSpec
 
+# what models without touches say of a channel: its removal effect or Shapley value, whether that is of drawn orders of
+# the channels, and whether it is below 0
+SOLVED = {"channel_value": "double", "is_sampled": "boolean", "is_negative": "boolean"}
 _SUM = "decimal(38,0)"
 _WEIGHT = "decimal(38,12)"
 _MOST = (1 << 63) - 1
@@ -151,7 +154,11 @@ def _credit_channels_by(journeys: DataFrame, paths: DataFrame, spec: ModelSpec, 
         F.col("weight").cast("decimal(20,12)").alias("weight"),
         *[_that_fits(F.col(credit), dtypes[value]).alias(credit) for value, credit in money],
         "channel_value",
-        (F.lit(is_drawn) & (F.col("n_channels") > F.lit(exact))).alias("is_sampled"),
+        # credit of no touch has no value
+        F.when(F.col("channel_value").isNotNull(), F.lit(is_drawn) & (F.col("n_channels") > F.lit(exact))).alias(
+            "is_sampled"
+        ),
+        (F.col("channel_value") < F.lit(0)).alias("is_negative"),
     )
 
 

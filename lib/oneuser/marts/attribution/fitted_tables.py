@@ -19,8 +19,9 @@ from oneuser.contracts.marts import (
     ATTRIBUTION_SUMMARY,
     ATTRIBUTION_TRANSITIONS,
 )
+from oneuser.marts.attribution.credits import window_facts
 from oneuser.marts.attribution.fitted import removal_effects, transitions
-from oneuser.marts.attribution.fitted_credits import credit_channels, credit_touches
+from oneuser.marts.attribution.fitted_credits import SOLVED, credit_channels, credit_touches
 from oneuser.marts.attribution.frames import Frames
 from oneuser.marts.attribution.journeys import build_journeys, count_journeys
 from oneuser.marts.attribution.path_rules import PathRules
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 _FACTS = ("conversion", "value_minor", "currency")
 _REPORTING = "reporting_minor"
-# what models without touches say of a channel
-_SOLVED = {"channel_value": "double", "is_sampled": "boolean"}
 _SUM = "decimal(38,0)"
 
 
@@ -117,8 +116,8 @@ def build_fitted_credits(journeys: DataFrame, paths: DataFrame, *, specs: Sequen
         specs: The models.
 
     Returns:
-        The columns of `attribute`, with `conversion`, `channel_value` and `is_sampled`: rows of touches by models that
-        share out each path, rows of channels by the others, which alone have the last two.
+        The columns of `attribute`, with `conversion`, `channel_value`, `is_sampled` and `is_negative`: rows of touches
+        by models that share out each path, rows of channels by the others, which alone have the last three.
     """
     facts = (*_FACTS, *(name for name in (_REPORTING,) if name in journeys.columns))
     by_path, by_channel = ([spec for spec in specs if spec.kind == kind] for kind in ("path", "channel"))
@@ -130,9 +129,9 @@ def build_fitted_credits(journeys: DataFrame, paths: DataFrame, *, specs: Sequen
         "conversion_id", "conversion", "model", "touch_id", "position", "channel", "weight", "currency",
         *[credit for _, credit in money_of(facts)],
     )  # fmt: skip
-    kept = [part.select(*columns, *[name for name in _SOLVED if name in part.columns]) for part in parts]
+    kept = [part.select(*columns, *[name for name in SOLVED if name in part.columns]) for part in parts]
     together = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), kept)
-    absent = {name: F.lit(None).cast(dtype) for name, dtype in _SOLVED.items() if name not in together.columns}
+    absent = {name: F.lit(None).cast(dtype) for name, dtype in SOLVED.items() if name not in together.columns}
     return together.withColumns(absent) if absent else together
 
 
@@ -142,11 +141,13 @@ def build_fitted_summary(
     *,
     rules: CreditRules,
     provenance: Provenance,
+    watermark: int | None,
     level: Level = "person",
 ) -> DataFrame:
     """Rows of `attribution_summary`, or of `account_attribution`, of the fitted models.
 
-    A channel without credit has 0 conversions and null money.
+    A channel without credit has 0 conversions and null money. `watermark` is that of the journeys, in microseconds
+    since 1970, null where they go on to the latest touch or conversion.
     """
     credited = build_fitted_credits(journeys, paths, specs=rules.fitted)
     if "reporting_credit_minor" not in credited.columns:
@@ -156,8 +157,7 @@ def build_fitted_summary(
         F.sum(F.col("credit_minor").cast(_SUM)).alias("credit_minor"),
         F.sum(F.col("reporting_credit_minor").cast(_SUM)).alias("reporting_credit_minor"),
         F.count("touch_id").alias("n_touches"),
-        F.max("channel_value").alias("channel_value"),
-        F.max("is_sampled").alias("is_sampled"),
+        *[F.max(name).alias(name) for name in SOLVED],
     )
     contract = ATTRIBUTION_SUMMARY if level == "person" else ACCOUNT_ATTRIBUTION
     return contract.conform(
@@ -168,6 +168,7 @@ def build_fitted_summary(
             F.lit(rules.transforms).alias("transforms"),
             F.lit(level).alias("entity_level"),
             F.lit(rules.window.days).cast("int").alias("lookback_days"),
+            *[fact.alias(name) for name, fact in window_facts(rules.window, watermark=watermark).items()],
             *provenance.columns(),
         )
     )

@@ -90,7 +90,7 @@ def credit_accounts(
     measured = check_conservation(
         ctx, ACCOUNT_CREDITS, counted, models=rules.additive, name="account_attribution_conservation"
     )
-    summary = build_summary(measured.sums, provenance=provenance, contract=ACCOUNT_ATTRIBUTION)
+    summary = build_summary(measured.sums, rules=rules, provenance=provenance, contract=ACCOUNT_ATTRIBUTION)
     fitted = fit_accounts(ctx, rules, provenance, rows, counted)
     ctx.replace_within(ACCOUNT_ATTRIBUTION, summary if fitted is None else summary.unionByName(fitted), within=None)
     return changed

@@ -58,7 +58,8 @@ def fit_models(ctx: RunContext, rules: CreditRules, provenance: Provenance, conv
                 ctx.replace_within(contract, contract.empty(ctx.spark), within=None)
         return None
     touches = of_consenting(ctx, ctx.read(TOUCHES), ctx.config.consent.required_for_attribution)
-    journeys = ctx.checkpoint(find_journeys(touches, conversions, rules=rules, watermark=find_watermark_of_run(ctx)))
+    watermark = find_watermark_of_run(ctx)
+    journeys = ctx.checkpoint(find_journeys(touches, conversions, rules=rules, watermark=watermark))
     ctx.replace_within(ATTRIBUTION_PATHS, build_paths(journeys, provenance=provenance), within=None)
     paths = ctx.read(ATTRIBUTION_PATHS)
     orders = markov_orders(rules.fitted)
@@ -70,7 +71,8 @@ def fit_models(ctx: RunContext, rules: CreditRules, provenance: Provenance, conv
             ctx.replace_within(contract, build(paths, orders=orders, provenance=provenance), within=None)
         elif contract.name in ctx.tables:
             ctx.replace_within(contract, contract.empty(ctx.spark), within=None)
-    summary = ctx.checkpoint(build_fitted_summary(journeys, paths, rules=rules, provenance=provenance))
+    built = build_fitted_summary(journeys, paths, rules=rules, provenance=provenance, watermark=watermark)
+    summary = ctx.checkpoint(built)
     _check_sums(ctx, summary, only_counted(conversions, rules=rules), name="attribution_fit_conservation")
     return summary
 
@@ -98,7 +100,9 @@ def fit_accounts(
     found = find_journeys(rows.touches, rows.conversions, rules=rules, watermark=watermark, owner=rows.owner)
     journeys = ctx.checkpoint(found)
     paths = ctx.checkpoint(count_journeys(journeys))
-    built = build_fitted_summary(journeys, paths, rules=rules, provenance=provenance, level="account")
+    built = build_fitted_summary(
+        journeys, paths, rules=rules, provenance=provenance, watermark=watermark, level="account"
+    )
     summary = ctx.checkpoint(built)
     _check_sums(ctx, summary, counted, name="account_attribution_fit_conservation")
     return summary

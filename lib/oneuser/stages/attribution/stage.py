@@ -83,7 +83,7 @@ def attribution(ctx: RunContext) -> None:
     ctx.metric("longest_path", measured.longest_path)
     ctx.metric("attribution_credits", measured.n_credits)
     _tell_long_paths(ctx, measured.longest_path)
-    summary = build_summary(measured.sums, provenance=provenance)
+    summary = build_summary(measured.sums, rules=rules, provenance=provenance)
     fitted = fit_models(ctx, rules, provenance, conversions)
     ctx.replace_within(ATTRIBUTION_SUMMARY, summary if fitted is None else summary.unionByName(fitted), within=None)
     set_against_spend(ctx, rules, provenance)
