@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from oneuser.cli import (
     analysing,
-    attributing,
+    crediting,
     data_requests,
     demonstration,
     exports,
@@ -90,7 +90,7 @@ def build_app() -> typer.Typer:
         rotating,
         people,
         trust,
-        attributing,
+        crediting,
         analysing,
         simulation,
         exports,

@@ -9,7 +9,18 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from oneuser.config.base import Flag, Pattern, Positive, Section, Tested, Text, misplaced
 
-ChannelField = Literal["utm_source", "utm_medium", "utm_campaign", "click_id", "referrer_host", "landing_host"]
+# an external referrer is none of the landing host's own site
+ChannelField = Literal[
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "utm_content",
+    "utm_term",
+    "click_id",
+    "referrer_host",
+    "external_referrer_host",
+    "landing_host",
+]
 Milestone = Literal["lead", "opportunity", "close"]
 
 

@@ -12,6 +12,7 @@ from tests.unit.config.config_samples import changed, problems_of
 REFUSED = [
     ("sources/shop/format", "delta"),
     ("sources/web/preset", "rudderstack"),
+    ("channels", [{"name": "ads", "channel": "Ads", "when": {"utm_id": {"equals": "7"}}}]),
     ("audiences", {"at_risk": {}}),
     ("spark/packages", ["a:b:1"]),
 ]

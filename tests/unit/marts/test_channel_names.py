@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from oneuser.config import ChannelRule
+from oneuser.config import ChannelRule, Condition
 from oneuser.marts.sessions.channel_names import ORIGIN, ChannelTable, name_channels
 from oneuser.marts.sessions.channel_rules import declared_rules, default_rules
 
@@ -107,3 +107,21 @@ def test_other_columns_of_a_batch_are_kept() -> None:
     assert named.select(["n", "channel"]).to_pylist() == [
         {"n": 1, "channel": "Direct"}, {"n": 2, "channel": "Email"},
     ]  # fmt: skip
+
+
+def test_rules_may_look_at_content_term_and_referrers_from_elsewhere() -> None:
+    written = [
+        ("ads", "Ads", {"utm_content": Condition(matches="^ad-"), "utm_term": Condition(present=True)}),
+        ("press", "Press", {"external_referrer_host": Condition(present=True)}),
+    ]
+    rules = [ChannelRule(name=name, channel=channel, when=when) for name, channel, when in written]  # type: ignore[arg-type]
+    table = ChannelTable(declared_rules(rules))
+
+    # what no rule looks at is not told apart
+    assert ChannelTable(declared_rules(RULES)).columns == ORIGIN
+    assert table.columns == (*ORIGIN, "campaign_content", "campaign_term")
+    came_from = (None, None, None, None, "news.example", "shop.example")
+    assert table.channel_of((*came_from, "AD-7", "shoes")) == ("Ads", "ads")
+    assert table.channel_of((*came_from, "ad-7", None)) == ("Press", "press")
+    from_itself = (None, None, None, None, "www.shop.example", "shop.example")
+    assert table.channel_of((*from_itself, None, None)) == ("Unassigned", "(no rule)")

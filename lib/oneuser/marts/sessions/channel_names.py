@@ -26,16 +26,24 @@ NO_RULE = "(no rule)"
 # what a touch knows about where it came from
 ORIGIN = ("campaign_source", "campaign_medium", "campaign_name", "click_id_type", "referrer_host", "page_host")
 _FIELDS = ("utm_source", "utm_medium", "utm_campaign", "click_id", "referrer_host", "landing_host")
+# what few rules look at, and what differs in many touches: read where some rule does
+_RARE_FIELDS = {"utm_content": "campaign_content", "utm_term": "campaign_term"}
 _MOST_REMEMBERED = 100_000
 
 Origin = tuple[str | None, ...]
+
+
+def origin_columns(rules: Sequence[Rule]) -> tuple[str, ...]:
+    """Columns that say where a touch came from, as far as rules look at them."""
+    tested = {test.field for rule in rules for test in rule.tests}
+    return (*ORIGIN, *(column for field, column in _RARE_FIELDS.items() if field in tested))
 
 
 def add_channel(touches: DataFrame, *, rules: Sequence[Rule]) -> DataFrame:
     """Add `channel` and `channel_rule`: those of the first rule whose tests all hold.
 
     Args:
-        touches: Rows with the columns of `ORIGIN`, each of which may be null, and any others.
+        touches: Rows with the columns of `origin_columns`, each of which may be null, and any others.
         rules: Rules in their order.
 
     Returns:
@@ -55,7 +63,7 @@ def name_channels(batches: Iterable[pa.RecordBatch], *, rules: Sequence[Rule]) -
         if len(known) > _MOST_REMEMBERED:
             known.clear()
         found = []
-        for origin in zip(*(batch.column(name).to_pylist() for name in ORIGIN), strict=True):
+        for origin in zip(*(batch.column(name).to_pylist() for name in table.columns), strict=True):
             answer = known.get(origin)
             if answer is None:
                 answer = known[origin] = table.channel_of(origin)
@@ -70,6 +78,8 @@ class ChannelTable:
     """Rules made ready to be tried, with their expressions compiled."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
+        self.columns = origin_columns(rules)
+        self._fields = (*_FIELDS, *(field for field, column in _RARE_FIELDS.items() if column in self.columns))
         self._rules = rules
         self._patterns = {
             test.pattern: re.compile(test.pattern, re.IGNORECASE)
@@ -79,8 +89,8 @@ class ChannelTable:
         }
 
     def channel_of(self, origin: Origin) -> tuple[str, str]:
-        """Channel and name of the first rule that holds, for the values of `ORIGIN`."""
-        fields = dict(zip(_FIELDS, map(_folded, origin), strict=True))
+        """Channel and name of the first rule that holds, for the values of the columns."""
+        fields = dict(zip(self._fields, map(_folded, origin), strict=True))
         own = _is_own_site(fields["referrer_host"], fields["landing_host"])
         fields["external_referrer_host"] = None if own else fields["referrer_host"]
         for rule in self._rules:

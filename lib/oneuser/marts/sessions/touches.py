@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import ACCOUNT_TOUCHES, TOUCHES
-from oneuser.marts.sessions.channel_names import ORIGIN, add_channel
+from oneuser.marts.sessions.channel_names import add_channel, origin_columns
 from oneuser.spark.stable_ids import OF_TOUCH, stable_id
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from oneuser.marts.provenance import Provenance
     from oneuser.marts.sessions.channel_rules import Rule
-
-_KNOWN = (*ORIGIN, "campaign_content")
 
 
 def find_moments(sessions: DataFrame, events_resolved: DataFrame, *, touch_sources: Collection[str] = ()) -> DataFrame:
@@ -97,8 +95,9 @@ def build_account_touches(
 
 def _made(moments: DataFrame, events: DataFrame, rules: Sequence[Rule], provenance: Provenance) -> DataFrame:
     """Moments with their ids, and the channel that their event came by."""
+    columns = dict.fromkeys((*origin_columns(rules), "campaign_content"))
     # most messages of some sources know nothing; those that do not are the same as absent ones
-    is_known = F.coalesce(*_KNOWN).isNotNull()
-    known = events.where(is_known).select("message_key", *_KNOWN)
+    is_known = F.coalesce(*columns).isNotNull()
+    known = events.where(is_known).select("message_key", *columns)
     came_from = add_channel(moments.join(known, on="message_key", how="left"), rules=rules)
     return came_from.select("*", stable_id(OF_TOUCH, "message_key").alias("touch_id"), *provenance.columns())
