@@ -198,7 +198,7 @@ def answer(
 
     ordered = rows.orderBy(*by)
     if to is not None:
-        schema = to_arrow_schema(ordered.schema)
+        schema = to_arrow_schema(ordered.schema, timezone="UTC")
         n_rows = write_file((batch.cast(schema) for batch in stream_batches(ordered)), schema, to)
         call.output.document({"file": to, "rows": n_rows})
         call.output.text(f"{n_rows:,} rows in {to}")
