@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame
 
+# of an event, what says whose it is and what stays with it
+OF_EVENTS = ("message_key", "event_time", "received_at", "type", "event", "source", "group_id")
+
 
 def build_identifier_map(components: DataFrame, owners: DataFrame) -> DataFrame:
     """Give each identifier the User ID of its component.
@@ -88,9 +91,7 @@ def resolve_events(
         F.when(~F.col("names_two"), owner).alias("user_id"),
         F.when(F.col("names_two"), "unique_in_event").when(is_quarantined, "quarantined").alias("unowned"),
     )
-    return events.select("message_key", "event_time", "received_at", "type", "event", "source", "group_id").join(
-        judged, on="message_key", how="left"
-    )
+    return events.select(*OF_EVENTS).join(judged, on="message_key", how="left")
 
 
 def _owned_by(observed: DataFrame, identifier_map: DataFrame, intervals: DataFrame | None) -> DataFrame:

@@ -82,6 +82,8 @@ _STATIC = {
     "spark.ui.showConsoleProgress": "false",
     # a run compiles many more classes than the 100 that are remembered by default, and most of them several times
     "spark.sql.codegen.cache.maxEntries": "2000",
+    # row groups of a quarter of the usual size: what looks through a file holds one in memory for each processor
+    "spark.hadoop.parquet.block.size": str(32 * 1024 * 1024),
 }
 # a storage that does not answer is given up within a minute or so; by default, S3A tries for many
 _S3A = {

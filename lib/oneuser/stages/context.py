@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from oneuser.contracts.table import TableContract
 
 Mode = Literal["append", "replace"]
+# changed rows of all columns that come to this process to be written: 200 MB at most
+_CHANGED_HERE = 500_000
 # commits at the same time hide each other's waiting; more would only queue for the cores
 _WRITERS = 3
 # a table of so many bytes is written whole sooner than Delta finds the files that hold some of its rows
@@ -191,7 +193,7 @@ class RunContext(StageView):
         if counts["n_inserted"] == n_changed:
             self._bring_back(contract)
             self._write(contract, changed.select("after.*"), "append", are_few=n_changed <= FEW_WHOLE_ROWS)
-        elif n_changed <= FEW_WHOLE_ROWS and (version := self._change_few(contract, changed)) is not None:
+        elif n_changed <= _CHANGED_HERE and (version := self._change_few(contract, changed)) is not None:
             self._written(contract, version, n_changed)
         elif n_bytes is not None and n_bytes <= _QUICKLY_REWRITTEN:
             # as many files as its bytes need: left alone, each run would add one to those that there were

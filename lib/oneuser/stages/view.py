@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from oneuser.contracts.changes import CHANGES
 from oneuser.spark.session import is_local
 from oneuser.spark.temporarily import checkpoints_in
+from oneuser.storage.few_rows import MOST_FEW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 # rows of some numbers and a text: 50 MB in each executor
 _FEW = 500_000
-# rows of all columns, before and after: 50 MB in each executor
-FEW_WHOLE_ROWS = 100_000
+# rows of all columns: 50 MB in each executor, 100 before and after
+FEW_WHOLE_ROWS = MOST_FEW
 
 
 @dataclass
@@ -131,7 +132,7 @@ class StageView:
 
     def note_found(self, rows: DataFrame, n_rows: int) -> None:
         """Take note, until the stage ends, of rows that stand by themselves, where they are few and of one column."""
-        if n_rows <= FEW_WHOLE_ROWS and len(rows.columns) == 1:
+        if n_rows <= _FEW and len(rows.columns) == 1:
             self._few_found[id(rows)] = rows
 
     def read_before(self, contract: TableContract) -> DataFrame:
@@ -234,7 +235,7 @@ class StageView:
     def few_whole_rows(
         self, what: str, sources: Sequence[TableContract], find: Callable[[], DataFrame]
     ) -> tuple[DataFrame, int]:
-        """The same of rows with all columns of a table: fewer of them come to this process, 10 MB at most."""
+        """The same of rows with all columns of a table: fewer of them come to this process, 50 MB at most."""
         return self._found(what, sources, find, most=FEW_WHOLE_ROWS)
 
     def _found(

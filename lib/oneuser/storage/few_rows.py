@@ -12,10 +12,12 @@ import json
 import os
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 import numpy as np
@@ -41,6 +43,10 @@ if TYPE_CHECKING:
 _PROTOCOL = {"minReaderVersion": 1, "minWriterVersion": 2}
 # Delta writes a checkpoint with each commit whose number this divides: those are left to it
 _EACH_CHECKPOINT = 100
+# row groups that are looked through at once: each takes its memory
+_SEARCHERS = min(4, os.cpu_count() or 1)
+# so many rows of all columns come to this process at most: some 50 MB
+MOST_FEW = 300_000
 # files that are copied become one of so many bytes at most: none is worth compacting then
 COPIED_FILE = 2 * SMALL_FILE
 
@@ -295,7 +301,8 @@ def read_few(paths: Sequence[Path], contract: TableContract) -> pa.Table | None:
 def read_few_among(paths: Sequence[Path], contract: TableContract, among: pa.Table, *, most: int) -> pa.Table | None:
     """Rows of a table's files of which one column has one of some values, with where each lies.
 
-    Looks at every value of that column, and at the others of the row groups that have such rows.
+    Looks at every value of that column, and at the others of the row groups that have such rows: row group by row
+    group, as many at once as there are processors, of which each holds one in memory.
 
     Args:
         paths: The files.
@@ -309,29 +316,52 @@ def read_few_among(paths: Sequence[Path], contract: TableContract, among: pa.Tab
     """
     (name,), (values,) = among.column_names, among.columns
     texts = [field.name for field in contract.arrow_schema if pa.types.is_string(field.type)]
+    coded = [text for text in texts if text != name]
+    groups: list[_RowGroup] = []
+    for path in paths:
+        metadata = pq.read_metadata(path)
+        if not set(metadata.schema.to_arrow_schema().names) >= set(contract.columns):
+            return None
+        begin = 0
+        for number in range(metadata.num_row_groups):
+            groups.append(_RowGroup(path, number, begin))
+            begin += metadata.row_group(number).num_rows
     found: list[pa.Table] = []
     n_rows = 0
-    for path in paths:
-        there = set(pq.read_schema(path).names)
-        if not there >= set(contract.columns):
-            return None
-        coded = [text for text in texts if text != name]
-        with pq.ParquetFile(path, read_dictionary=coded, coerce_int96_timestamp_unit="us") as file:
-            begin = 0
-            for number in range(file.num_row_groups):
-                column = file.read_row_group(number, columns=[name]).column(name)
-                is_among = pc.is_in(column, value_set=values.combine_chunks().cast(column.type), skip_nulls=True)
-                places = pc.add(pc.indices_nonzero(is_among), pa.scalar(begin, pa.uint64())).cast(pa.int64())
-                begin += len(column)
-                n_rows += len(places)
-                if n_rows > most:
-                    return None
-                if len(places):
-                    rows = file.read_row_group(number).filter(is_among)
-                    lies_in = pa.array([path.name] * len(places), pa.string())
-                    found.append(rows.append_column(DATA_FILE, lies_in).append_column(DATA_ROW, places))
+    with ThreadPoolExecutor(max_workers=_SEARCHERS) as pool:
+        look = partial(_find_among, name=name, values=values.combine_chunks(), columns=contract.columns, coded=coded)
+        for rows in pool.map(look, groups):
+            n_rows += rows.num_rows
+            if n_rows > most:
+                pool.shutdown(wait=False, cancel_futures=True)
+                return None
+            if rows.num_rows:
+                found.append(rows)
     located = [pa.field(DATA_FILE, pa.string()), pa.field(DATA_ROW, pa.int64())]
     return _typed(found, [*contract.columns, DATA_FILE, DATA_ROW], pa.schema([*_schema(contract), *located]))
+
+
+class _RowGroup(NamedTuple):
+    """One row group of a file, and the place of its first row there."""
+
+    path: Path
+    number: int
+    begin: int
+
+
+def _find_among(
+    group: _RowGroup, *, name: str, values: pa.Array[Any], columns: Sequence[str], coded: Sequence[str]
+) -> pa.Table:
+    """Its rows of which one column has one of some values, with where each lies."""
+    with pq.ParquetFile(group.path, read_dictionary=list(coded), coerce_int96_timestamp_unit="us") as file:
+        column = file.read_row_group(group.number, columns=[name], use_threads=False).column(name)
+        is_among = pc.is_in(column, value_set=values.cast(column.type), skip_nulls=True)
+        places = pc.add(pc.indices_nonzero(is_among), pa.scalar(group.begin, pa.uint64())).cast(pa.int64())
+        if not len(places):
+            return pa.table({})
+        rows = file.read_row_group(group.number, columns=list(columns), use_threads=False).filter(is_among)
+    lies_in = pa.array([group.path.name] * len(places), pa.string())
+    return rows.append_column(DATA_FILE, lies_in).append_column(DATA_ROW, places)
 
 
 def _schema(contract: TableContract) -> pa.Schema:

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 # of a table whose rows stand in a plan
 _FEW_BYTES = 64 * 1024
-# of a table through which this process looks for rows, some seconds at most
-_QUICKLY_SEARCHED = 256 * 1024 * 1024
+# of a table through which this process looks for rows: at one column of all rows, some seconds for each GB
+_QUICKLY_SEARCHED = 4 * 1024 * 1024 * 1024
 
 
 class StoredTables:

@@ -20,7 +20,7 @@ from oneuser.spark.session import lent_conf, session_beside
 from oneuser.storage.checkpoint import write_checkpoint
 from oneuser.storage.commit_tags import CommitTag, tag_text
 from oneuser.storage.expiry import COMPACTED_FILE, SMALL_FILE
-from oneuser.storage.few_rows import COPIED_FILE, LocalTable
+from oneuser.storage.few_rows import COPIED_FILE, MOST_FEW, LocalTable
 from oneuser.storage.frame_rows import collect
 from oneuser.storage.layout import MARKER, marked_deployment, marker_text
 from oneuser.storage.listing import (
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
     from oneuser.contracts.table import TableContract
 
-# rows that come to this process to be written
-_MOST_FEW = 100_000
 # properties of every table
 _PROPERTIES = {
     # statistics of personal columns would outlive their rows; nothing else prunes by statistics yet
@@ -171,8 +169,8 @@ class Warehouse(StoredTables):
         if folder is None or table is None or not table.takes(schema, is_replaced=is_replaced):
             return None
         # who says few may have multiplied them
-        few = collect(contract.conform(rows).limit(_MOST_FEW + 1), contract, are_complete=True)
-        if few.num_rows > _MOST_FEW:
+        few = collect(contract.conform(rows).limit(MOST_FEW + 1), contract, are_complete=True)
+        if few.num_rows > MOST_FEW:
             return None
         with self._commit(contract):
             version = table.commit(

@@ -1,6 +1,6 @@
 """Whose each message is: of all of them, or of those whose owner may be another than in the last run. Writes nothing.
 
-Reads   events, event_identifiers, identifier_map, identifier_ownership
+Reads   events, events_resolved, event_identifiers, identifier_map, identifier_ownership
 Yields  owned messages: events_resolved but for accounts
 """
 
@@ -14,17 +14,15 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.changes import GONE, LINKED_IDENTIFIERS
 from oneuser.contracts.graph import EVENT_IDENTIFIERS
-from oneuser.contracts.identity import IDENTIFIER_MAP, IDENTIFIER_OWNERSHIP
+from oneuser.contracts.identity import EVENTS_RESOLVED, IDENTIFIER_MAP, IDENTIFIER_OWNERSHIP
 from oneuser.contracts.raw import EVENTS
 from oneuser.identity.history import current
-from oneuser.identity.resolution import resolve_events
-from oneuser.stages.found_rows import Found, find, only
+from oneuser.identity.resolution import OF_EVENTS, resolve_events
+from oneuser.stages.found_rows import Found, find
 from oneuser.stages.graph.eligibility import eligible
 from oneuser.stages.identity_rules import identity_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from oneuser.stages.context import RunContext
     from oneuser.stages.identity.resolve_people import ResolvedPeople
     from oneuser.stages.identity.scope import Scope
@@ -75,7 +73,15 @@ def resolve_again(ctx: RunContext, messages: Found) -> DataFrame:
         ctx: The stage's context.
         messages: `message_key` of the older ones.
     """
-    carried = ctx.checkpoint(_new_and(ctx, lambda among: eligible(ctx, among), messages))
+    carried = eligible(ctx).where(F.col("run_seq") == ctx.run_seq)
+    resolved = ctx.read(EVENTS).where(F.col("run_seq") == ctx.run_seq)
+    if messages.n_rows:
+        carried = carried.unionByName(eligible(ctx, messages.rows).where(F.col("run_seq") < ctx.run_seq))
+        # what was resolved before has all that is asked of an event; one that a copy took the place of is new
+        before = ctx.read_among(EVENTS_RESOLVED, messages.rows)
+        older = before.join(resolved.select("message_key"), on="message_key", how="left_anti")
+        resolved = _of_event(resolved).unionByName(_of_event(older))
+    carried = ctx.checkpoint(carried)
     identifiers = find(ctx, carried.select("identifier_id").distinct())
     identifier_map = find(ctx, ctx.read_among(IDENTIFIER_MAP, identifiers.rows))
     contested = find(ctx, identifier_map.rows.where("is_contested").select("identifier_id"))
@@ -84,7 +90,7 @@ def resolve_again(ctx: RunContext, messages: Found) -> DataFrame:
         ownership = current(ctx.read_among(IDENTIFIER_OWNERSHIP, contested.rows))
     return ctx.checkpoint(
         resolve_events(
-            _new_and(ctx, lambda among: only(ctx.read(EVENTS), among), messages),
+            resolved,
             carried,
             identifier_map.rows,
             ownership,
@@ -93,12 +99,9 @@ def resolve_again(ctx: RunContext, messages: Found) -> DataFrame:
     )
 
 
-def _new_and(ctx: RunContext, rows_of: Callable[[DataFrame | None], DataFrame], messages: Found) -> DataFrame:
-    """Rows of the messages that are new in this run, and of some older ones: of some `rows_of` answers, or of all."""
-    new = rows_of(None).where(F.col("run_seq") == ctx.run_seq)
-    if not messages.n_rows:
-        return new
-    return new.unionByName(rows_of(messages.rows).where(F.col("run_seq") < ctx.run_seq))
+def _of_event(rows: DataFrame) -> DataFrame:
+    """What `resolve_events` reads of an event."""
+    return rows.select(*OF_EVENTS)
 
 
 def find_gone(ctx: RunContext) -> Found:

@@ -21,7 +21,7 @@ from oneuser.marts.retention.retain import moments_of, retain_moments
 from oneuser.marts.retention.retention_rows import build_retention
 from oneuser.stages.complete_moments import complete_moments, last_complete_instant
 from oneuser.stages.declaration import Stage
-from oneuser.stages.found_rows import find, since_then
+from oneuser.stages.found_rows import find, only, since_then
 from oneuser.stages.parameters import (
     activity_properties,
     activity_provenance,
@@ -61,9 +61,13 @@ def retention(ctx: RunContext) -> None:
 def _write_activity(ctx: RunContext) -> None:
     changed = first_changes(ctx)
     since = None if changed is None else find(ctx, changed.withColumn("since", quarter_of(F.col("since")))).rows
-    resolved = since_then(ctx.read(EVENTS_RESOLVED), since, time="event_time")
-    events = with_properties(resolved, ctx.read(EVENTS), properties=activity_properties(ctx.config))
-    rows = build_activity(events, provenance=activity_provenance(ctx))
+    resolved, said = since_then(ctx.read(EVENTS_RESOLVED), since, time="event_time"), ctx.read(EVENTS)
+    properties = activity_properties(ctx.config)
+    if properties and since is not None:
+        # few of many: those of all others are not taken out of their JSON
+        resolved = ctx.checkpoint(resolved)
+        said = only(said, find(ctx, resolved.select("message_key")).rows)
+    rows = build_activity(with_properties(resolved, said, properties=properties), provenance=activity_provenance(ctx))
     if since is None:
         ctx.replace_within(ACTIVITY, rows, within=None)
     else:
