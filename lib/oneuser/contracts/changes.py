@@ -15,7 +15,9 @@ OWNED_MESSAGES = "owned_messages"
 JOURNEYS = "journeys"
 # people whose consent is not what it was
 CONSENTS = "consents"
-# reason of what messages carried that are there no longer
+# reason of a message that was not there before
+NEW = "new"
+# of what messages carried that are there no longer
 GONE = "gone"
 # of what messages carried that a copy has taken the place of
 REPLACED = "replaced"

@@ -27,6 +27,20 @@ CONSENT = TableContract(
     ),
 )
 
+CONSENT_REPLAYS = TableContract(
+    name="consent_replays",
+    zone="pseudonymous",
+    grain="one row per person of whom a message says something or joins identifiers: from there later ones go on",
+    key=("user_id",),
+    subject=Subject(users=("user_id",)),
+    fields=(
+        Field("user_id", "string", "person"),
+        Field("last_at", "timestamp", "time of the last of these messages"),
+        Field("last_order", "binary", "its place among messages of that time: receipt and message key"),
+        Field("replayed", "string", "as JSON: sets of joined identifiers with what stands, what each device said last"),
+    ),
+)
+
 SUPPRESSIONS = TableContract(
     name="suppressions",
     zone="pseudonymous",

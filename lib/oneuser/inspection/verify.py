@@ -24,7 +24,7 @@ from oneuser.contracts.identity import (
     USER_IDS,
     USER_REDIRECTS,
 )
-from oneuser.contracts.privacy import CONSENT
+from oneuser.contracts.privacy import CONSENT, CONSENT_REPLAYS
 from oneuser.core.errors import ConfigError, OneUserError
 from oneuser.graph.certification import gather_evidence, judge
 from oneuser.identity.carry_over import decided_redirects
@@ -32,10 +32,11 @@ from oneuser.identity.history import current
 from oneuser.identity.invariants import Invariant, count_violations, ledger_invariants, ownership_invariants
 from oneuser.inspection.differences import TableComparison, compare
 from oneuser.inspection.read_only import reading_context
+from oneuser.privacy.consent_of_people import consent_of, replays_of
 from oneuser.runs.claim_rows import load_claims
 from oneuser.runs.compactions import Compactions
 from oneuser.runs.fingerprints import stage_fingerprint
-from oneuser.stages.consent.stage import decide_consent
+from oneuser.stages.consent.stage import replay_consent
 from oneuser.stages.graph.gathering import gather_pairs
 from oneuser.stages.graph.resolve_components import expected_vertices, resolve_components
 from oneuser.stages.identity.resolve_messages import resolve_all
@@ -113,7 +114,9 @@ def verify_published(published: Published, config: Config, run: RunRecord, *, ex
         owned = resolve_all(ctx, people)
         return Verification(
             run.run_seq,
-            _compare_all(published, gathered, linked, people, owned, decide_consent(ctx), examples=examples),
+            _compare_all(
+                published, gathered, linked, people, owned, ctx.checkpoint(replay_consent(ctx, None)), examples=examples
+            ),
             _check_invariants(published, examples=examples),
             _certify(published, gathered, linked),
         )
@@ -148,7 +151,7 @@ def _compare_all(
     linked: ResolvedComponents,
     people: ResolvedPeople,
     owned: DataFrame,
-    consent: DataFrame,
+    outcomes: DataFrame,
     *,
     examples: int,
 ) -> list[TableComparison]:
@@ -167,7 +170,8 @@ def _compare_all(
         (IDENTIFIER_OWNERSHIP, published.ownership(), people.ownership, ["identifier_id", "interval"]),
         (IDENTIFIER_HISTORY, owners, people.identifier_map, ["identifier_id"]),
         (EVENTS_RESOLVED, published.read(EVENTS_RESOLVED), owned, [*EVENTS_RESOLVED.key]),
-        (CONSENT, published.read(CONSENT), consent, [*CONSENT.key]),
+        (CONSENT, published.read(CONSENT), consent_of(outcomes), [*CONSENT.key]),
+        (CONSENT_REPLAYS, published.read(CONSENT_REPLAYS), replays_of(outcomes), [*CONSENT_REPLAYS.key]),
     ]
     return [
         compare(

@@ -9,6 +9,8 @@ identifiers has one standing per purpose:
    device has said last already is nothing new, unless it is said by an event that states preferences.
 
 What no message joins, only a link table or a rule, is joined in the end.
+
+A replay can be kept as text and gone on with, by messages that come after all that it has seen.
 """
 
 from __future__ import annotations
@@ -18,13 +20,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
-from oneuser.core.event_order import message_key_of
 from oneuser.spark.row_shapes import RowShape
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     import pyarrow as pa
+
+    from oneuser.core.event_order import Moment
 
 STEPS = RowShape(
     {
@@ -35,16 +38,19 @@ STEPS = RowShape(
         "consent": "string",
         "is_stated": "boolean",
         "source": "string",
+        "replayed": "string",
     }
 )
-STANDINGS = RowShape(
+# of each person, what stands by purpose, and one row without a purpose: how far the replay has come
+OUTCOMES = RowShape(
     {
         "user_id": "string",
         "purpose": "string",
         "is_granted": "boolean",
-        "since_us": "bigint",
-        "message_key": "binary",
+        "at": "bigint",
+        "event_order": "binary",
         "source": "string",
+        "replayed": "string",
     }
 )
 _ROWS_PER_BATCH = 50_000
@@ -95,25 +101,54 @@ def decide_consent(steps: Iterable[Step]) -> dict[str, Standing]:
     Args:
         steps: The person's messages that say something or carry several identifiers, in the order of events.
     """
-    replay = _Replay()
+    replay = Replay()
     for step in steps:
         replay.take(step)
     return replay.all_joined()
 
 
-class _Replay:
+class Replay:
     """Identifiers of one person, joined by their messages so far, and what stands in each set.
 
     Grows with the identifiers and purposes, not with the messages.
     """
 
     def __init__(self) -> None:
+        self.last: Moment | None = None
         self._parents: dict[int, int] = {}
         self._standings: dict[int, dict[str, Standing]] = {}
         self._last_said: dict[tuple[int, str], bool] = {}
 
+    @classmethod
+    def of_text(cls, text: str, last: Moment) -> Replay:
+        """A replay as it was kept: `text`, and the last of its messages."""
+        replay, kept = cls(), orjson.loads(text)
+        replay.last = last
+        for identifiers, standings in kept["sets"]:
+            replay._parents |= dict.fromkeys(identifiers, identifiers[0])
+            replay._standings[identifiers[0]] = {
+                purpose: Standing(is_granted, since, bytes.fromhex(order), source)
+                for purpose, is_granted, since, order, source in standings
+            }
+        replay._last_said = {(device, purpose): is_granted for device, purpose, is_granted in kept["said"]}
+        return replay
+
+    def as_text(self) -> str:
+        """What of it there is to keep, but for the last message; the same text whichever way it has come to it."""
+        members: dict[int, list[int]] = {}
+        for identifier in sorted(self._parents):
+            members.setdefault(self._root(identifier), []).append(identifier)
+        sets = [
+            (identifiers, [(purpose, s.is_granted, s.since, s.event_order.hex(), s.source) for purpose, s in standing])
+            for root, identifiers in members.items()
+            for standing in [sorted(self._standings.get(root, {}).items())]
+        ]
+        said = [(*key, is_granted) for key, is_granted in sorted(self._last_said.items())]
+        return orjson.dumps({"sets": sets, "said": said}).decode()
+
     def take(self, step: Step) -> None:
         """Take the next message."""
+        self.last = step.at, step.event_order
         standings = self._join(step.identifiers)
         device = step.identifiers[0]
         for purpose, is_granted in step.preferences:
@@ -159,11 +194,12 @@ def replay_people(batches: Iterable[pa.RecordBatch], *, opt_out_refuses: Collect
     """Decide for the people of one partition, which holds all rows of each of them.
 
     Args:
-        batches: Rows of the shape `STEPS`, ordered by person, time (microseconds) and order of events.
+        batches: Rows of the shape `STEPS`, ordered by person, time (microseconds) and order of events. What was kept
+            of a person has `replayed`, with its last message's time and order, and comes before all others.
         opt_out_refuses: Purposes that a signal against sale and sharing refuses.
 
     Yields:
-        Rows of the shape `STANDINGS`.
+        Rows of the shape `OUTCOMES`.
     """
 
     @lru_cache(_N_TEXTS)
@@ -171,24 +207,30 @@ def replay_people(batches: Iterable[pa.RecordBatch], *, opt_out_refuses: Collect
         return () if text is None else read_preferences(text, opt_out_refuses)
 
     person: str | None = None
-    replay = _Replay()
-    rows: list[tuple[str, str, bool, int, bytes, str]] = []
+    replay = Replay()
+    rows: list[_Row] = []
     for batch in batches:
         columns = [batch.column(name).to_pylist() for name in STEPS.columns]
-        for user_id, at, order, identifiers, text, is_stated, source in zip(*columns, strict=True):
+        for user_id, at, order, identifiers, text, is_stated, source, replayed in zip(*columns, strict=True):
             if user_id != person:
                 rows += _rows_of(person, replay)
-                person, replay = user_id, _Replay()
+                person, replay = user_id, Replay()
                 if len(rows) >= _ROWS_PER_BATCH:
-                    yield STANDINGS.batch_of(rows)
+                    yield OUTCOMES.batch_of(rows)
                     rows = []
-            replay.take(Step(at, order, identifiers, preferences(text), is_stated, source))
-    yield STANDINGS.batch_of([*rows, *_rows_of(person, replay)])
+            if replayed is None:
+                replay.take(Step(at, order, identifiers, preferences(text), is_stated, source))
+            else:
+                replay = Replay.of_text(replayed, (at, order))
+    yield OUTCOMES.batch_of([*rows, *_rows_of(person, replay)])
 
 
-def _rows_of(person: str | None, replay: _Replay) -> Iterator[tuple[str, str, bool, int, bytes, str]]:
-    if person is None:
+_Row = tuple[str, str | None, bool | None, int, bytes, str | None, str | None]
+
+
+def _rows_of(person: str | None, replay: Replay) -> Iterator[_Row]:
+    if person is None or replay.last is None:
         return
+    yield person, None, None, *replay.last, None, replay.as_text()
     for purpose, stands in replay.all_joined().items():
-        key = message_key_of(stands.event_order)
-        yield person, purpose, stands.is_granted, stands.since, key, stands.source
+        yield person, purpose, stands.is_granted, stands.since, stands.event_order, stands.source, None

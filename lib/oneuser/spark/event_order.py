@@ -21,6 +21,11 @@ def event_order() -> Column:
     return F.concat(F.coalesce(F.unhex(digits), F.lit(_NO_RECEIPT)), F.col("message_key"))
 
 
+def message_key_of(order: str) -> Column:
+    """The key of the message whose place a column holds."""
+    return F.substring(order, len(_NO_RECEIPT) + 1, 1 << 10)
+
+
 def in_event_order() -> list[Column]:
     """Columns that put rows with `event_time`, `received_at` and `message_key` in the order of events."""
     return [F.col("event_time"), F.col("received_at").asc_nulls_last(), F.col("message_key")]

@@ -8,11 +8,21 @@ from random import Random
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import EVENT_IDENTIFIERS
 from oneuser.contracts.identity import EVENTS_RESOLVED
 from oneuser.contracts.privacy import CONSENT
-from oneuser.privacy.consent_of_people import build_consent, find_consenting_people
+from oneuser.privacy.consent_of_people import (
+    ConsentRules,
+    consent_of,
+    find_consenting_people,
+    find_late,
+    find_steps,
+    kept_steps,
+    replay_steps,
+    replays_of,
+)
 from tests.frames import assert_rows
 from tests.oracle.consent import KNOWN, OPTED_OUT, PRIORITIES, Said, stands
 
@@ -22,6 +32,7 @@ PURPOSES = ["ads", "mail", "sale"]
 IDENTIFIERS = [("user_id", "u"), ("email", "e"), ("anonymous_id", "a"), ("anonymous_id", "b"), ("device_id", "d")]
 NUMBERS = {identifier: number for number, identifier in enumerate(IDENTIFIERS, start=1)}
 # what is there beside a message's identifiers and must not count: the other id of an alias, a type nobody declared
+RULES = ConsentRules(PRIORITIES, KNOWN, OPTED_OUT, [STATES_PREFERENCES])
 BESIDE = {"": (), "old": (("anonymous_id", "previous"), ("user_id", "previous")), "other": (("colour", "event"),)}
 
 
@@ -64,14 +75,14 @@ class Histories:
         chance = Random(7)
         for rows in (self.resolved, self.carried, self.said):
             chance.shuffle(rows)  # type: ignore[arg-type]
-        return build_consent(
+        return consent_of(replay_steps(self.steps(spark), RULES))
+
+    def steps(self, spark: SparkSession) -> DataFrame:
+        return find_steps(
             EVENTS_RESOLVED.frame(spark, self.resolved),
             EVENT_IDENTIFIERS.frame(spark, self.carried),
             spark.createDataFrame(self.said, "message_key binary, consent string"),
-            priorities=PRIORITIES,
-            known_types=KNOWN,
-            opt_out_refuses=OPTED_OUT,
-            stating_events=[STATES_PREFERENCES],
+            RULES,
         )
 
 
@@ -101,6 +112,31 @@ def test_many_people_come_out_as_each_of_them_does_alone(spark: SparkSession) ->
 
     assert len(wanted) > 500
     assert_rows(histories.consent(spark), CONSENT, *wanted)
+
+
+def test_who_goes_on_from_what_was_kept_comes_to_what_a_replay_of_all_comes_to(spark: SparkSession) -> None:
+    chance, histories = Random(2), Histories()
+    for person in range(100):
+        for message in random_person(chance):
+            histories.add(message, person)
+    steps = histories.steps(spark).localCheckpoint()
+    began = int(MONDAY.timestamp()) * 1_000_000
+    earlier, later = steps.where(F.col("at") <= began), steps.where(F.col("at") > began)
+
+    kept = replays_of(replay_steps(earlier, RULES)).localCheckpoint()
+
+    everything = replay_steps(steps, RULES)
+    gone_on = replay_steps(later.unionByName(kept_steps(kept)), RULES)
+    for part in (consent_of, replays_of):
+        wanted = sorted(map(tuple, part(everything).collect()))
+        assert sorted(map(tuple, part(gone_on).collect())) == wanted
+        assert len(wanted) > 90
+    assert later.count() > 100
+    assert find_late(later, kept).isEmpty()
+    went_on = later.join(kept, on="user_id", how="left_semi").select("user_id").distinct().count()
+    both = earlier.join(later, on="user_id", how="left_semi").select("user_id").distinct().count()
+    # had the later ones been first, the earlier ones would be late
+    assert find_late(earlier, replays_of(replay_steps(later, RULES))).count() == went_on == both > 50
 
 
 def test_whoever_grants_every_purpose_may_be_used(spark: SparkSession) -> None:

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from oneuser.core.event_order import event_order
-from oneuser.privacy.consent_replay import Standing, Step, decide_consent, read_preferences
+from oneuser.privacy.consent_replay import Replay, Standing, Step, decide_consent, read_preferences
 from tests.oracle.consent import OPTED_OUT, Said, stands
 
 LAPTOP, PHONE = ("anonymous_id", "laptop"), ("anonymous_id", "phone")
@@ -128,3 +128,28 @@ def test_random_histories_come_out_as_the_page_says() -> None:
             met[f"{wanted[0]}, last said {newest}"] += 1
     # each answer is met where the latest says so, and where it says something else
     assert min(met[f"{state}, last said {said}"] for state in ("granted", "refused") for said in (True, False)) > 50
+
+
+def test_a_replay_that_was_kept_goes_on_as_if_it_had_never_stopped() -> None:
+    chance, n_kept = Random(3), 0
+    for _ in range(300):
+        steps = [
+            as_step(
+                Said(
+                    number,
+                    tuple(chance.sample(IDENTIFIERS, chance.choice((1, 1, 2, 3)))),
+                    {one: chance.random() < 0.6 for one in PURPOSES if chance.random() < 0.5},
+                )
+            )
+            for number in range(chance.randint(2, 9))
+        ]
+        whole, kept = Replay(), Replay()
+        for step in steps:
+            whole.take(step)
+            if chance.random() < 0.4 and kept.last is not None:
+                kept, n_kept = Replay.of_text(kept.as_text(), kept.last), n_kept + 1
+            kept.take(step)
+
+        assert kept.all_joined() == whole.all_joined()
+        assert (kept.as_text(), kept.last) == (whole.as_text(), whole.last)
+    assert n_kept > 200

@@ -6,16 +6,25 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from oneuser.contracts.changes import CONSENTS, OWNED_MESSAGES
+from oneuser.contracts.changes import CONSENTS, NEW, OWNED_MESSAGES
 from oneuser.contracts.graph import EVENT_IDENTIFIERS
 from oneuser.contracts.identity import EVENTS_RESOLVED
-from oneuser.contracts.privacy import CONSENT
+from oneuser.contracts.privacy import CONSENT, CONSENT_REPLAYS
 from oneuser.contracts.raw import EVENTS
-from oneuser.privacy.consent_of_people import build_consent
+from oneuser.privacy.consent_of_people import (
+    ConsentRules,
+    consent_of,
+    find_late,
+    find_steps,
+    kept_steps,
+    replay_steps,
+    replays_of,
+)
+from oneuser.privacy.consent_replay import OUTCOMES
 from oneuser.stages.declaration import Stage
 from oneuser.stages.found_rows import find, only
 from oneuser.stages.identity_rules import identity_values
-from oneuser.stages.touched_people import touched_people
+from oneuser.stages.touched_people import touched_messages, touched_people
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -26,12 +35,15 @@ if TYPE_CHECKING:
 def consent(ctx: RunContext) -> None:
     """Write what stands for each person, and tell of those for whom something else stood before.
 
-    Where it is incremental: of people of whose messages one was touched, from all their messages, since whatever joins
-    two of their identifiers, however late, is decided in the order of events. Shuffles and writes grow with these; what
-    grows with all events is one pass over the few columns by which theirs are found.
+    Where it is incremental: of people of whose messages one was touched. With messages that come after all of theirs,
+    what was kept of them is gone on with. Of others, whatever joins two of their identifiers is decided anew in the
+    order of events, from all their messages. Shuffles and writes grow with these; what grows with all events is, where
+    there are such people, one pass over the few columns by which theirs are found.
     """
-    people = touched_people(ctx)
-    changed = ctx.replace_within(CONSENT, decide_consent(ctx, people), people)
+    people = None if ctx.read(CONSENT_REPLAYS).isEmpty() else touched_people(ctx)
+    outcomes = ctx.checkpoint(replay_consent(ctx, people))
+    within = [(CONSENT, consent_of(outcomes), people), (CONSENT_REPLAYS, replays_of(outcomes), people)]
+    changed = ctx.replace_together(within)[CONSENT.name]
     if ctx.is_incremental:
         ids = F.coalesce("after.user_id", "before.user_id").alias("user_id")
         others = find(ctx, changed.select(ids).distinct())
@@ -42,37 +54,58 @@ def consent(ctx: RunContext) -> None:
         ctx.metric("consent", row["n"], row["state"])
 
 
-def decide_consent(ctx: RunContext, people: DataFrame | None = None) -> DataFrame:
-    """Rows of `consent` of some people (`user_id`), or of all, from what is stored. Writes nothing.
+def replay_consent(ctx: RunContext, people: DataFrame | None) -> DataFrame:
+    """What the messages of some people (`user_id`), or of all, come to: rows of the shape `OUTCOMES`.
 
-    Costs one look at a column of nulls where no message says anything.
+    Writes nothing. Costs one look at a column of nulls where no message says anything.
     """
-    said = ctx.read(EVENTS).select("message_key", "consent").where(F.col("consent").isNotNull())
+    said = ctx.read(EVENTS).select("message_key", "consent", "run_seq").where(F.col("consent").isNotNull())
     if said.isEmpty():
-        return CONSENT.empty(ctx.spark)
-    resolved, carried = only(ctx.read(EVENTS_RESOLVED), people), ctx.read(EVENT_IDENTIFIERS)
-    if people is not None:
-        # each is asked for twice, and few of many
-        resolved = ctx.checkpoint(resolved)
-        messages = find(ctx, resolved.select("message_key")).rows
-        carried, said = ctx.checkpoint(only(carried, messages)), find(ctx, only(said, messages)).rows
+        return ctx.spark.createDataFrame([], OUTCOMES.ddl)
+    rules = _rules(ctx)
+    if people is None:
+        return replay_steps(
+            find_steps(ctx.read(EVENTS_RESOLVED), ctx.read(EVENT_IDENTIFIERS), said.drop("run_seq"), rules), rules
+        )
+    return replay_steps(_steps_from_here(ctx, people, said, rules), rules)
+
+
+def _rules(ctx: RunContext) -> ConsentRules:
     values, rules = identity_values(ctx.config), ctx.config.consent
-    return build_consent(
-        resolved,
-        carried,
-        said,
-        priorities=values.priorities,
-        known_types=values.known_types,
-        opt_out_refuses=rules.opt_out_refuses,
-        stating_events=rules.events,
-    )
+    return ConsentRules(values.priorities, values.known_types, rules.opt_out_refuses, rules.events)
+
+
+def _steps_from_here(ctx: RunContext, people: DataFrame, said: DataFrame, rules: ConsentRules) -> DataFrame:
+    """What was kept of people and what has come since; of those of whom something else has changed, all steps."""
+    is_new = F.col("run_seq") == ctx.run_seq
+    touched = touched_messages(ctx)
+    resolved = ctx.read(EVENTS_RESOLVED).limit(0) if touched is None else touched.rows
+    carried = ctx.read(EVENT_IDENTIFIERS).where(is_new)
+    new = ctx.checkpoint(find_steps(resolved, carried, said.where(is_new).drop("run_seq"), rules))
+    kept = ctx.checkpoint(ctx.read_among(CONSENT_REPLAYS, people))
+    otherwise = ctx.changes(OWNED_MESSAGES).where(F.col("reason") != NEW)
+    owners = F.explode(F.array_compact(F.array("user_id", "user_id_before"))).alias("user_id")
+    anew = find(ctx, otherwise.select(owners).unionByName(find_late(new, kept)).distinct())
+    steps = new.unionByName(kept_steps(kept))
+    if not anew.n_rows:
+        return steps
+    others = steps.join(anew.rows, on="user_id", how="left_anti")
+    return others.unionByName(_all_steps(ctx, anew.rows, said, rules))
+
+
+def _all_steps(ctx: RunContext, people: DataFrame, said: DataFrame, rules: ConsentRules) -> DataFrame:
+    """All steps of some people, each of whom is asked for twice, and who are few of many."""
+    resolved = ctx.checkpoint(ctx.read_among(EVENTS_RESOLVED, people))
+    messages = find(ctx, resolved.select("message_key")).rows
+    carried = ctx.checkpoint(ctx.read_among(EVENT_IDENTIFIERS, messages))
+    return find_steps(resolved, carried, find(ctx, only(said.drop("run_seq"), messages)).rows, rules)
 
 
 CONSENT_STAGE = Stage(
     "consent",
     consent,
     reads=(EVENTS, EVENT_IDENTIFIERS, EVENTS_RESOLVED),
-    writes=(CONSENT,),
+    writes=(CONSENT, CONSENT_REPLAYS),
     sections=("identity.id_types", "consent.opt_out_refuses", "consent.events"),
     takes={OWNED_MESSAGES: (EVENTS, EVENT_IDENTIFIERS, EVENTS_RESOLVED)},
     gives=(CONSENTS,),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from oneuser.contracts.changes import OWNED_MESSAGES
+from oneuser.contracts.changes import NEW, OWNED_MESSAGES
 from oneuser.contracts.identity import (
     ACCOUNT_MEMBERSHIPS,
     DIM_USER,
@@ -116,7 +116,7 @@ def _tell(ctx: RunContext, owned: DataFrame, older: Found, changed: DataFrame) -
     """Tell of every message that is new, gone or somebody else's, or not what it was in other ways."""
     now, before = F.col("after.user_id"), F.col("before.user_id")
     reason = (
-        F.when(F.col("change") == "inserted", "new")
+        F.when(F.col("change") == "inserted", NEW)
         .when(F.col("change") == "deleted", "gone")
         .when(~now.eqNullSafe(before), "moved")
         .otherwise("touched")
