@@ -64,33 +64,36 @@ def _granted(purpose: str, *, may_be_refused: bool) -> Column:
     return F.when(F.col("said.optOut"), F.lit(False)).otherwise(stated) if may_be_refused else stated
 
 
-def find_consenting(
-    told: DataFrame, eligible: DataFrame, *, known_types: Collection[str], has_refusals: bool = True
-) -> DataFrame:
+def find_consenting(told: DataFrame, eligible: DataFrame, refusing: DataFrame | None) -> DataFrame:
     """`message_key` of the messages that may link.
 
     A message may if it carries every purpose, and no identifier of it is under a refusal. A message without a category,
-    or without preferences at all, does not carry the purpose. The latest signal of an identifier, in the order of
-    events, holds for the messages before and after it.
+    or without preferences at all, does not carry the purpose.
 
     Args:
         told: Rows of `read_preferences`.
-        eligible: Rows of `eligible_identifiers`.
-        known_types: Id types that name a person: a signal belongs to the known identifiers of its message, or to the
-            anonymous ones where it has no known one.
-        has_refusals: Whether any message refuses anything. Where none does, nobody is under a refusal, and nobody has
-            to be looked at.
+        eligible: Rows of `eligible_identifiers` of the messages in question; others are no part of the answer, or not a
+            true one.
+        refusing: What `find_refusing` answers; null where nothing refuses.
     """
     agreeing = told.where("agrees").select("message_key")
-    if not has_refusals:
+    if refusing is None:
         return agreeing
-    refusing = _refusing(told, eligible, known_types=known_types)
     under_refusal = eligible.select("message_key", "identifier_id").join(refusing, on="identifier_id", how="left_semi")
     return agreeing.join(under_refusal.select("message_key"), on="message_key", how="left_anti")
 
 
-def _refusing(told: DataFrame, eligible: DataFrame, *, known_types: Collection[str]) -> DataFrame:
-    """`identifier_id` of the identifiers whose latest signal about one of the purposes is a refusal."""
+def find_refusing(told: DataFrame, eligible: DataFrame, *, known_types: Collection[str]) -> DataFrame:
+    """`identifier_id` of the identifiers whose latest signal about one of the purposes is a refusal.
+
+    The latest in the order of events holds for the messages before and after it.
+
+    Args:
+        told: Rows of `read_preferences`.
+        eligible: Rows of `eligible_identifiers`, of all messages.
+        known_types: Id types that name a person: a signal belongs to the known identifiers of its message, or to the
+            anonymous ones where it has no known one.
+    """
     is_known = F.col("id_type").isin(*sorted(known_types))
     signals = told.where(F.size("signals") > 0).select("message_key", "signals")
     whole_message = Window.partitionBy("message_key").rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)

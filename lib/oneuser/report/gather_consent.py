@@ -93,13 +93,14 @@ def _not_linking(read: Read, config: Config) -> tuple[int, int]:
     """Messages with several identifiers, and how many of them may not link. Grows with all messages."""
     from pyspark.sql import functions as F
 
-    from oneuser.privacy.consent import find_consenting, read_preferences
+    from oneuser.privacy.consent import find_consenting, find_refusing, read_preferences
 
     rules, id_types = config.consent, config.identity.id_types
     carried = read(EVENT_IDENTIFIERS).where(F.col("id_type").isin(*sorted(id_types)))
     told = read_preferences(read(EVENTS), rules.required_for_linking, opt_out_refuses=rules.opt_out_refuses)
     known_types = [name for name, one in id_types.items() if one.known]
-    consenting = find_consenting(told, carried, known_types=known_types).withColumn("may_link", F.lit(1))
+    refusing = find_refusing(told, carried, known_types=known_types)
+    consenting = find_consenting(told, carried, refusing).withColumn("may_link", F.lit(1))
     several = carried.where(F.col("n_links") > 1).select("message_key").distinct()
     counted = several.join(consenting, on="message_key", how="left").agg(
         F.count(F.lit(1)).alias("n"), F.count("may_link").alias("n_linking")

@@ -16,7 +16,7 @@ from oneuser.graph.linking_messages import eligible_identifiers, linking_message
 from oneuser.graph.over_shared import count_persons_per_value
 from oneuser.graph.protection import find_renames
 from oneuser.graph.refusals import date_refusals, record_refusals
-from oneuser.privacy.consent import find_consenting, read_preferences
+from oneuser.privacy.consent import find_consenting, find_refusing, read_preferences
 from tests.frames import assert_rows
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -149,9 +149,8 @@ def consenting(spark: SparkSession, rows: DataFrame, told: Mapping[str, Any]) ->
     )
     eligible = eligible_identifiers(rows, None, priorities=TYPES)
     preferences = read_preferences(events, ["ads"])
-    return find_consenting(
-        preferences, eligible, known_types={"user_id", "email"}, has_refusals=not preferences.where("refuses").isEmpty()
-    )
+    refusing = find_refusing(preferences, eligible, known_types={"user_id", "email"})
+    return find_consenting(preferences, eligible, None if preferences.where("refuses").isEmpty() else refusing)
 
 
 def test_only_messages_that_carry_every_purpose_link(spark: SparkSession) -> None:

@@ -25,7 +25,7 @@ from oneuser.graph.protection import find_renames
 from oneuser.identity.claims import Interval
 from oneuser.identity.owners import resolve_events as resolve_rows
 from oneuser.identity.resolution import resolve_events
-from oneuser.privacy.consent import find_consenting, read_preferences
+from oneuser.privacy.consent import find_consenting, find_refusing, read_preferences
 from oneuser.privacy.consent_signals import find_consenting as find_consenting_rows
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -129,7 +129,8 @@ def test_what_may_link_and_by_which_messages(
         ],
         "message_key binary, consent string",
     )
-    consenting = find_consenting(read_preferences(events, ["ads"]), eligible, known_types=KNOWN)
+    told = read_preferences(events, ["ads"])
+    consenting = find_consenting(told, eligible, find_refusing(told, eligible, known_types=KNOWN))
     may_link = find_consenting_rows(eligible_rows, ["ads"])
     with_identifiers = {m.key for m in eligible_rows if m.members}
     assert {bytes(row[0]) for row in consenting.collect()} & with_identifiers == may_link & with_identifiers

@@ -7,7 +7,7 @@ Yields  eligible identifiers, linking messages, blocked identifiers
 from __future__ import annotations
 
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -23,7 +23,7 @@ from oneuser.graph.linking_messages import (
     observed_identifiers,
     previous_readings,
 )
-from oneuser.privacy.consent import find_consenting, read_preferences
+from oneuser.privacy.consent import find_consenting, find_refusing, read_preferences
 from oneuser.stages.alias_messages import find_alias_messages
 from oneuser.stages.found_rows import find, only
 from oneuser.stages.identity_rules import blocked_patterns, blocked_values, identity_values
@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 
     from oneuser.stages.alias_messages import AliasMessages
     from oneuser.stages.context import RunContext
+
+
+class Preferences(NamedTuple):
+    """What messages say about the purposes, and `identifier_id` of who refuses one; null where nobody does."""
+
+    told: DataFrame
+    refusing: DataFrame | None
 
 
 def eligible(ctx: RunContext, among: DataFrame | None = None) -> DataFrame:
@@ -78,20 +85,23 @@ def find_linking_messages(ctx: RunContext, rows: DataFrame) -> DataFrame:
     purposes = values.required_purposes
     may_link = None
     if purposes:
-        told, has_refusals = ctx.once("preferences", lambda: _read_preferences(ctx))
-        may_link = find_consenting(told, eligible(ctx), known_types=values.known_types, has_refusals=has_refusals)
+        preferences = ctx.once("preferences", lambda: _read_preferences(ctx))
+        may_link = find_consenting(preferences.told, rows, preferences.refusing)
     return linking_messages(rows, unique_priorities=values.unique_priorities, may_link=may_link)
 
 
-def _read_preferences(ctx: RunContext) -> tuple[DataFrame, bool]:
-    """What messages say about the purposes without which nothing links, and whether one of them refuses anything.
+def _read_preferences(ctx: RunContext) -> Preferences:
+    """What messages say about the purposes without which nothing links, and who refuses one of them.
 
     Grows with the messages that carry consent; they are read once in a stage. Costs one look at a column of nulls
     where none does.
     """
-    purposes, refused = identity_values(ctx.config).required_purposes, ctx.config.consent.opt_out_refuses
-    told = ctx.checkpoint(read_preferences(ctx.read(EVENTS), purposes, opt_out_refuses=refused))
-    return told, not told.where("refuses").isEmpty()
+    values = identity_values(ctx.config)
+    refused = ctx.config.consent.opt_out_refuses
+    told = ctx.checkpoint(read_preferences(ctx.read(EVENTS), values.required_purposes, opt_out_refuses=refused))
+    if told.where("refuses").isEmpty():
+        return Preferences(told, None)
+    return Preferences(told, find(ctx, find_refusing(told, eligible(ctx), known_types=values.known_types)).rows)
 
 
 def blocked(ctx: RunContext) -> DataFrame | None:
