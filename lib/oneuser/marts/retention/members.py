@@ -28,6 +28,8 @@ _STEP = (
     "struct<offset:int,size:bigint,at_once:bigint,passed:bigint,retained:bigint,retained_eligible:bigint,"
     "observed_until:int>"
 )
+# columns that say all of a member that its steps are made from
+_PATTERN = ("hits", "at_once", "observed_until", "from_offset")
 
 
 @dataclass(frozen=True)
@@ -116,11 +118,14 @@ def find_steps(moments: DataFrame, definition: Definition, *, watermark: datetim
         those who are `retained`, and of these the eligible ones, change; `observed_until` is the last offset that any
         of the members has observed. With brackets, offsets are their numbers, from 1.
     """
-    members = find_members(moments, definition, watermark=watermark)
-    each = members.select("interval", "breakdown", F.explode("steps").alias("step"))
+    members = _with_hits(moments, definition, watermark)
+    # most members look like many others; steps are worked out once for all of these
+    alike = members.groupBy("interval", "breakdown", *_PATTERN).agg(F.count(F.lit(1)).alias("n"))
+    each = alike.select("interval", "breakdown", "n", F.explode(_steps(definition)).alias("step"))
     sums = ("size", "at_once", "passed", "retained", "retained_eligible")
     return each.groupBy("interval", "breakdown", F.col("step.offset").alias("offset")).agg(
-        *[F.sum(f"step.{name}").alias(name) for name in sums], F.max("step.observed_until").alias("observed_until")
+        *[F.sum(F.col(f"step.{name}") * F.col("n")).alias(name) for name in sums],
+        F.max("step.observed_until").alias("observed_until"),
     )
 
 
@@ -133,14 +138,19 @@ def find_members(moments: DataFrame, definition: Definition, *, watermark: datet
         `entity_id`, `interval` and `breakdown` of the cohort, and `steps`: by how much the counts change with the
         member, and from which offset on.
     """
+    members = _with_hits(moments, definition, watermark)
+    return members.select("entity_id", "interval", "breakdown", _steps(definition).alias("steps"))
+
+
+def _with_hits(moments: DataFrame, definition: Definition, watermark: datetime) -> DataFrame:
+    """Members of cohorts with what their steps are made from."""
     scale = _Scale(definition)
     people = _by_entity(_by_slot(moments, definition, scale, watermark), definition)
     if definition.mode == "before":
         returns = definition.returns.passes() & (F.col("first_at") <= instant(watermark))
         earliest = moments.where(F.col("entity_id").isNotNull() & returns).agg(F.min("first_at").alias("earliest"))
         people = people.join(F.broadcast(earliest), how="cross")
-    members = _with_offsets(_members(people, definition, scale), definition, scale, watermark)
-    return members.select("entity_id", "interval", "breakdown", _steps(definition, scale).alias("steps"))
+    return _with_offsets(_members(people, definition, scale), definition, scale, watermark)
 
 
 def _by_slot(moments: DataFrame, definition: Definition, scale: _Scale, watermark: datetime) -> DataFrame:
@@ -218,7 +228,10 @@ def _members(people: DataFrame, definition: Definition, scale: _Scale) -> DataFr
 
 
 def _with_offsets(members: DataFrame, definition: Definition, scale: _Scale, watermark: datetime) -> DataFrame:
-    """Members with `hits`, the sorted offsets at which they came back, `at_once` and `observed_until`."""
+    """Members with `hits`, the sorted offsets at which they came back, `at_once`, `observed_until` and `from_offset`.
+
+    That one is the first offset there is: 0, or where the data begin.
+    """
     offset_of = partial(scale.offset_between, F.col("origin"))
     at = F.col("start.at")
 
@@ -233,10 +246,16 @@ def _with_offsets(members: DataFrame, definition: Definition, scale: _Scale, wat
         besides = n_own - F.col("start.is_return").cast("bigint")
         at_once = at_once & (besides >= F.lit(definition.min_events))
     observed_until = offset_of(scale.position_of(instant(watermark))) - F.lit(1)
+    from_offset = F.lit(0)
+    if definition.mode == "before":
+        # back to where the data begin, for everybody: where nobody was there is no reason to leave it out
+        lowest = offset_of(scale.position_of(F.col("earliest")))
+        from_offset = F.coalesce(F.least(lowest, F.lit(0)), F.lit(0))
     shown = members.select(
         "*",
         at_once.cast("bigint").alias("at_once"),
         observed_until.alias("observed_until"),
+        from_offset.alias("from_offset"),
         _offsets(definition, offset_of).alias("offsets"),
     )
     return shown.select("*", _hits(definition).alias("hits"))
@@ -266,15 +285,10 @@ def _hits(definition: Definition) -> Column:
     return F.array_distinct(enough)
 
 
-def _steps(definition: Definition, scale: _Scale) -> Column:
-    """What a member adds to its cohort's counts, and from which offset on."""
+def _steps(definition: Definition) -> Column:
+    """What a member adds to its cohort's counts, and from which offset on: nothing but `_PATTERN` is looked at."""
     until = _until(definition)
-    first = F.lit(0)
-    if definition.mode == "before":
-        # back to where the data begin, for everybody: where nobody was there is no reason to leave it out
-        lowest = scale.offset_between(F.col("origin"), scale.position_of(F.col("earliest")))
-        first = F.coalesce(F.least(lowest, F.lit(0)), F.lit(0))
-    member = _step(first, size=F.lit(1), at_once=F.col("at_once"), observed_until=until)
+    member = _step(F.col("from_offset"), size=F.lit(1), at_once=F.col("at_once"), observed_until=until)
     passed = _step(until + F.lit(1), passed=F.lit(1))
     spans = F.flatten(F.transform(_spans(definition), lambda span: _steps_of(span, until)))
     return F.concat(F.array(member, passed), spans)
