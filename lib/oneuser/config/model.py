@@ -186,16 +186,16 @@ class IncrementalRules(Section):
     """When a run does what it touches, and when everything.
 
     Below `above_mb` megabytes of `event_identifiers` everything is done sooner than it is found out what to leave.
-    Every run whose number `full_every` divides does everything, since what is kept from run to run cannot see a lost
-    file; null does without.
+    A run whose number is `full_every` beyond that of the last one that did everything does so too, whether there is
+    anything new or not, since what is kept from run to run cannot see a lost file; null does without.
     """
 
     above_mb: NonNegative = 32
     full_every: Positive | None = 50
 
-    def does_everything(self, run_seq: int) -> bool:
-        """Whether the run of this number does everything."""
-        return self.full_every is not None and run_seq % self.full_every == 0
+    def does_everything(self, run_seq: int, *, last_full: int) -> bool:
+        """Whether the run of this number does everything, given that of the last one that did."""
+        return self.full_every is not None and run_seq - last_full >= self.full_every
 
 
 class MaintenanceRules(Section):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # where the record of a stage keeps its rules, and whether it was done for what was touched alone
 RULES, IS_INCREMENTAL = "rules", "is_incremental"
+# and the run that last did it for everything
+LAST_FULL = "last_full"
 
 
 def stage_fingerprint(stage: Stage, tables: Mapping[str, int], config: Config, code_version: str) -> str:
@@ -96,6 +98,15 @@ def unchanged_stage(stage: Stage, fingerprint: str, completed: RunRecord | None,
     if any(run.tables.get(name) != version for name, version in own.items()):
         return None
     return StageRecord(stage.name, run.attempt, UNCHANGED, before.fingerprint, own, before.metrics, before.details, 0.0)
+
+
+def last_full_run(completed: RunRecord | None) -> int:
+    """Number of the run since which every stage was done for everything once, as the last completed run tells.
+
+    A run that was refused or given up on has no part in it, so that it takes nobody's turn. 0 where nothing is told.
+    """
+    stages = completed.stages.values() if completed else ()
+    return min((record.details.get(LAST_FULL, 0) for record in stages), default=0)
 
 
 def _own_tables(record: StageRecord) -> dict[str, int]:

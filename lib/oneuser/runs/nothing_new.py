@@ -26,6 +26,7 @@ from oneuser.core.version import __version__
 from oneuser.privacy.keys import load_keys
 from oneuser.runs.claim_rows import Publication, load_claims, newest, newest_completed, published
 from oneuser.runs.compactions import Compactions
+from oneuser.runs.fingerprints import last_full_run
 from oneuser.runs.new_files import new_among
 from oneuser.runs.publication import published_text
 from oneuser.runs.records import COMPLETED_STATES, RunRecord, fold_rows
@@ -103,7 +104,7 @@ def _find_completed(tables: DeltaRsTables, config: Config) -> tuple[RunRecord, P
         raise UncertainError(f"nothing is known of the tables {', '.join(sorted(unknown))}")
     if tables.text(PUBLISHED_FILE) != published_text(tables.layout, shown.run_seq, shown.tables):
         raise UncertainError(f"{PUBLISHED_FILE} is not that of the publication")
-    _require_same_rules(runs[-1], config)
+    _require_same_rules(runs[-1], config, completed)
     _require_keys(runs[-1], config)
     return completed, shown
 
@@ -130,13 +131,13 @@ def _rows_since(tables: DeltaRsTables, run_seq: int) -> list[Row]:
     return read_rows(tables, RUNS, head, where={"run_seq": {number for number in numbers if number >= run_seq}})
 
 
-def _require_same_rules(newest_run: RunRecord, config: Config) -> None:
+def _require_same_rules(newest_run: RunRecord, config: Config, completed: RunRecord) -> None:
     """The newest run, be it published or found to change nothing, must have been done as the next one would be."""
     if newest_run.state not in COMPLETED_STATES:
         raise UncertainError(f"run {newest_run.run_seq} is {newest_run.state}")
     if (newest_run.config_hash, newest_run.code_version) != (config_hash(config), __version__):
         raise UncertainError("the configuration or the version of oneuser is another")
-    if config.incremental.does_everything(newest_run.run_seq + 1):
+    if config.incremental.does_everything(newest_run.run_seq + 1, last_full=last_full_run(completed)):
         raise UncertainError(f"run {newest_run.run_seq + 1} is one that does everything")
 
 

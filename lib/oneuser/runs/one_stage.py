@@ -15,8 +15,10 @@ from oneuser.contracts.privacy import ERASURES
 from oneuser.core.version import __version__
 from oneuser.runs.fingerprints import (
     IS_INCREMENTAL,
+    LAST_FULL,
     RULES,
     can_be_incremental,
+    last_full_run,
     stage_fingerprint,
     stage_rules,
     unchanged_stage,
@@ -78,7 +80,7 @@ class StageRunner:
         """Do a stage, unless all that shapes it is as in the last completed run; `tables` are the versions it sees."""
         fingerprint = stage_fingerprint(stage, self.compactions.originals(tables), self.config, __version__)
         # what a stage has kept may name whom the run has erased, whatever else of it stands
-        has_to_run = self.is_full or self._erases(tables)
+        has_to_run = self.does_everything or self._erases(tables)
         unchanged = None if has_to_run else unchanged_stage(stage, fingerprint, self.completed, self.run)
         return unchanged or self._do(stage, tables, fingerprint)
 
@@ -99,6 +101,7 @@ class StageRunner:
         writes = [*stage.writes, *([CHANGES] if stage.gives else [])]
         left = {c.name: ctx.tables[c.name] for c in writes if c.name in ctx.tables}
         ctx.details |= {RULES: ctx.rules, IS_INCREMENTAL: ctx.is_incremental, IS_SMALL: ctx.is_small}
+        ctx.details[LAST_FULL] = self._last_full(stage) if ctx.is_incremental else self.run.run_seq
         if stage.name == READING_STAGE:
             ctx.details |= {
                 KEY_CHECKS: ctx.keys.checks,
@@ -124,7 +127,13 @@ class StageRunner:
     @property
     def does_everything(self) -> bool:
         """Whether the run is to do everything, whatever it touches."""
-        return self.is_full or self.config.incremental.does_everything(self.run.run_seq)
+        rules, last_full = self.config.incremental, last_full_run(self.completed)
+        return self.is_full or rules.does_everything(self.run.run_seq, last_full=last_full)
+
+    def _last_full(self, stage: Stage) -> int:
+        """Number of the run that last did a stage for everything; 0 where that is not told."""
+        before = self.completed.stages.get(stage.name) if self.completed else None
+        return before.details.get(LAST_FULL, 0) if before else 0
 
     @cached_property
     def _keys(self) -> Keys:

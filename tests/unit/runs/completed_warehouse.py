@@ -22,6 +22,7 @@ from oneuser.contracts.reference import REFERENCE_INPUTS
 from oneuser.contracts.table import TableContract
 from oneuser.core.version import __version__
 from oneuser.privacy.keys import load_keys
+from oneuser.runs.fingerprints import LAST_FULL
 from oneuser.runs.publication import published_text
 from oneuser.runs.run_keys import KEY_CHECKS
 from oneuser.storage.input_listing import InputFile, listing_of
@@ -130,14 +131,16 @@ class CompletedWarehouse:
     def run(self, run_seq: int, state: str, *, config: Config | None = None, code_version: str = __version__) -> None:
         """The rows of a run that did everything in one stage, or kept it, and ended so; an open one has no end."""
         shape = {"config_hash": config_hash(config or self.config), "code_version": code_version}
+        details = {KEY_CHECKS: self.checks, LAST_FULL: run_seq}
         common = {"run_seq": run_seq, "attempt": 1, "stage": "", "details": "{}", "as_of": NOON} | shape
         rows = [
             {"record": "begun", "state": "begun", "details": json.dumps({"inputs": [], "base": {}, "kept_stages": []})},
             {
                 "record": "stage", "stage": "ingest", "state": "done", "tables": list(self.tables.items()),
-                "metrics": [("lines_in|web", 2.0)], "seconds": 9.0, "details": json.dumps({KEY_CHECKS: self.checks}),
+                "metrics": [("lines_in|web", 2.0)], "seconds": 9.0, "details": json.dumps(details),
             },
-            {"record": "stage", "stage": "identity", "state": "done", "tables": [], "metrics": [("people", 1.0)]},
+            {"record": "stage", "stage": "identity", "state": "done", "tables": [], "metrics": [("people", 1.0)],
+             "details": json.dumps(details)},
         ]  # fmt: skip
         if state != "begun":
             rows.append({"record": "ended", "state": state, "exit_code": 0})

@@ -13,7 +13,16 @@ from oneuser.config import IncrementalRules
 from oneuser.contracts.graph import COMPONENTS, EDGES, REFUSED_EDGES
 from oneuser.contracts.raw import EVENTS
 from oneuser.contracts.reference import LINKS
-from oneuser.runs.fingerprints import IS_INCREMENTAL, RULES, can_be_incremental, unchanged_stage
+from oneuser.core.version import __version__
+from oneuser.runs.compactions import Compactions
+from oneuser.runs.fingerprints import (
+    IS_INCREMENTAL,
+    LAST_FULL,
+    RULES,
+    can_be_incremental,
+    stage_fingerprint,
+    unchanged_stage,
+)
 from oneuser.runs.one_stage import StageRunner
 from oneuser.runs.records import RunRecord, StageRecord
 from oneuser.stages.context import RunContext
@@ -73,12 +82,24 @@ def test_it_does_everything_where_something_else_has_changed(rules: str, second:
     assert not can_be_incremental(LINK, rules, FIRST, second)
 
 
-@pytest.mark.parametrize(("full_every", "run_seq", "expected"), [(50, 49, False), (50, 100, True), (None, 50, False)])
-def test_every_so_many_runs_do_everything(full_every: int | None, run_seq: int, *, expected: bool) -> None:
-    config = SimpleNamespace(incremental=IncrementalRules(full_every=full_every))
-    facts: dict[str, Any] = {"warehouse": None, "config": config, "tag": None, "start_heads": {}, "compactions": None}
+@pytest.mark.parametrize(
+    ("full_every", "run_seq", "expected"), [(50, 56, False), (50, 57, True), (50, 99, True), (None, 99, False)]
+)
+def test_so_many_runs_after_the_last_that_did_everything_one_does_though_nothing_is_new(
+    monkeypatch: pytest.MonkeyPatch, full_every: int | None, run_seq: int, *, expected: bool
+) -> None:
+    before = run({}, stage("take"), stage("link"), stage("join"))
+    config: Any = SimpleNamespace(incremental=IncrementalRules(full_every=full_every))
+    before.stages["link"].fingerprint = stage_fingerprint(LINK, {}, config, __version__)
+    # one alone was done for everything since, under other rules
+    for name, last_full in (("take", 7), ("link", 7), ("join", 30)):
+        before.stages[name].details[LAST_FULL] = last_full
+    facts: dict[str, Any] = {"warehouse": None, "tag": None, "start_heads": {}, "compactions": Compactions({})}
+    runner = StageRunner(config=config, run=replace(run({}), run_seq=run_seq), completed=before, **facts)
+    monkeypatch.setattr(StageRunner, "_do", lambda *_: stage("link"))
 
-    assert StageRunner(run=replace(run({}), run_seq=run_seq), completed=None, **facts).does_everything is expected
+    assert runner.does_everything is expected
+    assert (runner.do(LINK, {}).state == "done") is expected
 
 
 def test_what_one_stage_did_for_everything_the_next_does_too() -> None:

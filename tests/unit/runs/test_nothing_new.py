@@ -120,8 +120,10 @@ def configure(done: CompletedWarehouse) -> None:
     done.values["sessions"] = {"gap_minutes": 10}
 
 
-def let_every_second_run_do_everything(done: CompletedWarehouse) -> None:
+def be_due_to_do_everything(done: CompletedWarehouse) -> None:
     done.values["incremental"] = {"full_every": 2}
+    # which found nothing new, and did nothing
+    done.run(2, "unchanged")
 
 
 def lose_the_key(done: CompletedWarehouse) -> None:
@@ -152,7 +154,7 @@ def move_the_raw_zone(done: CompletedWarehouse) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"incremental": {"full_every": 3}}, {"lease": {"ttl_minutes": 1}}, {"report": {"min_people": 9}}]
+    "values", [{"incremental": {"full_every": 2}}, {"lease": {"ttl_minutes": 1}}, {"report": {"min_people": 9}}]
 )
 def test_what_shapes_no_table_makes_nothing_new(done: CompletedWarehouse, values: dict[str, object]) -> None:
     done.values |= values
@@ -304,7 +306,7 @@ def test_a_state_that_nobody_published_is_as_good_as_none(done: CompletedWarehou
         (touch("accounts.jsonl"), "a reference input has changed"),
         (forget_the_ledger, "version 0 of table files is missing"),
         (configure, "the configuration or the version"),
-        (let_every_second_run_do_everything, "run 2 is one that does everything"),
+        (be_due_to_do_everything, "run 3 is one that does everything"),
         (lose_the_key, "the key cannot be read"),
         (add_a_key, "versions of the key are others"),
         (put_another_key_in_its_place, "versions of the key are others"),
