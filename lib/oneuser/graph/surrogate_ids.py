@@ -17,7 +17,7 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pyspark.sql import DataFrame
 
@@ -44,20 +44,23 @@ def sort_into_ranges(new: DataFrame) -> DataFrame:
     return ranges.withColumn("range_id", F.spark_partition_id())
 
 
-def assign_identifier_ids(ranges: DataFrame, *, after: int) -> DataFrame:
-    """Give new identifiers the ids `after` + 1, `after` + 2 … in the order of (id_type, id_key).
+def count_ranges(ranges: DataFrame) -> dict[int, int]:
+    """Number of new identifiers in each range that has any. Runs one job; `ranges` are persisted."""
+    counted = ranges.groupBy("range_id").agg(F.count(F.lit(1)).alias("n_rows"))
+    return {row["range_id"]: row["n_rows"] for row in counted.collect()}
 
-    Runs one job, which counts each range.
+
+def assign_identifier_ids(ranges: DataFrame, sizes: Mapping[int, int], *, after: int) -> DataFrame:
+    """Give new identifiers the ids `after` + 1, `after` + 2 … in the order of (id_type, id_key).
 
     Args:
         ranges: The persisted answer of `sort_into_ranges`.
+        sizes: What `count_ranges` answers for them.
         after: The last id given so far, 0 for none.
 
     Returns:
         `identifier_id`, `id_type`, `id_key`, `id_value`.
     """
-    counted = ranges.groupBy("range_id").agg(F.count(F.lit(1)).alias("n_rows"))
-    sizes = {row["range_id"]: row["n_rows"] for row in counted.collect()}
     starts = [0, *accumulate(sizes.get(range_id, 0) for range_id in range(1 + max(sizes, default=-1)))]
 
     def assign_in_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

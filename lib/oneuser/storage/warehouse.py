@@ -119,7 +119,8 @@ class Warehouse(StoredTables):
     ) -> tuple[int, int]:
         """Add rows in one commit; returns the version and the number of rows.
 
-        Where the caller knows that they `are_few`, they come to this process where that saves Delta's part.
+        Where the caller knows that they `are_few`, they come to this process where that saves Delta's part; where there
+        turn out to be none, a table that is there is not committed to.
         """
         return self._write(contract, rows, tag, mode="append", are_few=are_few)
 
@@ -172,6 +173,8 @@ class Warehouse(StoredTables):
         few = collect(contract.conform(rows).limit(MOST_FEW + 1), contract, are_complete=True)
         if few.num_rows > MOST_FEW:
             return None
+        if not few.num_rows and not is_replaced and table.has_shape(schema):
+            return table.version, 0
         with self._commit(contract):
             version = table.commit(
                 few, schema=schema, configuration=_PROPERTIES, is_replaced=is_replaced, tag=tag_text(tag)

@@ -102,6 +102,27 @@ def test_the_same_file_is_read_once_and_a_copy_of_it_is_duplicates(ingest: Inges
     assert ingest.table("events").count() == 25
 
 
+@pytest.mark.parametrize("few_lines", [100, 2])
+def test_lines_that_bring_no_event_leave_the_tables_that_others_read_alone(
+    ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few_lines: int
+) -> None:
+    monkeypatch.setattr("oneuser.stages.ingest.stage._FEW_LINES", few_lines)
+    write(tmp_path / "1.jsonl", good(3))
+    ingest.run(web=lines_source(tmp_path / "*.jsonl"))
+    before = dict(ingest.tables)
+    write(tmp_path / "2.jsonl", [*good(3), b"no line"])
+
+    metrics = ingest.run(web=lines_source(tmp_path / "*.jsonl"))
+
+    assert dispositions(metrics) == {"accepted": 0, "quarantined": 1, "suppressed": 0, "duplicate": 3}
+    changed = {name for name, version in ingest.tables.items() if before.get(name) != version}
+    assert changed == {"files", "quarantine"}
+    # what is known brings no new identifier
+    write(tmp_path / "3.jsonl", good(1, first=14))
+    ingest.run(web=lines_source(tmp_path / "*.jsonl"))
+    assert [ingest.tables[name] - before[name] for name in ("events", "identifiers", "identifier_values")] == [1, 0, 0]
+
+
 def test_whatever_comes_first_the_copy_received_first_counts(ingest: Ingest, tmp_path: Path) -> None:
     late = line(messageId="x", userId="late", receivedAt="2026-05-01T12:00:00Z")
     early = line(messageId="x", userId="early", receivedAt="2026-05-01T11:00:00Z")

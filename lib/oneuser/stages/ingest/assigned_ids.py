@@ -11,7 +11,7 @@ from oneuser.contracts.privacy import ERASURES
 from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.events.earlier_keys import observed_under_stored_keys
 from oneuser.events.event_identifiers import build_event_identifiers, explode_identifiers
-from oneuser.graph.surrogate_ids import assign_identifier_ids, find_new_identifiers, sort_into_ranges
+from oneuser.graph.surrogate_ids import assign_identifier_ids, count_ranges, find_new_identifiers, sort_into_ranges
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
 
 class AssignedIds(NamedTuple):
-    """New identifiers, how they are written, and the ids of all there are: `id_type`, `id_key`, `identifier_id`."""
+    """How new identifiers are written, and the ids of all there are: `id_type`, `id_key`, `identifier_id`."""
 
-    new: DataFrame
     writes: list[tuple[TableContract, DataFrame, Mode]]
     of_all: DataFrame
 
@@ -56,16 +55,16 @@ def assign_surrogate_ids(ctx: RunContext, observed: DataFrame) -> AssignedIds:
     last = max((rows.agg(F.max("identifier_id")).collect()[0][0] or 0 for rows in given), default=0)
     # cutting ranges looks at everything once more before it moves it
     ranges = ctx.persist(sort_into_ranges(ctx.persist(find_new_identifiers(observed, stored))))
-    new = assign_identifier_ids(ranges, after=last)
+    sizes = count_ranges(ranges)
+    new = assign_identifier_ids(ranges, sizes, after=last)
     stamped = new.withColumns({"key_id": F.lit(ctx.keys.key_id), "run_seq": F.lit(ctx.run_seq).cast("bigint")})
     of_all = stored.select("id_type", "id_key", "identifier_id").unionByName(
         new.select("id_type", "id_key", "identifier_id")
     )
-    return AssignedIds(
-        new,
-        [
-            (IDENTIFIERS, IDENTIFIERS.conform(stamped), "append"),
-            (IDENTIFIER_VALUES, IDENTIFIER_VALUES.conform(stamped), "append"),
-        ],
-        of_all,
-    )
+    # a table that there is gets no commit without rows
+    writes: list[tuple[TableContract, DataFrame, Mode]] = [
+        (contract, contract.conform(stamped), "append")
+        for contract in (IDENTIFIERS, IDENTIFIER_VALUES)
+        if sizes or contract.name not in ctx.tables
+    ]
+    return AssignedIds(writes, of_all)

@@ -45,6 +45,15 @@ class Kept:
     replaced: Mapping[str, int]
     gave_way: DataFrame | None = None
 
+    def is_nothing(self, ctx: RunContext, read: Mapping[str, SourceTally]) -> bool:
+        """Whether no event is to be written to tables that are there: stages that read these alone are not done again.
+
+        Where all lines are told of otherwise, it is looked whether there is an event after all, for the account.
+        """
+        n_left = sum(tally.n_lines - tally.n_quarantined for tally in read.values())
+        n_left -= sum(self.suppressed.values()) + sum(self.duplicates.values())
+        return EVENTS.name in ctx.tables and n_left <= 0 and self.counted.count() == 0
+
     def account(self, ctx: RunContext, read: Mapping[str, SourceTally], lines_kept_back: Mapping[str, int]) -> None:
         """Metrics by disposition, and the check that no line is lost. To be called after the events are written.
 

@@ -130,8 +130,7 @@ def _judge(
     assigned = assign_surrogate_ids(ctx, _ends(links))
     pairs = ctx.persist(_count_pairs(links, assigned.of_all))
     _report(ctx, read, pairs)
-    news = [] if assigned.new.isEmpty() else assigned.writes
-    writes = [*news, *replaced(ctx, LINKS, _since_when(ctx, pairs))]
+    writes = [*assigned.writes, *replaced(ctx, LINKS, _since_when(ctx, pairs))]
     # what a test leaves out is neither a link nor refused
     is_refused = F.col("code") != LEFT_OUT
     kept = {name: rows.withColumn("code", F.when(is_refused, F.col("code"))) for name, rows in read.items()}

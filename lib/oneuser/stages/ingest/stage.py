@@ -336,8 +336,9 @@ def _write(
             events = separate_equal_rows(events, equal) if equal.count() else events
         known = stored_keys(ctx, carried_identifiers(events))
         kept = drop_duplicates(ctx, events, intake.by_source, kept_back.as_observed(known))
-        writes.append((EVENTS, kept.counted, "append"))
-        writes += identifier_writes(ctx, kept.events, known)
+        if not kept.is_nothing(ctx, intake.by_source):
+            writes.append((EVENTS, kept.counted, "append"))
+            writes += identifier_writes(ctx, kept.events, known)
         if any(tally.n_notes for tally in intake.by_source.values()):
             _report_notes(ctx, events)
     if n_quarantined or intake.refused:
