@@ -12,7 +12,7 @@ from oneuser.contracts.identity import IDENTIFIER_MAP, LINEAGE
 from oneuser.inspection.lookup import values_of
 from oneuser.inspection.reading import Published
 from oneuser.runs.claim_rows import Publication
-from oneuser.runs.gates import GateCheck, check_gates
+from oneuser.runs.gates import GateCheck, check_gates, gated_metrics
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -150,7 +150,8 @@ class _Describer:
         numbers = {row[end] for row in (*merges, *splits) for end in ("edge_src", "edge_dst") if row[end] is not None}
         names = self._names(numbers | {row["identifier_id"] for row in over_shared})
         # a stage that was not done again has the metrics of the run that did it
-        is_new = self.result.stages["identity"].state == "done"
+        people = self.result.stages["identity"]
+        is_new = people.state == "done"
         metrics = self.result.metrics if is_new else {}
         n = {name: round(value) for name, value in metrics.items()}
         moved = self._moves().limit(self.limit).collect() if is_new else []
@@ -169,7 +170,7 @@ class _Describer:
             n_events_moved=n.get("events_moved", 0),
             refusals=self._refusals(),
             over_shared=[OverShared(names[row["identifier_id"]], row["n"]) for row in over_shared],
-            gates=check_gates(self.config.gates, metrics),
+            gates=check_gates(self.config.gates, gated_metrics(people)),
         )
 
     @property

@@ -14,7 +14,7 @@ from oneuser.contracts.changes import CHANGES
 from oneuser.runs.records import UNCHANGED, StageRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from oneuser.config import Config
     from oneuser.runs.records import RunRecord
@@ -36,13 +36,19 @@ def stage_fingerprint(stage: Stage, tables: Mapping[str, int], config: Config, c
         {
             "reads": {contract.name: tables.get(contract.name) for contract in stage.reads},
             "rules": stage_rules(stage, config, code_version),
+            "fresh": _sections(config, stage.fresh_sections),
         }
     )
 
 
 def stage_rules(stage: Stage, config: Config, code_version: str) -> str:
-    """Hash of what shapes what the stage leaves, whatever tables it reads: configuration, code."""
-    return _hash({"config": section_hash(config, *stage.sections) if stage.sections else "", "code": code_version})
+    """Hash of what shapes what the stage keeps from run to run, whatever tables it reads: configuration, code."""
+    shape = {"config": _sections(config, stage.sections), "facts": stage.facts(config), "code": code_version}
+    return _hash(shape)
+
+
+def _sections(config: Config, sections: Sequence[str]) -> str:
+    return section_hash(config, *sections) if sections else ""
 
 
 def _hash(facts: Mapping[str, object]) -> str:

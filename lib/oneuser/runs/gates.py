@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from oneuser.config.model import Gates
+    from oneuser.runs.records import StageRecord
 
 _NEXT_STEP = (
     "look for a placeholder value that should be blocked (`oneuser plan`, `oneuser suspects`), or raise the gate"
@@ -32,6 +33,12 @@ class GateCheck:
     holds: bool
     found: str
     allowed: str | None
+
+
+def gated_metrics(identity: StageRecord) -> dict[str, float]:
+    """The metrics that the gates are asked over. A stage that was not done again has merged nobody in this run."""
+    merged = {} if identity.state == "done" else {"ids_merged": 0.0}
+    return identity.metrics | merged
 
 
 def check_gates(gates: Gates, metrics: Mapping[str, float]) -> list[GateCheck]:

@@ -17,7 +17,7 @@ from oneuser.runs.boundary import as_own_error, own_errors
 from oneuser.runs.claim_rows import newest, newest_completed
 from oneuser.runs.compactions import Compactions
 from oneuser.runs.erasures import follow_up, settle, withdraw_earlier
-from oneuser.runs.gates import GateCheck, check_gates, require_gates
+from oneuser.runs.gates import GateCheck, check_gates, gated_metrics, require_gates
 from oneuser.runs.lease import Lease
 from oneuser.runs.one_stage import StageRunner
 from oneuser.runs.publication import check_own_commits, mend_published_file, write_published
@@ -288,9 +288,9 @@ class _Attempt:
             require_gates(self._gates())
 
     def _gates(self) -> list[GateCheck]:
-        """The gates over people; none where the stage was not done again, since it merged nobody."""
+        """The gates over people: also over those that stand, since the bounds may be others now."""
         people = self.run.stages.get("identity")
-        return check_gates(self.config.gates, people.metrics) if people and people.state == "done" else []
+        return check_gates(self.config.gates, gated_metrics(people)) if people else []
 
     # the end ------------------------------------------------------------------------------------------------------
 

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from oneuser.config import Config
     from oneuser.contracts.table import TableContract
     from oneuser.stages.context import RunContext
+
+
+def _no_facts(_config: Config) -> None:
+    """Nothing beyond its sections shapes a stage."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,10 @@ class Stage:
     `gives` names the change sets that it writes, `takes` those that it follows, each with the tables whose changes it
     tells of. Where nothing that the stage depends on has changed but such tables, it is done again for what was touched
     alone; else for everything.
+
+    `facts` is what it reads of sections that it has not declared, as JSON can hold it: of a section that many read, its
+    part alone counts. `fresh_sections` shape only what it makes anew each time: another one is a reason to do the stage
+    again, and none to do it for everything.
     """
 
     name: str
@@ -32,6 +41,8 @@ class Stage:
     sections: tuple[str, ...]
     takes: Mapping[str, tuple[TableContract, ...]] = field(default_factory=dict)
     gives: tuple[str, ...] = ()
+    facts: Callable[[Config], object] = _no_facts
+    fresh_sections: tuple[str, ...] = ()
 
     @property
     def may_read(self) -> frozenset[str]:

@@ -23,6 +23,11 @@ def touch_sources(config: Config) -> list[str]:
     return sorted(name for name, source in config.sources.items() if source.touch == "event")
 
 
+def account_touch_sources(config: Config) -> list[str]:
+    """Those whose touches may be of an account and nobody: none where accounts are not credited."""
+    return touch_sources(config) if "account" in config.attribution.levels else []
+
+
 def sessions_provenance(ctx: RunContext) -> Provenance:
     """How sessions are made."""
     return _provenance(ctx, ["sessions"], touch_sources(ctx.config))
@@ -46,7 +51,7 @@ def credits_provenance(ctx: RunContext) -> Provenance:
 def credits_params_id(config: Config) -> str:
     """Hash of what shapes credits."""
     sections = ["sessions", "channels", "conversions", "attribution", "reporting_currency"]
-    return _hashed([section_hash(config, *sections), *_channel_facts(config), *_consent_facts(config)])
+    return _hashed([section_hash(config, *sections), *_channel_facts(config), *attribution_consent(config)])
 
 
 def activity_properties(config: Config) -> tuple[str, ...]:
@@ -127,7 +132,7 @@ def _channel_facts(config: Config) -> list[Any]:
     return [touch_sources(config), default_rules_text() if config.channels is None else None]
 
 
-def _consent_facts(config: Config) -> list[Any]:
+def attribution_consent(config: Config) -> list[Any]:
     """What attribution needs consent for, and by what it counts as refused; nothing where it needs none."""
     rules = config.consent
     if not rules.required_for_attribution:

@@ -45,6 +45,7 @@ from oneuser.stages.consenting import of_consenting
 from oneuser.stages.declaration import Stage
 from oneuser.stages.found_rows import only
 from oneuser.stages.parameters import credits_provenance
+from oneuser.stages.shaped_by import attribution_facts
 
 if TYPE_CHECKING:
     from oneuser.marts.provenance import Provenance
@@ -145,14 +146,8 @@ ATTRIBUTION_STAGE = Stage(
         *FIT,
     ),
     # which kinds of conversions are milestones is said with them
-    sections=(
-        "attribution",
-        "conversions",
-        "reporting_currency",
-        "consent.required_for_attribution",
-        "consent.opt_out_refuses",
-        "consent.events",
-    ),
+    sections=("attribution", "conversions", "reporting_currency"),
+    facts=attribution_facts,
     # whoever is in the run's lineage and has touches or conversions is told of too
     takes={JOURNEYS: (TOUCHES, CONVERSIONS, LINEAGE, *_IN_ALL), CONSENTS: (CONSENT,), OWNED_MESSAGES: _TIMES},
 )

@@ -24,6 +24,7 @@ from oneuser.privacy.consent_replay import OUTCOMES
 from oneuser.stages.declaration import Stage
 from oneuser.stages.found_rows import find, only
 from oneuser.stages.identity_rules import identity_values
+from oneuser.stages.shaped_by import consent_facts
 from oneuser.stages.touched_people import touched_messages, touched_people
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ CONSENT_STAGE = Stage(
     consent,
     reads=(EVENTS, EVENT_IDENTIFIERS, EVENTS_RESOLVED),
     writes=(CONSENT, CONSENT_REPLAYS),
-    sections=("identity.id_types", "consent.opt_out_refuses", "consent.events"),
+    sections=("consent.opt_out_refuses", "consent.events"),
+    facts=consent_facts,
     takes={OWNED_MESSAGES: (EVENTS, EVENT_IDENTIFIERS, EVENTS_RESOLVED)},
     gives=(CONSENTS,),
 )

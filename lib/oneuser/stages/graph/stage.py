@@ -26,6 +26,7 @@ from oneuser.stages.declaration import Stage
 from oneuser.stages.found_rows import find
 from oneuser.stages.graph.gathering import gather_pairs
 from oneuser.stages.graph.resolve_components import ResolvedComponents, expected_vertices, resolve_components
+from oneuser.stages.shaped_by import linking_facts
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -147,7 +148,16 @@ GRAPH_STAGE = Stage(
     build_graph,
     reads=(EVENTS, EVENT_IDENTIFIERS, IDENTIFIERS, IDENTIFIER_VALUES, LINKS),
     writes=(EDGES, REFUSED_EDGES, SHARED_VALUES, COMPONENTS),
-    sections=("deployment", "identity", "graph", "replay", "consent.required_for_linking", "consent.opt_out_refuses"),
+    sections=(
+        "identity.id_types",
+        "identity.conflict",
+        "identity.max_identifiers_per_user",
+        "identity.alias",
+        "identity.manual_rules",
+        "graph",
+        "replay",
+    ),
+    facts=linking_facts,
     takes={LINKED_IDENTIFIERS: (EVENTS, EVENT_IDENTIFIERS, IDENTIFIERS, IDENTIFIER_VALUES, LINKS)},
     gives=(JUDGED_IDENTIFIERS,),
 )

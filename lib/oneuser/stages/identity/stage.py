@@ -35,6 +35,7 @@ from oneuser.stages.identity.resolve_messages import resolve_all
 from oneuser.stages.identity.resolve_people import resolve_people
 from oneuser.stages.identity.scope import find_scope
 from oneuser.stages.identity.touched_tables import write_touched
+from oneuser.stages.shaped_by import identity_facts
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -136,14 +137,9 @@ IDENTITY_STAGE = Stage(
         DIM_ACCOUNT,
         DIM_USER,
     ),
-    sections=(
-        "deployment",
-        "identity",
-        "consent.required_for_linking",
-        "consent.opt_out_refuses",
-        "gates",
-        "accounts",
-    ),
+    # gates are asked over its metrics, whether it was done again or not
+    sections=("deployment", "identity"),
+    facts=identity_facts,
     takes={
         JUDGED_IDENTIFIERS: (EDGES, REFUSED_EDGES, COMPONENTS),
         LINKED_IDENTIFIERS: (EVENTS, EVENT_IDENTIFIERS, IDENTIFIERS, IDENTIFIER_VALUES, ERASURES),

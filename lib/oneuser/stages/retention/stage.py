@@ -125,8 +125,10 @@ RETENTION_STAGE = Stage(
     retention,
     reads=(EVENTS_RESOLVED, EVENTS, FILES),
     writes=(ACTIVITY, RETENTION),
-    # properties that `product` asks for are part of activity
-    sections=("retention", "product"),
+    sections=(),
+    # of activity, which is kept: also properties that `product` asks for
+    facts=activity_properties,
+    fresh_sections=("retention",),
     # files are read for the watermark alone, which is asked for anew each time
     takes={OWNED_MESSAGES: (EVENTS_RESOLVED, EVENTS, FILES)},
 )

@@ -18,6 +18,7 @@ from oneuser.marts.sessions.touches import build_account_touches, build_touches,
 from oneuser.stages.declaration import Stage
 from oneuser.stages.found_rows import find, only, since_then
 from oneuser.stages.parameters import conversions_provenance, sessions_provenance, touch_sources, touches_provenance
+from oneuser.stages.shaped_by import sessions_facts
 from oneuser.stages.touched_people import open_ends_of, touched_messages
 
 if TYPE_CHECKING:
@@ -174,7 +175,8 @@ SESSIONS_STAGE = Stage(
     sessions,
     reads=(EVENTS, EVENTS_RESOLVED),
     writes=(SESSIONS, TOUCHES, ACCOUNT_TOUCHES, CONVERSIONS),
-    sections=("sessions", "channels", "conversions", "sources", "attribution.levels"),
+    sections=("sessions", "channels", "conversions"),
+    facts=sessions_facts,
     takes={OWNED_MESSAGES: (EVENTS, EVENTS_RESOLVED)},
     gives=(JOURNEYS,),
 )
