@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from oneuser.config import make_config
 from oneuser.core.errors import EnvironmentProblem, OneUserError
 from oneuser.runs import run as run_module
 from oneuser.runs.one_stage import StageRunner
@@ -17,7 +18,7 @@ from oneuser.runs.run import RunOptions, run_pipeline
 from oneuser.stages.context import RunContext
 from oneuser.storage.warehouse import Warehouse
 from tests.integration import two_stages as two
-from tests.integration.two_stage_warehouses import after_one_run, holds, root, two_stages_only
+from tests.integration.two_stage_warehouses import after_one_run, holds, root, shown_to_spark, two_stages_only
 
 __all__ = ["after_one_run", "root", "two_stages_only"]  # fixtures
 
@@ -84,6 +85,30 @@ def test_who_is_not_told_so_goes_on_with_the_open_run_as_of_its_time(spark: Spar
 
     assert (result.run_seq, result.as_of, result.is_continued, result.finished) == (2, MONDAY, True, None)
     assert holds(spark, root, run=2)
+
+
+@pytest.mark.parametrize("change", ["gone", "grown", "read"])
+def test_an_open_run_whose_input_is_not_there_as_it_was_is_given_up_unless_it_was_read(
+    spark: SparkSession, root: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    if change == "read":
+        monkeypatch.setattr("oneuser.runs.resume.READING_STAGE", "gather")
+    (root.parent / "in").mkdir()
+    (root.parent / "in" / "1.jsonl").touch()
+    sources = {"web": two.settings(root)["sources"]["web"] | {"path": f"{root.parent}/in/*.jsonl"}}
+    config = make_config(two.settings(root) | {"sources": sources})
+    run_pipeline(spark, config, RunOptions(stages=["gather"], as_of=MONDAY))
+    (root.parent / "in" / "2.jsonl").touch()
+    if change == "grown":
+        (root.parent / "in" / "1.jsonl").write_text("{}")
+    else:
+        (root.parent / "in" / "1.jsonl").unlink()
+
+    result = run_pipeline(spark, config, RunOptions(as_of=TUESDAY))
+
+    assert (result.run_seq, result.is_published) == ((2, True) if change == "read" else (3, True))
+    shown, _ = shown_to_spark(spark, root)
+    assert shown == sorted(2 * [1, result.run_seq])
 
 
 def test_a_task_that_died_behind_the_publication_is_done_when_it_is_tried_again(

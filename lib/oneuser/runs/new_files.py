@@ -30,6 +30,18 @@ def plan_inputs(warehouse: Warehouse, config: Config, tables: Mapping[str, int])
     return new_among(found, known_files(warehouse.read(FILES, tables.get(FILES.name)), found))
 
 
+def find_lost(warehouse: Warehouse, config: Config, inputs: Sequence[InputFile]) -> list[InputFile]:
+    """Files that a run was to take and that are gone, or have another size. Grows with the files of their sources.
+
+    Raises:
+        EnvironmentProblem: where one of their sources matches no file at all.
+    """
+    sources = sorted({file.source for file in inputs})
+    listed = [file for name in sources for file in list_files(warehouse.spark, name, config.sources[name].path)]
+    there = {(file.source, file.path, file.n_bytes) for file in listed}
+    return [file for file in inputs if (file.source, file.path, file.n_bytes) not in there]
+
+
 def new_among(found: Sequence[InputFile], known: Mapping[tuple[str, str], Any]) -> list[InputFile]:
     """Files that the ledger does not know as they are now, given its rows for them by source and path."""
     return [file for file in found if not _is_known(file, known.get((file.source, file.path)))]

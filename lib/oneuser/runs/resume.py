@@ -11,8 +11,9 @@ import structlog
 from oneuser.config import config_hash
 from oneuser.contracts.registry import TABLES
 from oneuser.core.version import __version__
-from oneuser.runs.new_files import plan_inputs
-from oneuser.runs.records import RunRecord
+from oneuser.runs.new_files import find_lost, plan_inputs
+from oneuser.runs.records import READING_STAGE, RunRecord
+from oneuser.storage.input_listing import InputFile
 
 if TYPE_CHECKING:
     from oneuser.config import Config
@@ -33,6 +34,9 @@ def resume_or_begin(
 ) -> RunRecord:
     """The open run of this configuration, one attempt on; else a new one. A plan continues none of other input.
 
+    A run that has not read its input yet, and of which a file is gone or grew since it was listed, can never be done:
+    it is given up for a new one.
+
     Args:
         warehouse: Where it runs.
         config: What shapes it.
@@ -45,8 +49,11 @@ def resume_or_begin(
     last = runs[-1] if runs and runs[-1] is not completed else None
     is_open = last is not None and last.is_open and (last.config_hash, last.code_version) == (shape, __version__)
     if last is not None and is_open and not is_plan:
-        last.attempt += 1
-        return last
+        lost = [] if READING_STAGE in last.stages else find_lost(warehouse, config, _files(last))
+        if not lost:
+            last.attempt += 1
+            return last
+        _log.warning("run given up: a file is gone or has another size", run_id=last.run_seq, file=lost[0].path)
     base = completed.tables if completed else {}
     inputs = [asdict(file) for file in plan_inputs(warehouse, config, base)]
     if last is not None and is_open and last.inputs == inputs:
@@ -54,6 +61,10 @@ def resume_or_begin(
         return last
     run_seq = 1 + max((run.run_seq for run in runs), default=0)
     return RunRecord(run_seq, as_of, shape, __version__, inputs, dict(base))
+
+
+def _files(run: RunRecord) -> list[InputFile]:
+    return [InputFile(**file) for file in run.inputs]
 
 
 def restore_tables(warehouse: Warehouse, run: RunRecord, tag: CommitTag) -> dict[str, int]:

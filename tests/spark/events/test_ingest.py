@@ -177,6 +177,13 @@ def test_files_are_read_in_every_compression_and_refused_one_by_one(ingest: Inge
     assert dispositions(metrics) == {"accepted": 9, "quarantined": 0, "suppressed": 0, "duplicate": 0}
     assert again["files_ingested"] == 0
     assert ingest.table("files").count() == 6
+    # one is mended, one touched
+    (tmp_path / "truncated.jsonl.gz").write_bytes(whole)
+    os.utime(tmp_path / "empty.jsonl", (1_700_000_000, 1_700_000_000))
+    mended = ingest.run(web=lines_source(tmp_path / "*.jsonl*"))
+    left = [row["code"] for row in ingest.table("quarantine").collect()]
+    assert (sorted(left), mended["lines|accepted"]) == (["file.empty", "file.encoding"], 400)
+    assert ingest.table("files").count() == 6
     files = {row["file"] for row in ingest.table("files").collect()}
     assert {row["file"] for row in ingest.table("events").select("file").distinct().collect()} < files
 

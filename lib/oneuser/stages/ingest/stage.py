@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from oneuser.storage.input_listing import InputFile
 
 _HEAD_BYTES = 64 * 1024
+_FILE_DDL = "source string, file string"
 _MOST_SHOWN = 5
 # lines that are written from this process, where all tables that they make are few: 200 MB of events at most, and most
 # messages carry fewer identifiers than rows there may be for each
@@ -202,7 +203,7 @@ def _without_files(parsed: DataFrame, files: list[InputFile]) -> DataFrame:
         return parsed
     rows = [(file.source, file.path) for file in files]
     # as many as files of this run are refused
-    left_out = parsed.sparkSession.createDataFrame(rows, "source string, file string")
+    left_out = parsed.sparkSession.createDataFrame(rows, _FILE_DDL)
     return parsed.join(F.broadcast(left_out), on=["source", "file"], how="left_anti")
 
 
@@ -318,7 +319,11 @@ def _write(
     seen = [*touched, *(one.file for one in intake.refused), *intake.files]
     again = [(file.source, file.path) for file in seen if (file.source, file.path) in before]
     if again:
-        ctx.delete(FILES, ctx.spark.createDataFrame(again, "source string, file string"), ["source", "file"])
+        ctx.delete(FILES, ctx.spark.createDataFrame(again, _FILE_DDL), ["source", "file"])
+    # what was refused whole is mended by now, or refused once more
+    was_refused = [key for key in again if before[key]["state"] == "refused"]
+    if was_refused:
+        ctx.delete(QUARANTINE, ctx.spark.createDataFrame(was_refused, _FILE_DDL), ["source", "file"])
     writes: list[Any] = [(FILES, _file_rows(ctx, intake, before, touched), "append")]
     refused_files = _refused_rows(ctx, intake)
     n_quarantined = sum(tally.n_quarantined for tally in intake.by_source.values())
