@@ -1,6 +1,7 @@
 """One event for each message, whatever number of duplicates arrived, in whatever order.
 
-Of the duplicates of a message the one received first counts (without a receipt, last), then the smallest content hash.
+Of the duplicates of a message the one received first counts (without a receipt, last), then the smallest content hash,
+then the first source by name, since a source may say more of its events than they do, such as that they are touches.
 The comparison looks at keys alone; whole lines are moved only where a message has duplicates.
 """
 
@@ -99,27 +100,33 @@ def keep_first(events: DataFrame, ranked: DataFrame) -> DataFrame:
     return single.unionByName(firsts.select(*single.columns))
 
 
-def compare_with_stored(events: DataFrame, stored: DataFrame, *, are_few: bool = False) -> DataFrame:
+def compare_with_stored(
+    events: DataFrame, stored: DataFrame, *, are_few: bool = False, by_source: bool = False
+) -> DataFrame:
     """One row per message that is stored already: `message_key`, `source`, `is_newer_first`, `is_conflict`.
 
     Args:
         events: One row per message, new.
         stored: Rows of `events`, the table.
         are_few: Whether the new ones can be sent to every task, so that no stored one is moved to meet them.
+        by_source: Whether copies may be of several sources: of equal ones the first of these counts. Of one source,
+            equal copies differ in nothing that is read but where they lie, and the stored one stays.
 
     Returns:
         `is_newer_first` says that the new one counts, and the stored one goes.
     """
     new = events.select("message_key", "source", "received_at", "content_hash")
     new = F.broadcast(new) if are_few else new
-    old = stored.select(
-        "message_key", F.col("received_at").alias("old_received_at"), F.col("content_hash").alias("old_content_hash")
-    )
+    compared = ["received_at", "content_hash", *(["source"] if by_source else [])]
+    old = stored.select("message_key", *(F.col(name).alias(f"old_{name}") for name in compared))
     is_earlier = F.col("received_at").isNotNull() & (
         F.col("old_received_at").isNull() | (F.col("received_at") < F.col("old_received_at"))
     )
     is_same_time = F.col("received_at").eqNullSafe(F.col("old_received_at"))
     is_smaller = F.col("content_hash") < F.col("old_content_hash")
+    if by_source:
+        is_equal = F.col("content_hash") == F.col("old_content_hash")
+        is_smaller |= is_equal & (F.col("source") < F.col("old_source"))
     return new.join(old, on="message_key", how="inner").select(
         "message_key",
         "source",

@@ -141,6 +141,21 @@ def test_whatever_comes_first_the_copy_received_first_counts(ingest: Ingest, tmp
     assert carried == {"early", "a1"}
 
 
+def test_of_equal_copies_from_two_sources_the_first_by_name_counts_whichever_comes_first(
+    ingest: Ingest, tmp_path: Path
+) -> None:
+    for name in "ab":
+        write(tmp_path / f"{name}.jsonl", good(1))
+    app, web = (lines_source(tmp_path / f"{name}.jsonl", id_space="all") for name in "ab")
+    ingest.run(web=web)
+
+    metrics = ingest.run(web=web, app=app)
+
+    assert [row["source"] for row in ingest.table("events").collect()] == ["app"]
+    assert dispositions(metrics) == {"accepted": 0, "quarantined": 0, "suppressed": 0, "duplicate": 1}
+    assert metrics["message_conflicts"] == 0
+
+
 def test_equal_rows_without_an_id_stay_separate_and_meet_their_replay(ingest: Ingest, tmp_path: Path) -> None:
     row = line(messageId=None)
     write(tmp_path / "1.jsonl", [row, row, row, line(messageId=None, event="Other")])

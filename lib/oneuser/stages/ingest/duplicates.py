@@ -115,7 +115,8 @@ def drop_duplicates(
     gave_way: DataFrame | None = None
     if EVENTS.name in ctx.tables:
         are_few = ctx.is_few(sum(tally.n_lines for tally in sources.values()))
-        met = ctx.persist(compare_with_stored(events, ctx.read(EVENTS), are_few=are_few))
+        by_source = any(source.id_space is not None for source in ctx.config.sources.values())
+        met = ctx.persist(compare_with_stored(events, ctx.read(EVENTS), are_few=are_few, by_source=by_source))
         counts = met.groupBy("source", "is_newer_first").agg(
             F.count(F.lit(1)).alias("n"), F.count_if("is_conflict").alias("n_conflicts")
         )
