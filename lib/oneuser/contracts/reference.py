@@ -36,6 +36,12 @@ REFERENCE_INPUTS = TableContract(
         Field("n_records", "bigint", "records in them"),
         Field("n_rejected", "bigint", "records that were refused: see rejected_records"),
         Field("run_seq", "bigint", "run that last found other records, or judged them otherwise"),
+        Field(
+            "due_us",
+            "bigint",
+            "earliest time that was refused since it was in the future, in microseconds since 1970; null without any",
+            nullable=True,
+        ),
     ),
 )
 

@@ -165,6 +165,11 @@ def micros(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
+def latest_credible(now: datetime) -> int:
+    """In microseconds since 1970: nothing can have happened more than a day from now."""
+    return micros(now) + DAY
+
+
 class _Reader:
     """Reads times of one declared form, of any form where `pattern` is null."""
 

@@ -83,12 +83,16 @@ class LinkSpec:
 
 
 class RefusedRecord(Exception):  # noqa: N818 - an outcome, not a fault of the program
-    """A record that is no link; `code` is a reason or `LEFT_OUT`, `detail` says more without any of its values."""
+    """A record that is no link; `code` is a reason or `LEFT_OUT`, `detail` says more without any of its values.
 
-    def __init__(self, code: Reason | str, detail: str | None = None) -> None:
+    `due` is the time of one that is refused only until then, in microseconds since 1970 UTC.
+    """
+
+    def __init__(self, code: Reason | str, detail: str | None = None, *, due: int | None = None) -> None:
         super().__init__(code)
         self.code = code
         self.detail = detail
+        self.due = due
 
 
 class KeyedPair(NamedTuple):
@@ -142,7 +146,7 @@ class LinkReader:
         if at is None:
             raise RefusedRecord(Reason.REFERENCE_TIME, "no time")
         if at > self._spec.horizon:
-            raise RefusedRecord(Reason.REFERENCE_TIME, "in the future")
+            raise RefusedRecord(Reason.REFERENCE_TIME, "in the future", due=at)
         if at < self._spec.earliest:
             raise RefusedRecord(Reason.REFERENCE_TIME, "before 1970" if at < 0 else "before ingest.earliest_time")
         return at
@@ -192,7 +196,8 @@ def read_links(records: DataFrame, *, spec: LinkSpec, keys: Keys) -> DataFrame:
 
     Returns:
         One row per record: `file`, `record` (null for a link), `code` (null for a link; `LEFT_OUT` among others),
-        `detail`, the two ends by type, key and value, `link_time`.
+        `detail`, the two ends by type, key and value, `link_time`. Of a refused one, `link_time` is there where it was
+        refused as being in the future.
     """
     return records.mapInArrow(_reader(spec, keys), LINK_RECORDS.ddl)
 
@@ -207,13 +212,13 @@ def _reader(spec: LinkSpec, keys: Keys) -> Callable[[Iterator[pa.RecordBatch]], 
 
 
 def _read(record: dict[str, Any], reader: LinkReader) -> tuple[Any, ...]:
-    code, detail = record["code"], record["detail"]
+    code, detail, due = record["code"], record["detail"], None
     if code is None:
         try:
             link = reader.read(record)
         except RefusedRecord as refusal:
-            code, detail = refusal.code, refusal.detail
+            code, detail, due = refusal.code, refusal.detail, refusal.due
         else:
             ends = (part for end in (link.a, link.b) for part in (end.id_type, end.key, end.value))
             return (record["file"], None, None, None, *ends, link.at)
-    return (record["file"], record["record"], code, detail, *_NO_ENDS, None)
+    return (record["file"], record["record"], code, detail, *_NO_ENDS, due)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
@@ -23,6 +24,7 @@ from oneuser.contracts.reference import REFERENCE_INPUTS
 from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import OneUserError
 from oneuser.core.version import __version__
+from oneuser.events.instants import latest_credible
 from oneuser.privacy.keys import load_keys
 from oneuser.runs.claim_rows import Publication, load_claims, newest, newest_completed, published
 from oneuser.runs.compactions import Compactions
@@ -193,8 +195,11 @@ def _look_at_inputs(tables: DeltaRsTables, config: Config, completed: RunRecord)
     if news := new_among(found, known_on_disk(tables, completed.tables.get(FILES.name), found)):
         raise UncertainError(f"source {news[0].source} has new files")
     references = {_called(*key): listing_of(files) for key, files in listed.items() if key[0] != SOURCES}
-    if references != _taken_references(tables, completed.tables.get(REFERENCE_INPUTS.name)):
+    taken = _taken_references(tables, completed.tables.get(REFERENCE_INPUTS.name))
+    if references != {row["reference"]: row["listing"] for row in taken}:
         raise UncertainError("a reference input has changed")
+    if any(row["due_us"] is not None and row["due_us"] <= latest_credible(datetime.now(UTC)) for row in taken):
+        raise UncertainError("a reference input has records whose time has come")
     return LookedAt(sum(len(files) for files in listed.values()), len(listed))
 
 
@@ -207,7 +212,6 @@ def _called(section: str, name: str) -> str:
     return f"{section}.{name}"
 
 
-def _taken_references(tables: DeltaRsTables, version: int | None) -> dict[str, str]:
-    """The listing of each reference input as it was last taken in; none before the first."""
-    rows = read_rows(tables, REFERENCE_INPUTS, version, columns=["reference", "listing"])
-    return {row["reference"]: row["listing"] for row in rows}
+def _taken_references(tables: DeltaRsTables, version: int | None) -> list[Row]:
+    """The listing of each reference input as it was last taken in, and when it is due again; none before the first."""
+    return read_rows(tables, REFERENCE_INPUTS, version, columns=["reference", "listing", "due_us"])

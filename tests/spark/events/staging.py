@@ -36,6 +36,7 @@ class Ingest:
     root: Path
     tables: dict[str, int] = field(default_factory=dict)
     run_seq: int = 0
+    as_of: datetime = AS_OF
     links: dict[str, Any] = field(default_factory=dict)
     accounts: dict[str, Any] = field(default_factory=dict)
     commercial: dict[str, Any] = field(default_factory=dict)
@@ -77,7 +78,7 @@ class Ingest:
             warehouse=warehouse,
             keys=KEYS,
             tag=CommitTag(self.run_seq, 1, self.run_seq),
-            as_of=AS_OF,
+            as_of=self.as_of,
             begun_at=self.begun_at,
             inputs=plan_inputs(warehouse, config, self.tables),
             tables=self.tables,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from oneuser.core.errors import ConfigError, GateError
-from tests.spark.events.staging import Ingest, lines_source
+from oneuser.events.instants import DAY, micros
+from tests.spark.events.staging import AS_OF, Ingest, lines_source
 from tests.unit.events.parsing import line
 
 MAY = datetime(2026, 5, 1, 10, tzinfo=UTC)
@@ -152,6 +153,32 @@ def test_what_is_gone_from_the_files_is_withdrawn_and_what_stays_keeps_its_run(
     ingest.run(web=web)
     assert {frozenset(row[1:3]): row[5] for row in links(ingest)} == dict.fromkeys(kept, 7)
     assert ingest.table("identifiers").count() == 7
+
+
+def test_a_link_of_the_future_is_one_when_its_time_has_come_whatever_its_file(
+    ingest: Ingest, web: dict[str, Any], tmp_path: Path
+) -> None:
+    day = timedelta(days=1)
+    rows = [f"c{n},ann@example.com,{(AS_OF + n * day).isoformat()}" for n in (1, 3, 9)]
+    path = write(tmp_path / "crm.csv", "Contact,E-mail,Updated", *rows, "c4,ann@example.com,no time")
+    ingest.links = {"crm": CRM | {"path": str(path)}}
+
+    def run(after: timedelta) -> tuple[int, list[int | None]]:
+        ingest.as_of = AS_OF + after
+        ingest.run(web=web)
+        inputs = ingest.table("reference_inputs").collect()
+        return len(links(ingest)), [row["due_us"] and round((row["due_us"] - micros(AS_OF)) / DAY) for row in inputs]
+
+    assert run(0 * day) == (1, [3])
+    first = dict(ingest.tables)
+    assert run(1 * day) == (1, [3])
+    assert ingest.tables == first
+    # a look at the same content in a new file forgets nothing
+    path.touch()
+    assert run(1 * day) == (1, [3])
+    assert run(2 * day) == (2, [9])
+    assert run(99 * day) == (3, [None])
+    assert ingest.table("rejected_records").count() == 1
 
 
 def test_without_link_tables_there_are_no_tables_of_them(ingest: Ingest, web: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,10 +19,14 @@ from oneuser.contracts.control import PUBLICATIONS, RUNS
 from oneuser.contracts.graph import EVENT_IDENTIFIERS, FILES
 from oneuser.contracts.identity import DIM_USER
 from oneuser.contracts.privacy import ERASURES, REQUEST
+from oneuser.contracts.reference import REFERENCE_INPUTS
+from oneuser.events.instants import micros
 from oneuser.runs import nothing_new
 from oneuser.runs.nothing_new import find_nothing_new
 from oneuser.runs.result import LookedAt, RunResult
+from oneuser.storage.input_listing import listing_of
 from oneuser.storage.layout import MARKER, PUBLISHED_FILE
+from oneuser.storage.local_listing import list_local_files
 from tests.integration.emulated_s3 import ACCESS, EmulatedS3, emulated_s3
 from tests.unit.runs.completed_warehouse import NOON, CompletedWarehouse
 
@@ -109,6 +114,22 @@ def forget_the_ledger(done: CompletedWarehouse) -> None:
 
 def test_a_file_that_is_gone_is_nothing_new(done: CompletedWarehouse) -> None:
     (done.home / "in" / "1.jsonl").unlink()
+
+    assert why_not(done) is None
+
+
+def have_refused_a_record_until(at: datetime) -> Callable[[CompletedWarehouse], None]:
+    def refuse(done: CompletedWarehouse) -> None:
+        listing = listing_of(list_local_files("links.crm", f"{done.home}/crm.csv"))
+        done.write(REFERENCE_INPUTS, {"reference": "links.crm", "listing": listing, "due_us": micros(at)})
+        done.tables[REFERENCE_INPUTS.name] = 1
+        done.publish(2)
+
+    return refuse
+
+
+def test_a_record_that_is_refused_for_long_is_nothing_new(done: CompletedWarehouse) -> None:
+    have_refused_a_record_until(datetime.now(UTC) + timedelta(days=9))(done)
 
     assert why_not(done) is None
 
@@ -304,6 +325,7 @@ def test_a_state_that_nobody_published_is_as_good_as_none(done: CompletedWarehou
         (name_an_odd_pattern, "braces around a slash"),
         (touch("crm.csv"), "a reference input has changed"),
         (touch("accounts.jsonl"), "a reference input has changed"),
+        (have_refused_a_record_until(datetime.now(UTC)), "records whose time has come"),
         (forget_the_ledger, "version 0 of table files is missing"),
         (configure, "the configuration or the version"),
         (be_due_to_do_everything, "run 3 is one that does everything"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from oneuser.events.instants import DAY, micros
+from oneuser.events.instants import latest_credible, micros
 
 if TYPE_CHECKING:
     from oneuser.config import Config
@@ -22,7 +22,7 @@ def horizon(ctx: RunContext) -> int:
 
     A run as of an earlier time reads what has come since. Both times are in its record: every attempt has the same.
     """
-    return micros(_latest(ctx)) + DAY
+    return latest_credible(_latest(ctx))
 
 
 def explain_future(ctx: RunContext) -> str:

@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.reference import LINKS
+from oneuser.core.reasons import Reason
 from oneuser.events.earlier_keys import with_stored_keys
 from oneuser.events.link_records import LEFT_OUT, LINK_TIME, LinkSpec, Part, ValueTest, read_links
 from oneuser.events.spec import id_type_specs
@@ -129,12 +130,12 @@ def _judge(
     links = reduce(DataFrame.unionByName, read.values()).where(F.col("code").isNull())
     assigned = assign_surrogate_ids(ctx, _ends(links))
     pairs = ctx.persist(_count_pairs(links, assigned.of_all))
-    _report(ctx, read, pairs)
+    due = _report(ctx, read, pairs)
     writes = [*assigned.writes, *replaced(ctx, LINKS, _since_when(ctx, pairs))]
     # what a test leaves out is neither a link nor refused
     is_refused = F.col("code") != LEFT_OUT
     kept = {name: rows.withColumn("code", F.when(is_refused, F.col("code"))) for name, rows in read.items()}
-    return Judged(kept, writes)
+    return Judged(kept, writes, due)
 
 
 def _under_stored_keys(ctx: RunContext, said: DataFrame) -> DataFrame:
@@ -196,8 +197,13 @@ def _since_when(ctx: RunContext, pairs: DataFrame) -> DataFrame:
     return LINKS.conform(met.select("now.*", run_seq))
 
 
-def _report(ctx: RunContext, read: Mapping[str, DataFrame], pairs: DataFrame) -> None:
-    """Metrics of what became of the records, and the check that none is lost."""
+def _report(ctx: RunContext, read: Mapping[str, DataFrame], pairs: DataFrame) -> dict[str, int]:
+    """Metrics of what became of the records, and the check that none is lost.
+
+    Returns:
+        By reference, the earliest time that is still in the future, of those that have one.
+    """
+    is_ahead = F.col("code") == Reason.REFERENCE_TIME
     counted = pairs.groupBy("source").agg(F.count(F.lit(1)).alias("n"), F.sum("n_records").alias("n_records"))
     of_pairs = {row["source"]: (row["n"], row["n_records"]) for row in counted.collect()}
     tagged = (
@@ -206,9 +212,11 @@ def _report(ctx: RunContext, read: Mapping[str, DataFrame], pairs: DataFrame) ->
         .agg(
             F.count_if(F.col("code").isNull()).alias("n_links"),
             F.count_if(F.col("code") == LEFT_OUT).alias("n_left_out"),
+            F.min(F.when(is_ahead, F.unix_micros(LINK_TIME))).alias("due"),
         )
+        .collect()
     )
-    of_records = {row["source"]: (row["n_links"], row["n_left_out"]) for row in tagged.collect()}
+    of_records = {row["source"]: (row["n_links"], row["n_left_out"]) for row in tagged}
     for reference in read:
         name = reference.removeprefix(f"{GROUP}.")
         n_pairs, n_paired = of_pairs.get(name, (0, 0))
@@ -222,3 +230,4 @@ def _report(ctx: RunContext, read: Mapping[str, DataFrame], pairs: DataFrame) ->
             found=f"{n_paired} of {n_links} records are links or repeat one",
             expected="each of them",
         )
+    return {f"{GROUP}.{row['source']}": row["due"] for row in tagged if row["due"] is not None}

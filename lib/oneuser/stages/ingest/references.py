@@ -7,7 +7,7 @@ is no longer configured is judged without records, so that what it had said is w
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,8 +15,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.reference import REFERENCE_INPUTS, REJECTED_RECORDS
-from oneuser.core.errors import GateError
+from oneuser.core.errors import ContractError, GateError
 from oneuser.core.reasons import is_damage
+from oneuser.stages.ingest.credible_times import horizon
 from oneuser.stages.ingest.kept_back import KeptBack
 from oneuser.storage.input_listing import listing_of
 from oneuser.storage.parquet_schemas import ParquetSchemas
@@ -45,10 +46,13 @@ class Judged:
     Attributes:
         records: By reference, all of its records: `file`, `record`, `code` (null for those that count), `detail`.
         writes: What the group's tables are to hold now.
+        due: By reference, the earliest time of a record that is refused only since it is in the future: in microseconds
+            since 1970.
     """
 
     records: Mapping[str, DataFrame]
     writes: Sequence[Write]
+    due: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class _Input(NamedTuple):
     n_records: int
     n_rejected: int
     run_seq: int
+    due_us: int | None = None
 
 
 @dataclass
@@ -135,18 +140,28 @@ def _known(ctx: RunContext) -> list[_Input]:
     """The inputs as the last run left them."""
     if REFERENCE_INPUTS.name not in ctx.tables:
         return []
-    return [_Input(**row.asDict()) for row in ctx.read(REFERENCE_INPUTS).collect()]
+    try:
+        rows = ctx.read(REFERENCE_INPUTS)
+    except ContractError:
+        # an earlier version of oneuser did not ask what is due: all is read again
+        earlier = replace(REFERENCE_INPUTS, fields=tuple(f for f in REFERENCE_INPUTS.fields if f.name != "due_us"))
+        rows = ctx.read(earlier).withColumn("shape", F.lit(""))
+    return [_Input(**row.asDict()) for row in rows.collect()]
 
 
 def _take(ctx: RunContext, group: ReferenceGroup, known: list[_Input]) -> _Taken:
-    """Look at a group; read it where its listing or shape is another, and judge it where its records are, too."""
+    """Look at a group; read it where its listing or shape is another, and judge it where its records are, too.
+
+    What was refused as being in the future is read and judged again once that has come.
+    """
     if not group.references and not known:
         return _Taken([])
     before = {one.reference: one for one in known}
     files = {reference.name: list_reference(ctx.spark, reference) for reference in group.references}
     listings = {name: listing_of(found) for name, found in files.items()}
     shape = _shape(ctx, group)
-    if {name: (listing, shape) for name, listing in listings.items()} == {
+    is_due = any(one.due_us is not None and one.due_us <= horizon(ctx) for one in known)
+    if not is_due and {name: (listing, shape) for name, listing in listings.items()} == {
         one.reference: (one.listing, one.shape) for one in known
     }:
         return _Taken(known)
@@ -159,10 +174,10 @@ def _take(ctx: RunContext, group: ReferenceGroup, known: list[_Input]) -> _Taken
         if reference.format == "parquet" and (n_columns := schemas.n_withheld(files[name], reference.needed)):
             report_left_out(ctx, name, n_columns)
         counted = count_records(ctx.spark, reference, files[name], records[name])
-        n_rejected, run_seq = (before[name].n_rejected, before[name].run_seq) if name in before else (0, ctx.run_seq)
-        found = (counted["digest"], len(files[name]), counted["n"], n_rejected, run_seq)
-        inputs.append(_Input(name, listings[name], shape, *found))
-    if _what_counts(inputs) == _what_counts(known):
+        found = (counted["digest"], len(files[name]), counted["n"])
+        was = before.get(name) or _Input(name, "", "", "", 0, 0, n_rejected=0, run_seq=ctx.run_seq)
+        inputs.append(_Input(name, listings[name], shape, *found, was.n_rejected, was.run_seq, was.due_us))
+    if not is_due and _what_counts(inputs) == _what_counts(known):
         return _Taken(inputs)
     return _judged(ctx, group, inputs, records)
 
@@ -201,7 +216,10 @@ def _judged(ctx: RunContext, group: ReferenceGroup, inputs: list[_Input], record
     for (name, code), n in by_code.items():
         if code:
             ctx.metric("records_rejected", n, f"{name}:{code}")
-    stamped = [one._replace(n_rejected=rejected[one.reference], run_seq=ctx.run_seq) for one in inputs]
+    stamped = [
+        one._replace(n_rejected=rejected[one.reference], run_seq=ctx.run_seq, due_us=judged.due.get(one.reference))
+        for one in inputs
+    ]
     return _Taken(stamped, True, judged.writes, [_refused(name, kept[name]) for name, n in rejected.items() if n])
 
 
