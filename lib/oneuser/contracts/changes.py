@@ -7,6 +7,8 @@ from oneuser.contracts.table import Field, TableContract
 
 # identifiers that a new or gone message carries, or that a reference input names otherwise than before
 LINKED_IDENTIFIERS = "linked_identifiers"
+# identifiers of which files about accounts say something else than before: of them, or of the domain of an address
+MEMBER_IDENTIFIERS = "member_identifiers"
 # identifiers whose candidate components were judged again, before and after
 JUDGED_IDENTIFIERS = "judged_identifiers"
 # messages that are new or gone or that belong to somebody else, with their owners before and after
@@ -23,7 +25,7 @@ GONE = "gone"
 REPLACED = "replaced"
 # of what new messages carry, or what links name otherwise
 TOUCHED = "touched"
-CHANGE_SETS = (LINKED_IDENTIFIERS, JUDGED_IDENTIFIERS, OWNED_MESSAGES, JOURNEYS, CONSENTS)
+CHANGE_SETS = (LINKED_IDENTIFIERS, MEMBER_IDENTIFIERS, JUDGED_IDENTIFIERS, OWNED_MESSAGES, JOURNEYS, CONSENTS)
 
 CHANGES = TableContract(
     name="changes",

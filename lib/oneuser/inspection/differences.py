@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
@@ -74,10 +75,13 @@ def compare(
 def _differences(published: DataFrame, expected: DataFrame, *, key: Sequence[str], columns: Sequence[str]) -> DataFrame:
     """`kind`, the key, `published`, `expected`: one row per difference."""
     sides = [
-        rows.select(*key, F.struct(*columns).alias(name))
+        rows.select(*(F.col(one).alias(f"{name}_{one}") for one in key), F.struct(*columns).alias(name))
         for rows, name in ((published, "published"), (expected, "expected"))
     ]
-    both = sides[0].join(sides[1], on=[*key], how="full")
+    # a part of a key may be null, such as the beginning of what holds since ever
+    is_same_key = [F.col(f"published_{one}").eqNullSafe(F.col(f"expected_{one}")) for one in key]
+    both = sides[0].join(sides[1], on=reduce(lambda one, other: one & other, is_same_key), how="full")
+    keys = [F.coalesce(f"published_{one}", f"expected_{one}").alias(one) for one in key]
     kind = F.when(F.col("published").isNull(), MISSING).when(F.col("expected").isNull(), SURPLUS).otherwise(DIFFERENT)
     is_same = F.col("published").eqNullSafe(F.col("expected"))
-    return both.where(~is_same).withColumn("kind", kind)
+    return both.where(~is_same).select(kind.alias("kind"), *keys, "published", "expected")

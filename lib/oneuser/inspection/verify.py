@@ -1,8 +1,8 @@
 """A full resolve of what is stored against what is published. Writes nothing.
 
 Edges, refusals and components are found again from all messages, the ledger decides again over its own decisions, and
-every identifier and message gets its owner again, every person their consent, by the transforms of a run. On the same
-input with the same state nothing may come out differently. What a run stamps with its number is not compared.
+every identifier and message gets its owner again, every person their accounts and consent, by the transforms of a run.
+On the same input with the same state nothing may come out differently. What a run stamps with its number is left out.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import COMPONENTS, EDGES, REFUSED_EDGES, SHARED_VALUES
 from oneuser.contracts.identity import (
+    ACCOUNT_MEMBERSHIPS,
     EVENTS_RESOLVED,
     IDENTIFIER_HISTORY,
     IDENTIFIER_MAP,
@@ -39,11 +40,14 @@ from oneuser.runs.fingerprints import stage_fingerprint
 from oneuser.stages.consent.stage import replay_consent
 from oneuser.stages.graph.gathering import gather_pairs
 from oneuser.stages.graph.resolve_components import expected_vertices, resolve_components
+from oneuser.stages.identity.resolve_accounts import add_accounts, find_memberships
 from oneuser.stages.identity.resolve_messages import resolve_all
 from oneuser.stages.identity.resolve_people import ResolvedPeople, resolve_people
 from oneuser.stages.registry import STAGES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from oneuser.config import Config
     from oneuser.contracts.table import TableContract
     from oneuser.inspection.reading import Published
@@ -112,11 +116,17 @@ def verify_published(published: Published, config: Config, run: RunRecord, *, ex
         linked = resolve_components(ctx, gathered)
         people = resolve_people(ctx, linked.components)
         owned = resolve_all(ctx, people)
+        memberships = find_memberships(ctx, owned, people.identifier_map)
+        outcomes = ctx.checkpoint(replay_consent(ctx, None))
+        again = {
+            EVENTS_RESOLVED: add_accounts(owned, memberships),
+            ACCOUNT_MEMBERSHIPS: memberships,
+            CONSENT: consent_of(outcomes),
+            CONSENT_REPLAYS: replays_of(outcomes),
+        }
         return Verification(
             run.run_seq,
-            _compare_all(
-                published, gathered, linked, people, owned, ctx.checkpoint(replay_consent(ctx, None)), examples=examples
-            ),
+            _compare_all(published, gathered, linked, people, again, examples=examples),
             _check_invariants(published, examples=examples),
             _certify(published, gathered, linked),
         )
@@ -150,8 +160,7 @@ def _compare_all(
     gathered: Gathered,
     linked: ResolvedComponents,
     people: ResolvedPeople,
-    owned: DataFrame,
-    outcomes: DataFrame,
+    again: Mapping[TableContract, DataFrame],
     *,
     examples: int,
 ) -> list[TableComparison]:
@@ -169,9 +178,7 @@ def _compare_all(
         (IDENTIFIER_MAP, published.read(IDENTIFIER_MAP), people.identifier_map, [*IDENTIFIER_MAP.key]),
         (IDENTIFIER_OWNERSHIP, published.ownership(), people.ownership, ["identifier_id", "interval"]),
         (IDENTIFIER_HISTORY, owners, people.identifier_map, ["identifier_id"]),
-        (EVENTS_RESOLVED, published.read(EVENTS_RESOLVED), owned, [*EVENTS_RESOLVED.key]),
-        (CONSENT, published.read(CONSENT), consent_of(outcomes), [*CONSENT.key]),
-        (CONSENT_REPLAYS, published.read(CONSENT_REPLAYS), replays_of(outcomes), [*CONSENT_REPLAYS.key]),
+        *((contract, published.read(contract), rows, [*contract.key]) for contract, rows in again.items()),
     ]
     return [
         compare(

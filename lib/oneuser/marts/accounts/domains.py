@@ -118,11 +118,7 @@ def find_domain_accounts(
     addresses = values.select("identifier_id", "id_value").mapInArrow(
         _address_reader(frozenset(excluded), keys), _ADDRESSES
     )
-    listed = profiles.select("account_id", F.inline("domains"))
-    is_usable, is_shared = F.col("problem").isNull(), F.col("problem") == "shared"
-    account = F.when(is_usable, F.col("account_id")).alias("account_id")
-    # a shared domain is listed, too: it hides what lies above it
-    known = listed.where(is_usable | is_shared).select("domain", account, F.lit(True).alias("is_listed")).distinct()
+    known = _listed(profiles).withColumn("is_listed", F.lit(True))
     spread = addresses.select("identifier_id", "keyed_id", F.posexplode("domains").alias("place", "domain"))
     matched = spread.join(known, on="domain", how="left")
     nearest = matched.groupBy("identifier_id", "keyed_id").agg(
@@ -130,6 +126,37 @@ def find_domain_accounts(
     )
     found = F.when(F.col("nearest").isNull(), F.col("keyed_id")).otherwise(F.col("nearest.account_id"))
     return nearest.select("identifier_id", found.alias("account_id")).where(F.col("account_id").isNotNull())
+
+
+def find_redomiciled(values: DataFrame, before: DataFrame, after: DataFrame, *, excluded: Collection[str]) -> DataFrame:
+    """Addresses whose domain, or one above it, is listed otherwise than before: they may stand for another account.
+
+    Args:
+        values: Rows of `identifier_values`, of addresses only.
+        before: Rows of `account_profiles`, as they were.
+        after: The same as they are.
+        excluded: Domains that stand for no account, nor does any below them.
+
+    Returns:
+        `identifier_id`, each once.
+    """
+    were, are = _listed(before), _listed(after)
+    changed = were.subtract(are).unionByName(are.subtract(were)).select("domain").distinct()
+    addresses = values.select("identifier_id", "id_value").mapInArrow(
+        _address_reader(frozenset(excluded), None), _ADDRESSES
+    )
+    spread = addresses.select("identifier_id", F.explode("domains").alias("domain"))
+    # as many as the accounts file lists otherwise
+    return spread.join(F.broadcast(changed), on="domain", how="left_semi").select("identifier_id").distinct()
+
+
+def _listed(profiles: DataFrame) -> DataFrame:
+    """`domain`, `account_id`: the account that a listed domain stands for, null where several accounts share it."""
+    listed = profiles.select("account_id", F.inline("domains"))
+    is_usable, is_shared = F.col("problem").isNull(), F.col("problem") == "shared"
+    account = F.when(is_usable, F.col("account_id")).alias("account_id")
+    # a shared domain is listed, too: it hides what lies above it
+    return listed.where(is_usable | is_shared).select("domain", account).distinct()
 
 
 def _domain_reader(free_mail: frozenset[str], excluded: frozenset[str]) -> Callable[[Batches], Batches]:

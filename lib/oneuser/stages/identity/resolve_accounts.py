@@ -21,7 +21,7 @@ from oneuser.marts.accounts.domains import find_domain_accounts
 from oneuser.marts.accounts.memberships import add_account_at, build_account_memberships, resolve_statements
 from oneuser.marts.accounts.statements import state_domains, state_members, state_mentions, state_messages
 from oneuser.marts.accounts.timeline import MembershipRules
-from oneuser.stages.found_rows import find
+from oneuser.stages.found_rows import find, only
 from oneuser.stages.ingest.account_files import excluded, free_mail
 
 if TYPE_CHECKING:
@@ -29,11 +29,10 @@ if TYPE_CHECKING:
     from oneuser.contracts.table import TableContract
     from oneuser.stages.context import RunContext
     from oneuser.stages.found_rows import Found
-    from oneuser.stages.identity.scope import Scope
 
 
 def find_memberships(
-    ctx: RunContext, owned: DataFrame, identifier_map: DataFrame, scope: Scope | None = None
+    ctx: RunContext, owned: DataFrame, identifier_map: DataFrame, identifiers: DataFrame | None = None
 ) -> DataFrame:
     """Rows of `account_memberships` of some people, or of all. Writes nothing.
 
@@ -41,7 +40,7 @@ def find_memberships(
         ctx: The stage's context.
         owned: Their messages: columns of `events_resolved` but for the account; at least those that carry one.
         identifier_map: Rows of `identifier_map` of these people.
-        scope: Whose identifiers these are; null for all.
+        identifiers: `identifier_id`, those of these people among them; null for all.
     """
     rules = ctx.config.accounts
     if _is_plain(rules):
@@ -56,7 +55,7 @@ def find_memberships(
     if rules.files.members:
         statements.append(state_members(ctx.read(ACCOUNT_MEMBERS), ctx.read(IDENTIFIERS), identifier_map))
     if rules.domains:
-        statements.append(state_domains(_domain_accounts(ctx, scope), identifier_map))
+        statements.append(state_domains(_domain_accounts(ctx, identifiers), identifier_map))
     return ctx.checkpoint(
         resolve_statements(
             reduce(DataFrame.unionByName, statements),
@@ -130,12 +129,12 @@ def _is_plain(rules: AccountRules) -> bool:
     return rules.membership == "single" and not has_others
 
 
-def _domain_accounts(ctx: RunContext, scope: Scope | None) -> DataFrame:
+def _domain_accounts(ctx: RunContext, identifiers: DataFrame | None) -> DataFrame:
     rules = ctx.config.accounts.domains
     assert rules is not None  # noqa: S101 - the caller has looked
     values = ctx.read(IDENTIFIER_VALUES).where(F.col("id_type").isin(*rules.from_types))
     return find_domain_accounts(
-        values if scope is None else scope.of_identifiers(values),
+        only(values, identifiers),
         ctx.read(ACCOUNT_PROFILES),
         excluded=free_mail(ctx.config) | excluded(ctx.config),
         keys=ctx.keys if rules.unmapped == "keyed" else None,

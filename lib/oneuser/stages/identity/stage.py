@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from oneuser.contracts.changes import JUDGED_IDENTIFIERS, LINKED_IDENTIFIERS, OWNED_MESSAGES
+from oneuser.contracts.changes import JUDGED_IDENTIFIERS, LINKED_IDENTIFIERS, MEMBER_IDENTIFIERS, OWNED_MESSAGES
 from oneuser.contracts.graph import COMPONENTS, EDGES, EVENT_IDENTIFIERS, IDENTIFIERS, REFUSED_EDGES
 from oneuser.contracts.identity import (
     ACCOUNT_MEMBERSHIPS,
@@ -143,6 +143,8 @@ IDENTITY_STAGE = Stage(
     takes={
         JUDGED_IDENTIFIERS: (EDGES, REFUSED_EDGES, COMPONENTS),
         LINKED_IDENTIFIERS: (EVENTS, EVENT_IDENTIFIERS, IDENTIFIERS, IDENTIFIER_VALUES, ERASURES),
+        # accounts themselves, and which lies above which, are written anew each time
+        MEMBER_IDENTIFIERS: (ACCOUNT_PROFILES, ACCOUNT_PARENTS, ACCOUNT_MEMBERS),
     },
     gives=(OWNED_MESSAGES,),
 )

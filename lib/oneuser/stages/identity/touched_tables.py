@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from oneuser.contracts.changes import NEW, OWNED_MESSAGES
+from oneuser.contracts.changes import MEMBER_IDENTIFIERS, NEW, OWNED_MESSAGES
 from oneuser.contracts.identity import (
     ACCOUNT_MEMBERSHIPS,
     DIM_USER,
@@ -100,16 +100,41 @@ def _write_events(
     """Write the memberships of touched people, and the messages that have another owner or account; returns these."""
     stored = ctx.read(EVENTS_RESOLVED).where(F.col("group_id").isNotNull())
     others = stored.join(resolved.rows, on="message_key", how="left_anti").select(*owned.columns)
-    # a message that links nothing may carry what was touched, and belong to somebody who was not
-    of_people = owned.unionByName(others).join(user_ids.rows, on="user_id", how="left_semi")
-    memberships = find_memberships(ctx, of_people, people.identifier_map, scope)
-    changed = ctx.replace_within(ACCOUNT_MEMBERSHIPS, memberships, user_ids.rows)
+    before = stored.join(resolved.rows, on="message_key", how="left_semi")
+    beyond = _members_beyond(ctx, user_ids, [owned.where(F.col("group_id").isNotNull()), before])
+    members, identifiers, identifier_map = user_ids.rows, scope.identifiers.rows, people.identifier_map
+    if beyond.n_rows:
+        members = find(ctx, members.unionByName(beyond.rows)).rows
+        theirs = ctx.checkpoint(ctx.read_among(IDENTIFIER_MAP, beyond.rows))
+        identifier_map = identifier_map.unionByName(theirs)
+        identifiers = find(ctx, identifiers.unionByName(theirs.select("identifier_id"))).rows
+    of_people = owned.unionByName(others).join(members, on="user_id", how="left_semi")
+    memberships = find_memberships(ctx, of_people, identifier_map, identifiers)
+    changed = ctx.replace_within(ACCOUNT_MEMBERSHIPS, memberships, members)
     elsewhere = find_messages_in_accounts(ctx, changed, resolved).select(*owned.columns)
     rows = owned.unionByName(elsewhere)
     owners = find(ctx, rows.where(F.col("user_id").isNotNull()).select("user_id").distinct())
     of_owners = ctx.read(ACCOUNT_MEMBERSHIPS).join(owners.rows, on="user_id", how="left_semi")
     within = find(ctx, resolved.rows.unionByName(elsewhere.select("message_key")))
     return ctx.replace_within(EVENTS_RESOLVED, add_accounts(rows, of_owners), within.rows)
+
+
+def _members_beyond(ctx: RunContext, user_ids: Found, messages: list[DataFrame]) -> Found:
+    """`user_id` of people who may have other memberships though nothing was decided about them again.
+
+    Files say something else of them, or a message that carries an account has come from them, or gone to them: one that
+    links nothing may carry what was touched, and belong to somebody who was not.
+
+    Args:
+        ctx: The stage's context, when identifiers have their owners.
+        user_ids: `user_id` of those about whom it was.
+        messages: Messages that carry an account and were resolved again, as they are and as they were.
+    """
+    told = find(ctx, ctx.changes(MEMBER_IDENTIFIERS).select("identifier_id"))
+    parts = [ctx.read_among(IDENTIFIER_MAP, told.rows)] if told.n_rows else []
+    owners = [rows.where(F.col("user_id").isNotNull()).select("user_id") for rows in (*parts, *messages)]
+    everybody = reduce(DataFrame.unionByName, owners).distinct()
+    return find(ctx, everybody.join(user_ids.rows, on="user_id", how="left_anti"))
 
 
 def _tell(ctx: RunContext, owned: DataFrame, older: Found, changed: DataFrame) -> None:

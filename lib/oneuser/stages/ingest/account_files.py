@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from oneuser.config.accounts import MembersFile, ParentsFile
     from oneuser.config.reference import ReferenceFile
     from oneuser.stages.context import RunContext
-    from oneuser.stages.ingest.references import Write
 
 GROUP = "accounts.files"
 ACCOUNTS, PARENTS, MEMBERS = (f"{GROUP}.{name}" for name in ("accounts", "parents", "members"))
@@ -108,12 +107,11 @@ def _judge(ctx: RunContext, records: Mapping[str, DataFrame]) -> Judged:
     if MEMBERS in records:
         judged[MEMBERS] = ctx.persist(_read_members(ctx, records[MEMBERS], judged))
         members = KeptBack.of(ctx).of_members(build_account_members(judged[MEMBERS]))
-    writes: list[Write] = [
-        *replaced(ctx, ACCOUNT_PROFILES, profiles),
-        *replaced(ctx, ACCOUNT_PARENTS, parents),
-        *replaced(ctx, ACCOUNT_MEMBERS, members),
-    ]
-    return Judged(judged, writes)
+    found = {ACCOUNT_PROFILES: profiles, ACCOUNT_PARENTS: parents, ACCOUNT_MEMBERS: members}
+    writes = [write for contract, rows in found.items() for write in replaced(ctx, contract, rows)]
+    # each is judged by the others, and mostly one changes: what stays as it is has nobody's accounts found again
+    are_there = [(contract, rows) for contract, rows, _ in writes if contract.name in ctx.tables]
+    return Judged(judged, [write for write in writes if write[0].name not in ctx.tables], compared=are_there)
 
 
 def _dated(ctx: RunContext, records: DataFrame, file: ParentsFile | MembersFile | None) -> DataFrame:

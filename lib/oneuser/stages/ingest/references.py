@@ -48,11 +48,13 @@ class Judged:
         writes: What the group's tables are to hold now.
         due: By reference, the earliest time of a record that is refused only since it is in the future: in microseconds
             since 1970.
+        compared: The same of tables that are there, to be changed where they differ.
     """
 
     records: Mapping[str, DataFrame]
     writes: Sequence[Write]
     due: Mapping[str, int] = field(default_factory=dict)
+    compared: Sequence[tuple[TableContract, DataFrame]] = ()
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class _Taken:
 
     inputs: list[_Input]
     is_new: bool = False
-    writes: Sequence[Write] = ()
+    judged: Judged = field(default_factory=lambda: Judged({}, ()))
     rejected: list[DataFrame] = field(default_factory=list)
 
 
@@ -112,13 +114,16 @@ def take_references(ctx: RunContext, groups: Sequence[ReferenceGroup]) -> None:
         _take(ctx, group, [one for one in known if one.reference.startswith(f"{group.name}.")]) for group in groups
     ]
     inputs = [one for group in taken for one in group.inputs]
-    writes = [write for group in taken for write in group.writes]
+    writes = [write for group in taken for write in group.judged.writes]
     if sorted(inputs) != sorted(known):
         rows = ctx.spark.createDataFrame(inputs, REFERENCE_INPUTS.schema)
         writes.append((REFERENCE_INPUTS, rows, "replace"))
     writes += _rejections(ctx, taken, known)
     if writes:
         ctx.write_together(writes, are_few=_are_few(inputs))
+    compared = [pair for group in taken for pair in group.judged.compared]
+    if compared:
+        ctx.replace_together([(contract, rows, None) for contract, rows in compared])
     for one in inputs:
         ctx.metric("records_in", one.n_records, one.reference)
         ctx.metric("records_rejected", one.n_rejected, one.reference)
@@ -220,7 +225,7 @@ def _judged(ctx: RunContext, group: ReferenceGroup, inputs: list[_Input], record
         one._replace(n_rejected=rejected[one.reference], run_seq=ctx.run_seq, due_us=judged.due.get(one.reference))
         for one in inputs
     ]
-    return _Taken(stamped, True, judged.writes, [_refused(name, kept[name]) for name, n in rejected.items() if n])
+    return _Taken(stamped, True, judged, [_refused(name, kept[name]) for name, n in rejected.items() if n])
 
 
 def _count_codes(records: Mapping[str, DataFrame]) -> dict[tuple[str, str | None], int]:

@@ -11,7 +11,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
-from oneuser.contracts.changes import LINKED_IDENTIFIERS
+from oneuser.contracts.changes import LINKED_IDENTIFIERS, MEMBER_IDENTIFIERS
 from oneuser.contracts.graph import EVENT_IDENTIFIERS, FILES, IDENTIFIERS
 from oneuser.contracts.privacy import ERASURES, SUPPRESSIONS
 from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES, QUARANTINE
@@ -47,6 +47,7 @@ from oneuser.stages.ingest.kept_back import KeptBack
 from oneuser.stages.ingest.link_tables import link_group
 from oneuser.stages.ingest.linked_identifiers import tell_linked_identifiers
 from oneuser.stages.ingest.mapped_columns import mapped_columns
+from oneuser.stages.ingest.member_identifiers import tell_member_identifiers
 from oneuser.stages.ingest.references import report_left_out, take_references
 from oneuser.stages.ingest.requested import take_requests
 from oneuser.stages.ingest.shape_of_lines import explain_lines
@@ -136,6 +137,7 @@ def ingest(ctx: RunContext) -> None:
         gave_way = None if kept is None else kept.gave_way
     take_references(ctx, [link_group(ctx), account_group(ctx), *commercial_groups(ctx)])
     tell_linked_identifiers(ctx, gave_way, gone)
+    tell_member_identifiers(ctx)
 
 
 def _refuse_unreadable(ctx: RunContext, intake: Intake) -> None:
@@ -457,5 +459,5 @@ INGEST_STAGE = Stage(
         ERASURES,
     ),
     sections=(),
-    gives=(LINKED_IDENTIFIERS,),
+    gives=(LINKED_IDENTIFIERS, MEMBER_IDENTIFIERS),
 )
