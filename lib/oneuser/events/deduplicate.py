@@ -50,7 +50,7 @@ def separate_equal_rows(events: DataFrame, equal: DataFrame) -> DataFrame:
 
 
 def without_suppressed(events: DataFrame, suppressions: DataFrame) -> DataFrame:
-    """Rows of messages none of whose duplicates carries a suppressed identifier.
+    """Rows of messages none of whose duplicates among them carries a suppressed identifier.
 
     Args:
         events: Parsed events.
