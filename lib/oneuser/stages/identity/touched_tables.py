@@ -23,6 +23,7 @@ from oneuser.contracts.identity import (
     USER_IDS,
     USER_REDIRECTS,
 )
+from oneuser.contracts.reference import ACCOUNT_MEMBERS, ACCOUNT_PROFILES
 from oneuser.identity.resolution import build_dim_user, with_present_accounts
 from oneuser.identity.stability import Moved
 from oneuser.marts.accounts.memberships import current_accounts
@@ -69,7 +70,7 @@ def write_touched(ctx: RunContext, people: ResolvedPeople, scope: Scope) -> Move
     owned = resolve_again(ctx, older)
     gone = find_gone(ctx)
     resolved = find(ctx, owned.select("message_key").unionByName(gone.rows))
-    events = _write_events(ctx, people, scope, user_ids, owned, resolved)
+    events = _write_events(ctx, people, scope, user_ids, owned, older, resolved)
     _tell(ctx, owned, older, events)
     accounts = describe_accounts(ctx, ctx.read(EVENTS_RESOLVED), ctx.read(ACCOUNT_MEMBERSHIPS))
     ctx.replace_together([(contract, rows, None) for contract, rows in accounts])
@@ -95,13 +96,18 @@ def _with_other_owners(mapped: DataFrame, owned: DataFrame) -> DataFrame:
 
 
 def _write_events(
-    ctx: RunContext, people: ResolvedPeople, scope: Scope, user_ids: Found, owned: DataFrame, resolved: Found
+    ctx: RunContext,
+    people: ResolvedPeople,
+    scope: Scope,
+    user_ids: Found,
+    owned: DataFrame,
+    older: Found,
+    resolved: Found,
 ) -> DataFrame:
     """Write the memberships of touched people, and the messages that have another owner or account; returns these."""
     stored = ctx.read(EVENTS_RESOLVED).where(F.col("group_id").isNotNull())
     others = stored.join(resolved.rows, on="message_key", how="left_anti").select(*owned.columns)
-    before = stored.join(resolved.rows, on="message_key", how="left_semi")
-    beyond = _members_beyond(ctx, user_ids, [owned.where(F.col("group_id").isNotNull()), before])
+    beyond = _members_beyond(ctx, user_ids, owned, older)
     members, identifiers, identifier_map = user_ids.rows, scope.identifiers.rows, people.identifier_map
     if beyond.n_rows:
         members = find(ctx, members.unionByName(beyond.rows)).rows
@@ -119,20 +125,28 @@ def _write_events(
     return ctx.replace_within(EVENTS_RESOLVED, add_accounts(rows, of_owners), within.rows)
 
 
-def _members_beyond(ctx: RunContext, user_ids: Found, messages: list[DataFrame]) -> Found:
+def _members_beyond(ctx: RunContext, user_ids: Found, owned: DataFrame, older: Found) -> Found:
     """`user_id` of people who may have other memberships though nothing was decided about them again.
 
-    Files say something else of them, or a message that carries an account has come from them, or gone to them: one that
+    Files say something else of them, or an older message that carries an account has come to them, or left: one that
     links nothing may carry what was touched, and belong to somebody who was not.
 
     Args:
         ctx: The stage's context, when identifiers have their owners.
         user_ids: `user_id` of those about whom it was.
-        messages: Messages that carry an account and were resolved again, as they are and as they were.
+        owned: Messages that were resolved again.
+        older: `message_key` of those that are not new.
     """
-    told = find(ctx, ctx.changes(MEMBER_IDENTIFIERS).select("identifier_id"))
-    parts = [ctx.read_among(IDENTIFIER_MAP, told.rows)] if told.n_rows else []
-    owners = [rows.where(F.col("user_id").isNotNull()).select("user_id") for rows in (*parts, *messages)]
+    parts = [ctx.read(IDENTIFIER_MAP).limit(0)]
+    if any(ctx.tables.get(one.name) != ctx.base.get(one.name) for one in (ACCOUNT_MEMBERS, ACCOUNT_PROFILES)):
+        told = find(ctx, ctx.changes(MEMBER_IDENTIFIERS).select("identifier_id"))
+        parts.append(ctx.read_among(IDENTIFIER_MAP, told.rows))
+    if older.n_rows:
+        carrying = owned.where(F.col("group_id").isNotNull()).join(older.rows, on="message_key", how="left_semi")
+        messages = find(ctx, carrying.select("message_key"))
+        if messages.n_rows:
+            parts += [carrying, ctx.read_among(EVENTS_RESOLVED, messages.rows)]
+    owners = [rows.where(F.col("user_id").isNotNull()).select("user_id") for rows in parts]
     everybody = reduce(DataFrame.unionByName, owners).distinct()
     return find(ctx, everybody.join(user_ids.rows, on="user_id", how="left_anti"))
 
