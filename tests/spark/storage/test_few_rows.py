@@ -117,10 +117,14 @@ def test_both_ways_take_turns(spark: SparkSession, warehouse_path: Path) -> None
     assert [row[0] for row in warehouse.read(DIM_USER, 8).select("user_id").orderBy("user_id").collect()] == expected[3]
 
 
-def test_no_rows_are_a_version_without_a_file(spark: SparkSession, warehouse_path: Path) -> None:
+def test_no_rows_in_the_place_of_others_are_a_version_without_a_file_and_none_that_are_added_are_none(
+    spark: SparkSession, warehouse_path: Path
+) -> None:
     warehouse = Warehouse(spark, str(warehouse_path))
     assert warehouse.replace(CHANGES, CHANGES.empty(spark), TAG, are_few=True) == (0, 0)
+    assert warehouse.replace(CHANGES, CHANGES.empty(spark), TAG, are_few=True) == (1, 0)
     assert warehouse.append(CHANGES, CHANGES.empty(spark), TAG, are_few=True) == (1, 0)
+    assert warehouse.head(CHANGES) == 1
     assert not list(warehouse_path.rglob("*.parquet"))
     assert spark.read.format("delta").load(warehouse.path(CHANGES)).count() == 0
     assert warehouse.append(CHANGES, CHANGES.frame(spark, some_rows(CHANGES, 1)), TAG) == (2, 2)
