@@ -240,7 +240,7 @@ def test_what_is_published_is_what_the_messages_amount_to(story: Story) -> None:
 def test_other_rules_are_not_verified_against(story: Story) -> None:
     other = story.place.settings(blocked=(world.HUB,))
 
-    with pytest.raises(ConfigError, match="graph, identity and consent is not that of run 3"):
+    with pytest.raises(ConfigError, match="graph and identity is not that of run 3"):
         oneuser.open_warehouse(config=other, spark=story.spark).verify()
 
 
