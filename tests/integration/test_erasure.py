@@ -293,6 +293,8 @@ def test_the_same_request_again_changes_nothing_and_a_run_has_nothing_to_do(fami
     before = published_versions(family.root)
 
     again = request_file(tmp_path, "ask-1", ("email", ANN), ("anonymous_id", BROWSER))
+    seen = preview(family.config, [again], scope="connected", spark=family.spark)
+    assert (seen.answered, seen.n_requests, seen.rows) == (["ask-1"], 0, {})
     state = family.ask(again, scope="connected")
 
     assert (state.state, state.was_closed) == ("completed", True)

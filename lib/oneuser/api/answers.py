@@ -22,7 +22,7 @@ from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.core.log import ensure_logging
 from oneuser.core.standing import Standing
 from oneuser.exports.packages import PackageFormat, new_package, read_manifest
-from oneuser.inspection.erasure_preview import Preview, preview_erasure
+from oneuser.inspection.erasure_preview import Preview, as_the_next_run_begins, preview_erasure
 from oneuser.inspection.person_data import Outcome, person_data
 from oneuser.inspection.published_rows import read_published_rows, require_warehouse
 from oneuser.inspection.reading import in_frames
@@ -190,10 +190,10 @@ def preview(
     scope: Scope | None = None,
     spark: SparkSession | None = None,
 ) -> Preview:
-    """What an erasure would take from each table. Changes nothing.
+    """What an erasure would take from each table, with the open requests that the same run takes in. Changes nothing.
 
     Raises:
-        ConfigError: with every mistake in the requests.
+        ConfigError: with every mistake in the requests, and every id that another one has had.
     """
     ensure_logging()
     loaded = read_config(config)
@@ -201,7 +201,25 @@ def preview(
     with own_errors(loaded.warehouse), working_in(session_for(spark, loaded)) as session:
         warehouse = Warehouse(session, loaded.warehouse, raw_root=loaded.raw_root)
         require_warehouse(warehouse)
-        return preview_erasure(in_frames(warehouse, read_published_rows(warehouse)), loaded, asked)
+        files = RequestFiles(warehouse.files, warehouse.layout)
+        news, others, answered = as_taken_in(files, asked)
+        begun_with = as_the_next_run_begins(warehouse)
+        return preview_erasure(begun_with, loaded, news, others=others, answered=answered)
+
+
+def as_taken_in(files: RequestFiles, asked: Sequence[Request]) -> tuple[list[Request], list[Request], list[str]]:
+    """Requests that the next run would take in: of those asked, and others that wait; and ids that one has taken in.
+
+    Raises:
+        ConfigError: naming every id that another request has had.
+    """
+    known = {request.request_id: files.status(request.request_id) for request in asked}
+    _refuse_taken_ids(files, asked, known)
+    waiting = {name: Request.from_text(text) for name, text in files.open_requests().items()}
+    states = {name: (files.status(name) or {}).get("state", "pending") for name in waiting}
+    others = [one for name, one in waiting.items() if name not in known and states[name] == "pending"]
+    is_new = {name: status is None or status["state"] == "pending" for name, status in known.items()}
+    return [one for one in asked if is_new[one.request_id]], others, [name for name, new in is_new.items() if not new]
 
 
 def package(

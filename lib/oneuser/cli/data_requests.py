@@ -289,6 +289,8 @@ def _show_preview(call: Call, found: Preview) -> None:
             "requests that name what is nobody's": ", ".join(found.unowned) or None,
             "requests that name only what several people share, and erase nobody": ", ".join(found.ambiguous) or None,
             "requests that erase several people": ", ".join(found.several) or None,
+            "requests that a run has taken in before, of which nothing is done": ", ".join(found.answered) or None,
+            "open requests that the same run takes in": ", ".join(found.others) or None,
             "messages": found.n_messages,
             "identifiers": found.n_identifiers,
             "identifiers that others share": found.n_identifiers_kept,

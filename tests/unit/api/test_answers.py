@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from oneuser.api.answers import load_requests, submit
+from oneuser.api.answers import as_taken_in, load_requests, submit
 from oneuser.config import make_config
 from oneuser.core.errors import ConfigError
 from oneuser.core.identifier_text import NamedIdentifier
@@ -122,3 +123,19 @@ def test_a_request_whose_cancelling_was_cut_short_can_be_made_again(tmp_path: Pa
     files.write_status("4711", (files.status("4711") or {}) | {"state": "cancelled"})
     submit(files, request)
     assert files.open_requests() == {}
+
+
+def test_a_dry_run_counts_what_the_next_run_takes_in(tmp_path: Path) -> None:
+    files = RequestFiles(DiskFiles(), Layout.of(str(tmp_path), None))  # type: ignore[arg-type]
+    ann, bob = NamedIdentifier("email", "ann@example.com"), NamedIdentifier("email", "bob@example.com")
+    done, waits, begun, other, new = (Request(name, "erase", "exact", (ann,)) for name in "dwbon")
+    for request in (done, waits, begun, other):
+        submit(files, request)
+    for name, state in (("d", "completed"), ("b", "in_progress")):
+        files.write_status(name, (files.status(name) or {}) | {"state": state})
+    files.unseal("d")
+
+    assert as_taken_in(files, [done, waits, new]) == ([waits, new], [other], ["d"])
+    assert as_taken_in(files, [begun]) == ([], [other, waits], ["b"])
+    with pytest.raises(ConfigError, match="another request has had the id 'w'"):
+        as_taken_in(files, [replace(waits, identities=(bob,))])

@@ -47,7 +47,7 @@ def test_how_far_an_erasure_goes_has_to_be_said(request_file: str, capsys: pytes
 def test_a_dry_run_lists_what_would_go(
     request_file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = Preview(1, 7, 2, 1, 3, ["4712"], ["4713"], ["4714"], ["4715"], {"events": 7, "sessions": 2})
+    found = Preview(1, 7, 2, 1, 3, ["4712"], ["4713"], ["4714"], ["4715"], {"events": 7, "sessions": 2}, [], ["4716"])
     monkeypatch.setattr(answers, "preview", lambda *_arguments, **_options: found)
 
     assert main(["privacy", "erase", request_file, "--scope", "connected", "--dry-run"]) == 0
@@ -58,6 +58,7 @@ def test_a_dry_run_lists_what_would_go(
     assert "requests that name what is nobody's 4713" in lines
     assert "requests that name only what several people share, and erase nobody 4714" in lines
     assert "requests that erase several people 4715" in lines
+    assert "open requests that the same run takes in 4716" in lines
     assert lines[-1] == "nothing was changed"
 
 
