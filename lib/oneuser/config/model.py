@@ -105,12 +105,14 @@ class IngestLimits(Section):
     """Bounds beyond which a line is quarantined, and the first day whose times are believed, in UTC.
 
     An event with an earlier time counts by its receipt, and a number that would be an earlier epoch is no time.
+    `fewer_places` says whether a run is refused that no longer reads suppressed identifiers wherever the last one did.
     """
 
     max_line_bytes: Annotated[Positive, Field(le=_MOST_LINE_BYTES)] = 32 * 1024
     max_depth: Annotated[Positive, Field(le=1000)] = 100
     max_traits: Positive = 300
     earliest_time: Day = date(2000, 1, 1)
+    fewer_places: Literal["refuse", "accept"] = "refuse"
 
     @field_validator("earliest_time")
     @classmethod

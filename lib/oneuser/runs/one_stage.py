@@ -29,6 +29,7 @@ from oneuser.runs.required_purposes import PURPOSES, purposes_by_use
 from oneuser.runs.run_keys import KEY_CHECKS, load_run_keys
 from oneuser.runs.small_stages import is_small
 from oneuser.runs.suppressed_forms import FORMS, forms_of, require_recognised
+from oneuser.runs.suppressed_places import PLACES, places_by_source, require_met
 from oneuser.spark.small_data import SHUFFLE_PARTITIONS, planned_for_small_data
 from oneuser.stages.context import RunContext
 from oneuser.stages.forgetting import forget_erased
@@ -88,6 +89,7 @@ class StageRunner:
         started = time.monotonic()
         if stage.name == READING_STAGE:
             require_recognised(self.warehouse, self.config, self.completed)
+            require_met(self.warehouse, self.config, self.completed)
         ctx = self._context(stage, tables)
         group, description = f"oneuser-{self.run.run_seq}-{stage.name}", f"oneuser {stage.name}"
         self.warehouse.spark.sparkContext.setJobGroup(group, description, interruptOnCancel=True)
@@ -106,6 +108,7 @@ class StageRunner:
             ctx.details |= {
                 KEY_CHECKS: ctx.keys.checks,
                 FORMS: forms_of(self.config, self.completed),
+                PLACES: places_by_source(self.config),
                 PURPOSES: purposes_by_use(self.config),
             }
         # before the stage is on record: what is recorded is kept by the next attempt

@@ -26,6 +26,7 @@ from oneuser.contracts.identity import DIM_USER, EVENTS_RESOLVED, IDENTIFIER_MAP
 from oneuser.contracts.privacy import ERASURES, SUPPRESSIONS
 from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.contracts.reference import LINKS
+from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.events.normalise import make_normalisers
 from oneuser.events.spec import id_type_specs
 from oneuser.privacy.erasure import (
@@ -216,13 +217,27 @@ def spell_out(ctx: RunContext, requests: Sequence[Request]) -> Spellings:
     """The identities of each request by the keyed hashes that they are stored under, or would be.
 
     Without those that can be none of their type.
+
+    Raises:
+        ConfigError: naming every request with a type that is declared no longer: nobody could tell whom it is about.
     """
+    undeclared = {(one.request_id, named.id_type) for one in requests for named in one.identities}
+    undeclared = {(name, id_type) for name, id_type in undeclared if id_type not in ctx.config.identity.id_types}
+    if undeclared:
+        problems = [
+            ConfigProblem(f"request {name!r}", f"names a {id_type}, which is declared no longer", code="config.usage")
+            for name, id_type in sorted(undeclared)
+        ]
+        raise ConfigError(
+            problems,
+            next_step="declare it again under `identity.id_types`, or take the request back: `oneuser privacy cancel`",
+        )
     normalisers = make_normalisers(id_type_specs(ctx.config.identity.id_types))
     read = [
         (request.request_id, named, normal)
         for request in requests
         for named in request.identities
-        if named.id_type in normalisers and (normal := normalisers[named.id_type](named.value)) is not None
+        if (normal := normalisers[named.id_type](named.value)) is not None
     ]
     stored = keys_of_named(ctx, {(named.id_type, normal) for _, named, normal in read})
     found: dict[str, dict[bytes, Spelling]] = {request.request_id: {} for request in requests}
