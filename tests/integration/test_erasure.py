@@ -53,7 +53,7 @@ START = datetime(2026, 3, 2, tzinfo=UTC)
 ANN, ANN_AT_WORK, BOB, FAMILY = "ann@example.com", "ann.smith@example.org", "bob@example.net", "smiths@example.com"
 BROWSER = "browser-of-the-smiths"
 # no message carries these
-TABLET, EVE = "tablet-of-ann", "eve@example.com"
+TABLET, SPARE, EVE = "tablet-of-ann", "spare-of-ann", "eve@example.com"
 EVERYBODYS = "noreply@example.com"
 OF_DORA, RENAMED = "laptop-of-dora", " laptop-of-dora "
 
@@ -142,7 +142,8 @@ class Family:
         self.config = settings(self.inputs, self.root)
         write_lines(self.inputs, "1.jsonl", FIRST, BROKEN)
         crm = f"id_type_a,id_value_a,id_type_b,id_value_b\nuser_id,customer-1,email,{ANN_AT_WORK}\n"
-        crm += f"user_id,customer-1,anonymous_id,{TABLET}\nuser_id,customer-8,email,{EVE}\n"
+        crm += f"user_id,customer-1,anonymous_id,{TABLET}\nanonymous_id,{TABLET},anonymous_id,{SPARE}\n"
+        crm += f"user_id,customer-8,email,{EVE}\n"
         (self.inputs / "crm.csv").write_text(crm)
 
     def run(self) -> None:
@@ -160,7 +161,8 @@ class Family:
         values = {row["identifier_id"]: row["id_value"] for row in self.rows("identifier_values")}
         pairs = ({values[row["src"]], values[row["dst"]]} for row in self.rows("links"))
         return {
-            (user, other) for user, other in (sorted(pair, key=lambda one: "customer" not in one) for pair in pairs)
+            (user, other)
+            for user, other in (sorted(pair, key=lambda one: ("customer" not in one, one)) for pair in pairs)
         }
 
     def owners(self) -> dict[str, str | None]:
@@ -202,7 +204,7 @@ def files_with(root: Path, *values: str) -> list[str]:
     ]
 
 
-ANNS = (ANN, ANN_AT_WORK, "customer-1", "phone-of-ann", TABLET)
+ANNS = (ANN, ANN_AT_WORK, "customer-1", "phone-of-ann", TABLET, SPARE)
 
 
 def test_a_person_is_erased_and_nobody_else(family: Family, tmp_path: Path) -> None:
@@ -424,7 +426,7 @@ def test_each_request_is_answered_by_what_came_of_it(family: Family, tmp_path: P
     assert freed.keys() == {"back-1", "back-2"}
     assert {row["request_id"] for row in family.rows("suppressions")} == {"ask-2", "ask-5", "stop-2", "stop-3"}
     # the files of links are as they were, and say something else by now
-    assert family.linked() == {("customer-1", ANN_AT_WORK), ("customer-1", TABLET)}
+    assert family.linked() == {("customer-1", ANN_AT_WORK), ("customer-1", TABLET), (SPARE, TABLET)}
     assert {row["user_id"]: row["status"] for row in family.rows("user_ids")}[dora] == "erased"
 
     # cut short behind its receipt, a request has that receipt still, which nobody could write again

@@ -156,6 +156,7 @@ class Deployment:
     stored: dict[str, Message] = field(default_factory=dict)
     received: set[str] = field(default_factory=set)  # a message that was deleted stays a duplicate
     suppressed: set[Identifier] = field(default_factory=set)
+    own_pairs: set[Pair] = field(default_factory=set)  # linked, of people who were erased and of nobody else
     named: set[Identifier] = field(default_factory=set)  # ever, by a message or a link: manual rules act on no other
     rules: Rules | None = None
     last: Outcome | None = None
@@ -175,28 +176,33 @@ class Deployment:
     def prepare(self, run: Run) -> None:
         """Requests of erasure and ingest."""
         self.ended = []
-        for erasure in run.erased:
-            self.erase(erasure)
+        members = [self.erase(erasure) for erasure in run.erased]
+        carried = {i for message in self.stored.values() for i in names(message)}
+        linked = {link.ends for link in self.rules.links} if self.rules else set()
+        self.own_pairs |= {ends for ends in linked if any(set(ends) <= had - carried for had in members)}
         for message in run.arrived:
             if message.id not in self.received and not carries(message, self.suppressed):
                 self.stored[message.id] = message
                 self.received.add(message.id)
-        links = frozenset(link for link in run.rules.links if not self.suppressed & set(link.ends))
+        links = frozenset(
+            link for link in run.rules.links if not self.suppressed & set(link.ends) and link.ends not in self.own_pairs
+        )
         self.named |= {i for message in self.stored.values() for i in names(message, run.rules.previous_id_type)}
         self.named |= {i for link in links for i in link.ends}
         included = {ends for ends in run.rules.included if set(ends) <= self.named - self.suppressed}
         self.rules = replace(run.rules, links=links, included=frozenset(included))
         self.n_runs += 1
 
-    def erase(self, erasure: Erasure) -> None:
-        """Erasure, by what was published last."""
+    def erase(self, erasure: Erasure) -> set[Identifier]:
+        """Erasure, by what was published last; all identifiers of whoever it ends."""
         ids, deleted = {erasure.identifier}, set()
+        members: set[Identifier] = set()
         if erasure.scope == "connected":
             if self.last is None or self.rules is None or erasure.identifier not in self.last.users:
-                return
+                return members
             person = self.last.users[erasure.identifier]
             if self.ledger[person]["status"] == "erased":
-                return
+                return members
             gone = [person, *sorted(self.cut_off_from(person))]
             for user in gone:
                 self.ledger = section_4.end(self.ledger, user)
@@ -207,6 +213,7 @@ class Deployment:
         self.suppressed |= ids
         deleted |= {message.id for message in self.stored.values() if carries(message, ids)}
         self.stored = {name: message for name, message in self.stored.items() if name not in deleted}
+        return members
 
     def claimants_of(self, identifier: Identifier) -> set[str]:
         """Whoever a contested identifier belongs to at some time, or is kept apart from by a rule but an exclude."""

@@ -41,16 +41,19 @@ CONSENT_REPLAYS = TableContract(
     ),
 )
 
+# what `suppressions` has for the type of a pair that a link table joins, and no type can be called
+LINKED_PAIR = "(link)"
+
 SUPPRESSIONS = TableContract(
     name="suppressions",
     zone="pseudonymous",
-    grain="one row per identifier of which nothing is taken in any more, and request that asked for it",
+    grain="one row per identifier or linked pair of which nothing is taken in any more, and request that asked for it",
     key=("id_type", "id_key", "request_id"),
     subject=NOBODY,
     replaced=False,
     fields=(
-        Field("id_type", "string", "type of the identifier"),
-        Field("id_key", "binary", "its keyed hash, as in identifiers"),
+        Field("id_type", "string", "type of the identifier; (link) of a pair that a link table joins"),
+        Field("id_key", "binary", "its keyed hash, as in identifiers; of a pair, a hash of both"),
         Field("key_id", "string", "which key version made id_key"),
         Field("request_id", "string", "request that asked for it"),
         Field("run_seq", "bigint", "run since which it holds"),

@@ -16,12 +16,15 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts import privacy as kinds
+from oneuser.core.keyed import KEY_BYTES
 from oneuser.core.message_identifiers import OBSERVED
 from oneuser.privacy.portability import find_uncontested
 from oneuser.spark.stable_ids import OF_TOUCH, stable_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pyspark.sql import Column
 
     from oneuser.contracts.table import TableContract
 
@@ -239,17 +242,13 @@ def find_messages(suppressed: DataFrame, living: DataFrame, carried: DataFrame, 
     )
 
 
-def find_left_alone(
-    candidates: DataFrame, messages: DataFrame, suppressed: DataFrame, carried: DataFrame, links: DataFrame
-) -> DataFrame:
-    """`request_id`, `identifier_id`: of the candidates, those that no remaining message carries and no link names.
+def find_still_carried(candidates: DataFrame, messages: DataFrame, carried: DataFrame) -> DataFrame:
+    """`carried_id`, more than once: those of some identifiers that a message carries which is left.
 
     Args:
-        candidates: `request_id`, `identifier_id`.
+        candidates: `identifier_id`.
         messages: `message_key` of erased messages.
-        suppressed: `identifier_id` of suppressed identifiers: what a link joins with one of them, it joins no more.
         carried: Rows of `event_identifiers`.
-        links: Rows of `links`.
     """
     # candidates and messages may be found in these very rows: other names keep Spark from taking one for the other
     carried = carried.select(F.col("message_key").alias("carrying_key"), F.col("identifier_id").alias("carried_id"))
@@ -257,9 +256,51 @@ def find_left_alone(
     is_named = F.col("carried_id") == F.col("identifier_id")
     is_erased = F.col("carrying_key") == F.col("message_key")
     still = carried.join(named, on=is_named, how="left_semi").join(messages, on=is_erased, how="left_anti")
+    return still.select("carried_id")
+
+
+def find_own_pairs(mapped: DataFrame, still: DataFrame, suppressed: DataFrame, links: DataFrame) -> DataFrame:
+    """`request_id`, `src`, `dst`: linked pairs of which both are mapped to who ends, and carried by nobody who is left.
+
+    Nothing else keeps them: without the link, nothing would be left that says of either.
+
+    Args:
+        mapped: `request_id`, `identifier_id` of what is mapped to who ends.
+        still: `carried_id` of those that a message carries which is left.
+        suppressed: `identifier_id` of suppressed identifiers: what a link joins with one of them, it joins no more.
+        links: Rows of `links`.
+    """
+    pairs = links.select("src", "dst").distinct()
     for end in ("src", "dst"):
-        links = links.join(suppressed.toDF(end), on=end, how="left_anti")
-    ends = links.select(F.explode(F.array("src", "dst")).alias("carried_id"))
-    carried_on = still.select("carried_id").unionByName(ends).distinct()
-    left_alone = candidates.join(carried_on, on=is_named, how="left_anti")
+        pairs = pairs.join(suppressed.toDF(end), on=end, how="left_anti").join(still.toDF(end), on=end, how="left_anti")
+    of_one = pairs.join(mapped.toDF("request_id", "src"), on="src", how="inner")
+    of_both = of_one.join(mapped.toDF("request_id", "dst"), on=["request_id", "dst"], how="inner")
+    return of_both.select("request_id", "src", "dst").distinct()
+
+
+def pair_key(one: tuple[Column, Column], other: tuple[Column, Column]) -> Column:
+    """A hash of two identifiers, each its type and its keyed hash, whichever is first."""
+    named = [F.concat(id_type, F.lit(":"), F.hex(id_key)) for id_type, id_key in (one, other)]
+    hashed = F.sha2(F.concat(F.least(*named), F.lit(" "), F.greatest(*named)), 256)
+    return F.unhex(F.substring(hashed, 1, 2 * KEY_BYTES))
+
+
+def find_left_alone(
+    candidates: DataFrame, still: DataFrame, suppressed: DataFrame, links: DataFrame, own: DataFrame
+) -> DataFrame:
+    """`request_id`, `identifier_id`: of the candidates, those that no remaining message carries and no link names.
+
+    Args:
+        candidates: `request_id`, `identifier_id`.
+        still: `carried_id` of those that a message carries which is left.
+        suppressed: `identifier_id` of suppressed identifiers: what a link joins with one of them, it joins no more.
+        links: Rows of `links`.
+        own: `src`, `dst` of linked pairs that go.
+    """
+    left = links.select("src", "dst").join(own.select("src", "dst").distinct(), on=["src", "dst"], how="left_anti")
+    for end in ("src", "dst"):
+        left = left.join(suppressed.toDF(end), on=end, how="left_anti")
+    ends = left.select(F.explode(F.array("src", "dst")).alias("carried_id"))
+    carried_on = still.unionByName(ends).distinct()
+    left_alone = candidates.join(carried_on, on=F.col("carried_id") == F.col("identifier_id"), how="left_anti")
     return left_alone.select("request_id", "identifier_id").distinct()

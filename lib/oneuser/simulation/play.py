@@ -73,6 +73,8 @@ class _Deployment:
         self._links: list[ImportedLink] = []
         self._manual = {frozenset((rule.a, rule.b)): rule for rule in rulebook.manual_rules()}
         self._suppressed: set[Identifier] = set()
+        # what only a link still said of somebody who was erased
+        self._own_pairs: set[frozenset[Identifier]] = set()
         self._state = State()
         self._last: Resolution | None = None
         self._run_seq = 0
@@ -102,7 +104,10 @@ class _Deployment:
     def _take(self, statement: Statement, reader: StatementReader) -> None:
         if isinstance(statement, Linked):
             ends = reader.pair(statement.a, statement.b, statement.line)
-            if ends is not None:
+            is_left_out = ends is not None and (
+                frozenset(ends) in self._own_pairs or self._suppressed.intersection(ends)
+            )
+            if ends is not None and not is_left_out:
                 self._links.append(ImportedLink(statement.source, *ends, priority=statement.priority))
         elif isinstance(statement, Unlinked):
             self._unlink(statement, reader)
@@ -112,15 +117,21 @@ class _Deployment:
     def _answer(self, statements: Sequence[Erase | Unsuppress], reader: StatementReader) -> list[LineageRow]:
         """Erase, and take suppressions back, in the order of the lines; what is said of those who are erased."""
         told: list[LineageRow] = []
+        ended: list[set[Identifier]] = []
         for statement in statements:
             if isinstance(statement, Erase):
-                told += self._erase(statement, reader)
+                told += self._erase(statement, reader, ended)
                 continue
             found = reader.identifier(statement.named, statement.line)
             if found in self._suppressed:
                 self._suppressed.remove(found)
             elif found is not None:
                 reader.refuse(statement.line, "the identifier is not suppressed: expected one of an erased person")
+        carried = {link.identifier for message in self._messages for link in message.links}
+        for members in ended:
+            alone = members - carried
+            self._own_pairs |= {frozenset((link.a, link.b)) for link in self._links if {link.a, link.b} <= alone}
+        self._links = [link for link in self._links if frozenset((link.a, link.b)) not in self._own_pairs]
         return told
 
     def _unlink(self, statement: Unlinked, reader: StatementReader) -> None:
@@ -150,8 +161,11 @@ class _Deployment:
         else:
             del self._manual[pair]
 
-    def _erase(self, statement: Erase, reader: StatementReader) -> list[LineageRow]:
-        """End the person of the last run who has an identifier, with what was cut off, and delete their messages."""
+    def _erase(self, statement: Erase, reader: StatementReader, ended: list[set[Identifier]]) -> list[LineageRow]:
+        """End the person of the last run who has an identifier, with what was cut off, and delete their messages.
+
+        What they had is added to `ended`.
+        """
         found = reader.identifier(statement.named, statement.line)
         last = self._last
         if found is None:
@@ -178,9 +192,10 @@ class _Deployment:
             and all(link.identifier not in self._suppressed for link in message.links)
         ]
         self._links = [link for link in self._links if self._suppressed.isdisjoint({link.a, link.b})]
+        ended.append({member for user in ending for member in people[user]})
         ledger = self._state.ledger.values()
-        ended, lineage = end_person(ledger, person, run_seq=self._run_seq, residual=residual)
-        self._state = replace(self._state, ledger={**self._state.ledger, **{user.user_id: user for user in ended}})
+        rows, lineage = end_person(ledger, person, run_seq=self._run_seq, residual=residual)
+        self._state = replace(self._state, ledger={**self._state.ledger, **{user.user_id: user for user in rows}})
         return lineage
 
     def _world(self) -> World:

@@ -15,8 +15,10 @@ from oneuser.privacy.erasure import (
     find_mapped,
     find_messages,
     find_own_identifiers,
+    find_own_pairs,
     find_persons,
     find_residual,
+    find_still_carried,
     rows_about,
 )
 from oneuser.privacy.text_search import find_texts
@@ -120,18 +122,23 @@ def test_messages_go_that_carry_what_is_suppressed_or_belonged_to_who_ends(spark
 
 
 def test_an_identifier_stays_for_a_message_or_a_link_of_somebody_else(spark: SparkSession) -> None:
-    candidates = spark.createDataFrame([("r", n) for n in (1, 2, 3, 4)], "request_id string, identifier_id bigint")
+    named = "request_id string, identifier_id bigint"
+    candidates = spark.createDataFrame([("r", n) for n in (1, 2, 3, 4, 5, 6, 7)], named)
     messages = spark.createDataFrame([(b"m1",)], "message_key binary")
     suppressed = spark.createDataFrame([(1,)], "identifier_id bigint")
     carried = spark.createDataFrame(
         [(b"m1", 1), (b"m1", 2), (b"m1", 3), (b"m1", 4), (b"m2", 2)], "message_key binary, identifier_id bigint"
     )
-    # what a link joins with a suppressed identifier, it joins no more
-    links = spark.createDataFrame([(1, 3), (4, 9)], "src bigint, dst bigint")
+    # what a link joins with a suppressed identifier, it joins no more; others carry neither of a pair, or one
+    links = spark.createDataFrame([(1, 3), (4, 9), (5, 6), (2, 7)], "src bigint, dst bigint")
+    mapped = spark.createDataFrame([("r", n) for n in (1, 2, 3, 5, 6, 7)] + [("s", 4)], named)
 
-    found = find_left_alone(candidates, messages, suppressed, carried, links)
+    still = find_still_carried(candidates, messages, carried)
+    own = find_own_pairs(mapped, still, suppressed, links)
+    found = find_left_alone(candidates, still, suppressed, links, own)
 
-    assert_rows(found, "request_id string, identifier_id bigint", ("r", 1), ("r", 3))
+    assert_rows(own, "request_id string, src bigint, dst bigint", ("r", 5, 6))
+    assert_rows(found, named, ("r", 1), ("r", 3), ("r", 5), ("r", 6))
 
 
 def test_whoever_names_what_is_one_persons_alone_names_nobody_by_what_others_share(spark: SparkSession) -> None:

@@ -101,7 +101,6 @@ def test_a_run_that_no_longer_meets_what_is_suppressed_is_refused(warehouse: War
         try:
             require_met(warehouse, with_sources(id_types, ingest, **sources), before)
         except ConfigError as error:
-            assert "fewer_places" in str(error)
             return [one.key for one in error.problems]
         return []
 

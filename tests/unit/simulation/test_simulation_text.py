@@ -62,6 +62,19 @@ def test_known_identifiers_that_a_limit_cut_off_are_suppressed_with_their_person
     assert people(simulate(contested)) == ["user_id: 2, email: a@example.com"]
 
 
+def test_what_only_a_link_said_of_an_erased_person_goes_and_is_not_linked_again() -> None:
+    runs = (
+        "user_id: 1, anonymous_id: a\n"
+        "link crm: anonymous_id: a | anonymous_id: b\nlink crm: anonymous_id: b | anonymous_id: c\n"
+        "---\nerase user_id: 1\nlink crm: anonymous_id: a | anonymous_id: b\nuser_id: 2\n"
+    )
+
+    assert people(simulate(runs)) == ["user_id: 2"]
+    # what somebody else carries keeps what is linked with it
+    shared = runs.replace("---", "user_id: 3, anonymous_id: c\nuser_id: 1, anonymous_id: c\n---")
+    assert "anonymous_id: a" not in ", ".join(people(simulate(shared)))
+
+
 def test_an_event_without_a_time_happens_a_minute_after_the_latest_above_it() -> None:
     done = simulate(
         "user_id: 1\n@10 user_id: 1\nuser_id: 1\n@-3 user_id: 1\nuser_id: 1\n@2026-01-01T00:05 user_id: 1\n"

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from oneuser.contracts import privacy as kinds
-from oneuser.contracts.privacy import ERASURES, SUPPRESSIONS
+from oneuser.contracts.privacy import ERASURES, LINKED_PAIR, SUPPRESSIONS
 from oneuser.events.earlier_keys import as_observed
+from oneuser.privacy.erasure import pair_key
 from oneuser.stages.ingest.unwanted_texts import find_unwanted
 from oneuser.storage.request_files import RequestFiles
 
@@ -29,6 +30,7 @@ class KeptBack:
         suppressions: `id_type`, `id_key` of suppressed identifiers, each once.
         messages: `message_key` of erased messages: one that comes again is a duplicate.
         lines: `line_hash` of refused lines and records that were erased.
+        pairs: `id_key` of linked pairs that no link table joins any more, as `pair_key` makes it.
         values: By request that is not completed, the values that it has erased.
         digest: Another one as soon as something else is suppressed: what depends on it is read again.
     """
@@ -36,6 +38,7 @@ class KeptBack:
     suppressions: DataFrame | None
     messages: DataFrame | None
     lines: DataFrame | None
+    pairs: DataFrame | None = None
     values: Mapping[str, Collection[str]] = field(default_factory=dict, repr=False)
     digest: str | None = None
 
@@ -57,13 +60,18 @@ class KeptBack:
         # of an identifier that several requests have suppressed, once
         suppressed = suppressions.select("id_type", "id_key").distinct()
         digest = suppressed.agg(
-            F.count(F.lit(1)).alias("n"), F.bit_xor(F.xxhash64("id_type", "id_key")).alias("hashed")
+            F.count(F.lit(1)).alias("n"),
+            F.bit_xor(F.xxhash64("id_type", "id_key")).alias("hashed"),
+            F.count_if(F.col("id_type") == LINKED_PAIR).alias("n_pairs"),
         ).first()
         is_any = digest is not None and digest["n"] > 0
         return cls(
             suppressed if is_any else None,
             found.get(kinds.MESSAGE),
             found.get(kinds.LINE),
+            suppressed.where(F.col("id_type") == LINKED_PAIR).select("id_key")
+            if digest and digest["n_pairs"]
+            else None,
             _sealed(ctx),
             f"{digest['n']} {digest['hashed']}" if digest is not None and is_any else None,
         )
@@ -120,6 +128,13 @@ class KeptBack:
             F.lit(True).alias("is_suppressed"),
         )
         return links.join(keys, on=[f"type_{end}", f"key_{end}"], how="left")
+
+    def is_own_pair(self, links: DataFrame) -> DataFrame:
+        """Records of links with `is_suppressed`: true where the pair is only of somebody erased, else null."""
+        assert self.pairs is not None  # noqa: S101 - the caller has looked
+        hashed = pair_key(*((F.col(f"type_{end}"), F.col(f"key_{end}")) for end in "ab"))
+        pairs = self.pairs.select(F.col("id_key").alias("pair"), F.lit(True).alias("is_suppressed"))
+        return links.withColumn("pair", hashed).join(pairs, on="pair", how="left").drop("pair")
 
 
 def _sealed(ctx: RunContext) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ Yields  links               one row per link table, pair of identifiers and time
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame
@@ -27,7 +27,7 @@ from oneuser.stages.ingest.stored_keys import stored_keys
 from oneuser.storage.reference_inputs import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from oneuser.config import LinkTable
     from oneuser.stages.context import RunContext
@@ -150,15 +150,16 @@ def _under_stored_keys(ctx: RunContext, said: DataFrame) -> DataFrame:
 
 
 def _leave_out_suppressed(said: DataFrame, kept_back: KeptBack) -> DataFrame:
-    """Records of links, those with a suppressed end left out."""
-    if kept_back.suppressions is None:
-        return said
-    for end in "ab":
-        is_left_out = F.col("code").isNull() & F.col("is_suppressed")
-        said = kept_back.is_suppressed_at(said, end).select(
-            *[F.when(is_left_out, LEFT_OUT).otherwise(F.col("code")).alias("code") if name == "code" else name
-              for name in said.columns]
-        )  # fmt: skip
+    """Records of links, left out those with a suppressed end, and those that only join what somebody erased had."""
+    looks: list[Callable[[DataFrame], DataFrame]] = []
+    if kept_back.suppressions is not None:
+        looks += [partial(kept_back.is_suppressed_at, end=end) for end in "ab"]
+    if kept_back.pairs is not None:
+        looks.append(kept_back.is_own_pair)
+    is_left_out = F.col("code").isNull() & F.col("is_suppressed")
+    code = F.when(is_left_out, LEFT_OUT).otherwise(F.col("code")).alias("code")
+    for look in looks:
+        said = look(said).select(*[code if name == "code" else name for name in said.columns])
     return said
 
 

@@ -23,7 +23,7 @@ from oneuser.contracts import privacy as kinds
 from oneuser.contracts.changes import CHANGES
 from oneuser.contracts.graph import EVENT_IDENTIFIERS, IDENTIFIERS, REFUSED_EDGES, SHARED_VALUES
 from oneuser.contracts.identity import DIM_USER, EVENTS_RESOLVED, IDENTIFIER_MAP, IDENTIFIER_OWNERSHIP, USER_IDS
-from oneuser.contracts.privacy import ERASURES, SUPPRESSIONS
+from oneuser.contracts.privacy import ERASURES, LINKED_PAIR, SUPPRESSIONS
 from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.contracts.reference import LINKS
 from oneuser.core.errors import ConfigError, ConfigProblem
@@ -36,8 +36,11 @@ from oneuser.privacy.erasure import (
     find_messages,
     find_other_readings,
     find_own_identifiers,
+    find_own_pairs,
     find_persons,
     find_residual,
+    find_still_carried,
+    pair_key,
 )
 from oneuser.privacy.requests import Request
 from oneuser.privacy.text_search import find_texts
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
     from oneuser.stages.context import RunContext
 
 _MOST_LISTED = 3
+_KEYED = ("id_type", "id_key", "key_id")
 _NAMED = "request_id string, action string, scope string, id_type string, id_key binary, key_id string"
 
 
@@ -80,7 +84,7 @@ class Found:
         messages: `request_id`, `message_key`.
         identifiers: `request_id`, `identifier_id` of those that nothing carries any more.
         users: `request_id`, `user_id` of the IDs that end.
-        suppressed: `request_id`, `id_type`, `id_key`, `key_id`.
+        suppressed: `request_id`, `id_type`, `id_key`, `key_id`, of linked pairs, too.
         carried: `request_id`, `identifier_id` of all that the messages carry, of what is mapped to who ends, and of
             what is suppressed.
         named: `request_id`, `identifier_id` of the identities that are known.
@@ -176,14 +180,17 @@ def find_erased(ctx: RunContext, requests: Sequence[Request], spellings: Spellin
     # what only a link or a previous id has said of them is carried by none of their messages
     mapped = find_mapped(living, identifier_map)
     candidates = ctx.checkpoint(beside.unionByName(own).unionByName(mapped).distinct())
-    left_alone = find_left_alone(
-        candidates, messages.select("message_key").distinct(), own.select("identifier_id").distinct(), carried,
-        ctx.read(LINKS),
-    )  # fmt: skip
+    gone = own.select("identifier_id").distinct()
+    still = ctx.checkpoint(
+        find_still_carried(candidates, messages.select("message_key").distinct(), carried).distinct()
+    )
+    pairs = ctx.checkpoint(find_own_pairs(mapped, still, gone, ctx.read(LINKS)))
+    left_alone = find_left_alone(candidates, still, gone, ctx.read(LINKS), pairs)
     columns = ["request_id", "id_type", "id_key", "key_id"]
     is_by_value = (F.col("action") == "suppress") | (is_erasure & ~is_connected)
     of_own = own.join(identifiers, on="identifier_id", how="inner").select(*columns)
-    suppressed = of_own.unionByName(named.where(is_by_value).select(*columns)).distinct()
+    by_name = named.where(is_by_value).select(*columns)
+    suppressed = of_own.unionByName(by_name).unionByName(_suppressed_pairs(pairs, identifiers)).distinct()
     return Found(
         messages=messages,
         identifiers=ctx.checkpoint(left_alone),
@@ -194,6 +201,18 @@ def find_erased(ctx: RunContext, requests: Sequence[Request], spellings: Spellin
         persons=whom,
         freed=_freed(ctx, requests, spellings, suppressed),
     )
+
+
+def _suppressed_pairs(pairs: DataFrame, identifiers: DataFrame) -> DataFrame:
+    """`request_id`, `id_type`, `id_key`, `key_id` of linked pairs (`request_id`, `src`, `dst`), as suppressed."""
+    one, other = (
+        identifiers.select(F.col("identifier_id").alias(end), *[F.col(name).alias(f"{name}_{end}") for name in _KEYED])
+        for end in ("src", "dst")
+    )
+    keyed = pairs.join(one, on="src", how="inner").join(other, on="dst", how="inner")
+    hashed = pair_key(*((F.col(f"id_type_{end}"), F.col(f"id_key_{end}")) for end in ("src", "dst")))
+    key_id = F.least("key_id_src", "key_id_dst").alias("key_id")
+    return keyed.select("request_id", F.lit(LINKED_PAIR).alias("id_type"), hashed.alias("id_key"), key_id)
 
 
 def _persons(
@@ -275,7 +294,13 @@ def _seal(
         {}
         if some is None
         else {row["request_id"]: row["count"] for row in some.groupBy("request_id").count().collect()}
-        for some in (found.named, found.carried, found.identifiers, found.suppressed, freed)
+        for some in (
+            found.named,
+            found.carried,
+            found.identifiers,
+            found.suppressed.where(F.col("id_type") != LINKED_PAIR),
+            freed,
+        )
     )
     ambiguous = {row["request_id"] for row in found.persons.where("is_ambiguous").collect()}
     for request in requests:
@@ -397,4 +422,5 @@ def _count_freed(ctx: RunContext, found: Found) -> DataFrame | None:
     rows = ctx.read(SUPPRESSIONS).select(*on, "request_id").unionByName(found.suppressed.select(*on, "request_id"))
     ended = found.freed.select(*on, F.col("suppressed_by").alias("request_id"))
     left = rows.join(ended, on=[*on, "request_id"], how="left_anti").select(*on)
-    return found.freed.select("request_id", *on).distinct().join(left, on=on, how="left_anti")
+    freed = found.freed.where(F.col("id_type") != LINKED_PAIR).select("request_id", *on).distinct()
+    return freed.join(left, on=on, how="left_anti")
