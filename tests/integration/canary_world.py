@@ -134,6 +134,7 @@ FIRST = [
     _message(2, "identify", userId=f"{CORE}-login-1", anonymousId=f"{CORE}-cookie",
              traits={"email": ANN, "phone": PHONE, "name": f"Ann {CORE}", f"{CORE} key": CARD}),
     _message(3, event="Order Completed", userId=f"{CORE}-login-1",
+             context={"campaign": {"source": "crm", "name": f"{CORE}-login-1", "content": PHONE, "term": PHONE[1:]}},
              properties={"revenue": 12.5, "currency": "EUR", "card": CARD}),
     _message(4, event="Order Completed", userId=f"{CORE}-login-1", properties={"revenue": ANN, "currency": f"{CORE}"}),
     _message(5, "identify", userId=f"{CORE}-login-2", anonymousId=f"{CORE}-cookie", traits={"email": BOB}),

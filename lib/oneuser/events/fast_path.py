@@ -20,7 +20,7 @@ from oneuser.events.memo import Memo
 from oneuser.events.nobody import are_garbage
 from oneuser.events.parse import EVENT_COLUMNS, NO_EVENT, MessageParser, object_getter
 from oneuser.events.syntax import RefusedLine
-from oneuser.events.touch import harmless
+from oneuser.events.touch import CAMPAIGN_COLUMNS, harmless
 from oneuser.events.values import plain_text
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ class FastPath:
             names[event] if type(event) is str else harmless(plain_text(event)) for event in self._event(block)
         ]
         columns.update(self._parser.touches.read_block(block))
+        self._withhold_own_values(columns)
         columns.update(self._read_objects(block))
         texts = [value if type(value) is str else identifier_text(value) or "" for value in self._message_id(block)]
         # the content of a message without an id has to serve as one
@@ -149,6 +150,13 @@ class FastPath:
             if group_id is None and (not observed or kind == "group"):
                 block.unusual.add(index)
         return {"identifiers": links, "dropped": dropped, "unlinked": unlinked, "group_id": group_ids}
+
+    def _withhold_own_values(self, columns: Columns) -> None:
+        campaigns = zip(*[columns[name] for name in CAMPAIGN_COLUMNS], strict=True)
+        for index, (parts, links) in enumerate(zip(campaigns, columns["identifiers"], strict=True)):
+            if any(parts):
+                for name, part in zip(CAMPAIGN_COLUMNS, self._parser.own_values.without(parts, links), strict=True):
+                    columns[name][index] = part
 
     def _read_objects(self, block: Block) -> Columns:
         traits, properties = block.objects(self._traits(block)), block.objects(self._properties(block))

@@ -21,6 +21,7 @@ from oneuser.events.event_times import EventTimes
 from oneuser.events.identifiers import RoundedInteger, identifier_text
 from oneuser.events.nobody import is_garbage
 from oneuser.events.normalise import has_hidden_characters, has_lost_digits, normalise_trim
+from oneuser.events.own_values import OwnValues
 from oneuser.events.spec import (
     EVENT_TYPES,
     Concat,
@@ -73,6 +74,7 @@ class MessageParser:
         self._exact_capture = IdentifierCapture(spec, keys, is_exact=True)
         self.times = EventTimes(mapping, is_table=is_table, earliest=spec.limits.earliest_time, horizon=horizon)
         self.touches = TouchReader(mapping, is_table=is_table)
+        self.own_values = OwnValues(spec.id_types)
         self._message_id = make_getter(mapping.message_id, is_table=is_table)
         self._type = make_getter(mapping.type, is_table=is_table)
         self._event = make_getter(mapping.event, is_table=is_table)
@@ -173,7 +175,7 @@ class MessageParser:
             identifiers,
             dropped,
             unlinked,
-            *touch.campaign,
+            *self.own_values.without(touch.campaign, identifiers),
             touch.click_id_type,
             touch.referrer_host,
             touch.page_host,

@@ -1,6 +1,7 @@
 """Where a visitor came from: campaign, click id, referrer and page of a message.
 
-These columns are copied into pseudonymous tables, so a value that looks like an e-mail address is left out of them.
+These columns are copied into pseudonymous tables, so a value that looks like an e-mail address or a telephone number is
+left out of them. What is an identifier of the same message, `own_values` leaves out.
 """
 
 from __future__ import annotations
@@ -21,9 +22,16 @@ CLICK_IDS = (
     "rdt_cid", "sccid", "irclickid",
 )  # fmt: skip
 CAMPAIGN_PARTS = ("source", "medium", "name", "term", "content")
+CAMPAIGN_COLUMNS = tuple(f"campaign_{part}" for part in CAMPAIGN_PARTS)
+# senders write recipients into these; into the others, ad platforms write long numbers of campaigns
+_OF_RECIPIENTS = ("term", "content")
 _UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 _HOST = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#@]*@)?([^/?#:@\s]+)")
 _EMAIL_LIKE = re.compile(r"[^\s@]+(?:@|%40)[^\s@]+")
+# as it is dialled: from abroad, or within a country
+_DIALLED = re.compile(r"\s*\(?(?:\+|%2[bB]|0)[0-9\s()./-]*")
+_LONG_NUMBER = re.compile(r"[0-9\s()./-]*")
+_FEWEST_DIGITS = 9
 _MEMO_SIZE = 20_000
 _MAX_CHARACTERS = 1024
 
@@ -88,7 +96,7 @@ class TouchReader:
         ]
         parts = map(list, zip(*campaigns, strict=True))
         return {
-            **{f"campaign_{name}": values for name, values in zip(CAMPAIGN_PARTS, parts, strict=True)},
+            **dict(zip(CAMPAIGN_COLUMNS, parts, strict=True)),
             "click_id_type": [page.click_id_type for page in pages],
             "referrer_host": [urls[url].host if type(url) is str else None for url in referrers],
             "page_host": [page.host for page in pages],
@@ -112,17 +120,32 @@ class TouchReader:
 
 
 def harmless(value: str | None) -> str | None:
-    """A text that pseudonymous tables may hold: null where it is empty, endless or looks like an e-mail address."""
-    if not value or len(value) > _MAX_CHARACTERS:
+    """A text that pseudonymous tables may hold.
+
+    Null where it is empty, endless, or looks like an e-mail address or a telephone number as it is dialled.
+    """
+    if not value or len(value) > _MAX_CHARACTERS or _is_number(value, _DIALLED):
         return None
     return None if ("@" in value or "%40" in value) and _EMAIL_LIKE.search(value) else value
+
+
+def _harmless_part(part: str, value: str | None) -> str | None:
+    """A part of a campaign that pseudonymous tables may hold."""
+    is_recipient = part in _OF_RECIPIENTS and value is not None and _is_number(value, _LONG_NUMBER)
+    return None if is_recipient else harmless(value)
+
+
+def _is_number(value: str, form: re.Pattern[str]) -> bool:
+    return form.fullmatch(value) is not None and sum(map(str.isdigit, value)) >= _FEWEST_DIGITS
 
 
 def _read_campaign(declared: Any, page: _Url) -> Campaign:
     """The campaign that a message names, or that of its page."""
     if type(declared) is not dict or not declared:
         return page.campaign
-    source, medium, name, term, content = (harmless(plain_text(declared.get(part))) for part in CAMPAIGN_PARTS)
+    source, medium, name, term, content = (
+        _harmless_part(part, plain_text(declared.get(part))) for part in CAMPAIGN_PARTS
+    )
     found = (source, medium, name, term, content)
     return page.campaign if found == _NO_CAMPAIGN else found
 
@@ -131,7 +154,9 @@ def _read_url(url: str) -> _Url:
     match = _HOST.match(url)
     host = harmless(match.group(1).lower()) if match else None
     params = {name.lower(): value for name, value in url_params(url).items()}
-    source, medium, name, term, content = (harmless(params.get(utm)) for utm in _UTM)
+    source, medium, name, term, content = (
+        _harmless_part(part, params.get(utm)) for part, utm in zip(CAMPAIGN_PARTS, _UTM, strict=True)
+    )
     found = (source, medium, name, term, content)
     click_id_type = next((click_id for click_id in CLICK_IDS if params.get(click_id)), None)
     return _Url(host, _NO_CAMPAIGN if found == _NO_CAMPAIGN else found, click_id_type)

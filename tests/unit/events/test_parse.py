@@ -6,12 +6,26 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
+import pyarrow as pa
 import pytest
 
 from oneuser.core.keyed import identifier_hasher
+from oneuser.events.fast_path import FastPath
 from oneuser.events.mapping import preset_names, read_mapping
+from oneuser.events.parse import MessageParser
 from oneuser.events.spec import SourceSpec
-from tests.unit.events.parsing import ID_TYPES, KEYS, SEGMENT, carried, line, message, parse, parse_row, table_spec
+from tests.unit.events.parsing import (
+    HORIZON,
+    ID_TYPES,
+    KEYS,
+    SEGMENT,
+    carried,
+    line,
+    message,
+    parse,
+    parse_row,
+    table_spec,
+)
 
 
 def test_a_message_becomes_an_event() -> None:
@@ -153,6 +167,40 @@ def test_an_empty_text_before_a_full_value_is_no_value() -> None:
 
     assert [link.identifier.value for link in event["identifiers"]] == ["c7"]
     assert event["event_time"] is not None
+
+
+CAMPAIGN = [f"campaign_{part}" for part in ("source", "medium", "name", "term", "content")]
+
+
+def test_a_part_of_a_campaign_that_is_an_identifier_of_the_message_is_withheld() -> None:
+    # given a login and a telephone number, spelled otherwise in the campaign
+    campaign = {"source": " ANN-01", "medium": "44 20 7946 0018", "name": "spring", "content": "bob-01"}
+    given = line(userId="ann-01", traits={"phone": "020 7946 0018"}, context={"campaign": campaign})
+
+    event = parse(given)
+    fast = FastPath(MessageParser(SEGMENT, KEYS, horizon=HORIZON), SEGMENT).parse(pa.array([given]), [len(given)])
+
+    assert [event[name] for name in CAMPAIGN] == [None, None, "spring", None, "bob-01"]
+    assert [fast[name] for name in CAMPAIGN] == [[event[name]] for name in CAMPAIGN]
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        # as it is dialled; a number without that is a recipient's only where senders write these
+        ("+44 20 7946 0018", ""),
+        ("%2B442079460018", ""),
+        ("(020) 7946-0018", ""),
+        ("442079460018", "smn"),
+        ("2026-03-01-2026-04-01", "smn"),
+        ("03-2026", "smntc"),
+        ("spring 2026 +10 %", "smntc"),
+    ],
+)
+def test_no_campaign_holds_a_telephone_number(value: str, kept: str) -> None:
+    event = parse(line(context={"campaign": dict.fromkeys(("source", "medium", "name", "term", "content"), value)}))
+
+    assert "".join(part for part, name in zip("smntc", CAMPAIGN, strict=True) if event[name] is not None) == kept
 
 
 def test_the_declared_campaign_outranks_that_of_the_url() -> None:
