@@ -250,6 +250,10 @@ def test_raw_identifiers_leave_on_explicit_request_only(root: Path, tmp_path: Pa
     with file.open(encoding="utf-8") as rows:
         owners = {(row["id_type"], row["id_value"]): row["user_id"] for row in csv.DictReader(rows)}
     assert owners[("email", "ann@example.com")] == small.ANN
+    # that they left is kept, and where they went is not
+    kept = [json.loads(path.read_text(encoding="utf-8")) for path in (root / "control" / "exports").iterdir()]
+    assert {one["what"] for one in kept} == {"identifier_values", "identities"}
+    assert "values.csv" not in str(kept)
     # what a spreadsheet would run is defused
     assert owners[("anonymous_id", "'=cookie-of-bob")] == small.BOB
 

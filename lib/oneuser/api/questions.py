@@ -7,8 +7,11 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
+import structlog
+
+from oneuser.config.base import local_path
 from oneuser.config.input_paths import is_on_s3a
 from oneuser.contracts.declared_by import DECLARED_BY
 from oneuser.contracts.registry import find_contract
@@ -26,7 +29,9 @@ from oneuser.runs.readable import as_published, publications_of_runs
 from oneuser.runs.records import load_runs
 from oneuser.runs.required_purposes import required_purposes
 from oneuser.spark.default_storage import is_this_disk
+from oneuser.storage.export_records import record_export
 from oneuser.storage.layout import Layout
+from oneuser.storage.local_files import LocalFiles
 from oneuser.storage.local_tables import LocalTables
 from oneuser.storage.quick_tables import QuickTables
 from oneuser.storage.s3_tables import S3Tables
@@ -43,9 +48,11 @@ if TYPE_CHECKING:
     from oneuser.runs.records import RunRecord
     from oneuser.runs.required_purposes import Use
     from oneuser.storage.delta_rs_tables import DeltaRsTables
+    from oneuser.storage.export_records import WritableFiles
     from oneuser.storage.table_reader import TableReader
     from oneuser.storage.warehouse import Warehouse
 
+_log = structlog.get_logger("oneuser.api")
 # a version with larger files is read through Spark: by then its start is the smaller part of an answer
 MOST_BYTES = 1 << 30
 
@@ -155,7 +162,10 @@ class Questions:
         is_raw = contract.zone == "raw"
         if is_raw and not raw:
             raise ConfigError.single("--raw", f"{name} holds raw identifiers; say --raw (raw=True) if you want them")
-        return write_file(self._ordered(contract), contract.arrow_schema, self.outside(to), only_for_owner=is_raw)
+        file = self.outside(to)
+        if is_raw:
+            self._record_export(name)
+        return write_file(self._ordered(contract), contract.arrow_schema, file, only_for_owner=is_raw)
 
     def outside(self, to: str | Path) -> Path:
         """The absolute path of a file for others.
@@ -182,6 +192,21 @@ class Questions:
             if key
             else "`oneuser runs show --json` names the tables that there are",
         )
+
+    def _record_export(self, what: str) -> None:
+        """Keep that raw identifiers are given to others, for the receipts of erasures; who may only read is warned."""
+        layout = Layout.of(self.tables.root, self.config.raw_root if self.config else None)
+        try:
+            record_export(self._files(), layout, what, run_seq=self.rows.publication.run_seq)
+        except OSError:
+            _log.warning("no receipt will name this export", why="nothing can be written to the warehouse")
+
+    def _files(self) -> WritableFiles:
+        """What writes small files of the warehouse: without Spark on this machine's disk."""
+        tables: Any = self.tables
+        if isinstance(tables, QuickTables) and local_path(tables.root) is None:
+            tables = tables.through_spark()
+        return cast("WritableFiles", getattr(tables, "files", None) or LocalFiles())
 
     def _ordered(self, contract: TableContract) -> Iterator[pa.RecordBatch]:
         """Rows of a table as they are exported."""

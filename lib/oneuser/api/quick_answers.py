@@ -111,6 +111,7 @@ class QuickAnswers(Questions):
         """
         file = self.outside(to)
         rows = hold_identities(self.rows, purposes=self._purposes_of_exports)
+        self._record_export("identities")
         return write_file(rows.to_batches(), IDENTITIES, file, only_for_owner=True)
 
     def count_withheld_identities(self) -> int:

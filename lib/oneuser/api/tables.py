@@ -159,6 +159,7 @@ class OpenTables(QuickAnswers):
         file = self.outside(to)
         with self._in_own_session() as own:
             rows = own.of_consenting(own.identities(), self._purposes_of_exports).orderBy("id_type", "id_value")
+            self._record_export("identities")
             return write_file(stream_batches(rows), IDENTITIES, file, only_for_owner=True)
 
     def of_consenting(self, rows: DataFrame, purposes: Collection[str]) -> DataFrame:

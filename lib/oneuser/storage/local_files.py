@@ -1,14 +1,15 @@
-"""Small files on this machine's disk, read without Spark."""
+"""Small files on this machine's disk, read and written without Spark."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from oneuser.config.base import local_path
+from oneuser.storage.new_file import new_file
 
 
 class LocalFiles:
-    """What `Files` reads of this machine's disk; paths of another storage are not there."""
+    """What `Files` does on this machine's disk; paths of another storage are not there."""
 
     def exists(self, path: str) -> bool:
         """Whether a file or folder is there."""
@@ -23,3 +24,12 @@ class LocalFiles:
     def read_text(self, path: str) -> str:
         """A small UTF-8 file as text."""
         return Path(local_path(path) or path).read_text(encoding="utf-8")
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder and those above it."""
+        Path(local_path(path) or path).mkdir(parents=True, exist_ok=True)
+
+    def write_text(self, path: str, text: str) -> None:
+        """Replace a small file; a reader sees the old text or the new one, never half."""
+        with new_file(Path(local_path(path) or path)) as file:
+            file.write(text.encode())

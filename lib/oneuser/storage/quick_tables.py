@@ -44,6 +44,10 @@ class QuickTables:
         self._start = start
         self._is_quick = True
 
+    def through_spark(self) -> TableReader:
+        """What reads through Spark."""
+        return self._start()
+
     def exists(self) -> bool:
         """Whether the root is a warehouse."""
         return self._answer(lambda tables: tables.exists())

@@ -19,6 +19,7 @@ from oneuser.runs.erasures import Searched, settle, withdraw_earlier
 from oneuser.runs.receipts import complete, receipt_of, tell
 from oneuser.runs.records import READING_STAGE
 from oneuser.storage.byte_scan import Scan
+from oneuser.storage.export_records import record_export
 from oneuser.storage.layout import Layout
 from oneuser.storage.request_files import RequestFiles, Sealed
 from tests.unit.storage.disk_files import DiskFiles
@@ -177,6 +178,19 @@ def test_earlier_publications_are_withdrawn_only_where_something_was_erased(
     assert withdraw_earlier(lease, completed) is (names is not None)
 
     assert withdrawn == ([] if names is None else [([1], f"run 2 has erased people, as asked by {names}")])
+
+
+def test_a_receipt_names_exports_of_before_that_nothing_withdraws(
+    files: RequestFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse: Any = _Warehouse(files, monkeypatch)
+    warehouse.n_searches = 1
+    for what, run_seq in (("identities", 1), ("identifier_values", 2)):
+        record_export(warehouse.files, warehouse.layout, what, run_seq=run_seq)
+
+    settle(warehouse, is_purged=True)
+
+    assert (files.receipt("4711") or {})["exports"]["n"] == 1
 
 
 def test_a_request_of_which_rows_are_left_gets_no_receipt(files: RequestFiles, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,12 +13,6 @@ class DiskFiles(LocalFiles):
     def text_if_there(self, path: str) -> str | None:
         return self.read_text(path) if self.exists(path) else None
 
-    def make_folder(self, path: str) -> None:
-        Path(path).mkdir(parents=True, exist_ok=True)
-
-    def write_text(self, path: str, text: str) -> None:
-        Path(path).write_text(text, encoding="utf-8")
-
     def remove(self, path: str) -> None:
         Path(path).unlink(missing_ok=True)
 
