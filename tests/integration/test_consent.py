@@ -14,10 +14,15 @@ import pytest
 from pyspark.sql import SparkSession
 
 import oneuser
+from oneuser.api.answers import submit
 from oneuser.config import Config, make_config
+from oneuser.core.identifier_text import NamedIdentifier
+from oneuser.privacy.requests import Request
 from oneuser.runs.fingerprints import IS_INCREMENTAL
 from oneuser.runs.result import RunResult
 from oneuser.runs.run import RunOptions, run_pipeline
+from oneuser.storage.request_files import RequestFiles
+from oneuser.storage.warehouse import Warehouse
 from tests.integration.published import people, read_table
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -192,3 +197,23 @@ def test_whoever_reads_without_the_configuration_is_held_to_that_of_the_last_run
         row["conversion_id"]: row["channel"] for row in read_table(site.warehouse, "attribution_credits").to_pylist()
     }
     assert own == published
+
+
+def test_an_erasure_of_some_messages_brings_no_consent_back(spark: SparkSession, tmp_path: Path) -> None:
+    # given somebody who has refused by a message with an address of theirs, which is erased
+    site = Site(spark, tmp_path)
+    refusal = message(3, "Seen", ads=False, userId="hal", traits={"email": "hal@example.com"})
+    site.run("hal refuses", [*visit(1, ads=True, userId="hal"), refusal])
+    warehouse = Warehouse(spark, str(site.warehouse))
+    asked = Request("ask", "erase", "exact", (NamedIdentifier("email", "hal@example.com"),))
+    submit(RequestFiles(warehouse.files, warehouse.layout), asked)
+
+    site.run("erased", [])
+
+    assert site.consent() == {("hal", "ads"): ("refused", 3)}
+    (row,) = read_table(site.warehouse, "consent").to_pylist()
+    assert row["message_key"] is None
+    assert oneuser.open_warehouse(config=site.config(), spark=spark).verify().holds
+
+    site.run("hal grants", [message(50, STATES_PREFERENCES, ads=True, userId="hal")])
+    assert site.consent() == {("hal", "ads"): ("granted", 50)}

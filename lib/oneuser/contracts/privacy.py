@@ -14,7 +14,7 @@ GRANTED, REFUSED = "granted", "refused"
 CONSENT = TableContract(
     name="consent",
     zone="pseudonymous",
-    grain="one row per person and purpose that a message of theirs says something about; no row is not granted",
+    grain="one row per person and purpose that they have said something about; no row is not granted",
     key=("user_id", "purpose"),
     subject=Subject(messages=("message_key",), users=("user_id",)),
     fields=(
@@ -23,7 +23,12 @@ CONSENT = TableContract(
         Field("state", "string", "granted or refused"),
         Field("since", "timestamp", "time of the message since which that stands"),
         Field("source", "string", "source of that message"),
-        Field("message_key", "binary", "that message; the device that said so is what it carries"),
+        Field(
+            "message_key",
+            "binary",
+            "that message; the device that said so is what it carries. Null of a refusal whose message was erased",
+            nullable=True,
+        ),
     ),
 )
 

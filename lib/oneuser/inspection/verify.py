@@ -33,11 +33,11 @@ from oneuser.identity.history import current
 from oneuser.identity.invariants import Invariant, count_violations, ledger_invariants, ownership_invariants
 from oneuser.inspection.differences import TableComparison, compare
 from oneuser.inspection.read_only import reading_context
-from oneuser.privacy.consent_of_people import consent_of, replays_of
+from oneuser.privacy.consent_of_people import replays_of
 from oneuser.runs.claim_rows import load_claims
 from oneuser.runs.compactions import Compactions
 from oneuser.runs.fingerprints import stage_fingerprint
-from oneuser.stages.consent.stage import replay_consent
+from oneuser.stages.consent.stage import replay_consent, standing_consent
 from oneuser.stages.graph.gathering import gather_pairs
 from oneuser.stages.graph.resolve_components import expected_vertices, resolve_components
 from oneuser.stages.identity.resolve_accounts import add_accounts, find_memberships
@@ -121,7 +121,7 @@ def verify_published(published: Published, config: Config, run: RunRecord, *, ex
         again = {
             EVENTS_RESOLVED: add_accounts(owned, memberships),
             ACCOUNT_MEMBERSHIPS: memberships,
-            CONSENT: consent_of(outcomes),
+            CONSENT: standing_consent(ctx, outcomes, None),
             CONSENT_REPLAYS: replays_of(outcomes),
         }
         return Verification(

@@ -1,7 +1,7 @@
 """Consent of people: for which purposes their data may be used, and who may be used for some.
 
 Reads   events (their consent alone), event_identifiers, events_resolved
-Yields  consent          one row per person and purpose that a message of theirs says something about
+Yields  consent          one row per person and purpose that they have said something about
         consent_replays  one row per person: what later messages go on from
 """
 
@@ -134,6 +134,49 @@ def replays_of(outcomes: DataFrame) -> DataFrame:
     whole = outcomes.where(F.col("purpose").isNull())
     last = F.timestamp_micros("at").alias("last_at"), F.col("event_order").alias("last_order")
     return CONSENT_REPLAYS.conform(whole.select("user_id", *last, "replayed"))
+
+
+def find_kept_refusals(before: DataFrame, erased: DataFrame, redirects: DataFrame, live: DataFrame) -> DataFrame:
+    """Refusals whose message was erased, of people who are left: rows of `consent` without a message.
+
+    Args:
+        before: Rows of `consent` as the last run left them.
+        erased: `message_key` of erased messages.
+        redirects: Rows of `user_redirects`.
+        live: `user_id` of the people there are now.
+    """
+    refused = before.where(F.col("state") == REFUSED)
+    kept = refused.where(F.col("message_key").isNull()).unionByName(
+        refused.join(erased, on="message_key", how="left_semi").select(*before.columns)
+    )
+    now = redirects.select("user_id", "redirect_to")
+    owned = kept.join(now, on="user_id", how="left").withColumn("user_id", F.coalesce("redirect_to", "user_id"))
+    # of several that became one person's, the newest: only what is newer than all of them ends it
+    newest = (
+        owned.join(live.select("user_id"), on="user_id", how="left_semi")
+        .groupBy("user_id", "purpose")
+        .agg(F.max(F.struct("since", "source")).alias("newest"))
+    )
+    return CONSENT.conform(
+        newest.select(
+            "user_id", "purpose", F.lit(REFUSED).alias("state"), "newest.since", "newest.source",
+            F.lit(None).cast("binary").alias("message_key"),
+        )
+    )  # fmt: skip
+
+
+def with_kept_refusals(decided: DataFrame, kept: DataFrame) -> DataFrame:
+    """Rows of `consent`, with refusals whose message was erased where nothing newer stands. Both are such rows."""
+    on = ["user_id", "purpose"]
+    refused = decided.where(F.col("state") == REFUSED).select(*on)
+    granting = decided.where(F.col("state") == GRANTED).select(*on, F.col("since").alias("granted_at"))
+    still = (
+        kept.join(refused, on=on, how="left_anti")
+        .join(granting, on=on, how="left")
+        .where(F.col("granted_at").isNull() | (F.col("granted_at") <= F.col("since")))
+        .select(*CONSENT.columns)
+    )
+    return decided.join(still.select(*on), on=on, how="left_anti").select(*CONSENT.columns).unionByName(still)
 
 
 def _best_first(priorities: Mapping[str, int], known_types: Collection[str]) -> list[Column]:

@@ -17,11 +17,13 @@ from oneuser.privacy.consent_of_people import (
     ConsentRules,
     consent_of,
     find_consenting_people,
+    find_kept_refusals,
     find_late,
     find_steps,
     kept_steps,
     replay_steps,
     replays_of,
+    with_kept_refusals,
 )
 from tests.frames import assert_rows
 from tests.oracle.consent import KNOWN, OPTED_OUT, PRIORITIES, Said, stands
@@ -159,3 +161,40 @@ def test_whoever_grants_every_purpose_may_be_used(spark: SparkSession) -> None:
         find_consenting_people(consent, ["ads"]), "user_id string", ("both",), ("one refused",), ("one not said",)
     )
     assert_rows(find_consenting_people(CONSENT.empty(spark), ["ads"]), "user_id string")
+
+
+def test_a_refusal_outlives_its_message_until_something_newer_is_granted(spark: SparkSession) -> None:
+    def rows(*told: tuple[str, str, str, int, bytes | None]) -> DataFrame:
+        names = ("user_id", "purpose", "state", "since", "message_key")
+        found = [dict(zip(names, one, strict=True)) for one in told]
+        return CONSENT.frame(
+            spark, [one | {"since": MONDAY + timedelta(hours=int(one["since"])), "source": "site"} for one in found]
+        )
+
+    # given refusals of erased messages, one of an earlier run, one of somebody merged since, one of somebody erased
+    before = rows(
+        ("ann", "ads", "refused", 5, b"gone"),
+        ("ann", "mail", "granted", 5, b"gone"),
+        ("bob", "ads", "refused", 5, None),
+        ("old", "ads", "refused", 7, None),
+        ("carla", "ads", "refused", 5, b"here"),
+        ("erased", "ads", "refused", 5, None),
+    )
+    erased = spark.createDataFrame([(b"gone",)], "message_key binary")
+    redirects = spark.createDataFrame([("old", "bob")], "user_id string, redirect_to string")
+    live = spark.createDataFrame([(one,) for one in ("ann", "bob", "carla")], "user_id string")
+
+    kept = find_kept_refusals(before, erased, redirects, live)
+
+    later = MONDAY + timedelta(hours=7)
+    of_ann = ("ann", "ads", "refused", MONDAY + timedelta(hours=5), "site", None)
+    assert_rows(kept, CONSENT, of_ann, ("bob", "ads", "refused", later, "site", None))
+
+    # then what was granted before counts no more, what is granted later does
+    decided = rows(
+        ("ann", "ads", "granted", 1, b"m1"), ("bob", "ads", "granted", 8, b"m2"), ("bob", "x", "refused", 1, b"m3")
+    )
+    found = with_kept_refusals(decided, kept)
+    assert {(row["user_id"], row["purpose"], row["state"], row["message_key"]) for row in found.collect()} == {
+        ("ann", "ads", "refused", None), ("bob", "ads", "granted", b"m2"), ("bob", "x", "refused", b"m3"),
+    }  # fmt: skip

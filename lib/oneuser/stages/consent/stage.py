@@ -8,17 +8,19 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.changes import CONSENTS, NEW, OWNED_MESSAGES
 from oneuser.contracts.graph import EVENT_IDENTIFIERS
-from oneuser.contracts.identity import EVENTS_RESOLVED
-from oneuser.contracts.privacy import CONSENT, CONSENT_REPLAYS
+from oneuser.contracts.identity import DIM_USER, EVENTS_RESOLVED, USER_REDIRECTS
+from oneuser.contracts.privacy import CONSENT, CONSENT_REPLAYS, ERASURES, MESSAGE
 from oneuser.contracts.raw import EVENTS
 from oneuser.privacy.consent_of_people import (
     ConsentRules,
     consent_of,
+    find_kept_refusals,
     find_late,
     find_steps,
     kept_steps,
     replay_steps,
     replays_of,
+    with_kept_refusals,
 )
 from oneuser.privacy.consent_replay import OUTCOMES
 from oneuser.stages.declaration import Stage
@@ -43,7 +45,10 @@ def consent(ctx: RunContext) -> None:
     """
     people = None if ctx.read(CONSENT_REPLAYS).isEmpty() else touched_people(ctx)
     outcomes = ctx.checkpoint(replay_consent(ctx, people))
-    within = [(CONSENT, consent_of(outcomes), people), (CONSENT_REPLAYS, replays_of(outcomes), people)]
+    within = [
+        (CONSENT, standing_consent(ctx, outcomes, people), people),
+        (CONSENT_REPLAYS, replays_of(outcomes), people),
+    ]
     changed = ctx.replace_together(within)[CONSENT.name]
     if ctx.is_incremental:
         ids = F.coalesce("after.user_id", "before.user_id").alias("user_id")
@@ -53,6 +58,28 @@ def consent(ctx: RunContext) -> None:
     counted = ctx.read(CONSENT).groupBy("state").agg(F.count(F.lit(1)).alias("n"))
     for row in counted.collect():
         ctx.metric("consent", row["n"], row["state"])
+
+
+def standing_consent(ctx: RunContext, outcomes: DataFrame, people: DataFrame | None) -> DataFrame:
+    """Rows of `consent` of some people (`user_id`), or of all: what their messages come to, and refusals kept of others.
+
+    Writes nothing.
+    """
+    decided = consent_of(outcomes)
+    kept = _kept_refusals(ctx, people)
+    return decided if kept is None else with_kept_refusals(decided, kept)
+
+
+def _kept_refusals(ctx: RunContext, people: DataFrame | None) -> DataFrame | None:
+    """Refusals whose message was erased; null where there are none. Looks at nothing where nobody was ever erased."""
+    if ERASURES.name not in ctx.tables or CONSENT.name not in ctx.base:
+        return None
+    erasures, redirects, live = (
+        ctx.warehouse.read(contract, ctx.tables.get(contract.name)) for contract in (ERASURES, USER_REDIRECTS, DIM_USER)
+    )
+    erased = erasures.where(F.col("kind") == MESSAGE).select("message_key").distinct()
+    kept = find(ctx, only(find_kept_refusals(ctx.read_last(CONSENT), erased, redirects, live), people))
+    return kept.rows if kept.n_rows else None
 
 
 def replay_consent(ctx: RunContext, people: DataFrame | None) -> DataFrame:
