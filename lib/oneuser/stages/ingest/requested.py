@@ -190,7 +190,9 @@ def find_erased(ctx: RunContext, requests: Sequence[Request], spellings: Spellin
     is_by_value = (F.col("action") == "suppress") | (is_erasure & ~is_connected)
     of_own = own.join(identifiers, on="identifier_id", how="inner").select(*columns)
     by_name = named.where(is_by_value).select(*columns)
-    suppressed = of_own.unionByName(by_name).unionByName(_suppressed_pairs(pairs, identifiers)).distinct()
+    suppressed = ctx.checkpoint(
+        of_own.unionByName(by_name).unionByName(_suppressed_pairs(pairs, identifiers)).distinct()
+    )
     return Found(
         messages=messages,
         identifiers=ctx.checkpoint(left_alone),
