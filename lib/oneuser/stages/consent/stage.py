@@ -61,7 +61,7 @@ def consent(ctx: RunContext) -> None:
 
 
 def standing_consent(ctx: RunContext, outcomes: DataFrame, people: DataFrame | None) -> DataFrame:
-    """Rows of `consent` of some people (`user_id`), or of all: what their messages come to, and refusals kept of others.
+    """Rows of `consent` of some people (`user_id`), or of all: what messages come to, and refusals kept of others.
 
     Writes nothing.
     """
