@@ -165,15 +165,38 @@ def find_kept_refusals(before: DataFrame, erased: DataFrame, redirects: DataFram
     )  # fmt: skip
 
 
-def with_kept_refusals(decided: DataFrame, kept: DataFrame) -> DataFrame:
-    """Rows of `consent`, with refusals whose message was erased where nothing newer stands. Both are such rows."""
+def find_stated_grants(owned: DataFrame, said: DataFrame, *, opt_out_refuses: Collection[str]) -> DataFrame:
+    """`user_id`, `purpose`, `stated_at`: when people have last granted something by an event that states preferences.
+
+    Args:
+        owned: `message_key`, `user_id`, `event_time` of such events.
+        said: `message_key` and `consent` of messages that say something.
+        opt_out_refuses: Purposes that a signal against sale and sharing refuses.
+    """
+    stated = F.from_json("consent", "categoryPreferences map<string,boolean>, optOut boolean")
+    told = said.join(owned, on="message_key", how="inner").withColumn("stated", stated)
+    each = told.select("user_id", "event_time", "stated.optOut", F.explode("stated.categoryPreferences"))
+    is_refused = F.coalesce(F.col("optOut"), F.lit(False)) & F.col("key").isin(*sorted(opt_out_refuses))
+    granted = each.where(F.col("value") & ~is_refused)
+    return granted.groupBy("user_id", F.col("key").alias("purpose")).agg(F.max("event_time").alias("stated_at"))
+
+
+def with_kept_refusals(decided: DataFrame, kept: DataFrame, stated: DataFrame) -> DataFrame:
+    """Rows of `consent`, with refusals whose message was erased where nothing newer was granted.
+
+    Args:
+        decided: Rows of `consent` as messages say.
+        kept: Those refusals, as rows of `consent`.
+        stated: What `find_stated_grants` gives: that counts also where it changes nothing, as messages say.
+    """
     on = ["user_id", "purpose"]
     refused = decided.where(F.col("state") == REFUSED).select(*on)
     granting = decided.where(F.col("state") == GRANTED).select(*on, F.col("since").alias("granted_at"))
     still = (
         kept.join(refused, on=on, how="left_anti")
         .join(granting, on=on, how="left")
-        .where(F.col("granted_at").isNull() | (F.col("granted_at") <= F.col("since")))
+        .join(stated, on=on, how="left")
+        .where(F.coalesce(F.greatest("granted_at", "stated_at") <= F.col("since"), F.lit(True)))
         .select(*CONSENT.columns)
     )
     return decided.join(still.select(*on), on=on, how="left_anti").select(*CONSENT.columns).unionByName(still)

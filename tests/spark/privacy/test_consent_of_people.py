@@ -19,6 +19,7 @@ from oneuser.privacy.consent_of_people import (
     find_consenting_people,
     find_kept_refusals,
     find_late,
+    find_stated_grants,
     find_steps,
     kept_steps,
     replay_steps,
@@ -194,7 +195,21 @@ def test_a_refusal_outlives_its_message_until_something_newer_is_granted(spark: 
     decided = rows(
         ("ann", "ads", "granted", 1, b"m1"), ("bob", "ads", "granted", 8, b"m2"), ("bob", "x", "refused", 1, b"m3")
     )
-    found = with_kept_refusals(decided, kept)
+    owned = spark.createDataFrame(
+        [(b"m4", "ann", later), (b"m5", "bob", later)], "message_key binary, user_id string, event_time timestamp"
+    )
+    texts = [
+        (b"m4", '{"categoryPreferences": {"mail": true, "ads": true}, "optOut": true}'),
+        (b"m5", '{"categoryPreferences": {"x": false}}'),
+    ]
+    said = spark.createDataFrame(texts, "message_key binary, consent string")
+    opted_out = find_stated_grants(owned, said, opt_out_refuses=["ads"])
+    found = with_kept_refusals(decided, kept, opted_out)
     assert {(row["user_id"], row["purpose"], row["state"], row["message_key"]) for row in found.collect()} == {
         ("ann", "ads", "refused", None), ("bob", "ads", "granted", b"m2"), ("bob", "x", "refused", b"m3"),
     }  # fmt: skip
+    # nor does a grant that is stated again change what messages say, and it ends the refusal
+    stated = find_stated_grants(owned, said, opt_out_refuses=[])
+    assert ("ann", "ads", "granted") in {
+        (row["user_id"], row["purpose"], row["state"]) for row in with_kept_refusals(decided, kept, stated).collect()
+    }

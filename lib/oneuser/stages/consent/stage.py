@@ -16,6 +16,7 @@ from oneuser.privacy.consent_of_people import (
     consent_of,
     find_kept_refusals,
     find_late,
+    find_stated_grants,
     find_steps,
     kept_steps,
     replay_steps,
@@ -67,7 +68,16 @@ def standing_consent(ctx: RunContext, outcomes: DataFrame, people: DataFrame | N
     """
     decided = consent_of(outcomes)
     kept = _kept_refusals(ctx, people)
-    return decided if kept is None else with_kept_refusals(decided, kept)
+    return decided if kept is None else with_kept_refusals(decided, kept, _stated_grants(ctx, kept))
+
+
+def _stated_grants(ctx: RunContext, kept: DataFrame) -> DataFrame:
+    """When people of whom a refusal is kept have last stated that they grant something."""
+    rules = ctx.config.consent
+    owned = only(ctx.read(EVENTS_RESOLVED), kept.select("user_id").distinct())
+    stating = owned.where(F.col("event").isin(*sorted(rules.events))).select("message_key", "user_id", "event_time")
+    said = ctx.read(EVENTS).select("message_key", "consent").where(F.col("consent").isNotNull())
+    return find_stated_grants(stating, said, opt_out_refuses=rules.opt_out_refuses)
 
 
 def _kept_refusals(ctx: RunContext, people: DataFrame | None) -> DataFrame | None:
