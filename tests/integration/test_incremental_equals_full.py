@@ -78,6 +78,7 @@ def lasting_rules(history: History) -> History:
 def test_what_was_touched_is_all_there_is_to_do(spark: SparkSession, tmp_path: Path) -> None:
     incremental = check_equality(spark, tmp_path, history_for_the_job(2000, 20))
 
+    assert contents(tmp_path / "warehouse", "consent_replays")
     assert all(incremental[stage] for stage in ("graph", "identity", "consent", "sessions", "attribution", "retention"))
 
 

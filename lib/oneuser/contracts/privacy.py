@@ -37,7 +37,8 @@ CONSENT_REPLAYS = TableContract(
     zone="pseudonymous",
     grain="one row per person of whom a message says something or joins identifiers: from there later ones go on",
     key=("user_id",),
-    subject=Subject(users=("user_id",)),
+    subject=Subject(users=("user_id",), is_for_runs=True),
+    row_bytes=1_000,
     fields=(
         Field("user_id", "string", "person"),
         Field("last_at", "timestamp", "time of the last of these messages"),

@@ -12,6 +12,7 @@ EVENTS = TableContract(
     key=("message_key",),
     subject=Subject(messages=("message_key",)),
     replaced=False,
+    row_bytes=2_500,
     fields=(
         Field("message_key", "binary", "keyed hash (16 bytes) of id space and message id"),
         Field(

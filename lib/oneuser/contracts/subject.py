@@ -22,6 +22,8 @@ class Subject:
         kept: A column and the value that it has in rows which stay of an erased person, as the stage has left them.
         is_of_one: Whether a row that names two people says more about the second than their User ID: it is no part then
             of what the first one asks for.
+        is_for_runs: Whether rows are what a run keeps for the next, made from what a person is given anyhow: no part of
+            what somebody asks for. They go as others do.
     """
 
     messages: tuple[str, ...] = ()
@@ -33,6 +35,7 @@ class Subject:
     texts: tuple[tuple[str, str], ...] = ()
     kept: tuple[str, str] | None = None
     is_of_one: bool = False
+    is_for_runs: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:

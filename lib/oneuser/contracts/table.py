@@ -51,7 +51,8 @@ class TableContract:
 
     `subject` says whose data a row is: it goes when they are erased. `replaced` tables hold the state of one run,
     written whole or where it has changed; the others only grow. `stamps` are columns that say which run a row comes
-    from: a row that differs in nothing else is the same row.
+    from: a row that differs in nothing else is the same row. `row_bytes` is what a row may take in memory, by which
+    those that are few are told from many.
     """
 
     name: str
@@ -63,6 +64,7 @@ class TableContract:
     replaced: bool = True
     partition_by: tuple[str, ...] = field(default=())
     stamps: tuple[str, ...] = ()
+    row_bytes: int = 250
 
     @cached_property
     def schema(self) -> T.StructType:

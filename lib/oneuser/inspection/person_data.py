@@ -106,7 +106,8 @@ class PersonData:
         belongings = self._belongings(people)
         masks = self._masks(belongings, people)
         for contract in map(_without_hashes, TABLES.values()):
-            rows = self._rows(contract, belongings) if contract.name in self._ctx.tables else None
+            is_given = contract.name in self._ctx.tables and not contract.subject.is_for_runs
+            rows = self._rows(contract, belongings) if is_given else None
             if rows is not None:
                 for request_id, theirs in groupby(rows, key=lambda row: str(row["request_id"])):
                     yield request_id, contract, (_masked(contract, row, masks[request_id]) for row in theirs)

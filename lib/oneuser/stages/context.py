@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 from oneuser.contracts.changes import CHANGES
 from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import CheckError, ContractError
-from oneuser.stages.view import FEW_WHOLE_ROWS, StageView
+from oneuser.stages.view import StageView
+from oneuser.storage.few_rows import most_few
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from oneuser.contracts.table import TableContract
 
 Mode = Literal["append", "replace"]
-# changed rows of all columns that come to this process to be written: 200 MB at most
-_CHANGED_HERE = 500_000
+# changed rows that come to this process to be written, in bytes
+_CHANGED_HERE = 125 * 1000 * 1000
 # commits at the same time hide each other's waiting; more would only queue for the cores
 _WRITERS = 3
 # a table of so many bytes is written whole sooner than Delta finds the files that hold some of its rows
@@ -48,7 +49,7 @@ class RunContext(StageView):
 
     def append(self, contract: TableContract, rows: DataFrame, *, n_rows: int | None = None) -> int:
         """Add rows; returns how many. Where the caller knows `n_rows` and they are few, they take the way of few."""
-        are_few = n_rows is not None and n_rows <= FEW_WHOLE_ROWS
+        are_few = n_rows is not None and n_rows <= most_few(contract)
         return self._write(contract, rows, "append", are_few=are_few)
 
     def replace(self, contract: TableContract, rows: DataFrame) -> int:
@@ -60,7 +61,7 @@ class RunContext(StageView):
     ) -> dict[str, int]:
         """Write several tables at once; returns the number of rows by table.
 
-        Where the caller knows that the rows of each `are_few`, up to `FEW_WHOLE_ROWS`, they come to this process where
+        Where the caller knows that the rows of each `are_few`, they come to this process where
         that saves Delta's part.
         """
         with ThreadPoolExecutor(max_workers=_WRITERS) as pool:
@@ -89,7 +90,7 @@ class RunContext(StageView):
         n_rows = counted["n_rows"]
         if n_rows:
             self._bring_back(contract)
-            few = F.broadcast(kept) if n_rows <= FEW_WHOLE_ROWS else kept
+            few = F.broadcast(kept) if n_rows <= most_few(contract) else kept
             self.tables[contract.name] = self.warehouse.change_rows(contract, few, self.tag)
             self.log.info("rows deleted", table=contract.name, rows=n_rows, version=self.tables[contract.name])
         return n_rows
@@ -188,12 +189,15 @@ class RunContext(StageView):
         if not n_changed:
             return changed
         # without being told, Spark would move the whole table to meet some rows
-        few = F.broadcast(changed) if n_changed <= FEW_WHOLE_ROWS else changed
+        few = F.broadcast(changed) if n_changed <= most_few(contract) else changed
         n_bytes = self.warehouse.n_bytes(contract, self.tables.get(contract.name))
         if counts["n_inserted"] == n_changed:
             self._bring_back(contract)
-            self._write(contract, changed.select("after.*"), "append", are_few=n_changed <= FEW_WHOLE_ROWS)
-        elif n_changed <= _CHANGED_HERE and (version := self._change_few(contract, changed)) is not None:
+            self._write(contract, changed.select("after.*"), "append", are_few=n_changed <= most_few(contract))
+        elif (
+            n_changed <= most_few(contract, _CHANGED_HERE)
+            and (version := self._change_few(contract, changed)) is not None
+        ):
             self._written(contract, version, n_changed)
         elif n_bytes is not None and n_bytes <= _QUICKLY_REWRITTEN:
             # as many files as its bytes need: left alone, each run would add one to those that there were
@@ -249,7 +253,7 @@ class RunContext(StageView):
         whole, are_few = rows.withColumns(given | absent), self.is_small
         if not are_few:
             whole, counted = self.checkpoint_counted(whole, n_rows=F.count(F.lit(1)))
-            are_few = counted["n_rows"] <= FEW_WHOLE_ROWS
+            are_few = counted["n_rows"] <= most_few(CHANGES)
             if not counted["n_rows"]:
                 return 0
         version, n_rows = self.warehouse.append(CHANGES, whole, self.tag, are_few=are_few)

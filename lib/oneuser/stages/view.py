@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pyspark import StorageLevel
 from pyspark.sql import Observation
@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from oneuser.contracts.changes import CHANGES
 from oneuser.spark.session import is_local
 from oneuser.spark.temporarily import checkpoints_in
-from oneuser.storage.few_rows import MOST_FEW
+from oneuser.storage.few_rows import most_few
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,8 +31,13 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 # rows of some numbers and a text: 50 MB in each executor
 _FEW = 500_000
-# rows of all columns: 50 MB in each executor, 100 before and after
-FEW_WHOLE_ROWS = MOST_FEW
+
+
+class _FewFound(NamedTuple):
+    """Rows of one column that stand by themselves, and how many."""
+
+    rows: DataFrame
+    n_rows: int
 
 
 @dataclass
@@ -71,7 +76,7 @@ class StageView:
     _once: dict[str, Any] = field(default_factory=dict)
     _persisted: list[DataFrame] = field(default_factory=list)
     # few found rows by the frame's identity, which no other has as long as it is kept
-    _few_found: dict[int, DataFrame] = field(default_factory=dict)
+    _few_found: dict[int, _FewFound] = field(default_factory=dict)
     _has_scratch: bool = False
 
     @property
@@ -122,18 +127,22 @@ class StageView:
         self._check_read(contract)
         version = self.tables.get(contract.name)
         # of small tables, a join in one task is as quick as bringing the values here
+        most = most_few(contract)
         if version is None or self.is_small or id(among) not in self._few_found:
+            return None
+        # each value of a key has a row
+        if (contract.key == tuple(among.columns)) and self._few_found[id(among)].n_rows > most:
             return None
 
         def values() -> pa.Table:
             return self.once(f"values of found rows {id(among)}", among.toArrow)
 
-        return self.warehouse.read_few_among(contract, version, values, most=FEW_WHOLE_ROWS)
+        return self.warehouse.read_few_among(contract, version, values, most=most)
 
     def note_found(self, rows: DataFrame, n_rows: int) -> None:
         """Take note, until the stage ends, of rows that stand by themselves, where they are few and of one column."""
         if n_rows <= _FEW and len(rows.columns) == 1:
-            self._few_found[id(rows)] = rows
+            self._few_found[id(rows)] = _FewFound(rows, n_rows)
 
     def read_before(self, contract: TableContract) -> DataFrame:
         """Rows that the last completed run left of a table that this stage may read; empty where there were none."""
@@ -235,8 +244,8 @@ class StageView:
     def few_whole_rows(
         self, what: str, sources: Sequence[TableContract], find: Callable[[], DataFrame]
     ) -> tuple[DataFrame, int]:
-        """The same of rows with all columns of a table: fewer of them come to this process, 50 MB at most."""
-        return self._found(what, sources, find, most=FEW_WHOLE_ROWS)
+        """The same of rows with all columns of a table: fewer of them come to this process."""
+        return self._found(what, sources, find, most=most_few(sources[0]))
 
     def _found(
         self, what: str, sources: Sequence[TableContract], find: Callable[[], DataFrame], *, most: int

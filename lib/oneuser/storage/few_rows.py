@@ -43,16 +43,23 @@ if TYPE_CHECKING:
 _PROTOCOL = {"minReaderVersion": 1, "minWriterVersion": 2}
 # Delta writes a checkpoint with each commit whose number this divides: those are left to it
 _EACH_CHECKPOINT = 100
-# row groups that are looked through at once: each takes its memory
+# row groups that are looked through at once
 _SEARCHERS = min(4, os.cpu_count() or 1)
-# so many rows of all columns come to this process at most: some 50 MB
-MOST_FEW = 300_000
+# what is held of row groups that are looked through at once, as they are before they are compressed
+_SEARCHED_BYTES = 512 * 1024 * 1024
+# rows of all columns that come to this process to be read, or to be sent to every executor
+FEW_BYTES = 75 * 1000 * 1000
 # files that are copied become one of so many bytes at most: none is worth compacting then
 COPIED_FILE = 2 * SMALL_FILE
 
 
 class VersionTakenError(EnvironmentProblem):
     """Somebody else has committed the version that was to be the next one."""
+
+
+def most_few(contract: TableContract, n_bytes: int = FEW_BYTES) -> int:
+    """How many rows of a table are few: they take so many bytes in memory."""
+    return n_bytes // contract.row_bytes
 
 
 @dataclass(frozen=True)
@@ -301,8 +308,8 @@ def read_few(paths: Sequence[Path], contract: TableContract) -> pa.Table | None:
 def read_few_among(paths: Sequence[Path], contract: TableContract, among: pa.Table, *, most: int) -> pa.Table | None:
     """Rows of a table's files of which one column has one of some values, with where each lies.
 
-    Looks at every value of that column, and at the others of the row groups that have such rows: row group by row
-    group, as many at once as there are processors, of which each holds one in memory.
+    Looks at every value of that column, and at the others of the row groups that have such rows: some row groups at
+    once, of which each is held in memory.
 
     Args:
         paths: The files.
@@ -318,17 +325,19 @@ def read_few_among(paths: Sequence[Path], contract: TableContract, among: pa.Tab
     texts = [field.name for field in contract.arrow_schema if pa.types.is_string(field.type)]
     coded = [text for text in texts if text != name]
     groups: list[_RowGroup] = []
+    largest = 1
     for path in paths:
         metadata = pq.read_metadata(path)
         if not set(metadata.schema.to_arrow_schema().names) >= set(contract.columns):
             return None
         begin = 0
         for number in range(metadata.num_row_groups):
+            largest = max(largest, metadata.row_group(number).total_byte_size)
             groups.append(_RowGroup(path, number, begin))
             begin += metadata.row_group(number).num_rows
     found: list[pa.Table] = []
     n_rows = 0
-    with ThreadPoolExecutor(max_workers=_SEARCHERS) as pool:
+    with ThreadPoolExecutor(max_workers=max(1, min(_SEARCHERS, _SEARCHED_BYTES // largest))) as pool:
         look = partial(_find_among, name=name, values=values.combine_chunks(), columns=contract.columns, coded=coded)
         for rows in pool.map(look, groups):
             n_rows += rows.num_rows

@@ -20,7 +20,7 @@ from oneuser.spark.session import lent_conf, session_beside
 from oneuser.storage.checkpoint import write_checkpoint
 from oneuser.storage.commit_tags import CommitTag, tag_text
 from oneuser.storage.expiry import COMPACTED_FILE, SMALL_FILE
-from oneuser.storage.few_rows import COPIED_FILE, MOST_FEW, LocalTable
+from oneuser.storage.few_rows import COPIED_FILE, LocalTable, most_few
 from oneuser.storage.frame_rows import collect
 from oneuser.storage.layout import MARKER, marked_deployment, marker_text
 from oneuser.storage.listing import (
@@ -170,8 +170,9 @@ class Warehouse(StoredTables):
         if folder is None or table is None or not table.takes(schema, is_replaced=is_replaced):
             return None
         # who says few may have multiplied them
-        few = collect(contract.conform(rows).limit(MOST_FEW + 1), contract, are_complete=True)
-        if few.num_rows > MOST_FEW:
+        most = most_few(contract)
+        few = collect(contract.conform(rows).limit(most + 1), contract, are_complete=True)
+        if few.num_rows > most:
             return None
         if not few.num_rows and not is_replaced and table.has_shape(schema):
             return table.version, 0

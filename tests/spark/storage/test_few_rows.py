@@ -228,7 +228,7 @@ def test_a_damaged_checksum_is_as_good_as_none(spark: SparkSession, warehouse_pa
 def test_what_turns_out_to_be_many_is_left_to_delta(
     spark: SparkSession, warehouse_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("oneuser.storage.warehouse.MOST_FEW", 2)
+    monkeypatch.setattr("oneuser.storage.warehouse.most_few", lambda _: 2)
     warehouse = Warehouse(spark, str(warehouse_path))
     rows = DIM_USER.frame(spark, some_rows(DIM_USER, 1, 2))
     assert warehouse.append(DIM_USER, rows, TAG, are_few=True) == (0, 3)

@@ -44,7 +44,10 @@ def consent(ctx: RunContext) -> None:
     order of events, from all their messages. Shuffles and writes grow with these; what grows with all events is, where
     there are such people, one pass over the few columns by which theirs are found.
     """
-    people = None if ctx.read(CONSENT_REPLAYS).isEmpty() else touched_people(ctx)
+    said = _said(ctx)
+    # what is kept is of everybody, or of nobody: where no message says anything, there is nothing to go on from
+    goes_on = not said.isEmpty() and not ctx.read(CONSENT_REPLAYS).isEmpty()
+    people = touched_people(ctx) if goes_on else None
     outcomes = ctx.checkpoint(replay_consent(ctx, people))
     within = [
         (CONSENT, standing_consent(ctx, outcomes, people), people),
@@ -97,15 +100,19 @@ def replay_consent(ctx: RunContext, people: DataFrame | None) -> DataFrame:
 
     Writes nothing. Costs one look at a column of nulls where no message says anything.
     """
-    said = ctx.read(EVENTS).select("message_key", "consent", "run_seq").where(F.col("consent").isNotNull())
-    if said.isEmpty():
-        return ctx.spark.createDataFrame([], OUTCOMES.ddl)
-    rules = _rules(ctx)
+    said, rules = _said(ctx), _rules(ctx)
     if people is None:
+        if said.isEmpty():
+            return ctx.spark.createDataFrame([], OUTCOMES.ddl)
         return replay_steps(
             find_steps(ctx.read(EVENTS_RESOLVED), ctx.read(EVENT_IDENTIFIERS), said.drop("run_seq"), rules), rules
         )
     return replay_steps(_steps_from_here(ctx, people, said, rules), rules)
+
+
+def _said(ctx: RunContext) -> DataFrame:
+    """`message_key`, `consent` and `run_seq` of the messages that say something."""
+    return ctx.read(EVENTS).select("message_key", "consent", "run_seq").where(F.col("consent").isNotNull())
 
 
 def _rules(ctx: RunContext) -> ConsentRules:
