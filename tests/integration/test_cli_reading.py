@@ -251,7 +251,7 @@ def test_raw_identifiers_leave_on_explicit_request_only(root: Path, tmp_path: Pa
         owners = {(row["id_type"], row["id_value"]): row["user_id"] for row in csv.DictReader(rows)}
     assert owners[("email", "ann@example.com")] == small.ANN
     # that they left is kept, and where they went is not
-    kept = [json.loads(path.read_text(encoding="utf-8")) for path in (root / "control" / "exports").iterdir()]
+    kept = [json.loads(path.read_text(encoding="utf-8")) for path in (root / "control" / "exports").glob("*.json")]
     assert {one["what"] for one in kept} == {"identifier_values", "identities"}
     assert "values.csv" not in str(kept)
     # what a spreadsheet would run is defused
