@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from py4j.protocol import Py4JJavaError
 
 from oneuser.storage.input_listing import InputFile
+from oneuser.storage.layout import PART
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -26,8 +27,6 @@ _THERE_ALREADY = ("RemoteFileChangedException", "FileAlreadyExistsException")
 # request that is wrong.
 _CONFLICT = "ConditionalRequestConflict"
 _TRIES_AGAINST_ANOTHER = 4
-# ends the name of a file that is being written; of one whose writer was killed, too
-PART = ".part"
 
 
 @dataclass(frozen=True)

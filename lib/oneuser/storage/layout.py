@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MARKER = "oneuser.warehouse"
 # what readers without Spark follow
 PUBLISHED_FILE = "published.json"
+# ends the name of a file that is being written; of one whose writer was killed, too
+PART = ".part"
 _LOG_FILE = re.compile(r"(\d{20})\.json")
 _ZONE_FOLDERS = {"raw": "raw", "pseudonymous": "tables", "control": "control"}
 

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from oneuser.storage.files import PART
+from oneuser.storage.layout import PART
 from oneuser.storage.owner import only_for_owner
 
 if TYPE_CHECKING:

@@ -41,9 +41,10 @@ ASKED = [
     (["explain", f"email:{VALUE}"], "is live with 3 identifiers"),
     (["explain", small.ANN, small.CARLA], "different people"),
     (["export", "table", "dim_user", "--to", "users.jsonl"], '"rows": 3'),
-    (["export", "identities", "--to", "people.csv"], '"rows": 8'),
     (["export", "sql", "duckdb"], "CREATE OR REPLACE VIEW dim_user"),
 ]
+# which consent an export needs is said by a configuration here
+ASKED_OF_CONFIGURED = [(["export", "identities", "--to", "people.csv"], '"rows": 8')]
 # those that look at whole tables by their columns, or draw: what does that may load more than a row takes
 ASKED_BY_COLUMNS = [
     (["report", "--to", "report.html"], "report.html"),
@@ -91,6 +92,17 @@ def test_a_question_loads_no_spark(root: Path, tmp_path: Path, asked: list[str],
     assert VALUE not in done.stderr
 
 
+def test_identities_leave_only_where_somebody_says_which_consent_that_needs(root: Path, tmp_path: Path) -> None:
+    (asked, _), *_ = ASKED_OF_CONFIGURED
+    command = [sys.executable, "-c", SCRIPT, *asked, "--warehouse", str(root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "which purposes of consent an export needs" in done.stderr
+    assert not (tmp_path / "people.csv").exists()
+    assert json.loads(done.stderr.splitlines()[-1].replace("'", '"')) == []
+
+
 def test_on_s3_answers_are_those_of_the_disk_and_load_no_spark(root: Path, tmp_path: Path) -> None:
     # given a copy of the warehouse in a bucket, without its key, and a configuration of either
     with emulated_s3(tmp_path) as store:
@@ -113,7 +125,7 @@ def test_on_s3_answers_are_those_of_the_disk_and_load_no_spark(root: Path, tmp_p
                 "spark": {"conf": conf},
             }
             (folder / "oneuser.json").write_text(json.dumps(settings))
-            questions_asked = [asked for asked, _ in (*ASKED, *ASKED_BY_COLUMNS)]
+            questions_asked = [asked for asked, _ in (*ASKED, *ASKED_OF_CONFIGURED, *ASKED_BY_COLUMNS)]
             command = [sys.executable, "-c", SCRIPT_OF_ALL, json.dumps(questions_asked)]
             done = subprocess.run(
                 command, capture_output=True, text=True, check=True, cwd=folder, env=os.environ | ACCESS
