@@ -12,18 +12,21 @@ import re
 from typing import TYPE_CHECKING
 
 from oneuser.core.whole_words import is_telling
-from oneuser.privacy.spelled import DEEPEST, JSON_TOKENS
+from oneuser.privacy.spelled import DEEPEST
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-_STRING = r'"(?:[^"\\]|\\.)*"'
+# one that is cut off goes on to the end of the text: a string is read once, and nothing begins within it
+_STRING = r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)'
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 # a list of values is as each of them; what is cut off at the end of a line still counts
-_UNDER_KEY = re.compile(
-    rf"(?P<key>{_STRING})\s*:\s*(?:(?P<value>{_STRING}|{_NUMBER})(?=\s*(?:[,}}\]]|\Z))|(?P<list>\[[^\[\]{{}}]*))",
+_STRINGS = re.compile(
+    rf"(?P<key>{_STRING})(?:\s*:\s*(?:(?P<value>{_STRING}|{_NUMBER})(?=\s*(?:[,}}\]]|\Z))"
+    rf"|(?P<list>\[(?:[^\[\]{{}}\"]|{_STRING})*)))?",
     re.DOTALL,
 )
+_VALUES = re.compile(f"{_STRING}|{_NUMBER}", re.DOTALL)
 _SEPARATORS = re.compile(r"[\t\r\n,;|]")
 _NO_NAME = re.compile(r"[^0-9a-z]+")
 _FEWEST_DIGITS = 5
@@ -47,9 +50,9 @@ def identifying_values(text: str, names: Collection[str], *, depth: int = DEEPES
     if not text.lstrip().startswith(("{", "[")):
         yield from _fields(text)
         return
-    for found in _UNDER_KEY.finditer(text):
-        is_named = _folded(_plain(found["key"])) in names
-        tokens = [found["value"]] if found["value"] else [one[0] for one in JSON_TOKENS.finditer(found["list"])]
+    for found in _STRINGS.finditer(text):
+        tokens = [found["value"]] if found["value"] else _VALUES.findall(found["list"] or "")
+        is_named = bool(tokens) and _folded(_plain(found["key"])) in names
         for value in map(_plain, tokens):
             if depth and value.lstrip().startswith(("{", "[")):
                 yield from identifying_values(value, names, depth=depth - 1)
@@ -67,10 +70,14 @@ def _fields(line: str) -> Iterator[str]:
 
 
 def _plain(token: str) -> str:
-    try:
-        return str(json.loads(token)) if token.startswith('"') else token
-    except ValueError:
-        return token.strip('"')
+    if not token.startswith('"'):
+        return token
+    for whole in (token, f'{token}"', f'{token.rstrip(chr(92))}"'):
+        try:
+            return str(json.loads(whole))
+        except ValueError:
+            continue
+    return token.strip('"')
 
 
 def _folded(name: str) -> str:
