@@ -23,7 +23,7 @@ LENGTH = 1 << 16
         # cut off within a value, and within JSON within JSON
         ('{"uid": 1, "contact": "9', ["1", "9"]),
         (r'{"body": "{\"uid\": 42, \"q', ["42"]),
-        (r'{"uid": ["\"941\', ['"941']),
+        ('{"uid": ["\\"941\\', ['"941']),
         ('{"uid"', []),
     ],
 )
