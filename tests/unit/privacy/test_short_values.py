@@ -31,7 +31,9 @@ def test_a_value_counts_under_a_key_that_names_an_identifier(text: str, found: l
     assert list(identifying_values(text, NAMES)) == found
 
 
-@pytest.mark.parametrize("part", ['\\"', '"', '"a":', '"a":"', '"a": [', '"a":["', '"a":"b" ', '{\\"a\\":\\"', '"\\', "\\"])
+@pytest.mark.parametrize(
+    "part", ['\\"', '"', '"a":', '"a":"', '"a": [', '"a":["', '"a":"b" ', '{\\"a\\":\\"', '"\\', "\\"]
+)
 @pytest.mark.parametrize("before", ['{"', '{"uid": "', '{"uid": ["'])
 def test_no_text_takes_longer_than_it_is_long(before: str, part: str) -> None:
     text = before + part * (LENGTH // len(part))
