@@ -112,7 +112,8 @@ ROWS = {
     EVENTS: [
         {
             "message_key": (1).to_bytes(16), "source": "web", "type": "page", "event_time": MONDAY, "identifiers": [],
-            "dropped": [], "content_hash": 1, "file": "a", "run_seq": 1, "properties": '{"plan": "pro"}',
+            "dropped": [], "content_hash": 1, "file": "a", "run_seq": 1,
+            "properties": '{"plan": "pro", "channel": "tv", "Currency": "CHF"}',
         }
     ],
     TOUCHES: [
@@ -260,13 +261,15 @@ def test_credit_is_told_apart_by_what_touches_and_their_events_say(
 ) -> None:
     def credit_of(by: str, **asked: Any) -> dict[str, tuple[int, int]]:
         rows = warehouse.attribution("linear", by=by, **asked).collect()
-        column = by.removeprefix("properties.")
+        column = by.replace(".", "_")
         return {row[column]: (int(row["credit_minor"]), row["n_touches"]) for row in rows}
 
     # Carla's touch for the account says nothing of a campaign
     assert credit_of("campaign_name") == {"spring": (500, 1), "(not set)": (1000, 2)}
     assert credit_of("campaign_name", lookback_days=2) == {"(not set)": (1000, 1), "(unattributed)": (500, 0)}
-    assert credit_of("properties.plan") == {"pro": (500, 1), "(not set)": (1000, 2)}
+    # properties that are called as columns of credits are none of these
+    for name, value in (("plan", "pro"), ("channel", "tv"), ("Currency", "CHF")):
+        assert credit_of(f"properties.{name}") == {value: (500, 1), "(not set)": (1000, 2)}
     of_accounts = warehouse.attribution("linear", by=["channel", "campaign_name"], level="account").collect()
     assert {(row["channel"], row["campaign_name"]) for row in of_accounts if row["conversion"] == "deal"} == {
         ("Email", "spring"), ("Direct", "(not set)"), ("Display", "(not set)")

@@ -31,6 +31,8 @@ _CALLED = {
     "campaign": "campaign_name",
     "content": "campaign_content",
 }
+# what may hold what people typed, or who they are
+_OF_RAW_ZONE = ("utm_term", "campaign_term")
 _PROPERTY = "properties."
 
 
@@ -48,8 +50,15 @@ def bound_of(days: Lookback) -> float | None:
 
 
 def each_of(model: Models) -> list[Model]:
-    """The models, one by one."""
-    return [model] if isinstance(model, str | Mapping) else list(model)
+    """The models, one by one.
+
+    Raises:
+        ConfigError: where it is none.
+    """
+    models = [model] if isinstance(model, str | Mapping) else list(model)
+    if not models:
+        raise ConfigError.single("model", "expected at least one model; leave it out for all")
+    return models
 
 
 def with_touches(models: Sequence[Model]) -> tuple[list[Model], list[str]]:
@@ -64,6 +73,8 @@ def with_touches(models: Sequence[Model]) -> tuple[list[Model], list[str]]:
 def facts_of(by: str | Sequence[str]) -> dict[str, str | None]:
     """What credit is told apart by: columns, each with the path of the property that it is, or null where it is none.
 
+    Columns of properties begin with `properties_`, as nothing does that touches or credits have.
+
     Raises:
         ConfigError: for what touches do not say, and for a column that is there twice.
     """
@@ -71,12 +82,17 @@ def facts_of(by: str | Sequence[str]) -> dict[str, str | None]:
     for name in [by] if isinstance(by, str) else by:
         is_property = name.startswith(_PROPERTY) and len(name) > len(_PROPERTY)
         path = name.removeprefix(_PROPERTY) if is_property else None
-        column = path.replace(".", "_") if path else _CALLED.get(name, name)
+        column = name.replace(".", "_") if path else _CALLED.get(name, name)
+        if name in _OF_RAW_ZONE:
+            raise ConfigError.single(
+                "by", f"{name} is kept in the raw zone alone, for it may hold personal data: touches do not say it"
+            )
         if path is None and column not in _OF_TOUCHES:
             hint = did_you_mean(name, [*_OF_TOUCHES, *_CALLED])
             known = f"expected one of {', '.join(_OF_TOUCHES)}, or a property of their event, such as properties.plan"
             raise ConfigError.single("by", f"touches do not say {name!r}{hint}; {known}")
-        if column in found:
+        # Spark does not tell columns apart by case
+        if column.lower() in map(str.lower, found):
             raise ConfigError.single("by", f"{column} is there twice")
         found[column] = path
     if not found:

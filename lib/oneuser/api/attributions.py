@@ -91,8 +91,8 @@ class Attributions(AttributedRows):
                 begin in the report range, in the zone of the calendar.
             by: What credit is told apart by: `channel`, `campaign_source`, `campaign_medium`, `campaign_name`,
                 `campaign_content`, `source`, `kind`, `channel_rule`, or a property of the touch's event, such as
-                `properties.plan`, read from the raw zone; or several of these. Models that credit channels and no
-                touches are left out, or refused where they are named.
+                `properties.plan`, read from the raw zone, whose column is `properties_plan`; or several of these.
+                Models that credit channels and no touches are left out, or refused where they are named.
             parameters: As for `attribute`, such as `exclude_channels`, `transforms`, `converted_from`.
 
         Returns:
@@ -108,7 +108,7 @@ class Attributions(AttributedRows):
         """
         columns = facts_of(by)
         is_plain = lookback_days is None and not parameters
-        if list(columns) != [CHANNEL]:
+        if columns != {CHANNEL: None}:
             if spend:
                 raise ConfigError.single(
                     "by",

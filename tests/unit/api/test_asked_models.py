@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from oneuser.api.asked_models import bound_of, check_channels, facts_of, with_touches
+from oneuser.api.asked_models import bound_of, check_channels, each_of, facts_of, with_touches
 from oneuser.config import ChannelRule
 from oneuser.core.errors import ConfigError
 
@@ -48,15 +48,26 @@ def test_channels_of_rules_and_of_touches_pass_whatever_their_case() -> None:
 
 def test_credit_is_told_apart_by_what_touches_say() -> None:
     assert facts_of("utm_campaign") == {"campaign_name": None}
-    assert facts_of(["channel", "properties.cart.size"]) == {"channel": None, "cart_size": "cart.size"}
+    assert facts_of(["channel", "properties.cart.size"]) == {"channel": None, "properties_cart_size": "cart.size"}
+    # a property may be called as a touch, a credit or a result calls something of its own
+    assert facts_of(["channel", "properties.channel"]) == {"channel": None, "properties_channel": "channel"}
     for by, said in (
         ("properties.", "touches do not say"),
         (["content", "utm_content"], "twice"),
+        (["properties.Plan", "properties.plan"], "twice"),
+        ("utm_term", "utm_term is kept in the raw zone alone"),
+        (["channel", "campaign_term"], "campaign_term is kept in the raw zone alone"),
         ([], "at least one"),
     ):
         with pytest.raises(ConfigError, match=said):
             facts_of(by)
     assert with_touches(["last", "rate_shapley", "markov"]) == (["last"], ["rate_shapley", "markov"])
+
+
+def test_no_model_is_not_every_model() -> None:
+    assert each_of("last") == ["last"]
+    with pytest.raises(ConfigError, match="expected at least one model"):
+        each_of([])
 
 
 def test_a_look_back_without_a_bound_has_a_word() -> None:
