@@ -15,7 +15,7 @@ from oneuser.config.base import local_path
 from oneuser.config.input_paths import is_on_s3a
 from oneuser.contracts.declared_by import DECLARED_BY
 from oneuser.contracts.registry import find_contract
-from oneuser.core.errors import ConfigError
+from oneuser.core.errors import ConfigError, EnvironmentProblem
 from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.events.spec import id_type_specs
 from oneuser.exports.single_file import write_file
@@ -198,7 +198,9 @@ class Questions:
         layout = Layout.of(self.tables.root, self.config.raw_root if self.config else None)
         try:
             record_export(self._files(), layout, what, run_seq=self.rows.publication.run_seq)
-        except OSError:
+        except Exception as problem:
+            if not _is_of_storage(problem):
+                raise
             _log.warning("no receipt will name this export", why="nothing can be written to the warehouse")
 
     def _files(self) -> WritableFiles:
@@ -219,6 +221,12 @@ class Questions:
 
     def _rules(self) -> dict[str, Any]:
         return id_type_specs(self.config.identity.id_types) if self.config else {}
+
+
+def _is_of_storage(problem: Exception) -> bool:
+    """Whether storage, or Hadoop in front of it, has refused; the classes of that load with Spark alone."""
+    of_hadoop = type(problem).__module__.partition(".")[0] == "py4j"
+    return of_hadoop or isinstance(problem, OSError | EnvironmentProblem)
 
 
 def open_tables(

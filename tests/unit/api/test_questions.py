@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from oneuser.api.questions import Questions
 from oneuser.cli.main import main
@@ -23,6 +24,7 @@ from oneuser.runs.claim_rows import load_claims
 from oneuser.runs.readable import as_published
 from oneuser.runs.records import load_runs
 from oneuser.storage.layout import MARKER, Layout, marker_text
+from oneuser.storage.local_files import LocalFiles
 from oneuser.storage.local_tables import LocalTables
 from tests.integration import small_warehouse as small
 from tests.integration.emulated_s3 import ACCESS, emulated_s3
@@ -263,3 +265,34 @@ def test_a_run_that_died_behind_its_publication_is_published(tmp_path: Path) -> 
         "published",
         "begun",
     ]
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        PermissionError(),
+        EnvironmentProblem(found="no session"),
+        type("Py4JJavaError", (Exception,), {"__module__": "py4j.protocol"})(),
+    ],
+)
+def test_who_may_only_read_exports_all_the_same(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: Exception
+) -> None:
+    class Unwritable(LocalFiles):
+        def make_folder(self, path: str) -> None:
+            raise problem
+
+    asked = questions(root)
+    monkeypatch.setattr(asked, "_files", Unwritable)
+    file = tmp_path / "identifiers.jsonl"
+
+    with structlog.testing.capture_logs() as said:
+        assert asked.export("identifiers", file, raw=True)
+
+    assert file.exists()
+    assert [one["event"] for one in said] == ["no receipt will name this export"]
+
+    # a mistake of ours is no matter of rights
+    problem = ValueError()
+    with pytest.raises(ValueError):  # noqa: PT011 - it has no text
+        asked.export("identifiers", file, raw=True)
