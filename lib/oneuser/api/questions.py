@@ -198,9 +198,7 @@ class Questions:
         layout = Layout.of(self.tables.root, self.config.raw_root if self.config else None)
         try:
             record_export(self._files(), layout, what, run_seq=self.rows.publication.run_seq)
-        except Exception as problem:
-            if not _is_of_storage(problem):
-                raise
+        except _refusals():
             _log.warning("no receipt will name this export", why="nothing can be written to the warehouse")
 
     def _files(self) -> WritableFiles:
@@ -223,10 +221,10 @@ class Questions:
         return id_type_specs(self.config.identity.id_types) if self.config else {}
 
 
-def _is_of_storage(problem: Exception) -> bool:
-    """Whether storage, or Hadoop in front of it, has refused; the classes of that load with Spark alone."""
-    of_hadoop = type(problem).__module__.partition(".")[0] == "py4j"
-    return of_hadoop or isinstance(problem, OSError | EnvironmentProblem)
+def _refusals() -> tuple[type[Exception], ...]:
+    """What storage refuses with; the errors of Hadoop are loaded with Spark alone."""
+    of_hadoop = sys.modules.get("py4j.protocol")
+    return (OSError, EnvironmentProblem, *([of_hadoop.Py4JError] if of_hadoop else []))
 
 
 def open_tables(
