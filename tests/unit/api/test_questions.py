@@ -283,13 +283,13 @@ def test_who_may_only_read_exports_all_the_same(
     monkeypatch.setattr(asked, "_files", Unwritable)
     log = structlog.testing.CapturingLogger()
     monkeypatch.setattr("oneuser.api.questions._log", log)
-    file = tmp_path / "identifiers.jsonl"
+    file = tmp_path / "values.jsonl"
 
-    assert asked.export("identifiers", file, raw=True)
+    assert asked.export("identifier_values", file, raw=True)
     assert file.exists()
     assert ("warning", ("no receipt will name this export",)) in [(one.method_name, one.args) for one in log.calls]
 
     # a mistake of ours is no matter of rights
     problem = ValueError()
     with pytest.raises(ValueError):  # noqa: PT011 - it has no text
-        asked.export("identifiers", file, raw=True)
+        asked.export("identifier_values", file, raw=True)
