@@ -31,6 +31,14 @@ PLACES = "places"
 # places at which any type may stand
 _ANY = "*"
 _MOST_SHOWN = 3
+# what to do about each kind of problem
+_DECLARE = "declare the types again under `identity.id_types`: that cannot be accepted otherwise"
+_READ = "put the places back as they were: one that no file has any more may stay"
+_SAME_SPACE = "give a source of another name `id_space: NAME`, as it was"
+_ACCEPT = (
+    "or, where nothing that was suppressed or erased can come by these places or message ids again, say "
+    "`ingest: {fewer_places: accept}` for this run"
+)
 
 
 class SourcePlaces(TypedDict):
@@ -66,19 +74,22 @@ def require_met(warehouse: Warehouse, config: Config, completed: RunRecord | Non
     lost = {} if accepts else lost_places(before, now)
     renamed = None if accepts else renamed_space(before, now)
     problems: list[ConfigProblem] = []
+    steps: list[str] = []
     if undeclared or lost:
         rows = warehouse.read(SUPPRESSIONS, tables[SUPPRESSIONS.name]).select("id_type").distinct().collect()
         types = {row["id_type"] for row in rows}
-        problems += [
+        of_types = [
             ConfigProblem(f"identity.id_types.{name}", "is declared no longer, and identifiers of it are suppressed")
             for name in undeclared
             if name in types
         ]
-        problems += [
+        of_places = [
             ConfigProblem(f"sources.{source}", f"{_said(id_type)} no longer at {_shown(places)}")
             for (source, id_type), places in lost.items()
             if id_type in types or (id_type == _ANY and types)
         ]
+        problems += [*of_types, *of_places]
+        steps += [*([_DECLARE] if of_types else []), *([_READ] if of_places else [])]
     if renamed is not None and _has_erased_messages(warehouse, tables):
         gone, come = renamed
         problems.append(
@@ -87,13 +98,11 @@ def require_met(warehouse: Warehouse, config: Config, completed: RunRecord | Non
                 f"message ids of {gone} get another space: erased messages would be recognised no longer",
             )
         )
+        steps.append(_SAME_SPACE)
     if problems:
-        raise ConfigError(
-            problems,
-            next_step="put types, places and id spaces back as they were (a source of another name takes `id_space: "
-            "NAME`, a place that no file has any more may stay); or, where nothing that was suppressed or erased can "
-            "come by them again, say `ingest: {fewer_places: accept}` for this run",
-        )
+        # a type is never accepted to be gone, so what accepts the others is no way out of that
+        accepted = [] if steps == [_DECLARE] else [_ACCEPT]
+        raise ConfigError(problems, next_step="; ".join([*steps, *accepted]))
 
 
 def lost_places(

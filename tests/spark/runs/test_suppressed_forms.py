@@ -101,13 +101,18 @@ def test_a_run_that_no_longer_meets_what_is_suppressed_is_refused(warehouse: War
         try:
             require_met(warehouse, with_sources(id_types, ingest, **sources), before)
         except ConfigError as error:
+            steps.append(error.next_step)
             return [one.key for one in error.problems]
         return []
+
+    steps: list[str] = []
 
     # then it is refused that the type is gone, or a place of it, or that messages get other keys
     accept = {"fewer_places": "accept"}
     assert refused({"login": 1}, accept, web={"login": "id"}) == ["identity.id_types.email"]
+    assert "fewer_places" not in steps[-1]
     assert refused(both, {}, web={"login": "id"}) == ["sources.web"]
+    assert "fewer_places: accept" in steps[-1]
     assert refused(both, {}, web={"email": "mail"}) == []
     assert refused(both, {}, web={"email": "mail", "login": "id"}, site={"email": "mail"}) == ["sources.site.id_space"]
     # but not where it was said, or where a source is gone for good
