@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from oneuser import open_warehouse
 from oneuser.api import OpenWarehouse
@@ -280,6 +281,32 @@ def test_credit_is_told_apart_by_what_touches_and_their_events_say(
     for asked in ({"spend": True}, {"model": "rate_shapley"}):
         with pytest.raises(ConfigError, match=r"spend is set against channels|rate_shapley credit channels"):
             warehouse.attribution(by="campaign_name", **asked)  # type: ignore[arg-type]
+
+
+def test_fitted_models_whose_credits_are_not_kept_are_computed(spark: SparkSession, tmp_path: Path) -> None:
+    (first,) = ROWS[ATTRIBUTION_SUMMARY]
+    rows = {
+        contract: [{name: row.get(name) for name in contract.columns} for row in ROWS[contract]]
+        for contract in (FILES, EVENTS_RESOLVED, TOUCHES, CONVERSIONS, ATTRIBUTION_CREDITS)
+    }
+    fitted = [first, first | {"model": "markov_path"}, first | {"model": "rate_shapley", "n_touches": 0}]
+    told = [{name: row.get(name) for name in ATTRIBUTION_SUMMARY.columns} for row in fitted]
+    small.publish(small.build(spark, tmp_path), 2, {**rows, ATTRIBUTION_SUMMARY: told})
+    attribution = CONFIG.attribution.model_copy(update={"models": ("first", "markov_path", "rate_shapley")})
+    opened = open_warehouse(tmp_path, spark=spark, config=CONFIG.model_copy(update={"attribution": attribution}))
+
+    found = {
+        row["model"]: row["n"]
+        for row in opened.attribution(by="campaign_name")
+        .groupBy("model")
+        .agg(F.sum("credit_minor").alias("n"))
+        .collect()
+    }
+    assert found == {"first": 1500, "markov_path": 1500}
+    # what is kept of those that are named
+    assert {row["credit_minor"] for row in opened.attribution("first", by="campaign_name").collect()} == {1}
+    with pytest.raises(ConfigError, match="of markov_path no credits by touch are kept"):
+        open_warehouse(tmp_path, spark=spark).attribution(by="campaign_name")
 
 
 def test_rows_say_how_they_were_made(warehouse: OpenWarehouse) -> None:

@@ -10,7 +10,7 @@ from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.core.suggestions import did_you_mean
 
 if TYPE_CHECKING:
-    from oneuser.config import ChannelRule, ModelSpec, TransformSpec
+    from oneuser.config import AttributionRules, ChannelRule, ModelSpec, TransformSpec
 
 Model = str | Mapping[str, Any]
 # one model, or several
@@ -59,6 +59,18 @@ def each_of(model: Models) -> list[Model]:
     if not models:
         raise ConfigError.single("model", "expected at least one model; leave it out for all")
     return models
+
+
+def as_configured(models: Sequence[Model], rules: AttributionRules | None) -> list[Model]:
+    """Models with their parameters, where they are asked for by a name, as the configuration has it."""
+    return list(models) if rules is None else [_configured(model, rules) for model in models]
+
+
+def written(spec: ModelSpec) -> dict[str, Any]:
+    """A model of the configuration as a mapping with all its parameters."""
+    parameters = dict(spec.parameters)
+    shares = parameters.pop("shares", {})
+    return {"model": spec.model, "name": spec.label, **parameters, **shares}
 
 
 def with_touches(models: Sequence[Model]) -> tuple[list[Model], list[str]]:
@@ -145,6 +157,15 @@ def _problems(known: Sequence[str], named: Mapping[str, Any]) -> Iterator[Config
 
 
 # what is wrong with a model or a transform is told by whoever computes it
+
+
+def _configured(model: Model, rules: AttributionRules) -> Model:
+    if not isinstance(model, str):
+        return model
+    try:
+        return written(rules.spec_of(model))
+    except ValueError:
+        return model
 
 
 def _specs(models: Sequence[Model]) -> Sequence[ModelSpec]:

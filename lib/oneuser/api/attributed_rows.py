@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import structlog
 from pyspark.sql import functions as F
 
-from oneuser.api.asked_models import CHANNEL, Lookback, Models, are_fitted, bound_of, check_channels, each_of
+from oneuser.api.asked_models import (
+    CHANNEL,
+    Lookback,
+    Models,
+    are_fitted,
+    as_configured,
+    bound_of,
+    check_channels,
+    each_of,
+    written,
+)
 from oneuser.api.entity_rows import EntityRows, Level, owner_of
 from oneuser.contracts import identity, marts, reference
 from oneuser.contracts import raw as raw_zone
@@ -27,7 +37,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame
 
-    from oneuser.config import AttributionRules, ModelSpec
+    from oneuser.config import AttributionRules
     from oneuser.marts.attribution.credit_rules import CreditRules
     from oneuser.marts.attribution.path_rules import PathRules
 
@@ -146,9 +156,10 @@ class AttributedRows(EntityRows):
         return {name: kind.milestone for name, kind in kinds.items() if kind.milestone}
 
     def _models(self, model: Models | None) -> Sequence[str | Mapping[str, Any]]:
+        rules = self.config.attribution if self.config else None
         if model is not None:
-            return each_of(model)
-        return DEFAULT_MODELS if self.config is None else [_written(spec) for spec in self.config.attribution.specs]
+            return as_configured(each_of(model), rules)
+        return DEFAULT_MODELS if rules is None else [written(spec) for spec in rules.specs]
 
     def _lookback_days(self, asked: Lookback) -> float | None:
         """Days; null for no bound."""
@@ -211,13 +222,6 @@ class AttributedRows(EntityRows):
         if not self._has(marts.CONVERSION_VALUES):
             return conversions
         return conversions.join(values.select("conversion_id", "reporting_minor"), on="conversion_id", how="left")
-
-
-def _written(spec: ModelSpec) -> dict[str, Any]:
-    """A model of the configuration as a mapping with all its parameters."""
-    parameters = dict(spec.parameters)
-    shares = parameters.pop("shares", {})
-    return {"model": spec.model, "name": spec.label, **parameters, **shares}
 
 
 def _path_rules_of(rules: AttributionRules | None) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class Attributions(AttributedRows):
 
         Args:
             model: Its name, a mapping with its parameters, or a list of these; see
-                `oneuser.marts.attribution.attribute`.
+                `oneuser.marts.attribution.attribute`. A name has the parameters that the configuration gives it.
             level: `person`, or `account`: the touches of all members while they are, the account's conversions, and the
                 opportunities that it won.
             lookback_days: Days of 24 hours; "none" for no bound.
@@ -145,7 +145,7 @@ class Attributions(AttributedRows):
         """Credit by what touches say: kept credits where these are asked for, else computed ones."""
         touches = self._touch_facts(columns, level)
         kept = self._kept(model, level) if lookback_days is None and not parameters else None
-        if kept is not None:
+        if kept is not None and (model is not None or self._keeps_all(level)):
             summary, keys = self.published.read(_OF_LEVEL[level][1]), ("model", *_MADE)
             credited = credit_by(kept, touches, by=list(columns))
             return credited.join(F.broadcast(summary.select(*keys).distinct()), on="model", how="inner")
@@ -168,6 +168,23 @@ class Attributions(AttributedRows):
             return None
         rows = self.published.read(kept)
         return rows if named is None else rows.where(F.col("model").isin(*named))
+
+    def _keeps_all(self, level: Level) -> bool:
+        """Whether credits are kept of every published model that has touches; those of fitted models are not.
+
+        Raises:
+            ConfigError: where they are not, and no configuration says what the others are.
+        """
+        kept, summary = _OF_LEVEL[level]
+        published = self.rows.rows(summary, columns=["model", "n_touches"], where={})
+        others = {row["model"] for row in published if row["n_touches"]} - self.rows.distinct(kept, "model")
+        if others and self.config is None:
+            named = ", ".join(sorted(others))
+            raise ConfigError.single(
+                "model",
+                f"of {named} no credits by touch are kept: open the warehouse with its configuration, or name others",
+            )
+        return not others
 
     def lags_and_lengths(
         self,
@@ -336,11 +353,13 @@ class Attributions(AttributedRows):
                 "accounts are drawn with all that they did, and by membership at the conversion each conversion is on "
                 "its own: open the warehouse with `membership_at: touch`",
             )
-        asked = self._asked([model], level, lookback_days, parameters)
+        # one alone: of several it is told that they are
+        one = self._models(model)[0] if isinstance(model, str) else model
+        asked = self._asked([one], level, lookback_days, parameters)
         return bootstrap_intervals(
             asked.touches,
             asked.conversions,
-            model=model,
+            model=one,
             samples=samples,
             seed=seed,
             level=confidence,

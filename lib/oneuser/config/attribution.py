@@ -133,8 +133,19 @@ class AttributionRules(Section):
     @property
     def specs(self) -> tuple[ModelSpec, ...]:
         """The models with all their parameters."""
-        defaults = {"position": self.position.model_dump(), "time_decay": {"half_life_days": self.half_life_days}}
-        return tuple(parse_model(model, defaults) for model in self.models)
+        return tuple(parse_model(model, self._defaults) for model in self.models)
+
+    def spec_of(self, name: str) -> ModelSpec:
+        """A model by its name: the one of these that is called so, or else what is meant where a name alone is written.
+
+        Raises:
+            ValueError: where it is none.
+        """
+        return next((spec for spec in self.specs if spec.label == name), None) or parse_model(name, self._defaults)
+
+    @property
+    def _defaults(self) -> dict[str, dict[str, Any]]:
+        return {"position": self.position.model_dump(), "time_decay": {"half_life_days": self.half_life_days}}
 
     @property
     def transform_specs(self) -> tuple[TransformSpec, ...]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from oneuser.api.asked_models import bound_of, check_channels, each_of, facts_of, with_touches
-from oneuser.config import ChannelRule
+from oneuser.api.asked_models import as_configured, bound_of, check_channels, each_of, facts_of, with_touches
+from oneuser.config import AttributionRules, ChannelRule, parse_models
 from oneuser.core.errors import ConfigError
 
 RULES = [ChannelRule(name="mail", channel="Newsletter")]
@@ -68,6 +68,30 @@ def test_no_model_is_not_every_model() -> None:
     assert each_of("last") == ["last"]
     with pytest.raises(ConfigError, match="expected at least one model"):
         each_of([])
+
+
+def test_a_model_that_is_named_has_the_parameters_of_the_configuration() -> None:
+    rules = AttributionRules.model_validate(
+        {
+            "models": ["position", {"model": "markov_path", "order": 3}, {"model": "linear", "name": "even split"}],
+            "position": {"first": 0.5, "middle": 0.0, "last": 0.5},
+            "half_life_days": 2,
+        }
+    )
+    of_its_own = {"model": "time_decay", "half_life_days": 9}
+    asked = as_configured(["position", "markov_path", "even split", "time_decay", of_its_own, "w_shaped"], rules)
+    found = {spec.label: (spec.model, spec.parameters) for spec in parse_models(asked[:4])}
+    assert found == {
+        "position": ("position", {"first": 0.5, "middle": 0.0, "last": 0.5}),
+        "markov_path": ("markov_path", {"order": 3}),
+        "even split": ("linear", {}),
+        "time_decay": ("time_decay", {"half_life_days": 2}),
+    }
+    assert asked[4] == of_its_own
+    assert parse_models(asked[5:]) == parse_models(["w_shaped"])
+    # what is none is told of by whoever computes it, and without a configuration a name is a name
+    assert as_configured(["guess"], rules) == ["guess"]
+    assert as_configured(["position"], None) == ["position"]
 
 
 def test_a_look_back_without_a_bound_has_a_word() -> None:
