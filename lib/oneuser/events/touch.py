@@ -31,7 +31,15 @@ _EMAIL_LIKE = re.compile(r"[^\s@]+(?:@|%40)[^\s@]+")
 # as it is dialled: from abroad, or within a country
 _DIALLED = re.compile(r"\s*\(?(?:\+|%2[bB]|0)[0-9\s()./-]*")
 _LONG_NUMBER = re.compile(r"[0-9\s()./-]*")
-_FEWEST_DIGITS = 9
+# of telephone numbers; what is longer is a machine's, such as the number of an ad
+_FEWEST_DIGITS, _MOST_DIGITS = 9, 15
+# from one day or month to another, which begins with a zero, too
+_DATE = "(?:{0}{1}{0}{1}{2}|{2}{1}{0}{1}{0}|{0}{1}{2})".format("[0-3]?[0-9]", "[./-]", "20[0-9]{2}")
+_SHORT_DATE = r"[0-3]?[0-9][./][0-3]?[0-9]"
+_DATES = re.compile(
+    rf"\s*(?:(?:{_DATE}|{_SHORT_DATE}[./]?)[\s/-]{{1,3}}{_DATE}"
+    rf"|{_SHORT_DATE}[./][0-9]{{2}}[\s/-]{{1,3}}{_SHORT_DATE}[./][0-9]{{2}})\s*"
+)
 _MEMO_SIZE = 20_000
 _MAX_CHARACTERS = 1024
 
@@ -136,7 +144,9 @@ def _harmless_part(part: str, value: str | None) -> str | None:
 
 
 def _is_number(value: str, form: re.Pattern[str]) -> bool:
-    return form.fullmatch(value) is not None and sum(map(str.isdigit, value)) >= _FEWEST_DIGITS
+    if form.fullmatch(value) is None or not _FEWEST_DIGITS <= sum(map(str.isdigit, value)) <= _MOST_DIGITS:
+        return False
+    return _DATES.fullmatch(value) is None
 
 
 def _read_campaign(declared: Any, page: _Url) -> Campaign:
