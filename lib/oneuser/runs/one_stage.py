@@ -29,7 +29,7 @@ from oneuser.runs.required_purposes import PURPOSES, purposes_by_use
 from oneuser.runs.run_keys import KEY_CHECKS, load_run_keys
 from oneuser.runs.small_stages import is_small
 from oneuser.runs.suppressed_forms import FORMS, forms_of, require_recognised
-from oneuser.runs.suppressed_places import PLACES, places_by_source, require_met
+from oneuser.runs.suppressed_places import PLACES, places_on_record, require_met
 from oneuser.spark.small_data import SHUFFLE_PARTITIONS, planned_for_small_data
 from oneuser.stages.context import RunContext
 from oneuser.stages.forgetting import forget_erased
@@ -108,7 +108,7 @@ class StageRunner:
             ctx.details |= {
                 KEY_CHECKS: ctx.keys.checks,
                 FORMS: forms_of(self.config, self.completed),
-                PLACES: places_by_source(self.config),
+                PLACES: places_on_record(self.config, self.completed),
                 PURPOSES: purposes_by_use(self.config),
             }
         # before the stage is on record: what is recorded is kept by the next attempt

@@ -53,6 +53,28 @@ def places_by_source(config: Config) -> dict[str, SourcePlaces]:
     return {name: _of_source(config, name) for name in config.sources}
 
 
+def places_on_record(config: Config, completed: RunRecord | None) -> dict[str, SourcePlaces]:
+    """Where sources have identifiers, with sources that are gone as they last were.
+
+    Else two runs would do what one may not: be without a source, and then have it under another name.
+    """
+    before = _recorded(completed, PLACES) if completed else {}
+    return with_gone(before, places_by_source(config), accepts=config.ingest.fewer_places == "accept")
+
+
+def with_gone(
+    before: Mapping[str, SourcePlaces], now: Mapping[str, SourcePlaces], *, accepts: bool
+) -> dict[str, SourcePlaces]:
+    """The sources of now, and those gone before unless one has come that has all their places, or that is accepted."""
+    come = [one["places"] for name, one in now.items() if name not in before]
+    gone = {} if accepts else {name: one for name, one in before.items() if name not in now}
+    return {name: one for name, one in gone.items() if not any(_covers(some, one["places"]) for some in come)} | {**now}
+
+
+def _covers(some: Mapping[str, Sequence[str]], others: Mapping[str, Sequence[str]]) -> bool:
+    return all(set(places) <= set(some.get(id_type, ())) for id_type, places in others.items())
+
+
 def require_met(warehouse: Warehouse, config: Config, completed: RunRecord | None) -> None:
     """Check that what is suppressed is still looked for where it was. Runs a job only where a place is gone.
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from oneuser.config import make_config
-from oneuser.runs.suppressed_places import SourcePlaces, lost_places, places_by_source, renamed_space
+from oneuser.runs.suppressed_places import SourcePlaces, lost_places, places_by_source, renamed_space, with_gone
 
 MAIL, ALL = {"email": ["mail"]}, {"email": ["mail", "alt"], "user_id": ["id"]}
 
@@ -44,6 +44,23 @@ def test_a_place_is_lost_where_something_is_read_without_it(now: Any, lost: Any)
 )
 def test_an_id_space_is_another_where_one_has_gone_and_one_has_come(now: Any, renamed: Any) -> None:
     assert renamed_space({"web": source({})}, now) == renamed
+
+
+def test_a_source_that_is_gone_is_remembered_until_another_has_its_places_or_that_is_accepted() -> None:
+    web, fewer = {"web": source(ALL)}, {"site": source(MAIL, "site")}
+
+    # without it, then under another name: refused as where both happen at once
+    between = with_gone(web, {}, accepts=False)
+    assert between == web
+    assert lost_places(between, fewer) == lost_places(web, fewer) != {}
+    assert renamed_space(between, fewer) == ("web", "site")
+    assert with_gone(between, {"web": source(MAIL)}, accepts=False) == {"web": source(MAIL)}
+
+    assert with_gone(between, {"site": source(ALL)}, accepts=False) == {"site": source(ALL)}
+    assert with_gone(between, fewer, accepts=True) == fewer
+    # what was there beside it is no other name of it
+    both = web | {"shop": source(ALL)}
+    assert with_gone(both, {"shop": source(ALL)}, accepts=False) == both
 
 
 def test_places_are_told_as_people_write_them_without_values() -> None:
