@@ -34,7 +34,7 @@ from oneuser.runs.left_rows import rows_left
 from oneuser.runs.receipts import close, complete, outcome_of, receipt_of, tell
 from oneuser.runs.records import READING_STAGE, load_runs
 from oneuser.storage.byte_scan import Scan, scan_files
-from oneuser.storage.export_records import exports_before
+from oneuser.storage.export_records import exports_before, load_exports
 from oneuser.storage.request_files import COMPLETED, RequestFiles
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ def settle(warehouse: Warehouse, *, is_purged: bool) -> list[str]:
     erasing = {name: sealed.values for name, sealed in kept.items() if taken[name].action == "erase"}
     scanned = search_files(warehouse, readable, erasing) if erasing else None
     still = rows_left(warehouse, shown.tables, erasing)
+    exports = load_exports(warehouse.files, warehouse.layout) if erasing else []
     runs = {run.run_seq: run for run in load_runs(warehouse)}
     done: list[str] = []
     for request_id, request in taken.items():
@@ -136,7 +137,7 @@ def settle(warehouse: Warehouse, *, is_purged: bool) -> list[str]:
             if request_id in scanned.left or request_id in still:
                 continue
             facts |= {"scan": scanned.facts(request_id)}
-            given = exports_before(warehouse.files, warehouse.layout, found.run_seq)
+            given = exports_before(exports, found.run_seq)
             facts |= {} if given is None else {"exports": given}
         facts |= _of_run(runs[found.run_seq])
         receipt = receipt_of(request, kept[request_id], n_by_kind=found.by_kind, tables=shown.tables, facts=facts)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from oneuser.storage.request_files import ReadableFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from oneuser.storage.layout import Layout
 
 FOLDER = "exports"
@@ -44,11 +46,15 @@ def record_export(files: WritableFiles, layout: Layout, what: str, *, run_seq: i
     files.write_text(f"{folder}/{at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}.json", json.dumps(facts) + "\n")
 
 
-def exports_before(files: ReadableFiles, layout: Layout, run_seq: int) -> dict[str, Any] | None:
-    """For a receipt, the exports of what was published before a run; null where there were none."""
+def load_exports(files: ReadableFiles, layout: Layout) -> list[dict[str, Any]]:
+    """What is kept of exports, each from a file of its own."""
     folder = _folder(layout)
     names = [name for name in files.names(folder) if name.endswith(".json") and not name.startswith(".")]
-    records = [json.loads(files.read_text(f"{folder}/{name}")) for name in names]
+    return [json.loads(files.read_text(f"{folder}/{name}")) for name in names]
+
+
+def exports_before(records: Iterable[dict[str, Any]], run_seq: int) -> dict[str, Any] | None:
+    """For a receipt, the exports of what was published before a run; null where there were none."""
     found = sorted(one["exported_at"] for one in records if one["run"] < run_seq)
     if not found:
         return None
