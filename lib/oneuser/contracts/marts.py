@@ -197,8 +197,9 @@ _SUMMARY_FIELDS = (
     Field("transforms", "string", "transforms of paths before they were weighted, in their order; may be empty"),
     Field("entity_level", "string", "person or account: whose touches are credited"),
     Field("lookback_days", "int", "closed look-back window in days"),
-    Field("lookback", "string", "how its days are counted: exact, calendar_days or whole_days"),
-    Field("zone", "string", "time zone of calendar days"),
+    # null in rows that were written before there were these columns
+    Field("lookback", "string", "how its days are counted: exact, calendar_days or whole_days", nullable=True),
+    Field("zone", "string", "time zone of calendar days", nullable=True),
     Field(
         "watermark",
         "timestamp",

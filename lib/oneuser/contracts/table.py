@@ -15,7 +15,7 @@ import pyarrow as pa
 from oneuser.core.errors import ContractError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pyspark.sql import Column, DataFrame, SparkSession
     from pyspark.sql import types as T
@@ -111,6 +111,21 @@ class TableContract:
         self._check(rows)
         # each step is analysed by itself; most rows have just these columns already
         return rows if rows.columns == self.columns else rows.select(*self.columns)
+
+    def filled(self, rows: DataFrame) -> DataFrame:
+        """Stored rows with the columns that are `absent`, as nulls."""
+        from pyspark.sql import functions as F
+
+        absent = self.absent(rows.columns)
+        nulls = {f.name: F.lit(None).cast(f.dtype) for f in self.fields if f.name in absent}
+        return rows.withColumns(nulls) if nulls else rows
+
+    def absent(self, stored: Collection[str]) -> set[str]:
+        """Columns that may be null, and that rows lack which an earlier version of oneuser has written.
+
+        Of control tables none: runs decide by them, and must not take what was never asked for an answer.
+        """
+        return set() if self.zone == "control" else {f.name for f in self.fields if f.nullable} - set(stored)
 
     def _check(self, rows: DataFrame) -> None:
         actual = {f.name: f.dataType.simpleString() for f in rows.schema}

@@ -31,7 +31,7 @@ class Published:
 
     def read(self, contract: TableContract) -> DataFrame:
         """Rows of the published version; empty where the publication has no such table."""
-        return self.warehouse.read(contract, self.publication.tables.get(contract.name))
+        return self.warehouse.read_published(contract, self.publication.tables.get(contract.name))
 
     def groups(self, contract: TableContract, asked: Groups) -> list[Row]:
         """Rows of a table counted and added up by some columns."""

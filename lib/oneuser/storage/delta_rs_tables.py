@@ -107,9 +107,18 @@ class DeltaRsTables(ABC):
         with self._opened(contract, version) as table:
             self._require_few_bytes(contract, table)
             n_left = limit
-            for batch in pa.RecordBatchReader.from_stream(table.scan(columns=scanned)):
+            stored = [field.name for field in table.schema().fields]
+            absent = contract.absent(stored)
+            # one column at least, which says how many rows there are
+            there = [name for name in scanned if name not in absent] or stored[:1]
+            for batch in pa.RecordBatchReader.from_stream(table.scan(columns=there)):
                 # delta-rs has types of its own for texts, of which Arrow's functions know little
-                typed = [batch.column(field.name).cast(field.type) for field in types]
+                typed = [
+                    pa.nulls(batch.num_rows, field.type)
+                    if field.name in absent
+                    else batch.column(field.name).cast(field.type)
+                    for field in types
+                ]
                 rows = pa.RecordBatch.from_arrays(typed, schema=types)
                 for name, values in wanted.items():
                     rows = rows.filter(pc.is_in(rows.column(name), value_set=values))

@@ -86,17 +86,29 @@ class StoredTables:
     # reading ------------------------------------------------------------------------------------------------------
 
     def read(self, contract: TableContract, version: int | None) -> DataFrame:
-        """Rows of one version of a table; an empty frame of its shape where `version` is null."""
+        """Rows of one version of a table; an empty frame of its shape where `version` is null.
+
+        Raises:
+            ContractError: where another version of oneuser has written it in another shape.
+        """
+        return contract.empty(self.spark) if version is None else contract.conform(self._stored(contract, version))
+
+    def read_published(self, contract: TableContract, version: int | None) -> DataFrame:
+        """The same for whoever writes nothing by it: columns that may be null are, where the table lacks them."""
         if version is None:
             return contract.empty(self.spark)
+        return contract.conform(contract.filled(self._stored(contract, version)))
+
+    def _stored(self, contract: TableContract, version: int) -> DataFrame:
+        """Rows as they are stored."""
         listing = self._listing(contract, version)
         if listing is not None:
-            return contract.conform(self._parquet(contract, listing, listing.files))
+            return self._parquet(contract, listing, listing.files)
         # pinned even when it is the newest: a frame that is not would be computed again from whatever is newest then,
         # and what is persisted of it dropped, as soon as the stage writes to the table it reads
         reader = self.spark.read.format("delta").option("versionAsOf", version)
         with lent_conf(self.spark, READS_PINNED_VERSIONS):
-            return contract.conform(reader.load(self.path(contract)))
+            return reader.load(self.path(contract))
 
     def read_few(self, contract: TableContract, version: int) -> DataFrame | None:
         """Rows of one version in the plan itself, where Spark sees how many they are; null where these are many.
@@ -168,30 +180,30 @@ class StoredTables:
         asked = where or {}
         if version is None or not all(asked.values()):
             return
-        rows = fitting(self.read(contract, version), contract, asked)
+        rows = fitting(self.read_published(contract, version), contract, asked)
         shown = rows.select(*(columns or contract.columns))
         yield from collect(shown if limit is None else shown.limit(limit), contract).to_batches()
 
     def ordered(self, contract: TableContract, version: int | None, *, by: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """All rows of a version in the order of some columns, nulls first, one partition after the other."""
-        rows = self.read(contract, version).orderBy(*by)
+        rows = self.read_published(contract, version).orderBy(*by)
         return (batch.cast(contract.arrow_schema) for batch in stream_batches(rows))
 
     def distinct(self, contract: TableContract, version: int | None, column: str) -> set[Any]:
         """The values that a column of a version has."""
-        return {row[column] for row in self.read(contract, version).select(column).distinct().collect()}
+        return {row[column] for row in self.read_published(contract, version).select(column).distinct().collect()}
 
     def groups(self, contract: TableContract, version: int | None, asked: Groups) -> list[Row]:
         """Rows of a version counted and added up by some columns. One job."""
-        return count_frame(self.read(contract, version), contract, asked)
+        return count_frame(self.read_published(contract, version), contract, asked)
 
     def top(self, contract: TableContract, version: int | None, asked: Top) -> list[Row]:
         """The rows of a version that come first by some numbers. One job."""
-        return first_of_frame(self.read(contract, version), contract, asked)
+        return first_of_frame(self.read_published(contract, version), contract, asked)
 
     def data_files(self, contract: TableContract, version: int | None) -> list[str]:
         """Addresses of the files that a version consists of, in their order: plain paths on this machine's disk."""
-        return sorted(_plain_address(uri) for uri in self.read(contract, version).inputFiles())
+        return sorted(_plain_address(uri) for uri in self.read_published(contract, version).inputFiles())
 
     def _parquet(self, contract: TableContract, listing: Listing, names: Sequence[str]) -> DataFrame:
         """Rows of some of a version's files."""

@@ -19,6 +19,7 @@ from pyspark.sql import functions as F
 from oneuser.contracts.control import PUBLICATIONS, RUNS
 from oneuser.contracts.graph import FILES
 from oneuser.contracts.identity import DIM_USER
+from oneuser.contracts.marts import ATTRIBUTION_SUMMARY
 from oneuser.contracts.table import TableContract
 from oneuser.core.errors import ContractError, EnvironmentProblem
 from oneuser.spark.session import READS_PINNED_VERSIONS
@@ -88,6 +89,25 @@ def test_rows_at_hand_are_written_and_read_as_they_are(spark: SparkSession, ware
     assert n_rows == 1
     assert (row["tables"], row["metrics"], row["seconds"]) == ({"edges": 3}, {}, None)
     assert [row[name].astimezone(UTC) for name in ("recorded_at", "as_of")] == [NOON, NOON]
+
+
+def test_a_table_of_an_earlier_version_is_shown_and_not_written_to(spark: SparkSession, warehouse_path: Path) -> None:
+    warehouse = Warehouse(spark, str(warehouse_path))
+    row = [dict.fromkeys(ATTRIBUTION_SUMMARY.columns) | {"model": "last"}]
+    earlier = spark.createDataFrame(row, ATTRIBUTION_SUMMARY.nullable_schema)
+    earlier.drop("lookback", "zone", "is_negative").write.format("delta").save(warehouse.path(ATTRIBUTION_SUMMARY))
+
+    for checksum in (True, False):
+        reader = Warehouse(spark, str(warehouse_path))
+        (shown,) = reader.read_published(ATTRIBUTION_SUMMARY, 0).collect()
+        assert (shown["model"], shown["lookback"], shown["zone"], shown["is_negative"]) == ("last", None, None, None)
+        assert reader.distinct(ATTRIBUTION_SUMMARY, 0, "zone") == {None}
+        # whoever writes sees that the shape is another, and writes it whole
+        with pytest.raises(ContractError, match="lookback is missing"):
+            reader.read(ATTRIBUTION_SUMMARY, 0)
+        if checksum:
+            for file in warehouse_path.rglob("*.crc"):
+                file.unlink()
 
 
 def test_small_files_are_put_together_without_a_change_of_rows(spark: SparkSession, warehouse_path: Path) -> None:

@@ -13,6 +13,7 @@ from deltalake import write_deltalake
 from oneuser.contracts.control import RUNS
 from oneuser.contracts.graph import FILES, IDENTIFIERS
 from oneuser.contracts.identity import LINEAGE
+from oneuser.contracts.marts import ATTRIBUTION_SUMMARY
 from oneuser.storage.file_ledger import known_on_disk
 from oneuser.storage.input_listing import InputFile
 from oneuser.storage.layout import Layout
@@ -62,6 +63,26 @@ def test_rows_fit_every_column_that_is_named(tables: LocalTables) -> None:
 @pytest.mark.parametrize(("limit", "n_rows"), [(0, 0), (3, 3), (502, 502), (900, 502)])
 def test_no_more_rows_come_than_are_wanted(tables: LocalTables, limit: int, n_rows: int) -> None:
     assert len(read_rows(tables, FILES, 1, columns=["file"], limit=limit)) == n_rows
+
+
+def test_columns_that_an_earlier_version_did_not_know_are_null_unless_runs_decide_by_them(tmp_path: Path) -> None:
+    layout = Layout.of(str(tmp_path))
+    for contract, lacking in ((ATTRIBUTION_SUMMARY, {"lookback", "zone", "is_negative"}), (RUNS, {"exit_code"})):
+        schema = pa.schema([f.with_nullable(True) for f in contract.arrow_schema if f.name not in lacking])
+        rows = [dict.fromkeys(schema.names)] * 2
+        write_deltalake(layout.path(contract), pa.Table.from_pylist(rows, schema=schema))
+    tables = LocalTables(layout)
+
+    lacked = {"zone": None, "is_negative": None}
+    assert (
+        read_rows(tables, ATTRIBUTION_SUMMARY, 0, columns=["zone", "model", "is_negative"])
+        == [lacked | {"model": None}] * 2
+    )
+    assert read_rows(tables, ATTRIBUTION_SUMMARY, 0, columns=list(lacked)) == [lacked] * 2
+    assert read_rows(tables, ATTRIBUTION_SUMMARY, 0, columns=["model"], where={"zone": ["UTC"]}) == []
+    assert tables.held(ATTRIBUTION_SUMMARY, 0, columns=["lookback"]).column("lookback").null_count == 2
+    with pytest.raises(UncertainError):
+        read_rows(tables, RUNS, 0, columns=["exit_code"])
 
 
 def test_values_of_a_column_come_once(tables: LocalTables) -> None:
