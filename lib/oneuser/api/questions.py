@@ -202,9 +202,11 @@ class Questions:
             _log.warning("no receipt will name this export", why="nothing can be written to the warehouse")
 
     def _files(self) -> WritableFiles:
-        """What writes small files of the warehouse: without Spark on this machine's disk."""
+        """What writes small files of the warehouse: without Spark where tables are read without it."""
         tables: Any = self.tables
         if isinstance(tables, QuickTables) and local_path(tables.root) is None:
+            if isinstance(tables.quick, S3Tables):
+                return tables.quick
             tables = tables.through_spark()
         return cast("WritableFiles", getattr(tables, "files", None) or LocalFiles())
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FOLDER = "exports"
 
 
-class WritableFiles(ReadableFiles, Protocol):
+class WritableFiles(Protocol):
     """Small files, whoever writes them."""
 
     def make_folder(self, path: str) -> None:

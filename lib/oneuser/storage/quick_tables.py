@@ -48,6 +48,11 @@ class QuickTables:
         """What reads through Spark."""
         return self._start()
 
+    @property
+    def quick(self) -> TableReader | None:
+        """What reads without Spark; null from when that cannot be."""
+        return self._tables if self._is_quick else None
+
     def exists(self) -> bool:
         """Whether the root is a warehouse."""
         return self._answer(lambda tables: tables.exists())

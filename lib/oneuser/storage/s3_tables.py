@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import closing
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from oneuser.storage.delta_rs_tables import DeltaRsTables
 from oneuser.storage.uncertain import UncertainError
@@ -61,6 +62,17 @@ class S3Tables(DeltaRsTables):
         if not super().exists():
             raise UncertainError("there is no warehouse, or no bucket")
         return True
+
+    def make_folder(self, path: str) -> None:
+        """Nothing: a store has none."""
+
+    def write_text(self, path: str, text: str) -> None:
+        """Write a small file whole."""
+        folder, name = path.rsplit("/", 1)
+        # what it would give to Arrow takes bytes, and Arrow writes buffers
+        handler: Any = self._folder(folder)._handler  # noqa: SLF001
+        with closing(handler.open_output_stream(name, None)) as file:
+            file.write(text.encode())
 
     def _place(self, path: str) -> str:
         return path.replace("s3a://", "s3://", 1)
