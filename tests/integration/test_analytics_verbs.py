@@ -340,6 +340,17 @@ def test_conversions_are_divided_by_age_and_by_length_of_path(warehouse: OpenWar
     assert found("first") == {("time_lag_days", 0): 2 * one, ("path_length", 1): 2 * one}
     with pytest.raises(ConfigError, match="fitted on all paths"):
         warehouse.lags_and_lengths("markov_path")
+    # kept ones, and computed ones
+    for asked, told in (
+        ({}, ("person", 30, "exact", "UTC", "", True)),
+        (
+            {"lookback_days": 2, "lookback": "calendar_days", "zone": "Europe/Berlin", "transforms": ["exposure"]},
+            ("person", 2, "calendar_days", "Europe/Berlin", "exposure", True),
+        ),
+    ):
+        rows = warehouse.lags_and_lengths("first", **asked).collect()
+        made = ("entity_level", "lookback_days", "lookback", "zone", "transforms", "is_additive")
+        assert {tuple(row[name] for name in made) for row in rows} == {told}
 
 
 def test_models_of_accounts_that_the_job_does_not_credit_are_compared(warehouse: OpenWarehouse) -> None:

@@ -146,9 +146,7 @@ class Attributions(AttributedRows):
         touches = self._touch_facts(columns, level)
         kept = self._kept(model, level) if lookback_days is None and not parameters else None
         if kept is not None and (model is not None or self._keeps_all(level)):
-            summary, keys = self.published.read(_OF_LEVEL[level][1]), ("model", *_MADE)
-            credited = credit_by(kept, touches, by=list(columns))
-            return credited.join(F.broadcast(summary.select(*keys).distinct()), on="model", how="inner")
+            return self._made(credit_by(kept, touches, by=list(columns)), level)
         models, others = with_touches(self._models(model))
         if others and (model is not None or not models):
             raise ConfigError.single(
@@ -168,6 +166,11 @@ class Attributions(AttributedRows):
             return None
         rows = self.published.read(kept)
         return rows if named is None else rows.where(F.col("model").isin(*named))
+
+    def _made(self, rows: DataFrame, level: Level) -> DataFrame:
+        """Rows by model of what is kept, with what the summary says of how they were made."""
+        summary = self.published.read(_OF_LEVEL[level][1]).select("model", *_MADE).distinct()
+        return rows.join(F.broadcast(summary), on="model", how="inner")
 
     def _keeps_all(self, level: Level) -> bool:
         """Whether credits are kept of every published model that has touches; those of fitted models are not.
@@ -197,19 +200,20 @@ class Attributions(AttributedRows):
         """How long conversions took, and over how many touches: see `oneuser.marts.attribution.lags_and_lengths`.
 
         Takes what `attribution` takes; of models whose credit depends on one path alone. As they were published,
-        unless something else is asked for.
+        unless something else is asked for. Rows say how they were made, as those of `attribution` do.
         """
         owner_of(level)
         kept = self._kept(model, level) if lookback_days is None and not parameters else None
         if kept is not None:
-            return sum_lags_and_lengths(kept)
+            return self._made(sum_lags_and_lengths(kept), level)
         models = self._models(model)
         if model is None:
             models = [one for one in models if not are_fitted([one])]
         asked = self._asked(models, level, lookback_days, parameters)
-        return lags_and_lengths(
+        rows = lags_and_lengths(
             asked.touches, asked.conversions, models=models, milestones=asked.milestones, **asked.how
         )
+        return _told(rows, models, asked.how, level)
 
     def _table_of(self, level: Level, *, spend: bool) -> TableContract | None:
         """The published table of what is asked for without parameters; null where there is none."""
