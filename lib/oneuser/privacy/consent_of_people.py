@@ -165,6 +165,22 @@ def find_kept_refusals(before: DataFrame, erased: DataFrame, redirects: DataFram
     )  # fmt: skip
 
 
+def find_moved_refusals(before: DataFrame, redirects: DataFrame, live: DataFrame) -> DataFrame:
+    """`user_id` of people whose refusal is kept without a message and who are there no more, and of who they are now.
+
+    No message tells of them: they may have none.
+
+    Args:
+        before: Rows of `consent` as the last run left them.
+        redirects: Rows of `user_redirects`.
+        live: `user_id` of the people there are now.
+    """
+    kept = before.where((F.col("state") == REFUSED) & F.col("message_key").isNull()).select("user_id").distinct()
+    gone = kept.join(live.select("user_id"), on="user_id", how="left_anti")
+    led = gone.join(redirects.select("user_id", "redirect_to"), on="user_id", how="left")
+    return led.select(F.explode(F.array_compact(F.array("user_id", "redirect_to"))).alias("user_id")).distinct()
+
+
 def find_stated_grants(owned: DataFrame, said: DataFrame, *, opt_out_refuses: Collection[str]) -> DataFrame:
     """`user_id`, `purpose`, `stated_at`: when people have last granted something by an event that states preferences.
 

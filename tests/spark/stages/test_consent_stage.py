@@ -14,8 +14,8 @@ from pyspark.sql import SparkSession
 from oneuser.config import make_config
 from oneuser.contracts.changes import CHANGES, OWNED_MESSAGES
 from oneuser.contracts.graph import EVENT_IDENTIFIERS
-from oneuser.contracts.identity import EVENTS_RESOLVED
-from oneuser.contracts.privacy import CONSENT, CONSENT_REPLAYS
+from oneuser.contracts.identity import DIM_USER, EVENTS_RESOLVED, USER_REDIRECTS
+from oneuser.contracts.privacy import CONSENT, CONSENT_REPLAYS, ERASURES, MESSAGE
 from oneuser.contracts.raw import EVENTS
 from oneuser.spark.small_data import planned_for_small_data
 from oneuser.stages.consent.stage import CONSENT_STAGE
@@ -82,6 +82,8 @@ class Site:
         )
         self.messages: dict[int, Sent] = {}
         self.tables: dict[str, int] = {}
+        # rows of other tables, as the run finds them
+        self.beside: dict[Any, list[dict[str, Any]]] = {}
 
     def run(self, n: int, come: dict[int, Sent | None]) -> tuple[list[Any], list[Any]]:
         """Rows of both tables, by what was touched."""
@@ -91,7 +93,7 @@ class Site:
             if sent is not None:
                 self.messages[name] = replace(sent, run_seq=before[name].run_seq if name in before else n)
         upstream = self._context(n, dict(base), {})
-        for contract, rows in self._rows(before, n).items():
+        for contract, rows in (self._rows(before, n) | self.beside).items():
             upstream.replace(contract, contract.frame(self.spark, rows))
         return self._do(n, upstream.tables, base, is_incremental=n > 1)
 
@@ -162,6 +164,11 @@ class Site:
         }  # fmt: skip
 
 
+def people(*names: str) -> list[dict[str, Any]]:
+    of_each = {"kind": "known", "n_identifiers": 1, "identifiers_by_type": {}, "account_ids": []}
+    return [{"user_id": name} | of_each for name in names]
+
+
 def test_what_goes_on_from_what_was_kept_is_what_a_replay_of_all_comes_to(spark: SparkSession, tmp_path: Path) -> None:
     site = Site(spark, tmp_path)
     with planned_for_small_data(spark):
@@ -171,3 +178,20 @@ def test_what_goes_on_from_what_was_kept_is_what_a_replay_of_all_comes_to(spark:
             assert {(row[0], row[2] == "granted") for row in consent} == states, n
             assert bool(replays) is bool(states)
             assert (consent, replays) == site.again(n), n
+
+
+def test_a_kept_refusal_goes_with_who_has_no_messages(spark: SparkSession, tmp_path: Path) -> None:
+    site, refusing = Site(spark, tmp_path), Sent(3, ("tester",), ads=False, owner="tester")
+    erased = {"run_seq": 2, "request_id": "ask", "kind": MESSAGE, "message_key": refusing.key}
+    with planned_for_small_data(spark):
+        site.run(1, {3: refusing, 2: Sent(2, ("laptop",), ads=True)})
+        site.beside = {ERASURES: [erased], DIM_USER: people("ann", "tester"), USER_REDIRECTS: []}
+        consent, _ = site.run(2, {3: None})
+        assert {(row[0], row[2]) for row in consent} == {("ann", "granted"), ("tester", "refused")}
+
+        # when a link makes them one, and somebody else sends something
+        led = {"user_id": "tester", "redirect_to": "ann", "reason": "merge", "run_seq": 3}
+        site.beside = {ERASURES: [erased], DIM_USER: people("ann", "bob"), USER_REDIRECTS: [led]}
+        consent, _ = site.run(3, {4: Sent(4, ("phone",), owner="bob")})
+
+        assert {(row[0], row[2]) for row in consent} == {("ann", "refused")}

@@ -16,6 +16,7 @@ from oneuser.privacy.consent_of_people import (
     consent_of,
     find_kept_refusals,
     find_late,
+    find_moved_refusals,
     find_stated_grants,
     find_steps,
     kept_steps,
@@ -47,7 +48,7 @@ def consent(ctx: RunContext) -> None:
     said = _said(ctx)
     # what is kept is of everybody, or of nobody: where no message says anything, there is nothing to go on from
     goes_on = not said.isEmpty() and not ctx.read(CONSENT_REPLAYS).isEmpty()
-    people = touched_people(ctx) if goes_on else None
+    people = _people(ctx) if goes_on else None
     outcomes = ctx.checkpoint(replay_consent(ctx, people))
     within = [
         (CONSENT, standing_consent(ctx, outcomes, people), people),
@@ -62,6 +63,18 @@ def consent(ctx: RunContext) -> None:
     counted = ctx.read(CONSENT).groupBy("state").agg(F.count(F.lit(1)).alias("n"))
     for row in counted.collect():
         ctx.metric("consent", row["n"], row["state"])
+
+
+def _people(ctx: RunContext) -> DataFrame | None:
+    """For whom it is done: `user_id`, each once; null for all."""
+    touched = touched_people(ctx)
+    if touched is None or ERASURES.name not in ctx.tables or CONSENT.name not in ctx.base:
+        return touched
+    redirects, live = (
+        ctx.warehouse.read(contract, ctx.tables.get(contract.name)) for contract in (USER_REDIRECTS, DIM_USER)
+    )
+    moved = find(ctx, find_moved_refusals(ctx.read_last(CONSENT), redirects, live))
+    return find(ctx, touched.unionByName(moved.rows).distinct()).rows if moved.n_rows else touched
 
 
 def standing_consent(ctx: RunContext, outcomes: DataFrame, people: DataFrame | None) -> DataFrame:
