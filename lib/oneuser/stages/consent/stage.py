@@ -70,9 +70,7 @@ def _people(ctx: RunContext) -> DataFrame | None:
     touched = touched_people(ctx)
     if touched is None or ERASURES.name not in ctx.tables or CONSENT.name not in ctx.base:
         return touched
-    redirects, live = (
-        ctx.warehouse.read(contract, ctx.tables.get(contract.name)) for contract in (USER_REDIRECTS, DIM_USER)
-    )
+    redirects, live = (ctx.read(contract) for contract in (USER_REDIRECTS, DIM_USER))
     moved = find(ctx, find_moved_refusals(ctx.read_last(CONSENT), redirects, live))
     return find(ctx, touched.unionByName(moved.rows).distinct()).rows if moved.n_rows else touched
 
@@ -100,9 +98,7 @@ def _kept_refusals(ctx: RunContext, people: DataFrame | None) -> DataFrame | Non
     """Refusals whose message was erased; null where there are none. Looks at nothing where nobody was ever erased."""
     if ERASURES.name not in ctx.tables or CONSENT.name not in ctx.base:
         return None
-    erasures, redirects, live = (
-        ctx.warehouse.read(contract, ctx.tables.get(contract.name)) for contract in (ERASURES, USER_REDIRECTS, DIM_USER)
-    )
+    erasures, redirects, live = (ctx.read(contract) for contract in (ERASURES, USER_REDIRECTS, DIM_USER))
     erased = erasures.where(F.col("kind") == MESSAGE).select("message_key").distinct()
     kept = find(ctx, only(find_kept_refusals(ctx.read_last(CONSENT), erased, redirects, live), people))
     return kept.rows if kept.n_rows else None
@@ -159,13 +155,16 @@ def _all_steps(ctx: RunContext, people: DataFrame, said: DataFrame, rules: Conse
     return find_steps(resolved, carried, find(ctx, only(said.drop("run_seq"), messages)).rows, rules)
 
 
+# redirects, people and erasures are looked at for refusals that were kept, of whoever these touch
+_READS = (EVENTS, EVENT_IDENTIFIERS, EVENTS_RESOLVED, USER_REDIRECTS, DIM_USER, ERASURES)
+
 CONSENT_STAGE = Stage(
     "consent",
     consent,
-    reads=(EVENTS, EVENT_IDENTIFIERS, EVENTS_RESOLVED),
+    reads=_READS,
     writes=(CONSENT, CONSENT_REPLAYS),
     sections=("consent.opt_out_refuses", "consent.events"),
     facts=consent_facts,
-    takes={OWNED_MESSAGES: (EVENTS, EVENT_IDENTIFIERS, EVENTS_RESOLVED)},
+    takes={OWNED_MESSAGES: _READS},
     gives=(CONSENTS,),
 )
