@@ -46,9 +46,7 @@ def complete_moments(
         lambda one, other: one | other,
         [(time >= start) & (time < start + F.expr("INTERVAL 15 MINUTES")) for start in begins],
     )
-    # both tables have the time, by which files of both are left out
-    resolved, events = (read(table).where(is_single) for table in (EVENTS_RESOLVED, EVENTS))
-    single = with_properties(resolved, events, properties=properties)
+    single = with_properties(read(EVENTS_RESOLVED).where(is_single), read(EVENTS), properties=properties)
     counted = read(ACTIVITY)
     for start in begins:
         counted = counted.where(F.col("quarter") != start)

@@ -31,8 +31,8 @@ FRAMES = {
     "subscriptions": "entity_id string, mrr_minor bigint, valid_from timestamp, valid_to timestamp",
     "milestones": "entity_id string, milestone string, reached_at timestamp",
 }
-# its rows are those of a function here
-OF_FIGURES = ("count_broken",)
+# rows are those of a function here, or no time of theirs is read
+OF_FIGURES = ("count_broken", "credit_by")
 # who started is said by `members` alone
 UNREAD = {("value.members_of_ages", "rows")}
 # parameters that name events
