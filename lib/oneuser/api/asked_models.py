@@ -137,9 +137,13 @@ def check_channels(
     """
     exclude = parameters.get("exclude_channels", ())
     names = [] if isinstance(exclude, str) else [name for name in exclude if isinstance(name, str)]
-    named = {"exclude": names, "models": _specs(models), "transforms": _transforms(parameters.get("transforms", ()))}
+    named: dict[str, Any] = {
+        "exclude": names,
+        "models": _specs(models),
+        "transforms": _transforms(parameters.get("transforms", ())),
+    }
     known = known_channels(rules)
-    if not list(unknown_channels(known, **named)):  # type: ignore[arg-type]
+    if not any(unknown_channels(known, **named)):
         return
     known = list(dict.fromkeys([*known, *sorted(of_touches())]))
     problems = list(_problems(known, named))

@@ -29,9 +29,10 @@ def try_storages(config: Config) -> list[Finding]:
     try:
         with own_errors(config.warehouse):
             spark = start_session(config)
-            found = [_try_root(config, Files(spark))]
+            # a single driver claims by a commit alone
+            found = [_try_root(_NAME, config.warehouse, Files(spark), claims=not config.lease.single_driver)]
             if raw_root.rstrip("/") != config.warehouse.rstrip("/"):
-                found.append(_try_raw_root(raw_root, Files(spark)))
+                found.append(_try_root(_RAW_NAME, raw_root, Files(spark)))
     except OneUserError as problem:
         return [_problem(_NAME, problem)]
     is_local = is_this_disk(config)
@@ -39,52 +40,31 @@ def try_storages(config: Config) -> list[Finding]:
     return [*found, *(_try_input(spark, ".".join(place), path) for place, path in remote.items())]
 
 
-def _try_root(config: Config, files: Files) -> Finding:
-    """The warehouse: on `s3a://`, claims of its lease are files put on condition."""
-    root = config.warehouse
-    try:
-        is_s3a, keeps_apart, problem = _put_and_remove(root, files, tries_conditions=True)
-    except OneUserError as found:
-        return _problem(_NAME, found)
-    if problem:
-        return Finding(_NAME, "problem", *problem)
-    if not keeps_apart and not config.lease.single_driver:
-        meaning = "use another store, or set `lease.single_driver: true` where no two runs can be started at once"
-        return Finding(_NAME, "problem", f"{root} puts no file on condition", meaning)
-    condition = ", one of them on condition" if is_s3a and keeps_apart else ""
-    return Finding(_NAME, "ok", f"files put{condition}, listed and deleted below {root}")
-
-
-def _try_raw_root(root: str, files: Files) -> Finding:
-    try:
-        _, _, problem = _put_and_remove(root, files, tries_conditions=False)
-    except OneUserError as found:
-        return _problem(_RAW_NAME, found)
-    if problem:
-        return Finding(_RAW_NAME, "problem", *problem)
-    return Finding(_RAW_NAME, "ok", f"files put, listed and deleted below {root}")
-
-
-def _put_and_remove(root: str, files: Files, *, tries_conditions: bool) -> tuple[bool, bool, tuple[str, str] | None]:
-    """Whether the root is on `s3a://`, whether it keeps two runs apart, and what is wrong with it. No file stays.
-
-    Raises:
-        OneUserError: where the storage refuses.
-    """
+def _try_root(name: str, root: str, files: Files, *, claims: bool = False) -> Finding:
+    """Whether a root keeps what is put there; where `claims` of a lease go there, on `s3a://` on condition, too."""
     folder = f"{root.rstrip('/')}/oneuser-doctor-{uuid.uuid4().hex}"
-    with own_errors(root):
-        is_s3a = files.scheme(root) == "s3a"
-        try:
-            files.write_text(f"{folder}/one", "one")
-            is_listed = files.names(folder) == ["one"]
-            keeps_apart = not is_s3a or not tries_conditions or files.puts_on_condition(folder)
-        finally:
-            files.remove(folder)
-        is_gone = not files.exists(folder)
-    if is_listed and is_gone:
-        return is_s3a, keeps_apart, None
-    lacking = "is deleted and still there" if is_listed else "is put and not listed"
-    return is_s3a, keeps_apart, (f"a file below {root} {lacking}", "use a store that shows at once what it holds")
+    try:
+        with own_errors(root):
+            tries_condition = claims and files.scheme(root) == "s3a"
+            try:
+                files.write_text(f"{folder}/one", "one")
+                is_listed = files.names(folder) == ["one"]
+                is_conditional = tries_condition and files.puts_on_condition(folder)
+            finally:
+                files.remove(folder)
+            is_gone = not files.exists(folder)
+    except OneUserError as problem:
+        return _problem(name, problem)
+    if not is_listed or not is_gone:
+        lacking = "is deleted and still there" if is_listed else "is put and not listed"
+        return Finding(
+            name, "problem", f"a file below {root} {lacking}", "use a store that shows at once what it holds"
+        )
+    if tries_condition and not is_conditional:
+        meaning = "use another store, or set `lease.single_driver: true` where no two runs can be started at once"
+        return Finding(name, "problem", f"{root} puts no file on condition", meaning)
+    condition = ", one of them on condition" if is_conditional else ""
+    return Finding(name, "ok", f"files put{condition}, listed and deleted below {root}")
 
 
 def _try_input(spark: SparkSession, name: str, path: str) -> Finding:

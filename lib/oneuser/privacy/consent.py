@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import Column, DataFrame
 
-_SHAPE = "categoryPreferences map<string,boolean>, optOut boolean"
+# of what a message says, as it is stored
+SAID = "categoryPreferences map<string,boolean>, optOut boolean"
 
 
 def read_preferences(
@@ -46,7 +47,7 @@ def read_preferences(
     ]
     return (
         events.where(F.col("consent").isNotNull())
-        .select("message_key", F.from_json("consent", _SHAPE).alias("said"))
+        .select("message_key", F.from_json("consent", SAID).alias("said"))
         .where(F.col("said.categoryPreferences").isNotNull() | F.col("said.optOut").isNotNull())
         .select("message_key", F.filter(F.array(*named), lambda s: s["granted"].isNotNull()).alias("signals"))
         .select(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from oneuser.config import Config
+    from oneuser.runs.records import RunRecord
     from oneuser.storage.warehouse import Warehouse
 
 
@@ -28,6 +29,11 @@ def plan_inputs(warehouse: Warehouse, config: Config, tables: Mapping[str, int])
     """
     found = [file for name, source in config.sources.items() for file in list_files(warehouse.spark, name, source.path)]
     return new_among(found, known_files(warehouse.read(FILES, tables.get(FILES.name)), found))
+
+
+def files_of(run: RunRecord) -> list[InputFile]:
+    """The files that a run takes, as its record lists them."""
+    return [InputFile(**file) for file in run.inputs]
 
 
 def find_lost(warehouse: Warehouse, config: Config, inputs: Sequence[InputFile]) -> list[InputFile]:

@@ -23,6 +23,7 @@ from oneuser.runs.fingerprints import (
     stage_rules,
     unchanged_stage,
 )
+from oneuser.runs.new_files import files_of
 from oneuser.runs.publication import check_own_commits
 from oneuser.runs.records import IS_SMALL, READING_STAGE, StageRecord
 from oneuser.runs.required_purposes import PURPOSES, purposes_by_use
@@ -33,7 +34,6 @@ from oneuser.runs.suppressed_places import PLACES, places_on_record, require_met
 from oneuser.spark.small_data import SHUFFLE_PARTITIONS, planned_for_small_data
 from oneuser.stages.context import RunContext
 from oneuser.stages.forgetting import forget_erased
-from oneuser.storage.input_listing import InputFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,7 +145,7 @@ class StageRunner:
 
     def _context(self, stage: Stage, tables: Mapping[str, int]) -> RunContext:
         rules = stage_rules(stage, self.config, __version__)
-        inputs = [InputFile(**file) for file in self.run.inputs]
+        inputs = files_of(self.run)
         return RunContext(
             spark=self.warehouse.spark,
             config=self.config,

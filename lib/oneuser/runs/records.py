@@ -76,6 +76,11 @@ class RunRecord:
             merged |= record.tables
         return merged
 
+    def of_reading(self, name: str) -> Any:
+        """What the stage that reads input has kept under a name; null where it has kept nothing of it."""
+        reading = self.stages.get(READING_STAGE)
+        return reading.details.get(name) if reading else None
+
     @property
     def metrics(self) -> dict[str, float]:
         """Metrics of all its stages."""

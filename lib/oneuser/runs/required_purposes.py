@@ -35,7 +35,7 @@ def required_purposes(runs: Sequence[RunRecord], config: Config | None, use: Use
         use: What people's data would be used for.
     """
     completed = [run for run in runs if run.state in COMPLETED_STATES and READING_STAGE in run.stages]
-    recorded = completed[-1].stages[READING_STAGE].details.get(PURPOSES) if completed else None
+    recorded = completed[-1].of_reading(PURPOSES) if completed else None
     if recorded is None and config is None:
         return None
     given = purposes_by_use(config)[use] if config else []

@@ -11,9 +11,8 @@ import structlog
 from oneuser.config import config_hash
 from oneuser.contracts.registry import TABLES
 from oneuser.core.version import __version__
-from oneuser.runs.new_files import find_lost, plan_inputs
+from oneuser.runs.new_files import files_of, find_lost, plan_inputs
 from oneuser.runs.records import READING_STAGE, RunRecord
-from oneuser.storage.input_listing import InputFile
 
 if TYPE_CHECKING:
     from oneuser.config import Config
@@ -49,7 +48,7 @@ def resume_or_begin(
     last = runs[-1] if runs and runs[-1] is not completed else None
     is_open = last is not None and last.is_open and (last.config_hash, last.code_version) == (shape, __version__)
     if last is not None and is_open and not is_plan:
-        lost = [] if READING_STAGE in last.stages else find_lost(warehouse, config, _files(last))
+        lost = [] if READING_STAGE in last.stages else find_lost(warehouse, config, files_of(last))
         if not lost:
             last.attempt += 1
             return last
@@ -61,10 +60,6 @@ def resume_or_begin(
         return last
     run_seq = 1 + max((run.run_seq for run in runs), default=0)
     return RunRecord(run_seq, as_of, shape, __version__, inputs, dict(base))
-
-
-def _files(run: RunRecord) -> list[InputFile]:
-    return [InputFile(**file) for file in run.inputs]
 
 
 def restore_tables(warehouse: Warehouse, run: RunRecord, tag: CommitTag) -> dict[str, int]:

@@ -27,8 +27,7 @@ KEY_CHECKS = "keys"
 
 def recorded_checks(run: RunRecord | None) -> list[Check] | None:
     """The versions that a run knew, oldest first; null where its record does not say."""
-    reading = run.stages.get(READING_STAGE) if run else None
-    found = reading.details.get(KEY_CHECKS) if reading else None
+    found = run.of_reading(KEY_CHECKS) if run else None
     return None if found is None else [(key_id, check) for key_id, check in found]
 
 

@@ -9,10 +9,9 @@ import structlog
 from oneuser.contracts.privacy import SUPPRESSIONS
 from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.events.normalise import NORMALISER_VERSIONS
-from oneuser.runs.records import READING_STAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from oneuser.config import Config
     from oneuser.runs.records import RunRecord
@@ -83,9 +82,7 @@ def changed_forms(before: Forms, now: Forms, suppressed: Collection[str]) -> lis
 
 
 def _recorded(completed: RunRecord | None) -> Forms:
-    reading = completed.stages.get(READING_STAGE) if completed else None
-    found: Mapping[str, list[Any]] = reading.details.get(FORMS, {}) if reading else {}
-    return dict(found)
+    return dict(completed.of_reading(FORMS) or {}) if completed else {}
 
 
 def _said(form: list[Any]) -> str:

@@ -14,7 +14,6 @@ from pyspark.sql import functions as F
 from oneuser.contracts.privacy import ERASURES, MESSAGE, SUPPRESSIONS
 from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.events.spec import Concat, Const, Derived, FirstOf, Path, Product, Time, UrlParam
-from oneuser.runs.records import READING_STAGE
 from oneuser.runs.suppressed_forms import FORMS
 from oneuser.stages.ingest.source_spec import source_spec
 
@@ -184,8 +183,7 @@ def _of_source(config: Config, name: str) -> SourcePlaces:
 
 
 def _recorded(completed: RunRecord, what: str) -> dict[str, Any]:
-    reading = completed.stages.get(READING_STAGE)
-    return dict(reading.details.get(what, {})) if reading else {}
+    return dict(completed.of_reading(what) or {})
 
 
 def _has_erased_messages(warehouse: Warehouse, tables: Mapping[str, int]) -> bool:

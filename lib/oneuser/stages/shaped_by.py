@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oneuser.stages.parameters import account_touch_sources, attribution_consent, touch_sources
+from oneuser.stages.parameters import account_touch_sources, touch_sources
 
 if TYPE_CHECKING:
     from oneuser.config import Config
@@ -33,8 +33,3 @@ def consent_facts(config: Config) -> list[object]:
 def sessions_facts(config: Config) -> list[object]:
     """Sources whose events are touches, of people and of accounts."""
     return [touch_sources(config), account_touch_sources(config)]
-
-
-def attribution_facts(config: Config) -> list[object]:
-    """What attribution needs consent for."""
-    return attribution_consent(config)

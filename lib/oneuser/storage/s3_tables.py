@@ -1,4 +1,4 @@
-"""Tables and small files of a warehouse on `s3a://`, read without Spark where it is certain whom Spark would ask."""
+"""Tables and small files of a warehouse on `s3a://`, without Spark where it is certain whom Spark would ask."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ _GIVEN_UP = {"max_retries": "1", "retry_timeout": "5s", "connect_timeout": "5s"}
 
 
 class S3Tables(DeltaRsTables):
-    """The tables below a path of `s3a://`. Raises `UncertainError`, too, where settings may mean another store."""
+    """The tables below a path of `s3a://`, and a way to put small files beside them.
+
+    Raises `UncertainError`, too, where settings may mean another store.
+    """
 
     def __init__(self, layout: Layout, conf: Mapping[str, str], *, most_bytes: int | None = None) -> None:
         """Reads nothing yet.

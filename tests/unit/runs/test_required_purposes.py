@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from oneuser.config import make_config
+from oneuser.runs.records import READING_STAGE, RunRecord, StageRecord
 from oneuser.runs.required_purposes import PURPOSES, purposes_by_use, required_purposes
 
 
@@ -20,9 +21,10 @@ def config(*purposes: str) -> Any:
     )
 
 
-def run(state: str, *purposes: str, **details: Any) -> Any:
+def run(state: str, *purposes: str, **details: Any) -> RunRecord:
     told = details or {PURPOSES: purposes_by_use(config(*purposes))}
-    return SimpleNamespace(state=state, stages={"ingest": SimpleNamespace(details=told)})
+    stage = StageRecord(READING_STAGE, 1, "done", "", {}, {}, told, 0.0)
+    return RunRecord(1, datetime(2026, 3, 2, tzinfo=UTC), "", "1", [], {}, state=state, stages={READING_STAGE: stage})
 
 
 OLD = run("published", kept="before purposes were recorded")

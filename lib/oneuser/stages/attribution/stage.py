@@ -44,8 +44,7 @@ from oneuser.stages.attribution.valuing import value_conversions
 from oneuser.stages.consenting import of_consenting
 from oneuser.stages.declaration import Stage
 from oneuser.stages.found_rows import only
-from oneuser.stages.parameters import credits_provenance
-from oneuser.stages.shaped_by import attribution_facts
+from oneuser.stages.parameters import attribution_consent, credits_provenance
 
 if TYPE_CHECKING:
     from oneuser.marts.provenance import Provenance
@@ -147,7 +146,7 @@ ATTRIBUTION_STAGE = Stage(
     ),
     # which kinds of conversions are milestones is said with them
     sections=("attribution", "conversions", "reporting_currency"),
-    facts=attribution_facts,
+    facts=attribution_consent,
     # whoever is in the run's lineage and has touches or conversions is told of too
     takes={JOURNEYS: (TOUCHES, CONVERSIONS, LINEAGE, *_IN_ALL), CONSENTS: (CONSENT,), OWNED_MESSAGES: _TIMES},
 )

@@ -14,17 +14,19 @@ from oneuser.contracts.raw import EVENTS
 from oneuser.privacy.consent_of_people import (
     ConsentRules,
     consent_of,
-    find_kept_refusals,
     find_late,
-    find_moved_refusals,
-    find_stated_grants,
     find_steps,
     kept_steps,
     replay_steps,
     replays_of,
-    with_kept_refusals,
 )
 from oneuser.privacy.consent_replay import OUTCOMES
+from oneuser.privacy.kept_refusals import (
+    find_kept_refusals,
+    find_moved_refusals,
+    find_stated_grants,
+    with_kept_refusals,
+)
 from oneuser.stages.declaration import Stage
 from oneuser.stages.found_rows import find, only
 from oneuser.stages.identity_rules import identity_values
@@ -45,9 +47,8 @@ def consent(ctx: RunContext) -> None:
     order of events, from all their messages. Shuffles and writes grow with these; what grows with all events is, where
     there are such people, one pass over the few columns by which theirs are found.
     """
-    said = _said(ctx)
     # what is kept is of everybody, or of nobody: where no message says anything, there is nothing to go on from
-    goes_on = not said.isEmpty() and not ctx.read(CONSENT_REPLAYS).isEmpty()
+    goes_on = _is_anything_said(ctx) and not ctx.read(CONSENT_REPLAYS).isEmpty()
     people = _people(ctx) if goes_on else None
     outcomes = ctx.checkpoint(replay_consent(ctx, people))
     within = [
@@ -111,7 +112,7 @@ def replay_consent(ctx: RunContext, people: DataFrame | None) -> DataFrame:
     """
     said, rules = _said(ctx), _rules(ctx)
     if people is None:
-        if said.isEmpty():
+        if not _is_anything_said(ctx):
             return ctx.spark.createDataFrame([], OUTCOMES.ddl)
         return replay_steps(
             find_steps(ctx.read(EVENTS_RESOLVED), ctx.read(EVENT_IDENTIFIERS), said.drop("run_seq"), rules), rules
@@ -124,6 +125,10 @@ def _said(ctx: RunContext) -> DataFrame:
     return ctx.read(EVENTS).select("message_key", "consent", "run_seq").where(F.col("consent").isNotNull())
 
 
+def _is_anything_said(ctx: RunContext) -> bool:
+    return ctx.once("is anything said", lambda: not _said(ctx).isEmpty())
+
+
 def _rules(ctx: RunContext) -> ConsentRules:
     values, rules = identity_values(ctx.config), ctx.config.consent
     return ConsentRules(values.priorities, values.known_types, rules.opt_out_refuses, rules.events)
@@ -133,9 +138,9 @@ def _steps_from_here(ctx: RunContext, people: DataFrame, said: DataFrame, rules:
     """What was kept of people and what has come since; of those of whom something else has changed, all steps."""
     is_new = F.col("run_seq") == ctx.run_seq
     touched = touched_messages(ctx)
-    resolved = ctx.read(EVENTS_RESOLVED).limit(0) if touched is None else touched.rows
+    assert touched is not None  # noqa: S101 - it is done for some people
     carried = ctx.read(EVENT_IDENTIFIERS).where(is_new)
-    new = ctx.checkpoint(find_steps(resolved, carried, said.where(is_new).drop("run_seq"), rules))
+    new = ctx.checkpoint(find_steps(touched.rows, carried, said.where(is_new).drop("run_seq"), rules))
     kept = ctx.checkpoint(ctx.read_among(CONSENT_REPLAYS, people))
     otherwise = ctx.changes(OWNED_MESSAGES).where(F.col("reason") != NEW)
     owners = F.explode(F.array_compact(F.array("user_id", "user_id_before"))).alias("user_id")

@@ -74,13 +74,13 @@ def resolve_again(ctx: RunContext, messages: Found) -> DataFrame:
         messages: `message_key` of the older ones.
     """
     carried = eligible(ctx).where(F.col("run_seq") == ctx.run_seq)
-    resolved = ctx.read(EVENTS).where(F.col("run_seq") == ctx.run_seq)
+    resolved = ctx.read(EVENTS).where(F.col("run_seq") == ctx.run_seq).select(*OF_EVENTS)
     if messages.n_rows:
         carried = carried.unionByName(eligible(ctx, messages.rows).where(F.col("run_seq") < ctx.run_seq))
         # what was resolved before has all that is asked of an event; one that a copy took the place of is new
         before = ctx.read_among(EVENTS_RESOLVED, messages.rows)
         older = before.join(resolved.select("message_key"), on="message_key", how="left_anti")
-        resolved = _of_event(resolved).unionByName(_of_event(older))
+        resolved = resolved.unionByName(older.select(*OF_EVENTS))
     carried = ctx.checkpoint(carried)
     identifiers = find(ctx, carried.select("identifier_id").distinct())
     identifier_map = find(ctx, ctx.read_among(IDENTIFIER_MAP, identifiers.rows))
@@ -97,11 +97,6 @@ def resolve_again(ctx: RunContext, messages: Found) -> DataFrame:
             unique_priorities=identity_values(ctx.config).unique_priorities,
         )
     )
-
-
-def _of_event(rows: DataFrame) -> DataFrame:
-    """What `resolve_events` reads of an event."""
-    return rows.select(*OF_EVENTS)
 
 
 def find_gone(ctx: RunContext) -> Found:

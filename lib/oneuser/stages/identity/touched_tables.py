@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from oneuser.contracts.changes import MEMBER_IDENTIFIERS, NEW, OWNED_MESSAGES
+from oneuser.contracts.changes import GONE, MEMBER_IDENTIFIERS, NEW, OWNED_MESSAGES, TOUCHED
 from oneuser.contracts.identity import (
     ACCOUNT_MEMBERSHIPS,
     DIM_USER,
@@ -156,9 +156,9 @@ def _tell(ctx: RunContext, owned: DataFrame, older: Found, changed: DataFrame) -
     now, before = F.col("after.user_id"), F.col("before.user_id")
     reason = (
         F.when(F.col("change") == "inserted", NEW)
-        .when(F.col("change") == "deleted", "gone")
+        .when(F.col("change") == "deleted", GONE)
         .when(~now.eqNullSafe(before), "moved")
-        .otherwise("touched")
+        .otherwise(TOUCHED)
     )
     told = changed.select(
         F.coalesce("after.message_key", "before.message_key").alias("message_key"),
@@ -171,7 +171,7 @@ def _tell(ctx: RunContext, owned: DataFrame, older: Found, changed: DataFrame) -
         told.select("message_key"), on="message_key", how="left_anti"
     )
     unmoved = same.select(
-        "message_key", "user_id", F.col("user_id").alias("user_id_before"), F.lit("touched").alias("reason")
+        "message_key", "user_id", F.col("user_id").alias("user_id_before"), F.lit(TOUCHED).alias("reason")
     )
     rows = ctx.checkpoint(told.unionByName(unmoved))
     if not rows.isEmpty():
