@@ -17,15 +17,13 @@ from oneuser.privacy.consent_of_people import (
     ConsentRules,
     consent_of,
     find_consenting_people,
-    find_kept_refusals,
     find_late,
-    find_stated_grants,
     find_steps,
     kept_steps,
     replay_steps,
     replays_of,
-    with_kept_refusals,
 )
+from oneuser.privacy.kept_refusals import find_kept_refusals, find_stated_grants, with_kept_refusals
 from tests.frames import assert_rows
 from tests.oracle.consent import KNOWN, OPTED_OUT, PRIORITIES, Said, stands
 
