@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from oneuser.config.base import MISPLACED, Place
 from oneuser.config.document import Document, child_of, key_of
 from oneuser.config.not_yet import refused_words
+from oneuser.config.retention import DEFAULT
 from oneuser.core.column_names import is_value
 from oneuser.core.errors import ConfigProblem
 
@@ -75,11 +76,24 @@ def place_of(location: Sequence[Any], document: Document) -> Place:
     value: Any = document.values
     for part in location:
         is_member = isinstance(part, str) and part.startswith("<")
-        if is_member or part == "[key]" or not isinstance(value, Mapping | list):
+        if is_member or part == "[key]" or not isinstance(value, Mapping | list) or _is_implied(part, value):
             continue
         place = (*place, part)
         value = child_of(value, part)
     return place
+
+
+def _is_implied(part: str | int, value: Any) -> bool:
+    """Whether it is the name of rules that stand there without one."""
+    return part == DEFAULT and isinstance(value, Mapping) and part not in value
+
+
+def _as_written(place: Place, document: Document) -> Place:
+    written: Place = ()
+    for part in place:
+        if not _is_implied(part, document.value_at(written)):
+            written = (*written, part)
+    return written
 
 
 def _said(error: Mapping[str, Any], model: type[BaseModel], document: Document) -> Iterator[tuple[Place, str, str]]:
@@ -87,7 +101,7 @@ def _said(error: Mapping[str, Any], model: type[BaseModel], document: Document) 
     place = place_of(location, document)
     if kind == MISPLACED:
         for below, message in error["ctx"]["problems"]:
-            yield (*place, *below), message, "config.value"
+            yield _as_written((*place, *below), document), message, "config.value"
     elif kind == "extra_forbidden":
         key, known = str(location[-1]), _keys_at(model, location[:-1])
         yield place, _unknown(key, known, _elsewhere(key, model)), "config.unknown_key"

@@ -1,12 +1,13 @@
 """Product analytics: what is counted of those whom the other sections find, several of a kind side by side, by name.
 
-A key of `product` is the name of the table that it fills; the names below it are the table's column `name`.
+A key of `product` is the name of the table that it fills; the names below it are the table's column `name`. Rules that
+stand there without a name are called `default`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -14,7 +15,7 @@ from oneuser.config.analytics import Conversion, PropertyPath
 from oneuser.config.base import Name, Number, Place, Positive, Section, misplaced
 from oneuser.config.commercial import CommercialFile
 from oneuser.config.counting import MOST_INTERVALS, CalendarRules, Days, WhoseRules, ZonedRules
-from oneuser.config.retention import ANY, EventChoice, Events, events_chosen
+from oneuser.config.retention import ANY, DEFAULT, EventChoice, Events, events_chosen
 from oneuser.config.revenue import (
     LifetimeValueRules,
     RevenueRetentionRules,
@@ -218,6 +219,17 @@ class ProductRules(Section):
     lifetime_value: Mapping[Name, LifetimeValueRules] = {}
     revenue_retention: Mapping[Name, RevenueRetentionRules] = {}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _rules_without_a_name_are_the_default(cls, written: Any) -> Any:
+        if not isinstance(written, Mapping):
+            return written
+        rules = {key: get_args(field.annotation)[1] for key, field in cls.model_fields.items()}
+        return {
+            key: {DEFAULT: declared} if key in rules and _is_unnamed(declared, rules[key]) else declared
+            for key, declared in written.items()
+        }
+
     @property
     def is_empty(self) -> bool:
         """Whether nothing is declared."""
@@ -269,6 +281,16 @@ def product_problems(
                 ((*place, *where), what) for where, what in value_problems(rules, conversions, files["subscriptions"])
             ]
     return problems
+
+
+def _is_unnamed(declared: Any, rules: type[Section]) -> bool:
+    """Whether something is a rule set itself, and none by name: it has no rule sets, or a key of rules that is none."""
+    if not isinstance(declared, Mapping) or not declared:
+        return False
+    keys = set(rules.model_fields)
+    may_be_rules = {key for key, one in declared.items() if isinstance(one, Mapping) and keys.issuperset(one)}
+    is_named = any(isinstance(one, Mapping | Section) for one in declared.values())
+    return not is_named or any(key in keys and key not in may_be_rules for key in declared)
 
 
 def _unnamed(key: str, choices: tuple[EventChoice, ...]) -> list[tuple[Place, str]]:

@@ -52,6 +52,26 @@ def test_several_names_stand_side_by_side() -> None:
     assert declared.product.funnels["shop"].choices[1].names == ("B", "C")
 
 
+def test_rules_without_a_name_are_the_default() -> None:
+    unnamed: dict[str, dict[str, Any]] = {
+        "lifecycle": {"unit": "week"},
+        "active_users": {"active": {"event": "A", "where": {"properties.plan": {"equals": "pro"}}}},
+        "activation": {"steps": ["A"], "window_days": 7},
+        "adoption": {"feature": {"event": "A"}, "window_days": 7},
+        "feature_usage": {"features": {"search": "A"}},
+        "funnels": {"steps": ["A", "B"], "window_days": 7},
+        "rfm": {"conversions": ["order"]},
+    }
+    named = {table: {"default": rules} for table, rules in unnamed.items()}
+    assert config(**unnamed).product == config(**named).product
+    # names that are keys of rules, too
+    of_keys = config(lifecycle={"active": {"unit": "week"}}, feature_usage={"features": {"features": {"a": "A"}}})
+    assert [(table, name) for table, name, _ in of_keys.product.each()] == [
+        ("lifecycle", "active"), ("feature_usage", "features")
+    ]  # fmt: skip
+    assert config(stickiness={}, power_users={"often": {}}).product.stickiness == {}
+
+
 def test_properties_of_people_are_kept_with_activity_and_those_of_single_events_are_not() -> None:
     pro = {"event": "A", "where": {"properties.plan": {"equals": "pro"}}}
     sized = {"event": "A", "where": {"properties.size": {"equals": 1}}}
@@ -86,7 +106,11 @@ def test_the_commented_example_that_ships_is_one_of_each() -> None:
     ("product", "said"),
     [
         ({"funnel": {}}, "product.funnel: unknown key; did you mean `funnels`?"),
-        ({"lifecycle": {"unit": "week"}}, "product.lifecycle.unit"),
+        ({"lifecycle": {"unti": "week"}}, "product.lifecycle.unti: unknown key; did you mean `unit`?"),
+        ({"lifecycle": {"unit": "weak"}}, "product.lifecycle.unit: "),
+        ({"lifecycle": {"default": {"unit": "weak"}}}, "product.lifecycle.default.unit: "),
+        ({"funnels": {"steps": ["A", "any"]}}, "product.funnels.steps[1]: needs the name of an event"),
+        ({"rfm": {"conversions": ["ordr"]}}, "product.rfm.conversions[0]: ordr is none of the declared conversions"),
         ({"lifecycle": {"weekly": {}}}, "product.lifecycle.weekly.unit"),
         ({"lifecycle": {"weekly": {"unit": "weak"}}}, "did you mean week?"),
         ({"lifecycle": {"a b": {"unit": "week"}}}, "letters, digits and _"),
