@@ -50,8 +50,7 @@ class FenceFiles:
                 return None
             text = self._files.text_if_there(self._path(fence))
             if text is not None:
-                said = json.loads(text)
-                return FencedClaim(fence, said["holder"], datetime.fromisoformat(said["expires_at"]))
+                return _said(fence, text)
             # who has claimed a higher number since has removed it
         raise LockedError(holder="another process, which was faster")
 
@@ -99,3 +98,12 @@ class FenceFiles:
             next_step="use such a store or Delta's log store on DynamoDB, or set `lease.single_driver: true` where no "
             "two runs of this deployment can ever be started at once",
         )
+
+
+def _said(fence: int, text: str) -> FencedClaim:
+    """What a file says. Who made one that says nothing was cut short, and does not hold it: it is over."""
+    try:
+        said = json.loads(text)
+        return FencedClaim(fence, said["holder"], datetime.fromisoformat(said["expires_at"]))
+    except (KeyError, TypeError, ValueError):
+        return FencedClaim(fence, "nobody", datetime.fromtimestamp(0, UTC))

@@ -227,5 +227,6 @@ def _is_missing(problem: Py4JJavaError) -> bool:
 
 
 def _fill(stream: Any, text: str) -> None:
-    with closing(stream):
-        stream.write(bytearray(text.encode()))
+    """Write a file whole. Where that is cut short it is not closed: on an object store, that is what puts it."""
+    stream.write(bytearray(text.encode()))
+    stream.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import closing
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -74,8 +73,10 @@ class S3Tables(DeltaRsTables):
         folder, name = path.rsplit("/", 1)
         # what it would give to Arrow takes bytes, and Arrow writes buffers
         handler: Any = self._folder(folder)._handler  # noqa: SLF001
-        with closing(handler.open_output_stream(name, None)) as file:
-            file.write(text.encode())
+        file = handler.open_output_stream(name, None)
+        file.write(text.encode())
+        # the put: not where it was cut short before
+        file.close()
 
     def _place(self, path: str) -> str:
         return path.replace("s3a://", "s3://", 1)

@@ -48,6 +48,21 @@ def test_a_claim_that_is_tidied_while_it_is_read_is_looked_for_again(n_claims: i
     assert (newest.fence, newest.holder) == (7 + n_claims, "a/1")
 
 
+@pytest.mark.parametrize("text", ["", "{", "{}", "7", SAID.replace("2026-03", "soon")])
+def test_a_claim_file_that_says_nothing_is_taken_over(text: str) -> None:
+    folder = Folder()
+    folder.texts[f"{folder.root}/control/lease/7.json"] = text
+    fences = FenceFiles(cast("Any", folder))
+
+    newest = fences.newest()
+
+    assert newest is not None
+    assert newest.fence == 7
+    assert newest.expires_at < datetime.now(UTC)
+    fences.put(FencedClaim(8, "h/1", datetime(2026, 3, 1, tzinfo=UTC)))
+    assert list(folder.texts) == [f"{folder.root}/control/lease/8.json"]
+
+
 class Folder:
     """Files of a store; one that is heedless puts whatever the condition."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,8 +33,12 @@ class AnsweredError(Py4JJavaError):
 class Store:
     """A file system, a builder of a file and the file: answers to one put after the other, null where it lands."""
 
-    def __init__(self, *answers: str | None) -> None:
+    def __init__(self, *answers: str | None, is_interrupted: bool = False) -> None:
         self.answers = list(answers)
+        self.is_interrupted = is_interrupted
+
+    def getScheme(self) -> str:  # noqa: N802 - Hadoop's
+        return "s3a"
 
     def createFile(self, _path: object) -> Store:  # noqa: N802 - Hadoop's
         return self
@@ -44,7 +49,8 @@ class Store:
         return self
 
     def write(self, _text: bytearray) -> None:
-        pass
+        if self.is_interrupted:
+            raise KeyboardInterrupt
 
     def close(self) -> None:
         answer = self.answers.pop(0)
@@ -85,3 +91,17 @@ def test_a_put_that_meets_another_is_tried_again_and_lost_at_last(
 def test_what_is_no_race_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Py4JJavaError, match="AccessDenied"):
         files_of(Store(DENIED), monkeypatch).create_text("s3a://bucket/control/lease/7.json", "{}")
+
+
+@pytest.mark.parametrize("put", [Files.create_text, Files.write_text])
+def test_a_put_that_is_cut_short_puts_nothing(
+    put: Callable[[Files, str, str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(None, is_interrupted=True)
+    files = files_of(store, monkeypatch)
+    monkeypatch.setattr(files, "_says", lambda _path, _text: False)
+
+    with pytest.raises(KeyboardInterrupt):
+        put(files, "s3a://bucket/control/lease/7.json", "{}")
+
+    assert store.answers == [None], "a file that is closed is put"
