@@ -14,8 +14,11 @@ from oneuser.runs.boundary import own_errors
 from oneuser.spark.default_storage import is_this_disk
 from oneuser.storage.files import Files
 from oneuser.storage.input_listing import list_files
+from oneuser.storage.log_store import has_exclusive_commits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyspark.sql import SparkSession
 
     from oneuser.config import Config
@@ -30,7 +33,8 @@ def try_storages(config: Config) -> list[Finding]:
         with own_errors(config.warehouse):
             spark = start_session(config)
             # a single driver claims by a commit alone
-            found = [_try_root(_NAME, config.warehouse, Files(spark), claims=not config.lease.single_driver)]
+            conf = None if config.lease.single_driver else spark.sparkContext.getConf().get
+            found = [_try_root(_NAME, config.warehouse, Files(spark), conf)]
             if raw_root.rstrip("/") != config.warehouse.rstrip("/"):
                 found.append(_try_root(_RAW_NAME, raw_root, Files(spark)))
     except OneUserError as problem:
@@ -40,12 +44,15 @@ def try_storages(config: Config) -> list[Finding]:
     return [*found, *(_try_input(spark, ".".join(place), path) for place, path in remote.items())]
 
 
-def _try_root(name: str, root: str, files: Files, *, claims: bool = False) -> Finding:
-    """Whether a root keeps what is put there; where `claims` of a lease go there, on `s3a://` on condition, too."""
+def _try_root(name: str, root: str, files: Files, conf: Callable[[str, str], str | None] | None = None) -> Finding:
+    """Whether a root keeps what is put there; on condition, too, where claims of a lease are put so.
+
+    `conf` is what Spark's configuration says, where claims of a lease go there.
+    """
     folder = f"{root.rstrip('/')}/oneuser-doctor-{uuid.uuid4().hex}"
     try:
         with own_errors(root):
-            tries_condition = claims and files.scheme(root) == "s3a"
+            tries_condition = conf is not None and not has_exclusive_commits(files.scheme(root), conf)
             try:
                 files.write_text(f"{folder}/one", "one")
                 is_listed = files.names(folder) == ["one"]

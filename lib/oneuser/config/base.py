@@ -20,8 +20,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _MAX_PATH_PARTS = 20
 # a scheme is followed by a slash: `a:b` may be what a file is called
 _REMOTE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]*:/")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{1,20}):/")
 # other programs' names of S3; where a cluster knows them, nothing keeps two runs apart there
-_OTHER_S3 = re.compile(r"(s3n?):/", re.IGNORECASE)
+_OTHER_S3 = {"s3", "s3n"}
 
 Place = tuple[str | int, ...]
 
@@ -158,9 +159,11 @@ def _pattern_of_paths(text: str) -> str:
 def _some_path(text: str) -> str:
     if not text.strip() or "\0" in text:
         raise ValueError("expected a path, found nothing")
-    other = _OTHER_S3.match(text)
-    if other is not None:
-        raise ValueError(f"Hadoop has no file system for {other[1]}://: write s3a://, which is what Hadoop calls S3")
+    scheme = found[1] if (found := _SCHEME.match(text)) else ""
+    if scheme.lower() in _OTHER_S3:
+        raise ValueError(f"Hadoop has no file system for {scheme}://: write s3a://, which is what Hadoop calls S3")
+    if scheme != scheme.lower():
+        raise ValueError(f"Hadoop has no file system for {scheme}://: write {scheme.lower()}://, in small letters")
     return text
 
 

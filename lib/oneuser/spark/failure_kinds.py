@@ -68,11 +68,11 @@ KINDS = (
         "write s3a:// in the path",
     ),
     _kind(
-        r"No FileSystem for scheme:? \"?([a-z][a-z0-9+.-]{0,20})\b",
+        r"No FileSystem for scheme:? \"?([A-Za-z][A-Za-z0-9+.-]{0,20})\b",
         "Hadoop has no file system for {0}://",
         "a file system that Hadoop knows, and the JAR of its connector",
-        "check the scheme of the path; for s3a:// add hadoop-aws, for abfss:// hadoop-azure, for gs:// its connector "
-        "to `spark.conf` as spark.jars.packages, or to spark-submit's --packages",
+        "check the scheme of the path, which is in small letters; for s3a:// add hadoop-aws, for abfss:// "
+        "hadoop-azure, for gs:// its connector to `spark.conf` as spark.jars.packages, or to spark-submit's --packages",
     ),
     _kind(
         r"ClassNotFoundException: Class (org\.apache\.hadoop\.[\w.$]+|com\.[\w.$]+) not found",

@@ -41,8 +41,19 @@ class Stores:
     def remove(self, path: str) -> None:
         self._there = {one for one in self._there if not one.startswith(path)}
 
-    def puts_on_condition(self, _folder: str) -> bool:
-        return True
+    def puts_on_condition(self, folder: str) -> bool:
+        return "heedless" not in folder
+
+
+class Session:
+    """A session by what its configuration says."""
+
+    def __init__(self, **conf: str) -> None:
+        self.sparkContext = self
+        self._conf = conf
+
+    def getConf(self) -> dict[str, str]:  # noqa: N802 - Spark's
+        return self._conf
 
 
 def list_some(_spark: object, _name: str, path: str, *, key: str) -> list[str]:
@@ -52,7 +63,7 @@ def list_some(_spark: object, _name: str, path: str, *, key: str) -> list[str]:
 
 
 def test_each_root_and_each_remote_input_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage_trial, "start_session", lambda _config: None)
+    monkeypatch.setattr(storage_trial, "start_session", lambda _config: Session())
     monkeypatch.setattr(storage_trial, "Files", Stores)
     monkeypatch.setattr(storage_trial, "list_files", list_some)
     paths = {"web": "s3a://events/*.jsonl", "shop": "s3a://typo/*.jsonl", "here": "/data/*.jsonl"}
@@ -71,6 +82,31 @@ def test_each_root_and_each_remote_input_is_tried(monkeypatch: pytest.MonkeyPatc
     ]
     alone = try_storages(make_config({**values, "raw_root": None, "sources": {"here": values["sources"]["here"]}}))
     assert [one.name for one in alone] == ["Storage"]
+
+
+@pytest.mark.parametrize(
+    ("conf", "single_driver", "state"),
+    [
+        ({}, False, "problem"),
+        ({}, True, "ok"),
+        ({"spark.delta.logStore.s3a.impl": "io.delta.storage.S3DynamoDBLogStore"}, False, "ok"),
+    ],
+    ids=["two drivers", "one driver", "commits are kept apart"],
+)
+def test_a_store_that_heeds_no_condition_is_a_problem_where_claims_need_one(
+    conf: dict[str, str],
+    single_driver: bool,  # noqa: FBT001 - a case
+    state: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(storage_trial, "start_session", lambda _config: Session(**conf))
+    monkeypatch.setattr(storage_trial, "Files", Stores)
+    values: dict[str, Any] = {
+        "deployment": "shop", "warehouse": "s3a://heedless/warehouse", "lease": {"single_driver": single_driver},
+        "keys": {"identifiers": "env:KEY"}, "sources": {"here": {"path": "/data/*.jsonl", **SOURCE}},
+    }  # fmt: skip
+
+    assert [one.state for one in try_storages(make_config(values))] == [state]
 
 
 def test_doctor_online_without_a_configuration_says_so(

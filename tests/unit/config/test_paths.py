@@ -52,13 +52,16 @@ def test_the_home_of_nobody_is_refused() -> None:
         make_config(config(warehouse="~no-such-user/wh"))
 
 
-@pytest.mark.parametrize("scheme", ["s3", "s3n", "S3"])
+@pytest.mark.parametrize(
+    ("scheme", "wanted"),
+    [("s3", "s3a"), ("s3n", "s3a"), ("S3", "s3a"), ("S3A", "s3a"), ("s3A", "s3a"), ("GS", "gs"), ("FILE", "file")],
+)
 @pytest.mark.parametrize("key", ["warehouse", "raw_root", "source"])
-def test_s3_by_another_name_is_refused_as_soon_as_it_is_read(key: str, scheme: str) -> None:
+def test_a_storage_by_another_name_is_refused_as_soon_as_it_is_read(key: str, scheme: str, wanted: str) -> None:
     path = f"{scheme}://people/data"
     keys: dict[str, Any] = {"sources": {"web": {"path": path, **SOURCE}}} if key == "source" else {key: path}
 
-    with pytest.raises(ConfigError, match="write s3a://") as refused:
+    with pytest.raises(ConfigError, match=f"write {wanted}://") as refused:
         make_config(config(**{"keys": {"identifiers": "env:KEY"}, **keys}))
 
     assert refused.value.exit_code == 2

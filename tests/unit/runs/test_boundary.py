@@ -42,6 +42,11 @@ def test_a_full_disk_under_spark_is_a_problem_of_the_surroundings() -> None:
         ('UnsupportedFileSystemException: No FileSystem for scheme "s3"', "no file system for s3://", "write s3a://"),
         ('UnsupportedFileSystemException: No FileSystem for scheme "oss"', "no file system for oss://", "the scheme"),
         (
+            'UnsupportedFileSystemException: No FileSystem for scheme "S3A"',
+            "no file system for S3A://",
+            "small letters",
+        ),
+        (
             "ClassNotFoundException: Class org.apache.hadoop.fs.s3a.S3AFileSystem not found",
             "lacks the class org.apache.hadoop.fs.s3a.S3AFileSystem",
             "--with s3",
