@@ -5,7 +5,7 @@ Nothing is read here but this file: the worker's environment says where oneuser 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from airflow.sdk import DAG, chain
@@ -16,7 +16,7 @@ STAGES = ("ingest", "graph", "identity", "consent", "sessions", "attribution", "
 
 SCHEDULE = "@daily"
 SETTINGS: dict[str, Any] = {
-    "start_date": datetime(2026, 1, 1, tzinfo=UTC),
+    "start_date": datetime(2026, 1, 1, tzinfo=timezone.utc),
     "catchup": False,  # a run takes all files that are new, of however many days
     "max_active_runs": 1,  # a second one would find the warehouse locked
     # together longer than `lease.ttl_minutes`: who died with the lease is taken over from by the last retry

@@ -1,6 +1,7 @@
 """oneuser as a task of Airflow: its own program as a process, whose exit code decides what becomes of the task.
 
-Airflow and oneuser never share an environment. This needs Airflow and the standard library, nothing of oneuser's.
+Airflow and oneuser never share an environment. This needs Airflow and the standard library, nothing of oneuser's,
+and a Python that Airflow runs on, be it older than what oneuser wants.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from airflow.sdk import Asset, AssetAlias, BaseOperator
@@ -37,7 +39,10 @@ MEANINGS = {
     5: "environment or storage",
     130: "interrupted",
 }
-RETRIED = {4, 5}
+# by its own status, and by that of a shell in between
+KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
+MEANINGS |= dict.fromkeys(KILLED, "killed, as by a system that is short of memory")
+RETRIED = {4, 5, *KILLED}
 KILL_AFTER_SECONDS = 60
 
 # Kills a process group that has not ended in time. A process by itself: Airflow gives the one that a task runs in five
@@ -51,10 +56,10 @@ kill -s KILL -- "-$1"
 class OneUserOperator(BaseOperator):
     """One `oneuser run`. What it says on the way is the task's log, and its exit code what becomes of the task.
 
-    0 is a success, 4 and 5 pass and are tried again, everything else fails at once, whatever `retries` says. A task
-    that publishes makes an event of the asset `x-oneuser://DEPLOYMENT/published` with the run, its time and the version
-    of each table; one that finds nothing new makes none, unless a try before has published that and told nobody. Its
-    result has the same facts.
+    0 is a success, 4 and 5 pass and are tried again, and so is a process that something else has killed. Everything
+    else fails at once, whatever `retries` says. A task that publishes makes an event of the asset
+    `x-oneuser://DEPLOYMENT/published` with the run, its time and the version of each table; one that finds nothing new
+    makes none, unless a try before has published that and told nobody. Its result has the same facts.
 
     Args:
         stages: Do only these; all where there are none.
@@ -82,6 +87,7 @@ class OneUserOperator(BaseOperator):
         self.config = config
         self.as_of = as_of
         self._process: subprocess.Popen[str] | None = None
+        self._is_ended = False
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Run it to its end.
@@ -109,6 +115,7 @@ class OneUserOperator(BaseOperator):
         """
         if self._process is None:
             return
+        self._is_ended = True
         self.log.warning("ending process %s; it is killed in %s s", self._process.pid, KILL_AFTER_SECONDS)
         self._process.terminate()
         subprocess.Popen(
@@ -142,6 +149,7 @@ class OneUserOperator(BaseOperator):
         self.log.info("starting %s", shlex.join(command))
         # a file: nobody reads a pipe while the other one is read
         with tempfile.TemporaryFile("w+", encoding="utf-8") as written:
+            self._is_ended = False
             self._process = self._start(command, written)
             for line in self._process.stderr or ():
                 self.log.info("%s", line.rstrip())
@@ -150,7 +158,8 @@ class OneUserOperator(BaseOperator):
             answer = _document(written.read())
         if code or not answer:
             problem = _problem(code, answer)
-            raise AirflowException(problem) if code in RETRIED else AirflowFailException(problem)
+            passes = code in RETRIED and not self._is_ended
+            raise AirflowException(problem) if passes else AirflowFailException(problem)
         return answer
 
     def _start(self, command: list[str], written: Any) -> subprocess.Popen[str]:
@@ -188,8 +197,9 @@ def _problem(code: int, answer: Mapping[str, Any]) -> str:
 
 def _moment(text: str) -> datetime:
     """An instant in ISO 8601; UTC where it names no zone, as oneuser takes it."""
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    # Python 3.10 reads no Z
+    found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
 def _facts(answer: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 """A program in the place of oneuser that ends as it is told, and notes how it was called.
 
 The folder `$ONEUSER_STUB` has `ends.json`, a list of how one call after the other ends: an exit code, an answer, with
-which it ends well, `wait` for one that runs until it is told to end, or `deaf` for one that does not end then.
-`calls.jsonl` gets the arguments of each call, and `waiting` the process id of one that waits.
+which it ends well, `kill` for one that is killed as by a kernel short of memory, `wait` for one that runs until it is
+told to end, or `deaf` for one that does not end then. `calls.jsonl` gets the arguments of each call, and `waiting` the
+process id of one that waits.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ def main() -> int:
     n_calls = len((folder / "calls.jsonl").read_text("utf-8").splitlines())
     end = json.loads((folder / "ends.json").read_text("utf-8"))[n_calls - 1]
     sys.stderr.write(f"call {n_calls} is under way\n")
+    if end == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
     if isinstance(end, str):
         return wait(folder / "waiting", is_deaf=end == "deaf")
     if isinstance(end, int):

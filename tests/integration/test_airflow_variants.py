@@ -54,7 +54,13 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("code", "expected"),
-    [(4, AirflowException), (5, AirflowException), (2, AirflowFailException), (45, AirflowFailException)],
+    [
+        (4, AirflowException),
+        (5, AirflowException),
+        (-9, AirflowException),
+        (2, AirflowFailException),
+        (45, AirflowFailException),
+    ],
 )
 def test_only_what_passes_is_tried_again(shown: dict[str, Any], code: int, expected: type[Exception]) -> None:
     task = shown["OneUserSubmitOperator"](task_id="run")
