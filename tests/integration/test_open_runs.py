@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,16 +26,46 @@ __all__ = ["after_one_run", "root", "two_stages_only"]  # fixtures
 MONDAY, TUESDAY = two.MONDAY, two.MONDAY + timedelta(days=1)
 
 
+class JobNames:
+    """What jobs are called at each commit to a table, and the groups of stages that had any by then."""
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._context = spark.sparkContext
+        self.before = self.name()
+        self.names: defaultdict[str, set[str | None]] = defaultdict(set)
+        self.jobs_of_stages: set[str | None] = set()
+
+    def name(self) -> str | None:
+        return self._context.getLocalProperty("spark.job.description")
+
+    def __call__(self, when: str, table: str) -> None:
+        self.names[table].add(self.name())
+        group = self._context.getLocalProperty("spark.jobGroup.id")
+        is_of_stage = table in {"identifier_values", "user_redirects"}
+        if when == "after" and is_of_stage and self._context.statusTracker().getJobIdsForGroup(group):
+            self.jobs_of_stages.add(group)
+
+
 def test_the_whole_command_finishes_an_open_run_and_then_does_its_own(spark: SparkSession, root: Path) -> None:
     # given Monday's run, of which one stage is done
     assert not run_pipeline(spark, two.config(root), RunOptions(stages=["gather"], as_of=MONDAY)).is_published
 
-    result = run_pipeline(spark, two.config(root), RunOptions(as_of=TUESDAY, finishes_open=True))
+    noted = JobNames(spark)
+    result = run_pipeline(spark, two.config(root), RunOptions(as_of=TUESDAY, finishes_open=True, on_commit=noted))
 
     assert result.finished is not None
     assert (result.finished.run_seq, result.finished.as_of, result.finished.is_published) == (2, MONDAY, True)
     assert (result.run_seq, result.as_of, result.is_published, result.is_continued) == (3, TUESDAY, True, False)
     assert holds(spark, root, run=3)
+    # and Spark's UI reads like the pipeline
+    assert noted.jobs_of_stages == {"oneuser-2-show", "oneuser-3-gather", "oneuser-3-show"}
+    assert noted.names == {
+        "identifier_values": {"oneuser gather"},
+        "user_redirects": {"oneuser show"},
+        "publications": {"oneuser publications: leased", "oneuser publications: published"},
+        "runs": {"oneuser run", "oneuser publish"},
+    }
+    assert noted.name() == noted.before
 
 
 def test_the_first_of_a_chain_of_tasks_finishes_an_open_run_but_its_own(spark: SparkSession, root: Path) -> None:

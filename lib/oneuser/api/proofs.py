@@ -17,6 +17,7 @@ from oneuser.config import Config
 from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.core.errors import ConfigError, ConfigProblem, OneUserError
 from oneuser.core.log import ensure_logging
+from oneuser.core.meanwhile import say
 from oneuser.events.normalise import make_normalisers
 from oneuser.events.spec import id_type_specs
 from oneuser.inspection.published_rows import require_warehouse
@@ -93,6 +94,7 @@ def prove(
         shared = set[str]().union(*(forms for some in named.values() for forms in some if forms & stored))
         found = search_files(warehouse, readable, values, shared=shared)
         require_searched(found.scan)
+        say("looking at the rows that readers see")
         rows = rows_left(warehouse, readable[-1].tables, values)
         return [
             Proof(

@@ -196,6 +196,7 @@ def answer(
     from oneuser.exports.single_file import write_file
     from oneuser.spark.arrow_batches import stream_batches
 
+    call.output.note("computing")
     ordered = rows.orderBy(*by)
     if to is not None:
         schema = to_arrow_schema(ordered.schema, timezone="UTC")

@@ -47,7 +47,6 @@ def demo(
         call.output.note(f"making up {events:,} lines in {folder}")
     truth = place.prepare(events=events, seed=seed)
     config = load_config(place.config, list(call.overrides))
-    call.output.note("starting Spark")
     spark = start_session_for_one_job(config)
     with StageProgress(spark, call.output) as progress:
         result = api.run(config, as_of=end_of(truth), spark=spark, listener=progress)

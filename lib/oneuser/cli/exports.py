@@ -42,6 +42,7 @@ def report(
     if run is None:
         _, written = call.answer(lambda asked: asked.report(to or REPORT))
     else:
+        call.output.note(f"counting what readers of run {run} saw")
         written = call.open().as_of(run=run).report(to or REPORT)
     call.output.document({"report": written})
     call.output.text(f"report: {written}")

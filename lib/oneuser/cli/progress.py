@@ -1,4 +1,4 @@
-"""How a run goes: a bar per stage on a terminal, a line per stage elsewhere.
+"""How a run goes: a bar per stage on a terminal, elsewhere a line when it begins and one when it ends.
 
 The bar counts the tasks of Spark's jobs that are active, as Spark's status tracker tells them.
 """
@@ -60,6 +60,8 @@ class StageProgress:
         """A stage starts."""
         self._place = f"{number}/{n_stages}"
         self._bar = self._bars.add_task(f"{self._place} {stage:<12}", total=None, state="")
+        if not self._is_live:
+            self._output.note(f"{self._place} {stage}")
 
     def stage_ends(self, record: StageRecord) -> None:
         """A stage is done."""

@@ -19,6 +19,7 @@ from oneuser.cli.local_paths import require_folder
 from oneuser.cli.output import Output
 from oneuser.core.errors import ConfigError
 from oneuser.core.log import configure_logging
+from oneuser.core.meanwhile import heard_by
 
 if TYPE_CHECKING:
     from oneuser.api import OpenWarehouse
@@ -122,6 +123,7 @@ class Call:
             asked = self.ask()
             return asked, ask(asked)
         opened = self.open()
+        self.output.note("reading what is published through Spark")
         return opened, ask(opened)
 
     def open(self) -> OpenWarehouse:
@@ -171,7 +173,8 @@ def verb(
 
         def command(**options: Any) -> None:
             call = _begin({key: options.pop(key) for key in common})
-            function(call, **options)
+            with heard_by(call.output.note):
+                function(call, **options)
 
         signature = inspect.Signature([*(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own), *shared])
         command.__signature__ = signature  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.control import PUBLICATIONS
 from oneuser.contracts.registry import TABLES
+from oneuser.core.meanwhile import say
 from oneuser.inspection.published_rows import read_published_rows
 from oneuser.inspection.read_only import reading_context
 from oneuser.inspection.reading import Published, in_frames
@@ -87,6 +88,7 @@ def preview_erasure(
         others: Open requests that were asked before.
         answered: Ids of requests that a run has taken in already.
     """
+    say("counting what would go")
     requests = [*requests, *(one for one in others if one.action == "erase")]
     ctx = reading_context(begun_with, config, name="erasure")
     try:

@@ -20,6 +20,7 @@ from oneuser.contracts.identity import EVENTS_RESOLVED, IDENTIFIER_MAP, USER_IDS
 from oneuser.contracts.raw import EVENTS, IDENTIFIER_VALUES
 from oneuser.contracts.registry import TABLES
 from oneuser.core.identifier_text import NamedIdentifier
+from oneuser.core.meanwhile import say
 from oneuser.events.normalise import make_normalisers
 from oneuser.events.spec import id_type_specs
 from oneuser.inspection.read_only import reading_context
@@ -73,6 +74,7 @@ class PersonData:
         is to be cannot be told. Beside somebody who was erased before, a device names nobody: it may be another one's
         by now.
         """
+        say("looking for whom the requests name")
         ctx = self._ctx
         spellings = spell_out(ctx, requests)
         keys = [
@@ -103,6 +105,7 @@ class PersonData:
         Args:
             people: Live User IDs by request.
         """
+        say("looking for what is theirs, and for values of others in it")
         belongings = self._belongings(people)
         masks = self._masks(belongings, people)
         for contract in map(_without_hashes, TABLES.values()):
@@ -164,6 +167,7 @@ class PersonData:
         found = rows_of_people(contract, self._ctx.read(contract), belongings)
         if found is None:
             return None
+        say(f"reading {contract.name}")
         # whatever is one request's comes in a row, as it happened
         times = [field.name for field in contract.fields if field.dtype == "timestamp"]
         return rows_of(stream_batches(found.orderBy("request_id", *times[:1], *contract.key)))

@@ -25,6 +25,7 @@ from oneuser.contracts import privacy as kinds
 from oneuser.contracts.privacy import ERASURES
 from oneuser.contracts.registry import TABLES
 from oneuser.core.errors import LockedError, OneUserError
+from oneuser.core.meanwhile import say
 from oneuser.core.whole_words import is_telling
 from oneuser.privacy.requests import Request
 from oneuser.privacy.text_search import find_texts
@@ -222,6 +223,7 @@ def search_files(
         values: By request.
         shared: Values among these that are identifiers of people who are left: refused lines may be theirs.
     """
+    say("searching every file for what was erased")
     wanted = {name: {value for value in some if is_telling(value)} for name, some in values.items()}
     too_short = {name: sum(not is_telling(value) for value in some) for name, some in values.items()}
     roots = {warehouse.root, *warehouse.layout.zones.values()}

@@ -22,6 +22,7 @@ from oneuser.core.standing import note_what_stands, run_is_published
 from oneuser.runs.claim_rows import load_claims, published
 from oneuser.runs.fencing import FencedClaim, FenceFiles
 from oneuser.runs.holder import holder_name, is_gone
+from oneuser.spark.job_names import jobs_named
 from oneuser.storage.commit_tags import CommitTag
 from oneuser.storage.few_rows import VersionTakenError
 
@@ -40,6 +41,7 @@ _FINISH = "stored.state = 'leased' AND incoming.state IN ('published', 'released
 _LOST_RACE = (
     "Concurrent", "DELTA_CONCURRENT", "METADATA_CHANGED", "PROTOCOL_CHANGED", "MetadataChanged", "ProtocolChanged",
 )  # fmt: skip
+_GROUP = "lease"
 # leases that this process holds or claims; what is not here and says it is this process's was lost
 _HELD_HERE: set[Lease] = set()
 _OF_ITS_HOLDER = "stored.holder = incoming.holder"
@@ -102,7 +104,8 @@ class Lease:
         is_fenced = not warehouse.has_exclusive_commits(PUBLICATIONS.zone) and not rules.single_driver
         fences = FenceFiles(warehouse) if is_fenced else None
         newest = fences.newest() if fences else None
-        claims = load_claims(warehouse)
+        with jobs_named(warehouse.spark, "publications: read", group=_GROUP):
+            claims = load_claims(warehouse)
         held = [row for row in claims if row["state"] == "leased"]
         for row in held:
             if _is_alive(warehouse, row["fence"], row["holder"], row["expires_at"]):
@@ -230,7 +233,7 @@ class Lease:
         tag = CommitTag(run_seq=0, attempt=0, fence=self.fence)
         incoming = PUBLICATIONS.frame(self._warehouse.spark, rows)
         try:
-            with self._merging:
+            with self._merging, jobs_named(self._warehouse.spark, f"publications: {rows[-1]['state']}", group=_GROUP):
                 if self._fences:
                     self._fences.require_newest(self.fence)
                 if self._warehouse.head(PUBLICATIONS) is None:

@@ -23,6 +23,7 @@ import structlog
 from oneuser.contracts.changes import CHANGES
 from oneuser.contracts.raw import EVENTS, PAYLOAD
 from oneuser.contracts.registry import TABLES
+from oneuser.core.meanwhile import say
 from oneuser.core.standing import Standing
 from oneuser.runs.boundary import own_errors
 from oneuser.runs.claim_rows import load_claims
@@ -31,6 +32,7 @@ from oneuser.runs.erasures import claims_after_erasure, settle
 from oneuser.runs.inventory import Inventory
 from oneuser.runs.lease import Lease
 from oneuser.runs.publication import check_own_commits, mend_published_file, write_published
+from oneuser.spark.job_names import jobs_named
 from oneuser.storage.commit_tags import CommitTag
 from oneuser.storage.request_files import RequestFiles
 from oneuser.storage.table_folder import list_folder, remove_files
@@ -38,6 +40,7 @@ from oneuser.storage.warehouse import CommitHook, Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from contextlib import AbstractContextManager
 
     from pyspark.sql import SparkSession
 
@@ -92,7 +95,8 @@ def maintain_warehouse(
     warehouse = Warehouse(spark, config.warehouse, raw_root=config.raw_root, on_commit=on_commit)
     warehouse.create(config.deployment)
     payload_since = config.raw.kept_since(datetime.now(UTC))
-    with own_errors(warehouse.root):
+    say("listing the files of all tables")
+    with own_errors(warehouse.root), jobs_named(spark, "maintenance", group=MAINTENANCE):
         if is_dry_run:
             return _tell(Inventory(warehouse, config, load_claims(warehouse)), payload_since)
         with Lease.acquire(warehouse, config.lease) as lease:
@@ -109,10 +113,11 @@ def _tell(found: Inventory, payload_since: datetime | None) -> MaintenanceResult
     """What maintenance would do."""
     left = {}
     for name, listed in found.folders.items():
-        version = found.wanted_checkpoint(TABLES[name], listed)
-        folder = listed if version is None else listed.with_checkpoint(version)
-        gone = found.expendable(TABLES[name], folder)
-        left[name] = folder.n_files - gone.n_files, folder.n_bytes - gone.n_bytes
+        with _step(found.warehouse, "looking at", TABLES[name]):
+            version = found.wanted_checkpoint(TABLES[name], listed)
+            folder = listed if version is None else listed.with_checkpoint(version)
+            gone = found.expendable(TABLES[name], folder)
+            left[name] = folder.n_files - gone.n_files, folder.n_bytes - gone.n_bytes
     notes = []
     if payload_since is not None and EVENTS.name in found.changeable:
         n_due = found.warehouse.count_due(EVENTS, PAYLOAD, time="event_time", before=payload_since)
@@ -147,15 +152,22 @@ def _maintain(found: Inventory, lease: Lease, payload_since: datetime | None) ->
     return _result(found, compacted, left, notes)
 
 
+def _step(warehouse: Warehouse, what: str, contract: TableContract) -> AbstractContextManager[None]:
+    """A step of maintenance, said as it begins; its jobs are called by it."""
+    say(f"{what} {contract.name}")
+    return jobs_named(warehouse.spark, f"maintenance: {what} {contract.name}", group=MAINTENANCE)
+
+
 def _clean_up(found: Inventory, contract: TableContract) -> tuple[int, int]:
     """Remove what of a table's files nothing needs; returns how many are left, and their bytes."""
-    folder = list_folder(found.warehouse, contract)
-    version = found.wanted_checkpoint(contract, folder)
-    if version is not None:
-        found.warehouse.checkpoint(contract, version)
+    with _step(found.warehouse, "clearing", contract):
         folder = list_folder(found.warehouse, contract)
-    gone = found.expendable(contract, folder)
-    remove_files(found.warehouse, contract, gone)
+        version = found.wanted_checkpoint(contract, folder)
+        if version is not None:
+            found.warehouse.checkpoint(contract, version)
+            folder = list_folder(found.warehouse, contract)
+        gone = found.expendable(contract, folder)
+        remove_files(found.warehouse, contract, gone)
     return folder.n_files - gone.n_files, folder.n_bytes - gone.n_bytes
 
 
@@ -178,20 +190,21 @@ def _rewrite(
     since = payload_since if EVENTS.name in found.changeable else None
     chosen = [*to_compact, *([CHANGES] if purges else []), *([EVENTS] if since else [])]
     for contract in {one.name: one for one in chosen}.values():
-        if contract.name in tables and found.heads[contract.name] != tables[contract.name]:
-            # left by a run that nobody continues, or by maintenance that was cut short
-            warehouse.restore(contract, tables[contract.name], tag)
-        if purges and contract is CHANGES:
-            runs = warehouse.spark.createDataFrame([(run,) for run in found.withdrawn], "run_seq bigint")
-            tables[contract.name] = warehouse.delete_matching(contract, runs, ["run_seq"], tag)
-        if since is not None and contract is EVENTS:
-            emptied = warehouse.empty(contract, PAYLOAD, time="event_time", before=since, tag=tag)
-            tables[contract.name], n_messages = emptied
-            notes = _told_of_payload(n_messages, since, "emptied")
-        if contract in to_compact:
-            version = warehouse.compact(contract, tag)
-            _log.info("table compacted", table=contract.name, version=version)
-            tables |= {contract.name: version} if contract.zone != "control" else {}
+        with _step(warehouse, "rewriting", contract):
+            if contract.name in tables and found.heads[contract.name] != tables[contract.name]:
+                # left by a run that nobody continues, or by maintenance that was cut short
+                warehouse.restore(contract, tables[contract.name], tag)
+            if purges and contract is CHANGES:
+                runs = warehouse.spark.createDataFrame([(run,) for run in found.withdrawn], "run_seq bigint")
+                tables[contract.name] = warehouse.delete_matching(contract, runs, ["run_seq"], tag)
+            if since is not None and contract is EVENTS:
+                emptied = warehouse.empty(contract, PAYLOAD, time="event_time", before=since, tag=tag)
+                tables[contract.name], n_messages = emptied
+                notes = _told_of_payload(n_messages, since, "emptied")
+            if contract in to_compact:
+                version = warehouse.compact(contract, tag)
+                _log.info("table compacted", table=contract.name, version=version)
+                tables |= {contract.name: version} if contract.zone != "control" else {}
     return tables, notes
 
 

@@ -31,6 +31,7 @@ from oneuser.runs.run_keys import KEY_CHECKS, load_run_keys
 from oneuser.runs.small_stages import is_small
 from oneuser.runs.suppressed_forms import FORMS, forms_of, require_recognised
 from oneuser.runs.suppressed_places import PLACES, places_on_record, require_met
+from oneuser.spark.job_names import jobs_named
 from oneuser.spark.small_data import SHUFFLE_PARTITIONS, planned_for_small_data
 from oneuser.stages.context import RunContext
 from oneuser.stages.forgetting import forget_erased
@@ -91,10 +92,9 @@ class StageRunner:
             require_recognised(self.warehouse, self.config, self.completed)
             require_met(self.warehouse, self.config, self.completed)
         ctx = self._context(stage, tables)
-        group, description = f"oneuser-{self.run.run_seq}-{stage.name}", f"oneuser {stage.name}"
-        self.warehouse.spark.sparkContext.setJobGroup(group, description, interruptOnCancel=True)
+        small = planned_for_small_data(ctx.spark, given=self._given_settings) if ctx.is_small else nullcontext()
         try:
-            with planned_for_small_data(ctx.spark, given=self._given_settings) if ctx.is_small else nullcontext():
+            with jobs_named(ctx.spark, stage.name, group=f"{self.run.run_seq}-{stage.name}"), small:
                 stage.run(ctx)
                 if ERASURES not in stage.writes and self._erases(ctx.tables):
                     forget_erased(ctx, stage.writes)

@@ -24,6 +24,7 @@ from oneuser.runs.publication import check_own_commits, mend_published_file, wri
 from oneuser.runs.records import SECONDS_AT_RISK, UNCHANGED, RunLog, RunRecord, StageRecord, load_runs
 from oneuser.runs.result import LookedAt, RunResult, result_of_done
 from oneuser.runs.resume import restore_tables, resume_or_begin
+from oneuser.spark.job_names import jobs_named
 from oneuser.stages.declaration import Stage, stages_before
 from oneuser.stages.graph.manual_pairs import check_manual_rules
 from oneuser.stages.registry import STAGES
@@ -116,7 +117,7 @@ def run_pipeline(spark: SparkSession, config: Config, options: RunOptions | None
 
 def _attempt(warehouse: Warehouse, config: Config, options: RunOptions, wanted: list[Stage]) -> RunResult:
     """Do these stages of the run that is open, or of a new one; all stages of one that is to be finished first."""
-    with Lease.acquire(warehouse, config.lease) as lease:
+    with jobs_named(warehouse.spark, "run", group="run"), Lease.acquire(warehouse, config.lease) as lease:
         attempt = _Attempt(warehouse, config, options, lease)
         return attempt.do(list(STAGES) if options.come_after(attempt.run) else wanted)
 
@@ -306,11 +307,12 @@ class _Attempt:
     def _publish(self) -> None:
         if not all(self.warehouse.has_exclusive_commits(zone) for zone in self.warehouse.layout.zones):
             self._require_commits_left_alone()
-        self.lease.publish(self.run.run_seq, self.tables)
-        self.is_published = True
-        write_published(self.warehouse, self.run.run_seq, self.tables)
-        self._ended("published", 0, None)
-        follow_up(self.warehouse, self.run, self.config.lease)
+        with jobs_named(self.warehouse.spark, "publish", group=f"{self.run.run_seq}-publish"):
+            self.lease.publish(self.run.run_seq, self.tables)
+            self.is_published = True
+            write_published(self.warehouse, self.run.run_seq, self.tables)
+            self._ended("published", 0, None)
+            follow_up(self.warehouse, self.run, self.config.lease)
 
     def _require_commits_left_alone(self) -> None:
         """A process that has lost its lease may have put a commit of its own over one of ours since a stage ended."""

@@ -25,10 +25,12 @@ from pyspark.sql.classic.dataframe import DataFrame as ClassicFrame
 
 from oneuser.config.input_paths import is_on_s3a, names_s3a
 from oneuser.core.errors import EnvironmentProblem
+from oneuser.core.meanwhile import say
 from oneuser.spark import jars
 from oneuser.spark.class_archive import find_archive, use_archive
 from oneuser.spark.gateway import start_gateway
 from oneuser.spark.java_names import keep_java_names
+from oneuser.spark.job_names import job_names_kept
 from oneuser.spark.memory import default_driver_memory
 
 if TYPE_CHECKING:
@@ -97,8 +99,6 @@ _EXTENSIONS = {
 }
 # these two print the value that broke an expression
 _LOGGERS_OF_VALUES = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
-# what a job is called and whether it can be stopped, kept by Spark for each thread
-_NAMES_OF_JOBS = ("spark.jobGroup.id", "spark.job.description", "spark.job.interruptOnCancel")
 # sessions that were made here; any other belongs to somebody else
 _OWN: WeakSet[SparkSession] = WeakSet()
 # our session beside each of somebody else's
@@ -144,6 +144,7 @@ def build_session(
     running = running_session()
     if running is not None:
         return _tuned(own_session(running, settings), settings)
+    say("starting Spark")
     # spark-submit has started the JVM: its master and class path stand, whatever the file says
     is_submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     master = None if is_submitted else (settings.master or "local[*]")
@@ -249,9 +250,8 @@ def in_session(session: SparkSession, rows: DataFrame) -> DataFrame:
 def working_in(session: SparkSession) -> Iterator[SparkSession]:
     """Work in a session, and leave the thread and its loggers as they were: it may be that of somebody's notebook."""
     before = running_session()
-    context = session.sparkContext
-    names = {key: context.getLocalProperty(key) for key in _NAMES_OF_JOBS}
     with ExitStack() as given_back:
+        given_back.enter_context(job_names_kept(session))
         for name in _LOGGERS_OF_VALUES:
             logger = logging.getLogger(name)
             given_back.callback(logger.setLevel, logger.level)
@@ -260,8 +260,6 @@ def working_in(session: SparkSession) -> Iterator[SparkSession]:
         try:
             yield session
         finally:
-            for key, value in names.items():
-                context.setLocalProperty(key, value)  # type: ignore[arg-type]  # null takes it away
             if before is not None:
                 _make_active(before)
 

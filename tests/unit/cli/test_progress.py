@@ -58,11 +58,15 @@ def test_on_a_terminal_each_stage_has_a_bar_of_its_tasks(monkeypatch: pytest.Mon
     assert "unchanged" in text
 
 
-def test_off_a_terminal_each_stage_is_one_plain_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_off_a_terminal_each_stage_is_a_plain_line_when_it_begins_and_one_when_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     lines = shown(terminal=False, monkeypatch=monkeypatch).splitlines()
 
     assert [line.split() for line in lines] == [
+        ["1/2", "ingest"],
         ["1/2", "ingest", "done", "1.2", "s"],
+        ["2/2", "graph"],
         ["2/2", "graph", "unchanged", "1.2", "s"],
     ]
 

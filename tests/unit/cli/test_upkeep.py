@@ -9,6 +9,7 @@ import pytest
 
 from oneuser import api
 from oneuser.cli.main import main
+from oneuser.core.meanwhile import say
 from oneuser.runs.maintain import MaintenanceResult, TableMaintenance
 
 EDGES = TableMaintenance("edges", True, 3, 40, 12, 2_500_000, 900_000)
@@ -24,8 +25,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "warehouse").mkdir()
     source = "sources: {web: {path: day.jsonl, format: jsonl, preset: segment}}\n"
     (tmp_path / "oneuser.yaml").write_text(f"deployment: acme\nwarehouse: ./warehouse\n{source}", encoding="utf-8")
-    monkeypatch.setattr(api, "maintain", lambda *_arguments, **_options: DONE)
+    monkeypatch.setattr(api, "maintain", maintain)
     return tmp_path
+
+
+def maintain(_config: object, **_options: object) -> MaintenanceResult:
+    for table in DONE.tables:
+        say(f"clearing {table.table}")
+    return DONE
 
 
 @pytest.mark.usefixtures("home")
@@ -41,6 +48,20 @@ def test_tables_that_changed_are_listed_and_everything_is_added_up(capsys: pytes
         "runs withdrawn 1-3",
         "maintenance left 17 of 45 files, 901.0 kB of 2.5 MB",
     ]
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("options", "told"), [([], ["clearing edges", "clearing runs"]), (["--quiet"], []), (["--json"], [])]
+)
+def test_each_table_is_told_as_its_turn_comes(
+    options: list[str], told: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["maintain", *options]) == 0
+    assert capsys.readouterr().err.splitlines() == told
+
+    say("nobody listens any more")
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.usefixtures("home")
