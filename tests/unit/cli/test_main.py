@@ -6,11 +6,15 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from oneuser.cli import setting_up
+from oneuser.cli.app import build_app
 from oneuser.cli.errors import error_document
 from oneuser.cli.main import main
 from oneuser.core.errors import (
@@ -25,11 +29,18 @@ from oneuser.core.errors import (
 from oneuser.core.standing import note_what_stands
 
 ROOT = Path(__file__).resolve().parents[3]
-VERBS = [
-    ["init"], ["validate"], ["run"], ["status"], ["runs", "list"], ["runs", "show"], ["lookup"], ["explain"],
-    ["report"], ["export", "table"], ["export", "identities"], ["export", "sql"], ["doctor"], ["demo"],
-    ["config", "show"], ["config", "schema"], ["rollback"], ["simulate"],
-]  # fmt: skip
+
+
+def verbs(group: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """All verbs of the command line, such as `export table`, as words."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from verbs(command, (*before, name))
+        else:
+            yield (*before, name)
+
+
+VERBS = sorted(verbs(get_command(build_app())))
 
 
 @pytest.fixture
@@ -66,7 +77,9 @@ def failing_verb(monkeypatch: pytest.MonkeyPatch, problem: BaseException) -> Non
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)
-def test_every_verb_has_the_common_options_and_examples(verb: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_verb_has_the_common_options_and_examples(
+    verb: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([*verb, "--help"]) == 0
 
     shown = capsys.readouterr().out
