@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
 from oneuser.cli.main import main
+from tests import notebooks
 from tests.notebooks import SOURCES, read_notebook
 from tests.plans import FOR_FEW_ROWS, LITTLE_JAVA
 
@@ -122,6 +125,16 @@ def require_drawn(notebook: NotebookNode) -> None:
     assert not [output.text for output in outputs if output.get("name") == "stderr"]
 
 
+def test_the_four_of_the_fair_are_merged_and_get_back_the_user_ids_that_they_had(executed: Executed) -> None:
+    cells = [cell for cell in executed.notebooks["02_tuning_rules"].cells if cell.cell_type == "code"]
+    said = "".join(output.get("text", "") for cell in cells for output in cell.outputs)
+    (last,) = [cell.outputs[-1].data["text/plain"] for cell in cells if cell.source.startswith("{user: warehouse.")]
+
+    assert ": 3 User IDs were merged into others" in said
+    assert "0 are new" in said
+    assert list(ast.literal_eval(last).values()) == [True] * 4
+
+
 def test_notebooks_leave_the_demo_alone(executed: Executed) -> None:
     assert executed.after == executed.before
 
@@ -148,6 +161,25 @@ def test_a_notebook_opens_with_its_question(source: Path) -> None:
     assert first.cell_type == "markdown"
     assert first.source.startswith("# ")
     assert first.source.splitlines()[0].endswith("?")
+
+
+def test_they_are_written_to_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copies = [Path(shutil.copy(source, tmp_path)) for source in SOURCES]
+    monkeypatch.setattr(notebooks, "SOURCES", copies)
+    monkeypatch.setattr(notebooks, "FOLDER", tmp_path)
+
+    notebooks.main()
+
+    written = sorted(tmp_path.glob("*.ipynb"))
+    assert [file.stem for file in written] == [source.stem for source in SOURCES]
+    assert capsys.readouterr().out.split() == [f"{tmp_path.name}/{file.name}" for file in written]
+    for file, source in zip(written, SOURCES, strict=True):
+        opened = nbformat.read(file, as_version=4)
+        nbformat.validate(opened)
+        assert [cell.source for cell in opened.cells] == [cell.source for cell in read_notebook(source).cells]
+        assert not any(cell.get("outputs") for cell in opened.cells)
 
 
 def test_cells_of_text_lose_their_signs_and_cells_of_code_keep_theirs(tmp_path: Path) -> None:
