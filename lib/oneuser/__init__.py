@@ -1,8 +1,8 @@
 """oneuser: one persistent User ID per person across sessions, devices, touchpoints and runs.
 
-`oneuser.plan(config)`, `oneuser.run(config)`, `oneuser.maintain(config)`, `oneuser.list_keys(config)`,
-`oneuser.rotate_keys(config)`, `oneuser.open_warehouse(path)`, `oneuser.simulate(text)` and `oneuser.use_chart_theme()`
-are loaded when they are first used, so that importing the package starts nothing.
+`oneuser.run(config)` and the other verbs of the command line, `oneuser.open_warehouse(path)` for those that read,
+`oneuser.simulate(text)` and `oneuser.use_chart_theme()` are loaded when they are first used, so that importing the
+package starts nothing.
 """
 
 from __future__ import annotations
@@ -12,12 +12,31 @@ from typing import TYPE_CHECKING, Any
 from oneuser.core.version import __version__
 
 if TYPE_CHECKING:
-    from oneuser.api import list_keys, maintain, open_warehouse, plan, rotate_keys, run, use_chart_theme
+    from oneuser.api import (
+        cancel_requests,
+        doctor,
+        erase,
+        list_keys,
+        maintain,
+        open_warehouse,
+        package,
+        plan,
+        preview_erasure,
+        prove,
+        request_states,
+        rotate_keys,
+        run,
+        suppress,
+        unsuppress,
+        use_chart_theme,
+        validate,
+    )
     from oneuser.simulation import simulate
 
 __all__ = [
-    "__version__", "list_keys", "maintain", "open_warehouse", "plan", "rotate_keys", "run", "simulate",
-    "use_chart_theme",
+    "__version__", "cancel_requests", "doctor", "erase", "list_keys", "maintain", "open_warehouse", "package", "plan",
+    "preview_erasure", "prove", "request_states", "rotate_keys", "run", "simulate", "suppress", "unsuppress",
+    "use_chart_theme", "validate",
 ]  # fmt: skip
 
 

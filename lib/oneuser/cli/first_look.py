@@ -19,7 +19,7 @@ from itertools import chain, count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from oneuser.cli.local_paths import find_inputs
+from oneuser.api.validation import find_inputs
 from oneuser.config.dialects import Dialect
 from oneuser.core.column_names import is_value, shown_names
 from oneuser.core.errors import ConfigError, ConfigProblem

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import glob
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from oneuser.api.validation import NEXT_STEP, inputs_without_files, local_inputs
 from oneuser.config.base import local_path
-from oneuser.config.input_paths import input_paths
-from oneuser.core.errors import ConfigProblem, EnvironmentProblem
+from oneuser.core.errors import EnvironmentProblem
 from oneuser.spark.default_storage import is_this_disk
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from oneuser.cli.output import Output
     from oneuser.config import Config
-    from oneuser.config.input_paths import Input
 
 # where files go in, and what one of them is called
 INPUTS = {
@@ -30,25 +27,6 @@ INPUTS = {
     "subscriptions": "subscriptions file",
     "seats": "seats file",
 }
-NEXT_STEP = "put the files there or mend the path; relative paths start at this folder"
-
-
-def local_inputs(config: Config) -> dict[Input, list[str] | None]:
-    """The files that each input matches; null for one that only Hadoop can list."""
-    return {place: find_inputs(path) for place, path in input_paths(config).items()}
-
-
-def inputs_without_files(
-    inputs: Mapping[Input, list[str] | None], file: Path, overrides: Sequence[str]
-) -> list[ConfigProblem]:
-    """A problem for each input that no local file matches, at its line of the configuration in `file`."""
-    from oneuser.config.load import read_file
-
-    without = [(*section.split("."), name, "path") for (section, name), files in inputs.items() if files == []]
-    if not without:
-        return []
-    written = read_file(file, overrides)
-    return [written.problem(place, f"no file matches {written.value_at(place)}") for place in without]
 
 
 def require_local_paths(config: Config, file: Path, overrides: Sequence[str], *, reads_input: bool = True) -> None:
@@ -103,20 +81,3 @@ def say_made(output: Output, folder: Path | None) -> None:
     """Say that a folder was made on the way to a file: its name may be a slip of the pen."""
     if folder is not None:
         output.note(f"made the folder {folder}")
-
-
-def find_inputs(path: str) -> list[str] | None:
-    """Local files that a source's path matches; null where only Hadoop can tell: remote, or of its own patterns."""
-    local = local_path(path)
-    # what a backslash stands before is no wildcard
-    plain = None if local is None else re.sub(r"\\(.)", lambda escaped: glob.escape(escaped[1]), local)
-    if local is None or plain is None or any(sign in re.sub(r"\\.", "", local) for sign in ("{", "[^")):
-        return None
-    matches = set(glob.glob(plain))  # noqa: PTH207 - absolute patterns too
-    # a file may be called as the pattern is written
-    matches |= {name for name in (re.sub(r"\\(.)", r"\1", local),) if Path(name).exists()}
-    found: list[str] = []
-    for match in sorted(matches):
-        place = Path(match)
-        found += [str(file) for file in sorted(place.rglob("*")) if file.is_file()] if place.is_dir() else [match]
-    return found

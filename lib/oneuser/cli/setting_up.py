@@ -12,16 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oneuser.cli.doctor import examine
 from oneuser.cli.first_look import configuration_for, look_at
-from oneuser.cli.local_paths import (
-    INPUTS,
-    NEXT_STEP,
-    folder_to_make,
-    inputs_without_files,
-    local_inputs,
-    say_made,
-)
+from oneuser.cli.local_paths import INPUTS, folder_to_make, say_made
 from oneuser.cli.verbs import CONFIG_VARIABLE, STARTER, Call, verb
 from oneuser.core.errors import ConfigError, EnvironmentProblem
 from oneuser.storage.layout import MARKER
@@ -111,18 +103,9 @@ def _here() -> str:
 
 def validate(call: Call) -> None:
     """Check the configuration and that everything it reads is there. Starts no Spark; names every mistake at once."""
-    from oneuser.stages.graph.manual_pairs import check_manual_rules
-    from oneuser.stages.ingest.local_headers import check_local_columns
+    from oneuser import api
 
-    config = call.config
-    check_manual_rules(config)
-    inputs = local_inputs(config)
-    missing = inputs_without_files(inputs, call.find_config(), call.overrides)
-    if missing:
-        raise ConfigError(missing, next_step=NEXT_STEP)
-    for (section, name), files in inputs.items():
-        if section == "sources" and files:
-            check_local_columns(config, name, files)
+    inputs = api.validate(call.find_config(), call.overrides)
     counts = {place: None if files is None else len(files) for place, files in inputs.items()}
     by_section = {
         section: {name: count for (owner, name), count in counts.items() if owner == section} for section in INPUTS
@@ -158,11 +141,9 @@ def doctor(
 ) -> None:
     """Say what is here: Java, Spark, Delta, GraphFrames, memory, a writable warehouse, the worker's Python, the key."""
     config = call.config if online else _config_if_there(call)
-    findings = examine(config)
-    if online and config is not None:
-        from oneuser.cli.storage_trial import try_storages
+    from oneuser import api
 
-        findings += try_storages(config)
+    findings = api.doctor(config, online=online)
     bad = [finding for finding in findings if finding.state == "problem"]
     call.output.document({"healthy": not bad, "findings": findings})
     width = max(len(finding.name) for finding in findings)

@@ -6,7 +6,8 @@ import pytest
 
 from oneuser import api
 from oneuser.api import jobs
-from oneuser.cli.local_paths import find_inputs, folder_to_make
+from oneuser.api.validation import find_inputs
+from oneuser.cli.local_paths import folder_to_make
 from oneuser.cli.main import main
 
 CONFIGURATION = """\

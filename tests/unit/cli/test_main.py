@@ -407,7 +407,7 @@ sys.exit(main(["doctor"]))
 """
 
 
-@pytest.mark.parametrize("module", ["typer", "rich.console", "oneuser.cli.doctor", "pyspark"])
+@pytest.mark.parametrize("module", ["typer", "rich.console", "oneuser.api.health", "pyspark"])
 def test_ctrl_c_says_one_line_from_the_first_moment_on(module: str) -> None:
     command = [sys.executable, "-c", INTERRUPTED_WHILE_IT_LOADS, module]
     env = os.environ | {"PYTHONPATH": str(ROOT / "lib")}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from oneuser.cli.doctor import Finding, examine
+from oneuser.api.surroundings import Finding, examine
 from oneuser.config import make_config
 from oneuser.spark import jars
 

@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from oneuser.api.jobs import start_session
-from oneuser.cli.doctor import Finding
+from oneuser.api.surroundings import Finding
 from oneuser.config.base import local_path
 from oneuser.config.input_paths import input_paths
 from oneuser.core.errors import OneUserError

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from oneuser.cli import storage_trial
+from oneuser.api import storage_trial
+from oneuser.api.storage_trial import try_storages
 from oneuser.cli.main import main
-from oneuser.cli.storage_trial import try_storages
 from oneuser.config import make_config
 from oneuser.core.errors import EnvironmentProblem
 
