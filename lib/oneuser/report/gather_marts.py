@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from decimal import Decimal
-from typing import TYPE_CHECKING
+from math import ceil
+from typing import TYPE_CHECKING, Any
 
 from oneuser.contracts.identity import DIM_ACCOUNT
-from oneuser.contracts.marts import ATTRIBUTION_CREDITS, CONVERSIONS
-from oneuser.report.data import Account, Accounts, Attribution, Credit
+from oneuser.contracts.marts import ATTRIBUTION_CREDITS, ATTRIBUTION_SUMMARY, CONVERSIONS, TOUCHES
+from oneuser.report.data import UNATTRIBUTED, Account, Accounts, Attribution, Credit
 from oneuser.report.suppression import hidden_cells
 from oneuser.storage.asked_counts import Counted, Groups, Top
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
+    from decimal import Decimal
 
+    from oneuser.contracts.table import TableContract
     from oneuser.report.source import Figures
     from oneuser.storage.table_reader import Row
 
@@ -55,22 +57,75 @@ def _credits(figures: Figures) -> list[Row]:
     """A row per kind of conversion, currency, model and channel."""
     by, of_people = ("conversion", "currency", "model", "is_additive", "channel"), {"entity_level": ["person"]}
     counted: Counted = {
-        "conversions": ("sum", "weight"), "credit_minor": ("sum", "credit_minor"), "people": ("distinct", "user_id"),
+        "conversions": ("sum", "weight"), "credit_minor": ("sum", "credit_minor"),
         "lookback_days": ("max", "lookback_days"),
     }  # fmt: skip
-    alone: Counted = {"people": ("distinct", "conversion_id")}
-    rows = figures.groups(ATTRIBUTION_CREDITS, Groups(by, counted, where=of_people))
-    nobody = figures.groups(ATTRIBUTION_CREDITS, Groups(by, alone, where=of_people, null=("user_id",)))
-    owned_by_nobody = {tuple(row[name] for name in by): row["people"] for row in nobody}
+    kept = with_people(figures, ATTRIBUTION_CREDITS, by, counted, of_people)
     return [
         row
         | {
             "model": row["model"] if row["is_additive"] else f"{row['model']}{_DOES_NOT_ADD_UP}",
             "conversions": float(row["conversions"]),
-            "people": row["people"] + owned_by_nobody.get(tuple(row[name] for name in by), 0),
         }
-        for row in rows
+        for row in [*kept, *_fitted(figures, kept)]
     ]
+
+
+def _fitted(figures: Figures, kept: list[Row]) -> list[Row]:
+    """The same of models that are fitted on all paths, whose credits are not kept.
+
+    How many people are behind a row is not kept either. It takes them to have converted and to have come by the
+    channel: there are at most as many as have done each. Conversions without a touch are those of the other models.
+    Where nobody is known to have done it, somebody has.
+    """
+    columns = ("conversion", "currency", "model", "is_additive", "channel", "conversions", "credit_minor", "n_touches",
+               "lookback_days")  # fmt: skip
+    summed = figures.rows(ATTRIBUTION_SUMMARY, columns=columns, where={"entity_level": ["person"]})
+    others = {row["model"] for row in kept}
+    fitted = [row for row in summed if row["model"] not in others]
+    if not fitted:
+        return []
+    came = people_by_channel(figures)
+    of_kind = ("conversion", "currency")
+    converted: dict[tuple[Any, ...], int] = {
+        tuple(row[name] for name in of_kind): row["people"]
+        for row in with_people(figures, CONVERSIONS, of_kind, {}, {})
+    }
+    untouched: dict[tuple[Any, ...], int] = {
+        tuple(row[name] for name in of_kind): row["people"] for row in kept if row["channel"] == UNATTRIBUTED
+    }
+
+    def at_most(row: Row) -> int:
+        kind = tuple(row[name] for name in of_kind)
+        if row["channel"] == UNATTRIBUTED:
+            return untouched.get(kind) or min(converted.get(kind, 1), ceil(row["conversions"]))
+        # models that credit channels have no touches
+        touched: list[int] = [row["n_touches"]] if row["n_touches"] else []
+        return min(came.get(row["channel"], 1), converted.get(kind, 1), *touched)
+
+    return [row | {"people": at_most(row)} for row in fitted]
+
+
+def people_by_channel(figures: Figures) -> dict[str, int]:
+    """How many people have a touch of each channel."""
+    counted: Counted = {"people": ("distinct", "user_id")}
+    return {row["channel"]: row["people"] for row in figures.groups(TOUCHES, Groups(("channel",), counted))}
+
+
+def with_people(
+    figures: Figures,
+    table: TableContract,
+    by: tuple[str, ...],
+    counted: Counted,
+    where: Mapping[str, Collection[Any]],
+) -> list[Row]:
+    """Groups of a table of conversions with `people`; one that nobody owns counts as a person of its own."""
+    owned: Counted = {"people": ("distinct", "user_id")}
+    alone: Counted = {"people": ("distinct", "conversion_id")}
+    rows = figures.groups(table, Groups(by, counted | owned, where=where))
+    nobody = figures.groups(table, Groups(by, alone, where=where, null=("user_id",)))
+    owned_by_nobody = {tuple(row[name] for name in by): row["people"] for row in nobody}
+    return [row | {"people": row["people"] + owned_by_nobody.get(tuple(row[name] for name in by), 0)} for row in rows]
 
 
 def _describe_group(conversion: str, currency: str | None, cells: list[Row], min_people: int) -> Attribution:
@@ -86,11 +141,7 @@ def _describe_group(conversion: str, currency: str | None, cells: list[Row], min
         for row in sorted(cells, key=lambda row: (order.index(row["model"]), row["channel"]))
     ]
     # what is hidden is hidden well enough for the total to be known, unless all of it is
-    known = (
-        [row for row in cells if row["model"] == order[0]]
-        if any(c.conversions is not None for c in credits_shown) and not order[0].endswith(_DOES_NOT_ADD_UP)
-        else []
-    )
+    known = _whole_group(cells, order) if any(c.conversions is not None for c in credits_shown) else []
     return Attribution(
         conversion,
         currency,
@@ -99,6 +150,14 @@ def _describe_group(conversion: str, currency: str | None, cells: list[Row], min
         total_minor=sum(_whole(row["credit_minor"]) or 0 for row in known) if known and currency else None,
         credits=tuple(credits_shown),
     )
+
+
+def _whole_group(cells: list[Row], order: list[str]) -> list[Row]:
+    """The cells of the first model that adds up to all that there is; there may be one without credit."""
+    by_model = [
+        [row for row in cells if row["model"] == model] for model in order if not model.endswith(_DOES_NOT_ADD_UP)
+    ]
+    return max(by_model, key=lambda rows: round(sum(row["conversions"] for row in rows), 6), default=[])
 
 
 def _place_of(model: str) -> tuple[bool, int, str]:
@@ -152,16 +211,9 @@ def _conversions_of(accounts: Collection[str], figures: Figures) -> dict[str, li
     """
     if not accounts:
         return {}
-    by, of_these = ("account_id", "currency"), {"account_id": accounts}
-    counted: Counted = {
-        "n": ("rows", "conversion_id"), "minor": ("sum", "value_minor"), "people": ("distinct", "user_id"),
-    }  # fmt: skip
-    alone: Counted = {"people": ("distinct", "conversion_id")}
-    rows = figures.groups(CONVERSIONS, Groups(by, counted, where=of_these))
-    nobody = figures.groups(CONVERSIONS, Groups(by, alone, where=of_these, null=("user_id",)))
-    owned_by_nobody = {tuple(row[name] for name in by): row["people"] for row in nobody}
+    counted: Counted = {"n": ("rows", "conversion_id"), "minor": ("sum", "value_minor")}
+    rows = with_people(figures, CONVERSIONS, ("account_id", "currency"), counted, {"account_id": accounts})
     worth: dict[str, list[Row]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row["account_id"], row["currency"] is not None, row["currency"])):
-        people = row["people"] + owned_by_nobody.get(tuple(row[name] for name in by), 0)
-        worth[row["account_id"]].append(row | {"people": people})
+        worth[row["account_id"]].append(row)
     return worth

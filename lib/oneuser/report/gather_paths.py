@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 from oneuser.contracts.marts import (
     ACCOUNT_ATTRIBUTION_CHANGES,
     ATTRIBUTION_CHANGES,
+    ATTRIBUTION_CREDITS,
     ATTRIBUTION_PATHS,
     ATTRIBUTION_REMOVAL_EFFECTS,
-    TOUCHES,
 )
+from oneuser.report.gather_marts import people_by_channel, with_people
 from oneuser.report.path_data import (
     ChannelEffect,
     MovedByReason,
     MovedCredit,
     MovedCredits,
     PathFigures,
+    PathLength,
     RemovalEffects,
     TakenPath,
     TakenPaths,
@@ -35,6 +37,8 @@ _EFFECTS, _EFFECTS_READ = 60, 600
 _PATHS = 30
 # of which some may have too few people
 _PATHS_READ = 300
+# touches of a path from which on paths are counted together
+_LONG = 10
 # that of which every touch of a path has credit says most about where it went
 _DRAWN = ("linear", "position", "time_decay", "last", "first")
 _CHANGES: tuple[tuple[str, TableContract, str], ...] = (
@@ -51,6 +55,33 @@ def gather_paths(figures: Figures, min_people: int) -> PathFigures:
         moved=tuple(
             moved for level, table, owner in _CHANGES if (moved := _moved(figures, level, table, owner, min_people))
         ),
+        lengths=_lengths(figures, min_people),
+    )
+
+
+def _lengths(figures: Figures, min_people: int) -> tuple[PathLength, ...]:
+    """Conversions by the touches of their path, long ones together: the same by every model that adds up."""
+    by, of_people = ("model", "is_additive", "path_length"), {"entity_level": ["person"]}
+    weights: Counted = {"conversions": ("sum", "weight")}
+    rows = [row for row in with_people(figures, ATTRIBUTION_CREDITS, by, weights, of_people) if row["is_additive"]]
+    if not rows:
+        return ()
+    one = min(row["model"] for row in rows)
+    conversions: dict[int, float] = defaultdict(float)
+    people: dict[int, int] = defaultdict(int)
+    for row in rows:
+        if row["model"] == one:
+            length = min(row["path_length"], _LONG)
+            conversions[length] += float(row["conversions"])
+            # of several lengths there may be the same ones: as many as of one at least
+            people[length] = max(people[length], row["people"])
+    hidden = hidden_cells(people, min_people)
+    return tuple(
+        PathLength(
+            f"{length} or more" if length == _LONG else str(length),
+            None if length in hidden else round(conversions[length]),
+        )
+        for length in range(max(conversions) + 1)
     )
 
 
@@ -60,8 +91,7 @@ def _removal_effects(figures: Figures, min_people: int) -> tuple[RemovalEffects,
     rows = figures.top(ATTRIBUTION_REMOVAL_EFFECTS, Top(columns, ("removal_effect",), _EFFECTS_READ))
     if not rows:
         return ()
-    counted: Counted = {"people": ("distinct", "user_id")}
-    people = {row["channel"]: row["people"] for row in figures.groups(TOUCHES, Groups(("channel",), counted))}
+    people = people_by_channel(figures)
     rows.sort(key=lambda row: (row["markov_order"], -row["removal_effect"], row["channel"]))
     largest = {order: [*group][:_EFFECTS] for order, group in groupby(rows, key=lambda row: row["markov_order"])}
     return tuple(

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from oneuser.core.reasons import explain_code
 from oneuser.report import charts, palette, wording
 from oneuser.report.drawing import render_json, render_svg
-from oneuser.report.path_charts import draw_moved_credits, draw_paths, draw_removal_effects
+from oneuser.report.path_charts import draw_lengths, draw_moved_credits, draw_paths, draw_removal_effects
 from oneuser.report.product_charts import (
     draw_activation,
     draw_actives,
@@ -126,6 +126,8 @@ def _pictures_of_paths(data: ReportData) -> dict[str, tuple[Mapping[str, Any], s
         if any(one.effect is not None for one in shown.channels):
             title = "Bars of the share of conversions that would be lost without each channel."
             drawn[f"removal-{shown.order}"] = (draw_removal_effects(shown), title)
+    if any(one.conversions is not None for one in data.paths.lengths):
+        drawn["lengths"] = (draw_lengths(data.paths.lengths), "Bars of conversions by the touches before them.")
     if data.paths.taken:
         title = "A Sankey diagram of paths: from channel to channel up to the last touch, and where journeys ended."
         drawn["paths"] = (draw_paths(data.paths.taken), title)

@@ -15,7 +15,7 @@ from oneuser.report.palette import GREY, INK, MAIN, OTHER, PAPER, RULE, SERIES, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from oneuser.report.path_data import MovedCredits, RemovalEffects, TakenPath, TakenPaths
+    from oneuser.report.path_data import MovedCredits, PathLength, RemovalEffects, TakenPath, TakenPaths
 
 EARLIER = "earlier touches"
 CONVERTED, NOT_CONVERTED, NOT_SHOWN = "converted", "did not convert", "hidden"
@@ -42,6 +42,11 @@ def draw_removal_effects(shown: RemovalEffects) -> dict[str, Any]:
             if one.effect is not None
         ]
     )
+
+
+def draw_lengths(lengths: Sequence[PathLength]) -> dict[str, Any]:
+    """Bars of conversions by the touches before them."""
+    return bars([(one.label, one.conversions, wording.people(one.conversions)) for one in lengths])
 
 
 def draw_moved_credits(shown: MovedCredits) -> dict[str, Any]:

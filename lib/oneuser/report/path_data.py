@@ -80,9 +80,18 @@ class MovedCredits:
 
 
 @dataclass(frozen=True)
+class PathLength:
+    """Conversions with so many touches before them; null where hidden."""
+
+    label: str
+    conversions: int | None
+
+
+@dataclass(frozen=True)
 class PathFigures:
     """All of it."""
 
     removal_effects: tuple[RemovalEffects, ...] = ()
     taken: TakenPaths | None = None
     moved: tuple[MovedCredits, ...] = field(default=())
+    lengths: tuple[PathLength, ...] = ()

@@ -35,6 +35,7 @@ from oneuser.report.path_data import (
     MovedCredit,
     MovedCredits,
     PathFigures,
+    PathLength,
     RemovalEffects,
     TakenPath,
     TakenPaths,
@@ -101,6 +102,7 @@ def made_up_paths() -> PathFigures:
                 tuple(MovedCredit(reason, "linear", *rest) for reason, *rest in moved),
             ),
         ),
+        tuple(PathLength(*one) for one in [("0", 120), ("1", 301), ("2", 96), ("3", None), ("10 or more", 9)]),
     )  # fmt: skip
 
 

@@ -41,7 +41,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 _PLAIN: dict[str, Any] = {
     "string": "x", "bigint": 1, "int": 0, "boolean": True, "timestamp": NOW, "date": date(2026, 1, 1), "double": 0.0,
     "binary": b"x", "map<string,bigint>": {}, "array<string>": [], "decimal(20,12)": Decimal(1),
-    "decimal(38,0)": Decimal(0),
+    "decimal(38,0)": Decimal(0), "decimal(30,12)": Decimal(0),
     "array<struct<id_type:string,id_key:binary,id_value:string,link:string>>": [],
 }  # fmt: skip
 
@@ -144,7 +144,7 @@ def credited(channel: str, n: int, model: str, minor: int) -> list[dict[str, Any
         {
             "conversion_id": f"{channel}{i}".encode(), "conversion": "order", "model": model, "channel": channel,
             "user_id": f"u{i}", "credit_minor": minor, "currency": "EUR", "entity_level": "person", "lookback_days": 30,
-            "is_additive": model != "participation",
+            "is_additive": model != "participation", "path_length": {"email": 2, "search": 12}.get(channel, 0),
         }
         for i in range(n)
     ]  # fmt: skip
@@ -195,6 +195,18 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         *credited("email", 9, "first", 250), *credited("search", 6, "first", 100),
         *credited("(unattributed)", 2, "first", 50), *credited("search", 17, "last", 100),
         *credited("email", 17, "participation", 100),
+    ],
+    # of models whose credits are kept, as of one that is fitted on all paths, and of one without credit
+    "attribution_summary": [
+        {
+            "conversion": "order", "currency": "EUR", "model": model, "channel": channel, "conversions": Decimal(n),
+            "credit_minor": Decimal(minor), "n_touches": n_touches, "entity_level": "person", "lookback_days": 30,
+        }
+        for model, channel, n, minor, n_touches in [
+            ("first", "email", 9, 2250, 9), ("participation", "email", 17, 1700, 17),
+            ("markov_path", "x", 17, 2950, 30), ("set_shapley", "x", 17, 2950, 3),
+            ("rate_shapley", "x", 0, 0, 0), ("rate_shapley", "(unattributed)", 2, 100, 0),
+        ]
     ],
     "attribution_removal_effects": [
         {"markov_order": order, "channel": channel, "removal_effect": effect}
@@ -283,8 +295,8 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"account_id": "small", "n_users": 3, "n_current_users": 3},
     ],
     "conversions": [
-        *({"account_id": "big", "user_id": f"u{i}", "value_minor": 1050, "currency": "EUR"} for i in range(5)),
-        *({"account_id": "next", "user_id": "u1", "value_minor": 10, "currency": "EUR"} for _ in range(9)),
+        {"conversion": "order", "account_id": account, "user_id": user, "value_minor": value, "currency": "EUR"}
+        for account, user, value in [*(("big", f"u{i}", 1050) for i in range(5)), *[("next", "u1", 10)] * 9]
     ],
 }  # fmt: skip
 
@@ -388,12 +400,18 @@ def test_attribution_is_hidden_by_people_and_keeps_its_total(data: ReportData) -
     (order,) = data.attribution
     cells = {(c.model, c.channel): (c.conversions, c.credit_minor) for c in order.credits}
 
-    assert order.models == ("first", "last", "participation (does not add up)")
+    fitted = ("markov_path", "rate_shapley", "set_shapley")
+    assert order.models == ("first", "last", *fitted, "participation (does not add up)")
     assert cells == {
         ("first", "email"): (9.0, 2250),
         ("first", "search"): (None, None),
         ("first", "(unattributed)"): (None, None),
         ("last", "search"): (17.0, 1700),
+        # five people converted and came by it; of three touches there are three at most; two bought without a touch
+        ("markov_path", "x"): (17.0, 2950),
+        ("set_shapley", "x"): (None, None),
+        ("rate_shapley", "x"): (None, None),
+        ("rate_shapley", "(unattributed)"): (None, None),
         ("participation (does not add up)", "email"): (17.0, 1700),
     }
     assert (order.total_conversions, order.total_minor) == (17.0, 2950)
@@ -407,6 +425,14 @@ def test_removal_effects_are_told_by_order_and_hidden_where_few_people_came(data
     assert list(found.items()) == [
         (1, [("x", 0.5, 22), ("email", None, None)]), (2, [("x", 0.3, 22)]),
     ]  # fmt: skip
+
+
+def test_conversions_are_told_by_the_touches_of_their_path(data: ReportData) -> None:
+    found = {one.label: one.conversions for one in data.paths.lengths}
+    # two people came without a touch, whom the other small number would give away
+    assert found == {
+        "0": None, "1": 0, "2": 9, **dict.fromkeys("3456789", 0), "10 or more": None
+    }  # fmt: skip
 
 
 def test_paths_need_as_many_people_as_may_be_shown(data: ReportData) -> None:

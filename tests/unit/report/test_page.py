@@ -56,6 +56,7 @@ def test_nothing_is_loaded_from_elsewhere_and_no_script_runs(page: str) -> None:
             "protection",
             "consent",
             "attribution-0",
+            "lengths",
             "removal-1",
             "paths",
             "moved-person",
@@ -79,7 +80,7 @@ def test_nothing_is_loaded_from_elsewhere_and_no_script_runs(page: str) -> None:
 def test_every_picture_has_a_title_a_table_and_its_chart(page: str) -> None:
     pictures = re.findall(r'<svg role="img"[^>]*><title>([^<]+)</title>', page)
 
-    assert len(pictures) == 20
+    assert len(pictures) == 21
     assert all(title.endswith("The table below has the same numbers.") for title in pictures)
     for spec in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL):
         assert json.loads(spec)["$schema"].startswith("https://vega.github.io/schema/vega-lite/")
