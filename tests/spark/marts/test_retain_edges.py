@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -89,6 +90,13 @@ def test_one_rate_over_all_cohorts_weighs_people_and_a_mean_weighs_cohorts(spark
     pooled = {(row["name"], row["offset"]): row["rate"] for row in pool(named).collect()}
     assert (pooled["one", 1], pooled["other", 1]) == (9 / 40, 0)
     assert_rows(pool(cells, mean="simple"), "offset int, rate double", (1, 0.45), (2, 0.5), (3, None))
+    # the same however rows are divided, and in whatever order
+    chance = Random(3)
+    rates = [(1, 1, 1, 1, True, chance.random()) for _ in range(300)]
+    of_parts = [
+        spark.createDataFrame(rows, schema).repartition(n) for rows, n in [(rates, 1), (rates[::-1], 1), (rates, 5)]
+    ]
+    assert len({pool(rows, mean="simple").collect()[0].rate for rows in of_parts}) == 1
     with pytest.raises(ConfigError, match=r"pooled, simple, found 'poled'; did you mean pooled\?"):
         pool(cells, mean="poled")
     with pytest.raises(ConfigError, match="missing are eligible"):

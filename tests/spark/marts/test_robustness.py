@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from oneuser.core.errors import ConfigError
 from oneuser.marts.attribution import attribute, bootstrap_intervals, lookback_sensitivity, model_agreement
@@ -43,6 +45,22 @@ def test_models_agree_as_far_as_their_shares_are_alike(spark: SparkSession) -> N
         ("first", "none", 0.0),
         ("last", "none", 0.0),
     )
+    # one that credits nothing has no shares
+    nothing = credited.withColumns({"model": F.lit("nothing"), "weight": F.lit(0.0)})
+    assert model_agreement(credited.unionByName(nothing)).count() == 3
+
+
+def test_agreement_is_the_same_however_rows_are_divided(spark: SparkSession) -> None:
+    chance = Random(3)
+    rows = [(chance.choice("ab"), chance.choice("ABCDEFG"), chance.random()) for _ in range(400)]
+    # in two orders, and in one part or several
+    found = {
+        model_agreement(spark.createDataFrame(some, "model string, channel string, weight double").repartition(n))
+        .collect()[0]
+        .agreement
+        for some, n in [(rows, 1), (rows[::-1], 1), (rows, 5)]
+    }
+    assert len(found) == 1
 
 
 def test_each_look_back_is_what_attribute_says_of_it(touches: DataFrame, conversions: DataFrame) -> None:
@@ -74,8 +92,7 @@ def test_intervals_hold_the_share_and_depend_on_nothing_but_the_seed(
     for share, low, high, n_samples in found.values():
         assert low <= share <= high
         assert (n_samples, low < high) == (40, True)
-    if model == "markov_global":
-        assert intervals(touches.repartition(3)) == found
+    assert intervals(touches.repartition(3)) == found
 
 
 def test_what_cannot_be_asked_for_is_told(touches: DataFrame, conversions: DataFrame) -> None:

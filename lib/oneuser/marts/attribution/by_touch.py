@@ -23,6 +23,7 @@ from oneuser.marts.attribution.given_columns import (
     raise_problems,
 )
 from oneuser.marts.attribution.walk import UNATTRIBUTED
+from oneuser.marts.exact_sums import WEIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +90,7 @@ def credit_by(credits: DataFrame, touches: DataFrame, *, by: str | Sequence[str]
         *[F.coalesce(value, F.lit(NOT_SET)).alias(key) for key, value in named.items()],
     )
     return told.groupBy(*made, *keys).agg(
-        F.sum("weight").cast("decimal(30,12)").alias("conversions"),
+        F.sum(F.col("weight").cast(WEIGHT)).cast("decimal(30,12)").alias("conversions"),
         *[F.sum(F.col(name).cast(_SUM)).alias(name) for name in money],
         F.count("touch_id").alias("n_touches"),
     )

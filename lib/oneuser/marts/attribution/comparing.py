@@ -19,6 +19,7 @@ from oneuser.marts.attribution.given_columns import (
     raise_problems,
 )
 from oneuser.marts.attribution.walk import UNATTRIBUTED
+from oneuser.marts.exact_sums import WEIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +100,7 @@ def add_spend(credits: DataFrame, spend: DataFrame, by: str | Sequence[str] = "c
             "spend": (spend, {**dict.fromkeys(shared, TEXT), called: MONEY}),
         }
     )
-    weight = F.coalesce(F.sum("weight"), F.lit(0))
+    weight = F.coalesce(F.sum(F.col("weight").cast(WEIGHT)), F.lit(0))
     credited = (
         credits.select(
             *[_credited_key(credits, key) for key in keys],

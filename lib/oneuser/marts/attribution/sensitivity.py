@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from oneuser.marts.attribution.attributing import attribute
 from oneuser.marts.attribution.given_columns import TEXT, check_columns, problem, raise_problems
+from oneuser.marts.exact_sums import RATE, WEIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +25,8 @@ _SUM = "decimal(38,0)"
 def model_agreement(credits: DataFrame) -> DataFrame:  # noqa: A002 - the field's word
     """How far models divide conversions alike: 1 less half of what their shares of channels differ by.
 
-    1 where two models give each channel the same part of all conversions, 0 where no channel has a part with both.
+    1 where two models give each channel the same part of all conversions, 0 where no channel has a part with both. A
+    model that credits nothing is left out.
 
     Args:
         credits: Rows of `attribute`, or of any table with `model`, `channel` and `weight` (or `conversions`).
@@ -39,10 +41,12 @@ def model_agreement(credits: DataFrame) -> DataFrame:  # noqa: A002 - the field'
     check_columns({"credits": (credits, {"model": TEXT, "channel": TEXT})})
     if weight not in credits.columns:
         raise_problems([problem("credits.weight", "is missing, and so is `conversions`")])
-    by_channel = credits.groupBy("model", "channel").agg(F.sum(F.col(weight).cast("double")).alias("part"))
-    totals = by_channel.groupBy(F.col("model").alias("of")).agg(F.sum("part").alias("total"))
+    # added as decimals: a sum of doubles depends on their order
+    by_channel = credits.groupBy("model", "channel").agg(F.sum(F.col(weight).cast(WEIGHT)).alias("part"))
+    totals = by_channel.groupBy(F.col("model").alias("of")).agg(F.sum("part").alias("total")).where("total != 0")
+    share = F.col("part").cast("double") / F.col("total").cast("double")
     shares = by_channel.join(F.broadcast(totals), on=F.col("model") == F.col("of"), how="inner").select(
-        "model", "channel", (F.col("part") / F.col("total")).alias("share")
+        "model", "channel", share.alias("share")
     )
     models = shares.select("model").distinct()
     others = models.select(F.col("model").alias("other_model"))
@@ -51,8 +55,9 @@ def model_agreement(credits: DataFrame) -> DataFrame:  # noqa: A002 - the field'
     one = shares.withColumnRenamed("share", "one")
     other = shares.select(F.col("model").alias("other_model"), "channel", F.col("share").alias("other"))
     both = grid.join(one, on=["model", "channel"], how="left").join(other, on=["other_model", "channel"], how="left")
-    apart = F.abs(F.coalesce("one", F.lit(0.0)) - F.coalesce("other", F.lit(0.0)))
-    return both.groupBy("model", "other_model").agg((F.lit(1.0) - F.sum(apart) / F.lit(2)).alias("agreement"))
+    apart = F.abs(F.coalesce("one", F.lit(0.0)) - F.coalesce("other", F.lit(0.0))).cast(RATE)
+    half = F.sum(apart).cast("double") / F.lit(2)
+    return both.groupBy("model", "other_model").agg((F.lit(1.0) - half).alias("agreement"))
 
 
 def lookback_sensitivity(

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from oneuser.core.errors import ConfigError
 from oneuser.marts.calendar import known_word
 from oneuser.marts.event_rows import check_is_frame
+from oneuser.marts.exact_sums import RATE
 from oneuser.marts.wilson import wilson_interval
 
 if TYPE_CHECKING:
@@ -130,4 +131,7 @@ def pool(cells: DataFrame, mean: str = "pooled") -> DataFrame:
     observed = {name: F.when(F.col("is_observed"), F.col(name)) for name in needed[1:]}
     pooled = F.sum(observed["retained_eligible"]) / F.nullif(F.sum(observed["eligible"]), F.lit(0))
     by = [name for name in ("name", "breakdown", "offset", "offset_until") if name in cells.columns]
-    return cells.groupBy(*by).agg((pooled if mean == "pooled" else F.avg(observed["rate"])).alias("rate"))
+    # added as decimals: a sum of doubles depends on their order
+    summed = F.sum(observed["rate"].cast(RATE)).cast("double")
+    simple = summed / F.nullif(F.count(observed["rate"]), F.lit(0))
+    return cells.groupBy(*by).agg((pooled if mean == "pooled" else simple).alias("rate"))
