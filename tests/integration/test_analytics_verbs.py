@@ -35,8 +35,12 @@ from oneuser.contracts.raw import EVENTS
 from oneuser.contracts.reference import OPPORTUNITIES, SPEND
 from oneuser.core.errors import ConfigError
 from oneuser.marts.ordered_journeys import build_journey
+from oneuser.marts.provenance import Provenance
 from oneuser.spark.small_data import planned_for_small_data
 from oneuser.stages.parameters import product_params_id, retention_params_id
+from oneuser.stages.product.counted_rows import ProductSources
+from oneuser.stages.product.figures import build_figures
+from tests.frames import assert_same_rows
 from tests.integration import small_warehouse as small
 from tests.integration.small_warehouse import ANN, BOB, CARLA, MONDAY, OLD_BOB
 
@@ -289,6 +293,9 @@ def test_fitted_models_whose_credits_are_not_kept_are_computed(spark: SparkSessi
         contract: [{name: row.get(name) for name in contract.columns} for row in ROWS[contract]]
         for contract in (FILES, EVENTS_RESOLVED, TOUCHES, CONVERSIONS, ATTRIBUTION_CREDITS)
     }
+    # the two together are more than 64 bits hold
+    most = 9 * 10**18
+    rows[CONVERSIONS] = [row | {"value_minor": most} for row in rows[CONVERSIONS]]
     fitted = [first, first | {"model": "markov_path"}, first | {"model": "rate_shapley", "n_touches": 0}]
     told = [{name: row.get(name) for name in ATTRIBUTION_SUMMARY.columns} for row in fitted]
     small.publish(small.build(spark, tmp_path), 2, {**rows, ATTRIBUTION_SUMMARY: told})
@@ -302,7 +309,11 @@ def test_fitted_models_whose_credits_are_not_kept_are_computed(spark: SparkSessi
         .agg(F.sum("credit_minor").alias("n"))
         .collect()
     }
-    assert found == {"first": 1500, "markov_path": 1500}
+    assert found == {"first": 2 * most, "markov_path": 2 * most}
+    # both conversions would be lost without Direct, and one without Email
+    shared = {row["channel"]: int(row["credit_minor"]) for row in opened.attribution("markov_global").collect()}
+    assert sum(shared.values()) == 2 * most
+    assert shared["Direct"] > 1 << 63
     # what is kept of those that are named
     assert {row["credit_minor"] for row in opened.attribution("first", by="campaign_name").collect()} == {1}
     with pytest.raises(ConfigError, match="of markov_path no credits by touch are kept"):
@@ -321,6 +332,18 @@ def test_rows_say_how_they_were_made(warehouse: OpenWarehouse) -> None:
     assert watermarks == {"last": None, "markov_global": MONDAY + 30 * DAY}
     told = {row["channel"]: (row["is_sampled"], row["is_negative"]) for row in rows if row["channel_value"] is not None}
     assert told == dict.fromkeys(("Email", "Direct", "Display"), (False, False))
+    made = ("entity_level", "lookback", "zone", "transforms")
+    others = {"lookback": "calendar_days", "zone": "Europe/Berlin", "transforms": ["exposure"]}
+    answers = [
+        warehouse.attribution_by_lookback([7], model="last", level="account", **others),
+        warehouse.attribution("last", level="account", spend=True, **others),
+    ]
+    for answer in answers:
+        (of_last,) = answer.select("model", "is_additive", "watermark", *made).distinct().collect()
+        assert tuple(of_last) == ("last", True, None, "account", "calendar_days", "Europe/Berlin", "exposure")
+    drawn = warehouse.attribution_intervals(level="account", samples=2, seed=5, confidence=0.5)
+    (told,) = drawn.select("model", "seed", "confidence", "entity_level", "lookback_days").distinct().collect()
+    assert tuple(told) == ("markov_global", 5, 0.5, "account", 30.0)
 
 
 def test_conversions_are_divided_by_age_and_by_length_of_path(warehouse: OpenWarehouse) -> None:
@@ -357,6 +380,7 @@ def test_models_of_accounts_that_the_job_does_not_credit_are_compared(warehouse:
     rows = warehouse.model_agreement(level="account").collect()
     # each pair of the five default models
     assert len(rows) == 10
+    assert {row["entity_level"] for row in rows} == {"account"}
     several = warehouse.attribution(["first", {"model": "participation", "name": "any"}], lookback_days=5)
     assert {(row["model"], row["is_additive"]) for row in several.collect()} == {("first", True), ("any", False)}
 
@@ -365,12 +389,23 @@ def test_retention_funnel_and_lifecycle_are_read_off_events(warehouse: OpenWareh
     assert warehouse.watermark() == MONDAY + 30 * DAY
     weekly = warehouse.retention(unit="week", return_event="Order Completed").where("offset = 1").collect()
     assert [(row["cohort_size"], row["retained"], row["rate"]) for row in weekly] == [(3, 1, pytest.approx(1 / 3))]
+    made = {name: weekly[0][name] for name in RETENTION.columns[RETENTION.columns.index("mode") : -2]}
+    assert made == {
+        "mode": "on", "membership": "first_ever", "basis": "calendar", "min_events": 1, "unit": "week", "zone": "UTC",
+        "week_start": "monday", "watermark": made["watermark"], "entity_level": "person", "min_members": 1,
+        "breakdown_property": None, "breakdown_at": None,
+    }  # fmt: skip
+    assert made["watermark"].astimezone(UTC) == MONDAY + 30 * DAY
+    divided = warehouse.retention(unit="week", breakdown="plan", breakdown_at="start_and_return", level="account")
+    told = divided.select("breakdown_property", "breakdown_at", "entity_level").distinct().collect()
+    assert [tuple(row) for row in told] == [("plan", "start_and_return", "account")]
 
     steps = warehouse.funnel(["Signed Up", "Order Completed"], window_days=7).orderBy("step").collect()
     assert [row["n_entities"] for row in steps] == [3, 1]
     # both members of the account signed up, and one of them ordered while the account's
     of_accounts = warehouse.funnel(["Signed Up", "Order Completed"], window_days=7, level="account").orderBy("step")
-    assert [row["n_entities"] for row in of_accounts.collect()] == [1, 1]
+    found = of_accounts.collect()
+    assert [(row["n_entities"], row["entity_level"], row["breakdown"]) for row in found] == [(1, "account", None)] * 2
 
     # of one instant, the one whose key is smaller comes before the other
     twice = warehouse.funnel(["Signed Up", "Signed Up"], window_days=7, level="account").orderBy("step")
@@ -378,6 +413,34 @@ def test_retention_funnel_and_lifecycle_are_read_off_events(warehouse: OpenWareh
 
     growth = warehouse.lifecycle(unit="week").orderBy("interval").collect()
     assert [(row["new"], row["returning"], row["dormant"]) for row in growth[:3]] == [(3, 0, 0), (0, 1, 2), (0, 0, 1)]
+    assert {row["entity_level"] for row in growth} == {"person"}
+
+
+@pytest.mark.parametrize(
+    "active", ["Order Completed", {"event": "Signed Up", "where": {"plan": "pro"}}, ["Order Completed", "Signed Up"]]
+)
+def test_a_lifecycle_is_of_the_events_that_make_somebody_active(warehouse: OpenWarehouse, active: Any) -> None:
+    declared = active if not isinstance(active, dict) else active | {"where": {"properties.plan": {"equals": "pro"}}}
+    source = {"path": "/nowhere", "format": "jsonl", "preset": "segment"}
+    rules = {"unit": "week", "active": declared, "level": "account"}
+    config = make_config(
+        {
+            "deployment": "test", "warehouse": "/nowhere", "sources": {"web": source},
+            "product": {"lifecycle": {"buyers": rules}},
+        }
+    )  # fmt: skip
+    published = build_figures(
+        "lifecycle",
+        "buyers",
+        config.product.lifecycle["buyers"],
+        ProductSources(warehouse.published.read, config, warehouse.watermark()),
+        provenance=Provenance(params_id="", identity_run=0),
+    )
+
+    computed = warehouse.lifecycle(unit="week", level="account", active=active)
+
+    assert_same_rows(computed, published.select(*computed.columns))
+    assert computed.count() > 0
 
 
 def test_a_journey_is_in_order_and_has_what_became_of_the_user_id(warehouse: OpenWarehouse) -> None:
@@ -387,7 +450,11 @@ def test_a_journey_is_in_order_and_has_what_became_of_the_user_id(warehouse: Ope
     ]  # fmt: skip
     # by a retired ID, the person of now
     assert [row["kind"] for row in warehouse.journey(OLD_BOB).collect()] == ["touch", "conversion"]
-    assert warehouse.journey("acme", level="account").count() == 4
+    # the touches of all members, and the won opportunity
+    of_account = [(row["kind"], row["what"]) for row in warehouse.journey("acme", level="account").collect()]
+    assert of_account == [
+        ("touch", "Email"), ("touch", "Display"), ("touch", "Direct"), ("conversion", "order"), ("conversion", "deal")
+    ]  # fmt: skip
 
 
 def test_a_merge_is_in_the_journeys_of_both(spark: SparkSession) -> None:

@@ -7,28 +7,35 @@ the published tables: nothing is written.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
 from oneuser.api.entity_rows import Level, owner_of
 from oneuser.api.members_of_numbers import MembersOfNumbers
+from oneuser.config.retention import ANY
 from oneuser.contracts import identity, marts
 from oneuser.core.errors import ConfigError
 from oneuser.inspection.lookup import find_user
-from oneuser.marts.calendar import checked_calendar, known_word
+from oneuser.marts.calendar import checked_calendar, checked_watermark, known_word
 from oneuser.marts.funnels import funnel
 from oneuser.marts.lifecycle import lifecycle
 from oneuser.marts.ordered_journeys import build_journey
 from oneuser.marts.retention import retain
 from oneuser.marts.retention.account_events import from_enough_members
-from oneuser.marts.retention.definition import checked_count
+from oneuser.marts.retention.definition import checked_count, checked_definition
+from oneuser.marts.retention.retention_rows import retention_facts
+from oneuser.marts.steps import checked_step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from pyspark.sql import DataFrame
+
+    from oneuser.marts.event_filters import EventFilter
+    from oneuser.marts.steps import Step
 
 
 class Analytics(MembersOfNumbers):
@@ -52,7 +59,7 @@ class Analytics(MembersOfNumbers):
                 interval; else 1.
             watermark: Last instant that is complete; the publication's own where null.
             definition: As for `oneuser.marts.retention.retain`: `unit`, `mode`, `membership`, `start` and so on. With
-                any of them the answer is what `retain` gives.
+                any of them the answer is what `retain` gives, and the columns of the table `retention` that say how.
 
         Raises:
             ConfigError: naming what is wrong; where both a name and a definition are given.
@@ -72,7 +79,15 @@ class Analytics(MembersOfNumbers):
         named = _named(definition.get("start_where"), definition.get("return_where"), by=definition.get("breakdown"))
         calendar = {key: definition[key] for key in ("unit", "zone", "week_start") if key in definition}
         events = self._events_of(level, named, min_members=min_members, **calendar)
-        return retain(events, watermark=watermark or self.watermark(), **definition)
+        complete_until = watermark or self.watermark()
+        cells = retain(events, watermark=complete_until, **definition)
+        made = retention_facts(
+            checked_definition(**definition),
+            watermark=checked_watermark(complete_until),
+            level=level,
+            min_members=min_members or 1,
+        )
+        return cells.withColumns(made)
 
     def _events_of(
         self, level: Level, properties: Sequence[str], *, min_members: int | None, **calendar: Any
@@ -106,7 +121,9 @@ class Analytics(MembersOfNumbers):
         named = _named(*wheres, by=parameters.get("by"))
         events = self.entity_events(level, properties=named)
         complete_until = watermark or self.watermark()
-        return funnel(events, steps=steps, window_days=window_days, watermark=complete_until, **parameters)
+        rows = funnel(events, steps=steps, window_days=window_days, watermark=complete_until, **parameters)
+        breakdown = F.lit(parameters.get("by")).cast("string")
+        return rows.withColumns({"breakdown": breakdown, "entity_level": F.lit(level)})
 
     def lifecycle(
         self,
@@ -115,12 +132,25 @@ class Analytics(MembersOfNumbers):
         zone: str = "UTC",
         week_start: str = "monday",
         level: Level = "person",
+        active: Step | Sequence[str] = ANY,
         watermark: datetime | None = None,
     ) -> DataFrame:
-        """Who is new, returning, resurrecting and dormant in each interval: see `oneuser.marts.lifecycle.lifecycle`."""
+        """Who is new, returning, resurrecting and dormant in each interval: see `oneuser.marts.lifecycle.lifecycle`.
+
+        Args:
+            unit: hour, day, week, month or quarter.
+            zone: Time zone of the calendar.
+            week_start: monday or sunday.
+            level: `person` or `account`.
+            active: Which events make somebody active, as `product.lifecycle` has it: a name, several, `any`, or
+                `{"event": name, "where": {property: value}}`.
+            watermark: Last instant that is complete; the publication's own where null.
+        """
         complete_until = watermark or self.watermark()
-        events = self.entity_events(level)
-        return lifecycle(events, unit=unit, zone=zone, week_start=week_start, watermark=complete_until)
+        asked = _active(active)
+        events = self.entity_events(level, properties=asked.properties).where(asked.passes())
+        rows = lifecycle(events, unit=unit, zone=zone, week_start=week_start, watermark=complete_until)
+        return rows.withColumn("entity_level", F.lit(level))
 
     # one person or account ------------------------------------------------------------------------------------------
 
@@ -129,35 +159,39 @@ class Analytics(MembersOfNumbers):
 
         Args:
             entity: A User ID, be it retired, or an account; everybody's journeys where null.
-            level: `person` or `account`. Of accounts, changes of User IDs are left out.
+            level: `person` or `account`: the touches of its members, with the configuration's roll-up and time of
+                membership, its own, and everything that converts for it, as accounts are credited. Changes of User IDs
+                are left out.
 
         Returns:
             Rows of `oneuser.marts.ordered_journeys.build_journey`.
         """
-        owner = owner_of(level)
-        is_person = level == "person"
-        runs = self.spark.createDataFrame(
-            [(record.run_seq, record.as_of) for record in self.run_records()], "run_seq bigint, changed_at timestamp"
-        )
-        touches = self.published.read(marts.TOUCHES)
-        if not is_person and self._has(marts.ACCOUNT_TOUCHES):
-            touches = touches.unionByName(self.published.read(marts.ACCOUNT_TOUCHES), allowMissingColumns=True)
-        rows = build_journey(
-            touches,
-            self.published.read(marts.CONVERSIONS),
-            self.published.read(identity.LINEAGE).join(F.broadcast(runs), on="run_seq", how="inner")
-            if is_person
-            else None,
-            owner=owner,
-        )
+        if owner_of(level) == "account_id":
+            rows = build_journey(*self._account_journeys(), None, owner="account_id")
+        else:
+            runs = self.spark.createDataFrame(
+                [(record.run_seq, record.as_of) for record in self.run_records()],
+                "run_seq bigint, changed_at timestamp",
+            )
+            rows = build_journey(
+                self.published.read(marts.TOUCHES),
+                self.published.read(marts.CONVERSIONS),
+                self.published.read(identity.LINEAGE).join(F.broadcast(runs), on="run_seq", how="inner"),
+            )
         if entity is None:
             return rows
         whose = entity
-        if is_person:
+        if level == "person":
             whose = find_user(self.rows, entity).user_id or entity
         named = self.spark.createDataFrame([(whose,)], "entity_id string")
         # by a join, so that it stands in no plan
         return rows.join(F.broadcast(named), on="entity_id", how="left_semi").orderBy("at", "place", "id")
+
+
+def _active(active: Step | Sequence[str]) -> EventFilter:
+    """Which events make somebody active; `any` is any."""
+    found = checked_step("active", active if isinstance(active, str | Mapping) else {"event": active})
+    return replace(found, names=None) if found.names == (ANY,) else found
 
 
 def _named(*wheres: object, by: str | None = None) -> list[str]:

@@ -24,9 +24,11 @@ from oneuser.contracts import identity, marts, reference
 from oneuser.contracts import raw as raw_zone
 from oneuser.marts.attribution.account_rows import AccountRows, milestones_of_accounts, rows_of_accounts
 from oneuser.marts.attribution.attributing import DEFAULT_MODELS
+from oneuser.marts.attribution.credit_rules import CreditRules
 from oneuser.marts.attribution.credits import find_milestones
+from oneuser.marts.attribution.fitted_tables import with_wide_money
 from oneuser.marts.attribution.path_rules import check_path_rules
-from oneuser.marts.attribution.pooling import convert_opportunities, roll_up
+from oneuser.marts.attribution.pooling import convert_opportunities, pool_touches, roll_up
 from oneuser.marts.attribution.reporting import build_conversion_values
 from oneuser.marts.properties import property_text
 from oneuser.marts.provenance import Provenance
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     from oneuser.config import AttributionRules
-    from oneuser.marts.attribution.credit_rules import CreditRules
     from oneuser.marts.attribution.path_rules import PathRules
 
 _log = structlog.get_logger("oneuser.api")
@@ -93,7 +94,7 @@ class AttributedRows(EntityRows):
         facts = ["conversion_id", "converted_at", "conversion", "value_minor", "currency", "reporting_minor"]
         return Asked(
             touches.select(whose, "touch_id", "touched_at", "channel"),
-            conversions.select(whose, *[name for name in facts if name in conversions.columns]),
+            with_wide_money(conversions).select(whose, *[name for name in facts if name in conversions.columns]),
             milestones,
             how,
         )
@@ -138,6 +139,26 @@ class AttributedRows(EntityRows):
             is_selected=is_selected,
             end=end,
         )
+
+    def _account_journeys(self) -> tuple[DataFrame, DataFrame]:
+        """Touches and conversions of accounts, by `account_id`, whoever consents.
+
+        With membership at the conversion, touches of whoever was a member when the account converted stand beside those
+        of whoever was one at the touch.
+        """
+        read, conversions = self.published.read, self._valued_conversions("account")
+        touches = read(marts.TOUCHES)
+        own = read(marts.ACCOUNT_TOUCHES) if self._has(marts.ACCOUNT_TOUCHES) else None
+        found = pool_touches(touches, read(identity.ACCOUNT_MEMBERSHIPS), self._above, own=own)
+        if self.config is not None and self._membership_at == "conversion":
+            rules = CreditRules.of(self.config.attribution, self.config.conversions)
+            pooled = self._account_rows(touches, conversions, rules=rules)
+            of_accounts = pooled.conversions.select(pooled.owner, "account_id")
+            met = pooled.touches.join(of_accounts, on=pooled.owner, how="inner").select(*found.columns)
+            found = found.unionByName(met).distinct()
+        named = touches if own is None else touches.unionByName(own, allowMissingColumns=True)
+        campaigns = named.select("touch_id", "campaign_name")
+        return found.join(campaigns, on="touch_id", how="left"), conversions
 
     @property
     def _above(self) -> DataFrame | None:

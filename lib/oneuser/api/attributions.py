@@ -19,6 +19,7 @@ from oneuser.api.asked_models import (
     with_touches,
 )
 from oneuser.api.attributed_rows import ASKED, Asked, AttributedRows
+from oneuser.api.configured import of_other_rules
 from oneuser.api.entity_rows import Level, owner_of
 from oneuser.config import parse_models, parse_transforms
 from oneuser.contracts import marts, reference
@@ -45,14 +46,14 @@ from oneuser.marts.attribution.spending import (
     spent_within,
 )
 from oneuser.marts.calendar import checked_calendar, micros_of
+from oneuser.stages.parameters import credits_params_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
     from oneuser.contracts.table import TableContract
-    from oneuser.marts.attribution.path_rules import PathRules
 
 # kept credits, and what they add up to, which says how both were made
 _OF_LEVEL: dict[Level, tuple[TableContract, TableContract]] = {
@@ -124,7 +125,7 @@ class Attributions(AttributedRows):
         summary = _told(_summary(_attributed(models, asked)), models, asked.how, level)
         if not spend:
             return summary
-        return self._against_spend(summary, models, check_path_rules(**asked.how), level)
+        return self._against_spend(summary, models, asked.how, level)
 
     def _published(self, model: Models | None, table: TableContract | None) -> DataFrame | None:
         """Rows as they were published; null where they were not."""
@@ -227,8 +228,9 @@ class Attributions(AttributedRows):
         return table if not spend and self._has(table) and self.rows.distinct(table, "model") else None
 
     def _against_spend(
-        self, summary: DataFrame, models: Sequence[str | Mapping[str, Any]], rules: PathRules, level: Level
+        self, summary: DataFrame, models: Sequence[str | Mapping[str, Any]], how: Mapping[str, Any], level: Level
     ) -> DataFrame:
+        rules, made = check_path_rules(**how), _facts(models, how, level)
         labels = [spec.label for spec in parse_models(models)]
         currency = (
             self.config.reporting_currency if self.config and "reporting_credit_minor" in summary.columns else None
@@ -243,14 +245,17 @@ class Attributions(AttributedRows):
         )
         told = summary.withColumn("reporting_currency", F.lit(currency).cast("string"))
         credited = credited_in_all(told, reporting_currency=currency)
-        return build_attribution_spend(
+        rows = build_attribution_spend(
             [credited],
             spent.where(F.col("interval_date").isNull()),
             calendar=calendar,
+            made=made | {"lookback_days": made["lookback_days"].cast("int")},
             provenance=ASKED,
             asked=[(label, kind, True) for kind in self._kinds(level) for label in labels],
             currencies=ever,
         )
+        # those that are asked for may be parts of days
+        return rows.withColumn("lookback_days", made["lookback_days"])
 
     def _kinds(self, level: Level) -> list[str]:
         """Kinds of conversions that are declared, or have been credited."""
@@ -272,13 +277,22 @@ class Attributions(AttributedRows):
         Args:
             model: What its rows are called; the kept rows of all where null.
             level: `person` or `account`.
+
+        Raises:
+            ConfigError: where credits are computed, and the configuration is not that of the publication.
         """
         kept = marts.ATTRIBUTION_CREDITS if owner_of(level) == "user_id" else marts.ACCOUNT_CREDITS
-        rules = None if self.config is None else CreditRules.of(self.config.attribution, self.config.conversions)
+        config = self.config
+        rules = None if config is None else CreditRules.of(config.attribution, config.conversions)
         fitted = [spec for spec in rules.fitted if spec.label == model] if rules else []
-        if rules is None or not fitted:
+        if config is None or rules is None or not fitted:
             rows = self.published.read(kept)
             return rows if model is None else rows.where(F.col("model") == model)
+        # journeys by other rules have other paths than those that the fit knows
+        summary = _OF_LEVEL[level][1]
+        published = self.rows.distinct(summary, "params_id") if self._has(summary) else set()
+        if published - {credits_params_id(config)}:
+            raise of_other_rules("attribution")
         touches, conversions = self._eligible_touches(), self._valued_conversions(level)
         if level == "person":
             paths = self.published.read(marts.ATTRIBUTION_PATHS)
@@ -313,7 +327,8 @@ class Attributions(AttributedRows):
 
         The published ones; of accounts that the job does not credit, those of the configuration, computed.
         """
-        return model_agreement(self.attribution(level=level).where("is_additive"))
+        agreement = model_agreement(self.attribution(level=level).where("is_additive"))
+        return agreement.withColumn("entity_level", F.lit(level))
 
     def attribution_by_lookback(
         self,
@@ -325,7 +340,7 @@ class Attributions(AttributedRows):
     ) -> DataFrame:
         """What each channel gets with several look-backs: see `oneuser.marts.attribution.lookback_sensitivity`.
 
-        "none" is one without a bound.
+        "none" is one without a bound. Rows say how they were made, as those of `attribution` do.
         """
         models = self._models(model)
         bounds = [bound_of(days) for days in lookbacks]
@@ -335,9 +350,11 @@ class Attributions(AttributedRows):
             longest = max((days or 0.0 for days in bounds), default=0.0)
         asked = self._asked(models, level, longest, parameters)
         how = {name: value for name, value in asked.how.items() if name != "lookback_days" or name in parameters}
-        return lookback_sensitivity(
+        rows = lookback_sensitivity(
             asked.touches, asked.conversions, lookbacks=bounds, models=models, milestones=asked.milestones, **how
         )
+        facts = _facts(models, how, level)
+        return rows.withColumns({name: facts[name] for name in facts if name not in rows.columns})
 
     def attribution_intervals(
         self,
@@ -350,7 +367,10 @@ class Attributions(AttributedRows):
         confidence: float = 0.95,
         **parameters: Any,
     ) -> DataFrame:
-        """How sure each channel's share is, over drawn people: see `oneuser.marts.attribution.bootstrap_intervals`."""
+        """How sure each channel's share is, over drawn people: see `oneuser.marts.attribution.bootstrap_intervals`.
+
+        Rows say how they were made, as those of `attribution` do; with `model`, `seed` and `confidence`.
+        """
         if level == "account" and self._membership_at == "conversion":
             raise ConfigError.single(
                 "attribution.membership_at",
@@ -360,7 +380,7 @@ class Attributions(AttributedRows):
         # one alone: of several it is told that they are
         one = self._models(model)[0] if isinstance(model, str) else model
         asked = self._asked([one], level, lookback_days, parameters)
-        return bootstrap_intervals(
+        rows = bootstrap_intervals(
             asked.touches,
             asked.conversions,
             model=one,
@@ -369,6 +389,9 @@ class Attributions(AttributedRows):
             level=confidence,
             **asked.how,
         )
+        (spec,) = parse_models([one])
+        drawn = {"model": F.lit(spec.label), "seed": F.lit(seed), "confidence": F.lit(confidence)}
+        return _told(rows.withColumns(drawn), [one], asked.how, level)
 
 
 def _attributed(models: Sequence[str | Mapping[str, Any]], asked: Asked) -> DataFrame:
@@ -392,18 +415,21 @@ def _summary(credited: DataFrame) -> DataFrame:
 def _told(
     rows: DataFrame, models: Sequence[str | Mapping[str, Any]], how: Mapping[str, Any], level: Level
 ) -> DataFrame:
-    """Rows by model with the columns of `attribution_summary` that say how they were made."""
+    """Rows by model with what they say of how they were made."""
+    return rows.withColumns(_facts(models, how, level))
+
+
+def _facts(models: Sequence[str | Mapping[str, Any]], how: Mapping[str, Any], level: Level) -> dict[str, Column]:
+    """The columns of `attribution_summary` that say how rows by model were made."""
     specs, rules = parse_models(models), check_path_rules(**how)
     adds_up = [spec.label for spec in specs if spec.adds_up]
     is_fitted = F.col("model").isin(*[spec.label for spec in specs if spec.kind != "rule"])
     window = window_facts(rules.window, watermark=rules.watermark)
-    return rows.withColumns(
-        {
-            "is_additive": F.col("model").isin(*adds_up),
-            "transforms": F.lit(describe_transforms(parse_transforms(how.get("transforms", ())))),
-            "entity_level": F.lit(level),
-            "lookback_days": F.lit(rules.window.days).cast("double"),
-            **window,
-            "watermark": F.when(is_fitted, window["watermark"]),
-        }
-    )
+    return {
+        "is_additive": F.col("model").isin(*adds_up),
+        "transforms": F.lit(describe_transforms(parse_transforms(how.get("transforms", ())))),
+        "entity_level": F.lit(level),
+        "lookback_days": F.lit(rules.window.days).cast("double"),
+        **window,
+        "watermark": F.when(is_fitted, window["watermark"]),
+    }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from oneuser.config import Config, load_config, make_config
+from oneuser.core.errors import ConfigError
 
 
 def read_config(config: Config | Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -18,3 +19,12 @@ def read_config(config: Config | Mapping[str, Any] | str | Path, overrides: Sequ
     if isinstance(config, Config):
         return config
     return make_config(config) if isinstance(config, Mapping) else load_config(config, overrides)
+
+
+def of_other_rules(key: str) -> ConfigError:
+    """What is published was made by a configuration that says something else of `key` than the one that is given."""
+    return ConfigError.single(
+        key,
+        "is not what it was when this was published; open the warehouse with the configuration of that run, or run "
+        "again",
+    )

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from oneuser.api.attributions import Attributions
 from oneuser.api.cell_values import NUMBER, checked_values, rows_with
+from oneuser.api.configured import of_other_rules
 from oneuser.api.entity_rows import owner_of
 from oneuser.contracts import marts
 from oneuser.contracts.product import PRODUCT_TABLES
@@ -130,7 +131,7 @@ class MembersOfNumbers(Attributions):
         if not row["n_touches"] or not kept.where(F.col("model") == F.lit(row["model"])).isEmpty():
             return kept
         if credits_params_id(self._given_config()) != row["params_id"]:
-            raise _of_other_rules("attribution")
+            raise of_other_rules("attribution")
         of_whom = self._valued_conversions(level).select("conversion_id", owner_of(level))
         return self.credits(row["model"], level=level).join(of_whom, on="conversion_id", how="inner")
 
@@ -173,7 +174,7 @@ class MembersOfNumbers(Attributions):
             )
         if params_id != row["params_id"]:
             section = "retention" if is_retention else f"product.{contract.name}"
-            raise _of_other_rules(f"{section}.{name}")
+            raise of_other_rules(f"{section}.{name}")
         return config
 
     def _given_config(self) -> Config:
@@ -183,11 +184,3 @@ class MembersOfNumbers(Attributions):
                 "who is in a number is found by the rules of the configuration: open it with `config=`",
             )
         return self.config
-
-
-def _of_other_rules(key: str) -> ConfigError:
-    return ConfigError.single(
-        key,
-        "is not what it was when this was published; open the warehouse with the configuration of that run, or run "
-        "again",
-    )

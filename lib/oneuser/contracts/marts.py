@@ -258,6 +258,22 @@ ACCOUNT_ATTRIBUTION = TableContract(
     stamps=STAMPS,
 )
 
+# how the paths behind a row were made; null in rows that were written before there were these columns
+_PATHS_MADE = (
+    Field(
+        "transforms",
+        "string",
+        "transforms of paths before they were weighted, in their order; may be empty",
+        nullable=True,
+    ),
+    Field("entity_level", "string", "person or account: whose journeys", nullable=True),
+    Field("lookback_days", "int", "closed look-back window in days", nullable=True),
+    Field("lookback", "string", "how its days are counted: exact, calendar_days or whole_days", nullable=True),
+)
+_ZONE_OF_DAYS = Field("zone", "string", "time zone of calendar days", nullable=True)
+_WATERMARK = Field("watermark", "timestamp", "where journeys end that did not convert", nullable=True)
+_FIT_MADE = (*_PATHS_MADE, _ZONE_OF_DAYS, _WATERMARK)
+
 ATTRIBUTION_SPEND = TableContract(
     name="attribution_spend",
     zone="pseudonymous",
@@ -285,6 +301,19 @@ ATTRIBUTION_SPEND = TableContract(
         Field("unit", "string", "day, week, month or quarter"),
         Field("zone", "string", "time zone of the intervals of conversions"),
         Field("week_start", "string", "monday or sunday"),
+        Field(
+            "is_additive",
+            "boolean",
+            "whether what a conversion gives adds up to it; not so with participation",
+            nullable=True,
+        ),
+        *_PATHS_MADE,
+        Field(
+            "watermark",
+            "timestamp",
+            "of models that are fitted on all journeys: where those end that did not convert; else null",
+            nullable=True,
+        ),
         *MADE,
     ),
     stamps=STAMPS,
@@ -379,6 +408,7 @@ ATTRIBUTION_PATHS = TableContract(
         Field("path", "array<string>", "channels in order of touch, after the transforms"),
         Field("n_conversions", "bigint", "conversions with exactly this path"),
         Field("n_journeys", "bigint", "journeys of exactly this path, of conversions and of people without one"),
+        *_FIT_MADE,
         *MADE,
     ),
     stamps=STAMPS,
@@ -395,6 +425,7 @@ ATTRIBUTION_TRANSITIONS = TableContract(
         Field("from_state", "string", "where from"),
         Field("to_state", "string", "where to"),
         Field("probability", "double", "share of the journeys that leave the state this way"),
+        *_FIT_MADE,
         *MADE,
     ),
     stamps=STAMPS,
@@ -410,6 +441,7 @@ ATTRIBUTION_REMOVAL_EFFECTS = TableContract(
         Field("markov_order", "int", "channels in a state"),
         Field("channel", "string", "channel"),
         Field("removal_effect", "double", "share of conversions that would be lost without it"),
+        *_FIT_MADE,
         *MADE,
     ),
     stamps=STAMPS,
@@ -480,6 +512,14 @@ RETENTION = TableContract(
         Field("watermark", "timestamp", "last instant up to which all sources are complete"),
         Field("entity_level", "string", "person or account"),
         Field("min_members", "int", "different members who make an account active in an interval; 1 of people"),
+        # null in rows that were written before there were these columns, too
+        Field("breakdown_property", "string", "property of the breakdown; null without one", nullable=True),
+        Field(
+            "breakdown_at",
+            "string",
+            "start, or start_and_return where returns must say the same; null without a breakdown",
+            nullable=True,
+        ),
         *MADE,
     ),
     stamps=STAMPS,

@@ -18,7 +18,7 @@ from oneuser.marts.attribution.credits import (
     build_credits,
     build_summary,
     count_broken,
-    count_people_with_long_paths,
+    count_with_long_paths,
     measure_totals,
     only_counted,
     sum_credits,
@@ -226,6 +226,8 @@ def test_what_is_credited_is_what_there_was_and_damage_is_found(
     strange = credited.where(is_changed).withColumn("conversion_id", F.lit(b"unknown"))
     damaged = credited.where(~is_lost).withColumn("credit_minor", a_cent_more).unionByName(strange)
     assert n_broken(damaged) == 1 + 1 + len(ADDITIVE)
+    # fitted models have no credits, and those of participation do not add up
+    assert count_broken(damaged, conversions, models=[]).collect()[0].n_broken == 0
 
 
 def test_without_conversions_nothing_is_credited(spark: SparkSession) -> None:
@@ -245,4 +247,4 @@ def test_people_with_long_paths_are_counted(credited: DataFrame) -> None:
 
     for above in (longest, longest - 1, 1):
         expected = {row.user_id for row in rows if row.path_length > above}
-        assert count_people_with_long_paths(credited, above=above).collect()[0].n_people == len(expected)
+        assert count_with_long_paths(credited, above=above).collect()[0].n_entities == len(expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from pyspark.sql import SparkSession
@@ -11,6 +12,7 @@ from oneuser.config import AttributionRules
 from oneuser.contracts.marts import ATTRIBUTION_SUMMARY, CONVERSIONS, TOUCHES
 from oneuser.marts.attribution import attribute, count_paths
 from oneuser.marts.attribution.credit_rules import CreditRules
+from oneuser.marts.attribution.credits import path_facts
 from oneuser.marts.attribution.fitted_tables import (
     build_fitted_credits,
     build_fitted_summary,
@@ -28,6 +30,11 @@ MODELS = ("set_shapley", "markov_global")
 
 def test_the_fit_gives_what_the_functions_give(spark: SparkSession) -> None:
     history = History(21, str)
+    # several of which are more than 64 bits hold
+    history.conversions = [
+        replace(one, value=9 * 10**18, currency="EUR", kind="order") if one.value == 10**15 else one
+        for one in history.conversions
+    ]
     facts = {"params_id": "p", "identity_run": 1}
     touches = TOUCHES.frame(
         spark,
@@ -54,11 +61,13 @@ def test_the_fit_gives_what_the_functions_give(spark: SparkSession) -> None:
     rules = CreditRules.of(AttributionRules(models=MODELS, lookback_days=20), {})
     theirs = (
         touches.select(F.col("user_id").alias("entity_id"), "touch_id", "touched_at", "channel"),
-        conversions.withColumnRenamed("user_id", "entity_id"),
+        conversions.withColumnRenamed("user_id", "entity_id").withColumn(
+            "value_minor", F.col("value_minor").cast("decimal(38,0)")
+        ),
     )
 
     journeys = find_journeys(touches, conversions, rules=rules).persist()
-    paths = build_paths(journeys, provenance=MADE).persist()
+    paths = build_paths(journeys, made=path_facts(rules, watermark=7), provenance=MADE).persist()
     summary = build_fitted_summary(journeys, paths, rules=rules, provenance=MADE, watermark=7).persist()
 
     assert_same_rows(paths.select("path", "n_conversions", "n_journeys"), count_paths(*theirs, lookback_days=20))
@@ -71,6 +80,8 @@ def test_the_fit_gives_what_the_functions_give(spark: SparkSession) -> None:
     assert_same_rows(read.select(*sorted(expected.columns)), expected.select(*sorted(expected.columns)))
     assert summary.columns == ATTRIBUTION_SUMMARY.columns
     assert sum(row.conversions for row in summary.collect()) == Decimal(len(history.conversions) * len(MODELS))
+    largest = {model: max(row.credit_minor or 0 for row in summary.collect() if row.model == model) for model in MODELS}
+    assert all(most > 1 << 63 for most in largest.values())
     values = {row.channel for row in summary.collect() if row.channel_value is not None and row.is_sampled is False}
     assert values == {row.channel for row in read.where("model = 'markov_global'").collect()} - {"(unattributed)"}
     assert {row.us for row in summary.select(F.unix_micros("watermark").alias("us")).collect()} == {7}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -21,6 +21,7 @@ import structlog
 from pyspark.sql import Row, SparkSession
 
 from oneuser import open_warehouse
+from oneuser.api import OpenWarehouse
 from oneuser.config import Config, LeaseRules, make_config
 from oneuser.contracts.graph import FILES
 from oneuser.contracts.identity import ACCOUNT_MEMBERSHIPS, ACCOUNT_ROLLUP, LINEAGE
@@ -30,15 +31,19 @@ from oneuser.contracts.marts import (
     ACCOUNT_CREDITS,
     ACCOUNT_TOUCHES,
     ATTRIBUTION_PATHS,
+    ATTRIBUTION_REMOVAL_EFFECTS,
     ATTRIBUTION_SPEND,
     ATTRIBUTION_SUMMARY,
+    ATTRIBUTION_TRANSITIONS,
     CONVERSION_VALUES,
     CONVERSIONS,
     TOUCHES,
 )
 from oneuser.contracts.reference import FX_RATES, OPPORTUNITIES, SPEND
 from oneuser.contracts.table import TableContract
+from oneuser.core.errors import ConfigError
 from oneuser.marts.attribution.credit_rules import CreditRules
+from oneuser.report.gather_marts import gather_attribution
 from oneuser.runs.lease import Lease
 from oneuser.runs.publication import write_published
 from oneuser.spark.small_data import planned_for_small_data
@@ -58,6 +63,7 @@ WATERMARK = START + timedelta(days=75, hours=12)
 PEOPLE, ACCOUNTS, CHANNELS = "abcdef", ["acme", "mill", "zoo"], ["Email", "Paid Search", "Direct"]
 # which have members, and buy nothing
 IDLE = ["idle", "rest", "vane"]
+LONG = 3
 MODELS, FITTED = ["first", "linear", "full_path"], ["set_shapley", "markov_global"]
 TOPS = {"acme": "group", "rest": "top of rest"}
 AT_CONVERSION: dict[str, Any] = {"membership_at": "conversion", "reset_at_conversion": True, "lookback_days": 20}
@@ -189,7 +195,7 @@ def config(root: Path, **more: Any) -> Config:
             "opportunities": {"deal": {"path": str(root / "deals.csv"), "format": "csv"}},
             "attribution": {
                 "models": [*MODELS, *FITTED], "levels": ["person", "account"], "roll_up": True,
-                "week_start": "sunday", **more,
+                "week_start": "sunday", "report_paths_above": LONG, **more,
             },
         }
     )  # fmt: skip
@@ -201,13 +207,13 @@ def world() -> World:
 
 
 @pytest.fixture(scope="module")
-def done(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, world: World) -> dict[str, list[Row]]:
+def done(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, world: World) -> dict[str, list[Any]]:
     """Rows of what one run of the stage has written, by table; and what the opened warehouse computes of accounts."""
     with planned_for_small_data(spark):
         return run_twice(spark, tmp_path_factory.mktemp("attribution-stage"), world)
 
 
-def run_twice(spark: SparkSession, root: Path, world: World) -> dict[str, list[Row]]:
+def run_twice(spark: SparkSession, root: Path, world: World) -> dict[str, list[Any]]:
     warehouse, settings = Warehouse(spark, str(root)), config(root)
     warehouse.create("accounts")
 
@@ -248,6 +254,7 @@ def run_twice(spark: SparkSession, root: Path, world: World) -> dict[str, list[R
         for name, contract in (("credits", ACCOUNT_CREDITS), ("changes", ACCOUNT_ATTRIBUTION_CHANGES))
     }
     assert second.metrics["account_attribution_changes"] == len(restated["changes in the next run"])
+    alone = run_alone(warehouse, context, root, dict(ctx.tables), declared)
     # the same accounts by other rules
     by_conversion = context(tables=dict(ctx.tables), config=config(root, **AT_CONVERSION), **declared)
     rules = CreditRules.of(by_conversion.config.attribution, by_conversion.config.conversions, reporting_currency="EUR")
@@ -268,6 +275,8 @@ def run_twice(spark: SparkSession, root: Path, world: World) -> dict[str, list[R
     asked |= {f"asked {name} by conversion": rows for name, rows in at_conversion.items()}
     return (
         of_conversions
+        | {"metrics": [ctx.metrics]}
+        | alone
         | asked
         | restated
         | {
@@ -277,10 +286,33 @@ def run_twice(spark: SparkSession, root: Path, world: World) -> dict[str, list[R
                 ACCOUNT_ATTRIBUTION,
                 ATTRIBUTION_SPEND,
                 ATTRIBUTION_PATHS,
+                ATTRIBUTION_TRANSITIONS,
+                ATTRIBUTION_REMOVAL_EFFECTS,
                 ATTRIBUTION_SUMMARY,
             )
         }
     )
+
+
+def run_alone(
+    warehouse: Warehouse,
+    context: Callable[..., RunContext],
+    root: Path,
+    tables: dict[str, int],
+    declared: dict[str, Any],
+) -> dict[str, list[Any]]:
+    """Without a model whose credits of one path add up: what is answered, shown in the report, and told of the run."""
+    found: dict[str, list[Any]] = {}
+    for name, models in [("fitted", FITTED), ("any", ["participation"])]:
+        settings = config(root, models=models)
+        ctx = context(tables=dict(tables), config=settings, **declared)
+        ATTRIBUTION_STAGE.run(ctx)
+        ctx.release()
+        opened = publish(warehouse, 1, ctx.tables, settings)
+        found[f"answer of {name}"] = opened.attribution().collect()
+        found[f"report of {name}"] = list(gather_attribution(opened.figures, 1))
+        found[f"metrics of {name}"] = [ctx.metrics]
+    return found
 
 
 def moved_world(world: World) -> World:
@@ -292,6 +324,13 @@ def moved_world(world: World) -> World:
     return moved
 
 
+def publish(warehouse: Warehouse, run_seq: int, tables: dict[str, int], settings: Config) -> OpenWarehouse:
+    lease = Lease.acquire(warehouse, LeaseRules())
+    lease.publish(run_seq, dict(tables))
+    write_published(warehouse, run_seq, dict(tables))
+    return open_warehouse(warehouse.root, config=settings, spark=warehouse.spark)
+
+
 # the sixth week: some accounts buy nothing in it, and some have bought before
 SOME = (35 * oracle.DAY, 42 * oracle.DAY)
 
@@ -300,15 +339,13 @@ def asked_of_warehouse(
     warehouse: Warehouse, run_seq: int, tables: dict[str, int], settings: Config
 ) -> dict[str, list[Row]]:
     """What was written is published, and accounts are asked for with parameters, which makes them be computed."""
-    lease = Lease.acquire(warehouse, LeaseRules())
-    lease.publish(run_seq, dict(tables))
-    write_published(warehouse, run_seq, dict(tables))
-    opened = open_warehouse(warehouse.root, config=settings, spark=warehouse.spark)
+    opened = publish(warehouse, run_seq, tables, settings)
     days, (begin, end) = settings.attribution.lookback_days, SOME
     named = {"conversion": "order", "channel": "Email", "currency": "EUR"}
     asked = {
         "summary": opened.attribution(level="account", lookback_days=days),
         "credits": opened.attribute("full_path", level="account"),
+        "journeys": opened.journey(level="account"),
         "some": opened.attribution("markov_global", level="account", converted_from=at(begin), converted_until=at(end)),
         **{
             f"members {table} {model}": opened.members(table, {"model": model, **named})
@@ -316,6 +353,10 @@ def asked_of_warehouse(
             if table == "account_attribution" or settings.attribution.membership_at == "touch"
         },
     }
+    other = open_warehouse(warehouse.root, config=config(Path(warehouse.root), lookback_days=7), spark=warehouse.spark)
+    for level in settings.attribution.levels:
+        with pytest.raises(ConfigError, match="attribution: is not what it was when this was published"):
+            other.credits("set_shapley", level=level)
     return {name: rows.collect() for name, rows in asked.items()}
 
 
@@ -371,7 +412,7 @@ def as_told(credited: list[Row]) -> set[oracle.Row]:
 
 
 def test_accounts_are_credited_over_the_touches_of_members_at_their_time(
-    spark: SparkSession, world: World, done: dict[str, list[Row]]
+    spark: SparkSession, world: World, done: dict[str, list[Any]]
 ) -> None:
     conversions, milestones = sold(spark, world)
 
@@ -395,7 +436,7 @@ def test_accounts_are_credited_over_the_touches_of_members_at_their_time(
     assert in_all == len(conversions)
 
 
-def test_what_a_merge_and_a_membership_move_of_accounts_is_told(world: World, done: dict[str, list[Row]]) -> None:
+def test_what_a_merge_and_a_membership_move_of_accounts_is_told(world: World, done: dict[str, list[Any]]) -> None:
     def by_touch(name: str) -> dict[tuple[bytes, str, bytes | None], Row]:
         return {(row.conversion_id, row.model, row.touch_id): row for row in done[name]}
 
@@ -445,7 +486,7 @@ def touches_at(world: World, account: str | None, moment: float) -> list[oracle.
 
 
 def test_accounts_are_credited_over_the_touches_of_members_at_the_conversion(
-    spark: SparkSession, world: World, done: dict[str, list[Row]]
+    spark: SparkSession, world: World, done: dict[str, list[Any]]
 ) -> None:
     conversions, milestones = sold(spark, world)
     expected: set[oracle.Row] = set()
@@ -514,7 +555,7 @@ def told(rows: list[Row], models: Sequence[str] = FITTED) -> dict[tuple[Any, ...
 
 @pytest.mark.parametrize("membership", ["touch", "conversion"])
 def test_models_are_fitted_on_the_journeys_of_accounts(
-    spark: SparkSession, world: World, done: dict[str, list[Row]], membership: str
+    spark: SparkSession, world: World, done: dict[str, list[Any]], membership: str
 ) -> None:
     conversions, _ = sold(spark, world)
     paths, counts = journeys_of(world, conversions, membership, RULES[membership])
@@ -533,7 +574,7 @@ def test_models_are_fitted_on_the_journeys_of_accounts(
 
 
 @pytest.mark.parametrize("membership", ["touch", "conversion"])
-def test_the_warehouse_computes_of_accounts_what_the_run_wrote(done: dict[str, list[Row]], membership: str) -> None:
+def test_the_warehouse_computes_of_accounts_what_the_run_wrote(done: dict[str, list[Any]], membership: str) -> None:
     suffix = "" if membership == "touch" else " by conversion"
     names = ("model", "conversion", "currency", "channel", "conversions", "credit_minor", "reporting_credit_minor",
              "n_touches", "entity_level")  # fmt: skip
@@ -548,7 +589,7 @@ def test_the_warehouse_computes_of_accounts_what_the_run_wrote(done: dict[str, l
 
 @pytest.mark.parametrize("membership", ["touch", "conversion"])
 def test_accounts_are_asked_for_within_a_report_range(
-    spark: SparkSession, world: World, done: dict[str, list[Row]], membership: str
+    spark: SparkSession, world: World, done: dict[str, list[Any]], membership: str
 ) -> None:
     conversions, _ = sold(spark, world)
     rules = replace(RULES[membership], start=SOME[0], end=SOME[1])
@@ -563,7 +604,7 @@ def test_accounts_are_asked_for_within_a_report_range(
 @pytest.mark.parametrize("membership", ["touch", "conversion"])
 @pytest.mark.parametrize(("table", "model"), MEMBERS)
 def test_who_is_in_a_number_of_attribution_are_as_many_as_it_says(
-    world: World, done: dict[str, list[Row]], membership: str, table: str, model: str
+    world: World, done: dict[str, list[Any]], membership: str, table: str, model: str
 ) -> None:
     if table == "attribution_summary" and membership == "conversion":
         pytest.skip("of people there is no membership")
@@ -581,7 +622,7 @@ def test_who_is_in_a_number_of_attribution_are_as_many_as_it_says(
         assert row.entity_id == (person if table == "attribution_summary" else TOPS.get(str(account), account))
 
 
-def test_spend_is_added_up_once_and_set_against_every_model(world: World, done: dict[str, list[Row]]) -> None:
+def test_spend_is_added_up_once_and_set_against_every_model(world: World, done: dict[str, list[Any]]) -> None:
     rows = {
         (row.model, row.conversion, row.interval_date, row.channel, row.currency): row
         for row in done["attribution_spend"]
@@ -622,7 +663,7 @@ def test_spend_is_added_up_once_and_set_against_every_model(world: World, done: 
     assert {key[2] for key in rows if key[0] == "set_shapley"} == {None}
 
 
-def test_journeys_that_did_not_convert_end_at_the_watermark(world: World, done: dict[str, list[Row]]) -> None:
+def test_journeys_that_did_not_convert_end_at_the_watermark(world: World, done: dict[str, list[Any]]) -> None:
     converting = {person for _, _, person, _, _, _ in world.conversions}
     # a look-back of thirty days before the watermark, which is later than anything else
     begins = 45.5 * oracle.DAY
@@ -635,3 +676,61 @@ def test_journeys_that_did_not_convert_end_at_the_watermark(world: World, done: 
     found = {tuple(row.path): row.n_journeys - row.n_conversions for row in done["attribution_paths"]}
     assert {path: n for path, n in found.items() if n} == paths
     assert paths
+
+
+def test_a_run_needs_no_model_whose_credits_add_up(done: dict[str, list[Any]]) -> None:
+    def by_model(name: str) -> dict[str, set[tuple[Any, ...]]]:
+        told: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
+        for row in done[name]:
+            told[row.model].add((row.conversion, row.currency, row.channel, row.conversions, row.credit_minor))
+        return told
+
+    # what the models give beside others
+    beside = by_model("attribution_summary")
+    assert by_model("answer of fitted") == {model: beside[model] for model in FITTED}
+    assert by_model("answer of any").keys() == {"participation"}
+    assert {model for part in done["report of fitted"] for model in part.models} == set(FITTED)
+    assert {part.conversion for part in done["report of fitted"]} == {"order", "signup"}
+    assert {model for part in done["report of any"] for model in part.models} == {"participation (does not add up)"}
+
+
+def test_long_paths_are_told_of_people_of_accounts_and_of_journeys(done: dict[str, list[Any]]) -> None:
+    (told,), credited = done["metrics"], done["account_credits"]
+    assert told["account_longest_path"] == max(row.path_length for row in credited) > LONG
+    accounts = {row.account_id for row in credited if row.path_length > LONG}
+    assert told["accounts_with_long_paths"] == len(accounts) > 0
+    assert told["people_with_long_paths"] > 0
+    # without credits, of journeys, whether they converted or not
+    (told,), paths = done["metrics of fitted"], done["attribution_paths"]
+    assert told["longest_path"] == max(len(row.path) for row in paths)
+    assert told["journeys_with_long_paths"] == sum(row.n_journeys for row in paths if len(row.path) > LONG) > 0
+    assert told["account_longest_path"] > LONG
+    assert told["account_journeys_with_long_paths"] > 0
+    assert "people_with_long_paths" not in told
+
+
+@pytest.mark.parametrize("membership", ["touch", "conversion"])
+def test_what_an_account_is_credited_stands_in_its_journey(done: dict[str, list[Any]], membership: str) -> None:
+    rows = done[f"asked journeys by {membership}"]
+    journeys = {(row.entity_id, row.id) for row in rows}
+    assert len(journeys) == len(rows)
+    credited = done["account_credits" if membership == "touch" else "account_credits by conversion"]
+    owned = [row for row in credited if row.account_id]
+    ids = {(row.account_id, bytes(one).hex()) for row in owned for one in (row.conversion_id, row.touch_id) if one}
+    assert ids <= journeys
+    # those of members alone, without roll-up, would be other ones
+    assert {row.entity_id for row in rows} >= {"group", "mill", "zoo", "top of rest"}
+    assert not {row.entity_id for row in rows} & set(TOPS)
+
+
+def test_the_fit_and_spend_say_how_they_were_made(done: dict[str, list[Any]]) -> None:
+    made = ("transforms", "entity_level", "lookback_days", "lookback", "zone")
+    plain, complete_until = ("", "person", 30, "exact", "UTC"), WATERMARK.replace(tzinfo=None)
+    for table in ("attribution_paths", "attribution_transitions", "attribution_removal_effects"):
+        rows = done[table]
+        assert {(*(row[name] for name in made), row.watermark) for row in rows} == {(*plain, complete_until)}, table
+    spend = done["attribution_spend"]
+    assert {tuple(row[name] for name in made) for row in spend} == {plain}
+    # journeys that did not convert have a say in fitted models alone
+    assert {(row.watermark, row.is_additive) for row in spend if row.model in FITTED} == {(complete_until, True)}
+    assert {(row.watermark, row.is_additive) for row in spend if row.model in MODELS} == {(None, True)}

@@ -113,9 +113,7 @@ def build_credits(
             F.timestamp_micros("converted_us").alias("converted_at"),
             F.lit(rules.reporting_currency).cast("string").alias("reporting_currency"),
             F.col("model").isin(*rules.additive).alias("is_additive"),
-            F.lit(rules.transforms).alias("transforms"),
-            F.lit(level).alias("entity_level"),
-            F.lit(rules.window.days).cast("int").alias("lookback_days"),
+            *[fact.alias(name) for name, fact in path_facts(rules, level=level).items()],
             *provenance.columns(),
         )
     )
@@ -197,6 +195,16 @@ def build_summary(
     return contract.conform(sums.withColumns({**solved, **facts}).select("*", *provenance.columns()))
 
 
+def path_facts(rules: CreditRules, *, level: Level = "person", watermark: int | None = None) -> dict[str, Column]:
+    """What rows say of how their paths were made; see `window_facts` for the watermark."""
+    return {
+        "transforms": F.lit(rules.transforms),
+        "entity_level": F.lit(level),
+        "lookback_days": F.lit(rules.window.days).cast("int"),
+        **window_facts(rules.window, watermark=watermark),
+    }
+
+
 def window_facts(window: Window, *, watermark: int | None) -> dict[str, Column]:
     """What rows say of their window beside its days.
 
@@ -232,7 +240,9 @@ def count_broken(credits: DataFrame, conversions: DataFrame, *, models: Sequence
             *[F.sum(_of(model, F.col(credit).cast(_SUM))).alias(f"{credit}_{n}") for _, credit in money],
         )
     ]
-    credited = credits.where(F.col("model").isin(*models)).groupBy("conversion_id").agg(*sums)
+    # of fitted models there are no credits, and those of participation do not add up: there may be nothing to sum
+    n_rows = F.count(F.lit(1)).alias("n_rows")
+    credited = credits.where(F.col("model").isin(*models)).groupBy("conversion_id").agg(n_rows, *sums)
     values = [F.col(value).cast(_SUM).alias(value) for value, _ in money]
     expected = conversions.select("conversion_id", *values, F.lit(True).alias("is_conversion"))
     compared = expected.join(credited, on="conversion_id", how="full")
@@ -275,9 +285,10 @@ def measure_totals(sums: DataFrame, conversions: DataFrame, *, models: Sequence[
     return there_was.crossJoin(was_credited)
 
 
-def count_people_with_long_paths(credits: DataFrame, *, above: int) -> DataFrame:  # noqa: A002
-    """How many people have a path of more than so many touches. One row with `n_people`."""
-    return credits.where(F.col("path_length") > F.lit(above)).agg(F.countDistinct("user_id").alias("n_people"))
+def count_with_long_paths(credits: DataFrame, *, above: int, level: Level = "person") -> DataFrame:  # noqa: A002
+    """How many people, or accounts, have a path of more than so many touches. One row with `n_entities`."""
+    is_long = F.col("path_length") > F.lit(above)
+    return credits.where(is_long).agg(F.countDistinct(OWNERS[level]).alias("n_entities"))
 
 
 def _of(model: str, value: Column) -> Column:

@@ -19,7 +19,7 @@ from oneuser.contracts.marts import (
     ATTRIBUTION_SUMMARY,
     ATTRIBUTION_TRANSITIONS,
 )
-from oneuser.marts.attribution.credits import window_facts
+from oneuser.marts.attribution.credits import path_facts
 from oneuser.marts.attribution.fitted import removal_effects, transitions
 from oneuser.marts.attribution.fitted_credits import SOLVED, credit_channels, credit_touches
 from oneuser.marts.attribution.frames import Frames
@@ -28,9 +28,9 @@ from oneuser.marts.attribution.path_rules import PathRules
 from oneuser.marts.attribution.walk import money_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
     from oneuser.config import ModelSpec
     from oneuser.marts.attribution.credit_rules import CreditRules
@@ -64,9 +64,10 @@ def find_journeys(
     """
     of_person = F.col(owner).alias("entity")
     facts = (*_FACTS, *(name for name in (_REPORTING,) if name in conversions.columns))
+    converted = with_wide_money(conversions)
     frames = Frames(
         touches.select(of_person, F.col("touched_at").alias("time"), "touch_id", "channel"),
-        conversions.select(of_person, F.col("converted_at").alias("time"), "conversion_id", *facts),
+        converted.select(of_person, F.col("converted_at").alias("time"), "conversion_id", *facts),
         None,
         facts,
     )
@@ -74,16 +75,20 @@ def find_journeys(
     return build_journeys(frames, how, with_unconverted=with_unconverted)
 
 
-def build_paths(journeys: DataFrame, *, provenance: Provenance) -> DataFrame:
-    """Rows of `attribution_paths`."""
+def with_wide_money(conversions: DataFrame) -> DataFrame:
+    """Conversions with values that can be added up: what one channel is credited with may be more than 64 bits hold."""
+    return conversions.withColumns({value: F.col(value).cast(_SUM) for value, _ in money_of(conversions.columns)})
+
+
+def build_paths(journeys: DataFrame, *, made: Mapping[str, Column], provenance: Provenance) -> DataFrame:
+    """Rows of `attribution_paths`; `made` is what `path_facts` says of them."""
     # with their lengths, so that no two paths are written alike
     written = F.array_join(
         F.transform("path", lambda channel: F.concat(F.length(channel).cast("string"), F.lit(":"), channel)), ""
     )
     path_id = F.unhex(F.substring(F.sha2(written.cast("binary"), 256), 1, 32))
-    return ATTRIBUTION_PATHS.conform(
-        count_journeys(journeys).select(path_id.alias("path_id"), "*", *provenance.columns())
-    )
+    counted = count_journeys(journeys).select(path_id.alias("path_id"), "*", *provenance.columns())
+    return ATTRIBUTION_PATHS.conform(counted.withColumns(dict(made)))
 
 
 def markov_orders(specs: Sequence[ModelSpec]) -> list[int]:
@@ -91,20 +96,22 @@ def markov_orders(specs: Sequence[ModelSpec]) -> list[int]:
     return sorted({spec.parameters["order"] for spec in specs if "order" in spec.parameters})
 
 
-def build_transitions(paths: DataFrame, *, orders: Sequence[int], provenance: Provenance) -> DataFrame:
+def build_transitions(
+    paths: DataFrame, *, orders: Sequence[int], made: Mapping[str, Column], provenance: Provenance
+) -> DataFrame:
     """Rows of `attribution_transitions`, one chain per order; at least one order."""
     chains = [transitions(paths, order=order).withColumn("markov_order", F.lit(order)) for order in orders]
-    return ATTRIBUTION_TRANSITIONS.conform(
-        reduce(lambda one, other: one.unionByName(other), chains).select("*", *provenance.columns())
-    )
+    together = reduce(lambda one, other: one.unionByName(other), chains).select("*", *provenance.columns())
+    return ATTRIBUTION_TRANSITIONS.conform(together.withColumns(dict(made)))
 
 
-def build_removal_effects(paths: DataFrame, *, orders: Sequence[int], provenance: Provenance) -> DataFrame:
+def build_removal_effects(
+    paths: DataFrame, *, orders: Sequence[int], made: Mapping[str, Column], provenance: Provenance
+) -> DataFrame:
     """Rows of `attribution_removal_effects`, one chain per order; at least one order."""
     effects = [removal_effects(paths, order=order).withColumn("markov_order", F.lit(order)) for order in orders]
-    return ATTRIBUTION_REMOVAL_EFFECTS.conform(
-        reduce(lambda one, other: one.unionByName(other), effects).select("*", *provenance.columns())
-    )
+    together = reduce(lambda one, other: one.unionByName(other), effects).select("*", *provenance.columns())
+    return ATTRIBUTION_REMOVAL_EFFECTS.conform(together.withColumns(dict(made)))
 
 
 def build_fitted_credits(journeys: DataFrame, paths: DataFrame, *, specs: Sequence[ModelSpec]) -> DataFrame:
@@ -165,10 +172,7 @@ def build_fitted_summary(
             "*",
             F.lit(rules.reporting_currency).cast("string").alias("reporting_currency"),
             F.lit(True).alias("is_additive"),
-            F.lit(rules.transforms).alias("transforms"),
-            F.lit(level).alias("entity_level"),
-            F.lit(rules.window.days).cast("int").alias("lookback_days"),
-            *[fact.alias(name) for name, fact in window_facts(rules.window, watermark=watermark).items()],
+            *[fact.alias(name) for name, fact in path_facts(rules, level=level, watermark=watermark).items()],
             *provenance.columns(),
         )
     )

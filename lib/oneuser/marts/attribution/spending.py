@@ -18,7 +18,7 @@ from oneuser.marts.attribution.reporting import exchanged, find_rates
 from oneuser.marts.calendar import Calendar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pyspark.sql import Column
 
@@ -127,6 +127,7 @@ def build_attribution_spend(
     spent: DataFrame,
     *,
     calendar: Calendar,
+    made: Mapping[str, Column],
     provenance: Provenance,
     asked: Sequence[AskedOf] = (),
     currencies: DataFrame | None = None,
@@ -140,6 +141,7 @@ def build_attribution_spend(
         credited: What `credited_by_interval` and `credited_in_all` give.
         spent: What `spent_by_interval` gives.
         calendar: The intervals.
+        made: What rows say of how their credit was made, of their model too; the zone is that of the calendar.
         provenance: How the rows are made.
         asked: Models and kinds of conversion that are set against spend whether they have credit or not.
         currencies: Rows of `currency`, in which credit without spend is told; null for those of `spent`.
@@ -165,6 +167,12 @@ def build_attribution_spend(
     spend_minor = F.coalesce("spend_minor", F.lit(0)).cast(_SUM)
     conversions = F.coalesce("conversions", F.lit(0)).cast(_WEIGHT)
     credit = F.coalesce("credit_minor", F.lit(0)).cast(_SUM)
+    facts = {
+        **made,
+        "unit": F.lit(calendar.unit),
+        "zone": F.lit(calendar.zone),
+        "week_start": F.lit(calendar.week_start),
+    }
     return ATTRIBUTION_SPEND.conform(
         met.select(
             *keys,
@@ -173,9 +181,7 @@ def build_attribution_spend(
             credit.alias("credit_minor"),
             _ratio(spend_minor, conversions).alias("cpa_minor"),
             _ratio(credit, spend_minor).alias("roas"),
-            F.lit(calendar.unit).alias("unit"),
-            F.lit(calendar.zone).alias("zone"),
-            F.lit(calendar.week_start).alias("week_start"),
+            *[fact.alias(name) for name, fact in facts.items()],
             *provenance.columns(),
         )
     )

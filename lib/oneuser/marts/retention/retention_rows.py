@@ -16,7 +16,7 @@ from oneuser.marts.calendar import instant
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
     from oneuser.marts.provenance import Provenance
     from oneuser.marts.retention.definition import Definition
@@ -48,6 +48,20 @@ def build_retention(
         "name": F.lit(name),
         "cohort": calendar.first_day_of(interval),
         "cohort_starts_at": calendar.start_of(interval),
+        **retention_facts(definition, watermark=watermark, level=level, min_members=min_members),
+    }
+    if "offset_until" not in cells.columns:
+        facts["offset_until"] = F.col("offset")
+    made = cells.select("*", *(fact.alias(key) for key, fact in facts.items()), *provenance.columns())
+    return RETENTION.conform(made)
+
+
+def retention_facts(
+    definition: Definition, *, watermark: datetime, level: str = "person", min_members: int = 1
+) -> dict[str, Column]:
+    """What rows say of how they were made; takes what `build_retention` takes."""
+    calendar, is_divided = definition.calendar, definition.breakdown is not None
+    return {
         "mode": F.lit(definition.mode),
         "membership": F.lit(definition.membership),
         "basis": F.lit(definition.basis),
@@ -58,8 +72,6 @@ def build_retention(
         "watermark": instant(watermark),
         "entity_level": F.lit(level),
         "min_members": F.lit(min_members),
+        "breakdown_property": F.lit(definition.breakdown).cast("string"),
+        "breakdown_at": F.lit(definition.breakdown_at if is_divided else None).cast("string"),
     }
-    if "offset_until" not in cells.columns:
-        facts["offset_until"] = F.col("offset")
-    made = cells.select("*", *(fact.alias(key) for key, fact in facts.items()), *provenance.columns())
-    return RETENTION.conform(made)

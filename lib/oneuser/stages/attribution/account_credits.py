@@ -17,6 +17,7 @@ from oneuser.marts.attribution.pooling import convert_opportunities, name_touche
 from oneuser.marts.attribution.reporting import build_conversion_values
 from oneuser.stages.attribution.conservation import check_conservation
 from oneuser.stages.attribution.fitting import find_watermark_of_run, fit_accounts
+from oneuser.stages.attribution.long_paths import tell_long_paths
 from oneuser.stages.consenting import of_consenting
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def credit_accounts(
     measured = check_conservation(
         ctx, ACCOUNT_CREDITS, counted, models=rules.additive, name="account_attribution_conservation"
     )
+    if rules.models:
+        tell_long_paths(ctx, ACCOUNT_CREDITS, measured.longest_path, level="account")
     summary = build_summary(measured.sums, rules=rules, provenance=provenance, contract=ACCOUNT_ATTRIBUTION)
     fitted = fit_accounts(ctx, rules, provenance, rows, counted)
     ctx.replace_within(ACCOUNT_ATTRIBUTION, summary if fitted is None else summary.unionByName(fitted), within=None)

@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import ATTRIBUTION_CREDITS, ATTRIBUTION_SPEND, ATTRIBUTION_SUMMARY
 from oneuser.contracts.reference import FX_RATES, SPEND
+from oneuser.marts.attribution.credits import path_facts
 from oneuser.marts.attribution.spending import (
     build_attribution_spend,
     credited_by_interval,
@@ -15,12 +16,13 @@ from oneuser.marts.attribution.spending import (
     spent_by_interval,
 )
 from oneuser.marts.calendar import checked_calendar
+from oneuser.stages.attribution.fitting import find_watermark_of_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from decimal import Decimal
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
     from oneuser.marts.attribution.credit_rules import CreditRules
     from oneuser.marts.attribution.spending import AskedOf
@@ -48,7 +50,8 @@ def set_against_spend(ctx: RunContext, rules: CreditRules, provenance: Provenanc
         credited_by_interval(ctx.read(ATTRIBUTION_CREDITS), calendar, reporting_currency=reporting_currency),
         credited_in_all(ctx.read(ATTRIBUTION_SUMMARY), reporting_currency=reporting_currency),
     ]
-    rows = build_attribution_spend(credited, spent, asked=asked, calendar=calendar, provenance=provenance)
+    made = _made(rules, watermark=find_watermark_of_run(ctx) if rules.fitted else None)
+    rows = build_attribution_spend(credited, spent, asked=asked, calendar=calendar, made=made, provenance=provenance)
     ctx.replace_within(ATTRIBUTION_SPEND, rows, within=None)
     _check_spend(ctx, spent, asked)
 
@@ -58,6 +61,17 @@ def asked_of(rules: CreditRules, kinds: Iterable[str]) -> list[AskedOf]:
     by_interval = [(label, False) for label in rules.labels]
     in_all = [(label, True) for label in (*rules.labels, *(spec.label for spec in rules.fitted))]
     return [(model, kind, is_all) for kind in kinds for model, is_all in (*by_interval, *in_all)]
+
+
+def _made(rules: CreditRules, *, watermark: int | None) -> dict[str, Column]:
+    """What rows say of how the credit of their model was made."""
+    fitted = [spec.label for spec in rules.fitted]
+    facts = path_facts(rules, watermark=watermark)
+    return {
+        **facts,
+        "is_additive": F.col("model").isin(*rules.additive, *fitted),
+        "watermark": F.when(F.col("model").isin(*fitted), facts["watermark"]),
+    }
 
 
 def find_unequal(

@@ -10,7 +10,7 @@ from oneuser.contracts.marts import (
     ATTRIBUTION_TRANSITIONS,
     TOUCHES,
 )
-from oneuser.marts.attribution.credits import only_counted
+from oneuser.marts.attribution.credits import only_counted, path_facts
 from oneuser.marts.attribution.fitted_tables import (
     build_fitted_summary,
     build_paths,
@@ -22,6 +22,7 @@ from oneuser.marts.attribution.fitted_tables import (
 )
 from oneuser.marts.attribution.journeys import count_journeys
 from oneuser.marts.calendar import micros_of
+from oneuser.stages.attribution.long_paths import tell_long_journeys
 from oneuser.stages.complete_moments import last_complete_instant
 from oneuser.stages.consenting import of_consenting
 
@@ -60,15 +61,18 @@ def fit_models(ctx: RunContext, rules: CreditRules, provenance: Provenance, conv
     touches = of_consenting(ctx, ctx.read(TOUCHES), ctx.config.consent.required_for_attribution)
     watermark = find_watermark_of_run(ctx)
     journeys = ctx.checkpoint(find_journeys(touches, conversions, rules=rules, watermark=watermark))
-    ctx.replace_within(ATTRIBUTION_PATHS, build_paths(journeys, provenance=provenance), within=None)
+    made = path_facts(rules, watermark=watermark)
+    ctx.replace_within(ATTRIBUTION_PATHS, build_paths(journeys, made=made, provenance=provenance), within=None)
     paths = ctx.read(ATTRIBUTION_PATHS)
+    if not rules.models:
+        tell_long_journeys(ctx, paths, level="person")
     orders = markov_orders(rules.fitted)
     for contract, build in (
         (ATTRIBUTION_TRANSITIONS, build_transitions),
         (ATTRIBUTION_REMOVAL_EFFECTS, build_removal_effects),
     ):
         if orders:
-            ctx.replace_within(contract, build(paths, orders=orders, provenance=provenance), within=None)
+            ctx.replace_within(contract, build(paths, orders=orders, made=made, provenance=provenance), within=None)
         elif contract.name in ctx.tables:
             ctx.replace_within(contract, contract.empty(ctx.spark), within=None)
     built = build_fitted_summary(journeys, paths, rules=rules, provenance=provenance, watermark=watermark)
@@ -100,6 +104,8 @@ def fit_accounts(
     found = find_journeys(rows.touches, rows.conversions, rules=rules, watermark=watermark, owner=rows.owner)
     journeys = ctx.checkpoint(found)
     paths = ctx.checkpoint(count_journeys(journeys))
+    if not rules.models:
+        tell_long_journeys(ctx, paths, level="account")
     built = build_fitted_summary(
         journeys, paths, rules=rules, provenance=provenance, watermark=watermark, level="account"
     )

@@ -31,13 +31,13 @@ from oneuser.marts.attribution.credit_rules import CreditRules
 from oneuser.marts.attribution.credits import (
     build_credits,
     build_summary,
-    count_people_with_long_paths,
     only_counted,
 )
 from oneuser.stages.attribution.account_credits import credit_accounts
 from oneuser.stages.attribution.against_spend import set_against_spend
 from oneuser.stages.attribution.conservation import check_conservation
 from oneuser.stages.attribution.fitting import FIT, fit_models
+from oneuser.stages.attribution.long_paths import tell_long_paths
 from oneuser.stages.attribution.restating import tell_restated
 from oneuser.stages.attribution.touched_conversions import TouchedConversions, find_touched_conversions
 from oneuser.stages.attribution.valuing import value_conversions
@@ -80,9 +80,9 @@ def attribution(ctx: RunContext) -> None:
         models=rules.additive,
         conversion_ids=conversion_ids,
     )
-    ctx.metric("longest_path", measured.longest_path)
     ctx.metric("attribution_credits", measured.n_credits)
-    _tell_long_paths(ctx, measured.longest_path)
+    if rules.models:
+        tell_long_paths(ctx, ATTRIBUTION_CREDITS, measured.longest_path, level="person")
     summary = build_summary(measured.sums, rules=rules, provenance=provenance)
     fitted = fit_models(ctx, rules, provenance, conversions)
     ctx.replace_within(ATTRIBUTION_SUMMARY, summary if fitted is None else summary.unionByName(fitted), within=None)
@@ -111,17 +111,6 @@ def _credits(
     return build_credits(
         consenting, looked_at, rules=rules, provenance=provenance, is_selected=F.col("is_asked").isNotNull()
     )
-
-
-def _tell_long_paths(ctx: RunContext, longest: int) -> None:
-    """How many people have paths longer than is configured: all of their touches were used, and cost what they cost."""
-    limit = ctx.config.attribution.report_paths_above
-    n_people = 0
-    if longest > limit:
-        counted = count_people_with_long_paths(ctx.read(ATTRIBUTION_CREDITS), above=limit).collect()
-        n_people = int(counted[0]["n_people"])
-        ctx.log.warning("long paths were used whole", people=n_people, longest=longest, report_paths_above=limit)
-    ctx.metric("people_with_long_paths", n_people)
 
 
 # what other rates change is found in the stage itself; all else of these is gone through in every run
