@@ -90,6 +90,9 @@ SECOND = [EARLIER, message(9, anonymous_id="phone-of-ann"), message(10, user_id=
 UNKNOWN = message(15, email=" ANN@Example.com") | {"type": "trackk"}
 DURING = message(16, anonymous_id="phone-of-ann") | {"type": "trackk"}
 BROKEN = f'{{"id": "message 11", "email": "{ANN}", '
+# only what was refused names these
+GHOST, SPECTRE = "ghost@example.com", "spectre@example.com"
+GHOSTLY = message(17, email=" Ghost@Example.com") | {"type": "trackk"}
 
 
 def write_lines(inputs: Path, name: str, messages: list[dict[str, Any]], *broken: str) -> None:
@@ -140,7 +143,7 @@ class Family:
         self.inputs = folder / "inputs"
         self.root = folder / "warehouse"
         self.config = settings(self.inputs, self.root)
-        write_lines(self.inputs, "1.jsonl", FIRST, BROKEN)
+        write_lines(self.inputs, "1.jsonl", [*FIRST, GHOSTLY], BROKEN)
         crm = f"id_type_a,id_value_a,id_type_b,id_value_b\nuser_id,customer-1,email,{ANN_AT_WORK}\n"
         crm += f"user_id,customer-1,anonymous_id,{TABLET}\nanonymous_id,{TABLET},anonymous_id,{SPARE}\n"
         crm += f"user_id,customer-8,email,{EVE}\n"
@@ -214,20 +217,20 @@ def test_a_person_is_erased_and_nobody_else(family: Family, tmp_path: Path) -> N
     assert before["email", ANN_AT_WORK] == ann != bob
     for name, column in (("attribution_credits", "user_id"), ("attribution_changes", "user_id_before")):
         assert ann in {row[column] for row in family.rows(name)}, name
-    assert len([row for row in family.rows("quarantine") if row["line"]]) == 1
     path = request_file(tmp_path, "ask-1", ("email", " Ann@Example.COM "), ("anonymous_id", BROWSER))
-    ghosts = request_file(tmp_path, "ask-3", ("email", "ghost@example.com"))
+    ghosts = request_file(tmp_path, "ask-3", ("email", GHOST))
+    nobodys = request_file(tmp_path, "ask-8", ("email", "nowhere@example.com"))
     everybodys = request_file(tmp_path, "ask-4", ("email", EVERYBODYS))
     everyone = request_file(tmp_path, "ask-6", ("email", ANN), ("email", "carla@example.com"))
 
     # when somebody looks first
-    seen = preview(family.config, [path, ghosts, everybodys], scope="connected", spark=family.spark)
+    seen = preview(family.config, [path, ghosts, nobodys, everybodys], scope="connected", spark=family.spark)
     more = preview(family.config, [everyone], scope="connected", spark=family.spark)
 
     # then nothing has changed, and it is known what would
-    assert (seen.n_user_ids, seen.unknown, seen.unowned) == (1, ["ask-3"], ["ask-4"])
+    assert (seen.n_user_ids, seen.unknown, seen.unowned) == (1, ["ask-8"], ["ask-4"])
     assert (seen.ambiguous, seen.several, more.several, more.n_user_ids) == ([], [], ["ask-6"], 2)
-    assert seen.rows["quarantine"] == 1
+    assert seen.rows["quarantine"] == 2
     assert people(family.root) == before
 
     # when she is erased, while more of her comes that cannot be read
@@ -246,7 +249,7 @@ def test_a_person_is_erased_and_nobody_else(family: Family, tmp_path: Path) -> N
         key: user for key, user in before.items() if user != ann
     }
     assert family.owners() == {key: owner for key, owner in owners.items() if key not in gone}
-    assert not [row for row in family.rows("quarantine") if row["line"]]
+    assert [json.loads(row["line"]) for row in family.rows("quarantine") if row["line"]] == [GHOSTLY]
     ledger = {row["user_id"]: row for row in family.rows("user_ids")}
     assert (ledger[ann]["status"], ledger[ann]["anchors"], ledger[ann]["minted_key"]) == ("erased", [], b"")
     for name in published_versions(family.root):
@@ -313,7 +316,7 @@ def test_a_replay_brings_nothing_back_nor_does_another_spelling(family: Family) 
     of_bob = message(21, email=BOB) | {"type": "trackk"}
     write_lines(family.inputs, "unknown.jsonl", [UNKNOWN | {"id": "another"}, of_bob])
     crm = family.inputs / "crm.csv"
-    refused = f"login,customer-1,email,{ANN_AT_WORK}\nlogin,customer-2,email,{BOB}\n"
+    refused = f"login,customer-1,email,{ANN_AT_WORK}\nlogin,customer-2,email,{BOB}\nlogin,customer-9,email,{SPECTRE}\n"
     crm.write_text(crm.read_text() + f"user_id,customer-3,email,carla@example.com\n{refused}")
 
     family.run()
@@ -322,10 +325,11 @@ def test_a_replay_brings_nothing_back_nor_does_another_spelling(family: Family) 
     for name in ("events", "identifiers", "identifier_values", "event_identifiers", "events_resolved"):
         assert after[name] == before[name], name
     # of what is refused, too: others' lines and records are kept
-    (line,) = (row["line"] for row in family.rows("quarantine") if row["line"])
-    (record,) = (row["record"] for row in family.rows("rejected_records"))
-    assert BOB.encode() in line
-    assert BOB in record
+    lines = {row["line"] for row in family.rows("quarantine") if row["line"]}
+    assert lines == {json.dumps(one).encode() for one in (GHOSTLY, of_bob)}
+    records = sorted(row["record"] for row in family.rows("rejected_records"))
+    assert [BOB in records[0], SPECTRE in records[1]] == [True, True]
+    assert len(records) == 2
     assert after["links"] == before["links"] + 1
     assert not files_with(family.root, *ANNS)
 
@@ -407,10 +411,15 @@ def test_each_request_is_answered_by_what_came_of_it(family: Family, tmp_path: P
         Request("ask-4", "erase", "connected", (NamedIdentifier("email", EVERYBODYS),)),
         # an alias has renamed it, and read it as an anonymous id; it is written twice
         Request("ask-5", "erase", "connected", tuple(NamedIdentifier("user_id", text) for text in (RENAMED, OF_DORA))),
+        # only a refused record names the one, and nothing the other
+        Request("ask-7", "erase", "exact", (NamedIdentifier("email", SPECTRE),)),
+        Request("ask-8", "erase", "connected", (NamedIdentifier("email", "nowhere@example.com"),)),
     ]
     for request in requests:
         submit(files, request)
-    path = request_file(tmp_path, "ask-3", ("email", "ghost@example.com"))
+    path = request_file(tmp_path, "ask-3", ("email", GHOST))
+    assert files_with(family.root, GHOST)
+    assert files_with(family.root, SPECTRE)
 
     family.ask(path, scope="connected", purge_now=True)
 
@@ -420,11 +429,19 @@ def test_each_request_is_answered_by_what_came_of_it(family: Family, tmp_path: P
         "back-2": ("done", 1), "back-3": ("not_suppressed", 1), "back-4": ("not_suppressed", 1),
         "stop-1": ("not_suppressed", 1), "stop-2": ("done", 2), "stop-3": ("done", 0),
         "back-5": ("not_suppressed", 1), "aside-1": ("done", 0),
-        "ask-3": ("unknown", 1), "ask-4": ("unowned", 0), "ask-5": ("done", 0),
+        "ask-3": ("done", 1), "ask-4": ("unowned", 0), "ask-5": ("done", 0), "ask-7": ("done", 1),
+        "ask-8": ("unknown", 1),
     }  # fmt: skip
+    assert [receipts[name]["erased"]["lines"] for name in ("ask-3", "ask-7")] == [1, 1]
+    # who is not stored is looked for in no file, and all the same the request has ended
+    searched = {name: receipts[name]["scan"]["is_done"] for name in ("ask-3", "ask-4", "ask-5", "ask-7", "ask-8")}
+    assert searched == {"ask-3": True, "ask-4": False, "ask-5": True, "ask-7": True, "ask-8": False}
+    assert not files_with(family.root, GHOST, SPECTRE)
     freed = {name: one["n_identifiers_freed"] for name, one in receipts.items() if one["n_identifiers_freed"]}
     assert freed.keys() == {"back-1", "back-2"}
-    assert {row["request_id"] for row in family.rows("suppressions")} == {"ask-2", "ask-5", "stop-2", "stop-3"}
+    assert {row["request_id"] for row in family.rows("suppressions")} == {
+        "ask-2", "ask-3", "ask-5", "ask-7", "ask-8", "stop-2", "stop-3",
+    }  # fmt: skip
     # the files of links are as they were, and say something else by now
     assert family.linked() == {("customer-1", ANN_AT_WORK), ("customer-1", TABLET), (SPARE, TABLET)}
     assert {row["user_id"]: row["status"] for row in family.rows("user_ids")}[dora] == "erased"

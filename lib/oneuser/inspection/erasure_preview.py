@@ -18,7 +18,7 @@ from oneuser.privacy.erasure import Erased, rows_about
 from oneuser.runs.claim_rows import load_claims, newest_completed, published
 from oneuser.runs.compactions import Compactions
 from oneuser.runs.records import load_runs
-from oneuser.stages.ingest.requested import find_erased, find_lines, spell_out, values_of
+from oneuser.stages.ingest.requested import find_erased, find_lines, spell_out, unstored_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +95,8 @@ def preview_erasure(
         spellings = spell_out(ctx, requests)
         found = find_erased(ctx, requests, spellings)
         contracts = [one for one in TABLES.values() if one.zone != PUBLICATIONS.zone and one.name in ctx.tables]
-        lines = find_lines(ctx, contracts, values_of(ctx, requests, spellings, found))
+        values, unstored = (find(ctx, requests, spellings, found) for find in (values_of, unstored_of))
+        lines = find_lines(ctx, contracts, values, unstored)
         messages = found.messages.select("message_key").distinct()
         identifiers = found.identifiers.select("identifier_id").distinct()
         users = found.users.select("user_id").distinct()
@@ -106,7 +107,10 @@ def preview_erasure(
         n_rows = {name: rows.count() for name, rows in doomed.items() if rows is not None}
         known, erasing = (
             {row["request_id"] for one in frames for row in one.select("request_id").distinct().collect()}
-            for frames in ((found.named,), (found.messages, found.identifiers, found.users))
+            for frames in (
+                (found.named,),
+                (found.messages, found.identifiers, found.users, *([lines] if lines is not None else [])),
+            )
         )
         whom = Counter((row["request_id"], row["is_ambiguous"]) for row in found.persons.collect())
         ambiguous = {name for name, is_ambiguous in whom if is_ambiguous}
@@ -119,7 +123,7 @@ def preview_erasure(
             n_identifiers=n_identifiers,
             n_user_ids=users.count(),
             n_identifiers_kept=n_carried - n_identifiers,
-            unknown=[request.request_id for request in requests if request.request_id not in known],
+            unknown=[request.request_id for request in requests if request.request_id not in known | erasing],
             unowned=[request.request_id for request in requests if request.request_id in known - erasing - ambiguous],
             ambiguous=[request.request_id for request in requests if request.request_id in ambiguous],
             several=[request.request_id for request in requests if request.request_id in several],

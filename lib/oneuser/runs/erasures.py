@@ -184,25 +184,29 @@ class Searched:
     """What a search of all files has found, by request: files that must not hold a value, and how many of others do.
 
     Files that are too large to be read where they are, or cannot be read, prove nothing, so with any of them the search
-    is not done.
+    is not done; nor is it where a request has no value that could be searched for (`n_values`).
     """
 
     scan: Scan
     left: Mapping[str, list[str]]
     of_others: Mapping[str, int]
     n_too_short: Mapping[str, int]
+    n_values: Mapping[str, int]
 
     def facts(self, request_id: str) -> dict[str, Any]:
         """For a receipt."""
         too_large, unreadable = len(self.scan.too_large), len(self.scan.unreadable)
+        n_values = self.n_values.get(request_id, 0)
         reasons = [
+            *([] if n_values else ["nothing that it names could be searched for"]),
             *([f"{too_large} files of another storage than a disk are too large to be searched"] if too_large else []),
             *([f"{unreadable} files or folders cannot be read"] if unreadable else []),
         ]
         return ({"why": ", and ".join(reasons)} if reasons else {}) | {
             "is_done": not reasons,
-            "n_files": self.scan.n_files,
-            "n_bytes": self.scan.n_bytes,
+            "n_files": self.scan.n_files if n_values else 0,
+            "n_bytes": self.scan.n_bytes if n_values else 0,
+            "n_values_searched": n_values,
             "n_files_of_others": self.of_others.get(request_id, 0),
             "n_values_too_short_to_search": self.n_too_short.get(request_id, 0),
         }
@@ -255,7 +259,7 @@ def search_files(
         else:
             # what others share, or the name of the file that a line came from
             of_others[name] += len(paths)
-    return Searched(scan, left, of_others, too_short)
+    return Searched(scan, left, of_others, too_short, {name: len(some) for name, some in wanted.items()})
 
 
 def _with_lines(warehouse: Warehouse, texts: Collection[tuple[str, int]], values: Mapping[str, set[str]]) -> set[str]:

@@ -72,7 +72,7 @@ class _Below(NamedTuple):
 def scan_files(
     spark: SparkSession, roots: Collection[str], values: Mapping[str, Collection[str]], *, without: Collection[str]
 ) -> Scan:
-    """Search all files below some folders, whatever storage these are on.
+    """Search all files below some folders, whatever storage these are on. Where there is nothing to look for, none.
 
     Grows with all that lies there, read once by the executors.
 
@@ -83,6 +83,8 @@ def scan_files(
         without: Folders and files that are left out.
     """
     wanted = {request: some for request, some in values.items() if some}
+    if not wanted:
+        return Scan(0, 0, [], [], [])
     local = [place for root in roots if (place := local_path(root)) is not None]
     elsewhere = [root for root in roots if local_path(root) is None]
     scans = [_scan_disk(spark, local, wanted, without)] if local else []
@@ -103,8 +105,8 @@ def _scan_disk(
     spark: SparkSession, places: Collection[str], wanted: Mapping[str, Collection[str]], without: Collection[str]
 ) -> Scan:
     found = find_below(places, {place for one in without if (place := local_path(one)) is not None})
-    if not found.sizes or not wanted:
-        return Scan(len(found.sizes), sum(found.sizes.values()), [], [], sorted(found.unreadable))
+    if not found.sizes:
+        return Scan(0, 0, [], [], sorted(found.unreadable))
     context = spark.sparkContext
     n_slices = min(len(found.sizes), 4 * context.defaultParallelism)
     listed = context.parallelize([(str(path),) for path in sorted(found.sizes)], n_slices)
@@ -132,15 +134,14 @@ def scan_stored(
     kept = [file for file in found if file.n_bytes <= _LARGEST]
     hidden = [file for file in kept if is_hidden(file.path.rpartition("/")[2], is_file=True)]
     hits: set[Hit] = set()
-    if wanted:
-        sought = Sought(wanted)
-        for file in hidden:
-            hits |= {
-                Hit(file.path, request) for request in requests_in_bytes(file.path, files.read_bytes(file.path), sought)
-            }
-        # Spark reads no empty files, in which nothing is
-        shown = [file for file in kept if file.n_bytes and file not in hidden]
-        hits |= set(_hits_in(spark, shown, wanted)) if shown else set()
+    sought = Sought(wanted)
+    for file in hidden:
+        hits |= {
+            Hit(file.path, request) for request in requests_in_bytes(file.path, files.read_bytes(file.path), sought)
+        }
+    # Spark reads no empty files, in which nothing is
+    shown = [file for file in kept if file.n_bytes and file not in hidden]
+    hits |= set(_hits_in(spark, shown, wanted)) if shown else set()
     n_read = len(found) - len(too_large)
     return Scan(n_read, sum(file.n_bytes for file in kept), sorted(hits), too_large, [])
 

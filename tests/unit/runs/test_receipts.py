@@ -129,7 +129,7 @@ class _Warehouse(SimpleNamespace):
         if self.n_searches == 1:
             # somebody else maintains the warehouse meanwhile, and is faster
             assert settle(self, is_purged=True) == ["4711"]  # type: ignore[arg-type]
-        return Searched(Scan(self.n_searches, 0, [], [], []), {}, {}, {})
+        return Searched(Scan(self.n_searches, 0, [], [], []), {}, {}, {}, {"4711": 1})
 
 
 def test_of_two_that_search_at_once_the_faster_writes_the_receipt(
@@ -213,7 +213,15 @@ def test_without_its_values_a_request_gets_no_receipt(files: RequestFiles, monke
 
 
 def test_a_search_that_could_not_read_everything_is_not_done() -> None:
-    searched = Searched(Scan(1, 0, [], ["s3a://x/large"], ["/x/closed", "/y"]), {}, {}, {})
+    searched = Searched(Scan(1, 0, [], ["s3a://x/large"], ["/x/closed", "/y"]), {}, {}, {}, {"4711": 1})
 
     assert searched.facts("4711")["is_done"] is False
     assert searched.facts("4711")["why"].endswith("too large to be searched, and 2 files or folders cannot be read")
+
+
+def test_where_nothing_can_be_searched_for_no_file_counts_as_searched() -> None:
+    # other requests had something to search for
+    facts = Searched(Scan(7, 700, [], [], []), {}, {}, {"4711": 1}, {"4711": 0, "4712": 1}).facts("4711")
+
+    assert (facts["is_done"], facts["n_files"], facts["n_bytes"], facts["n_values_searched"]) == (False, 0, 0, 0)
+    assert facts["why"] == "nothing that it names could be searched for"

@@ -11,7 +11,7 @@ What a run has taken in is what its `erasures` say: an attempt after a crash beg
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
@@ -45,8 +45,10 @@ from oneuser.privacy.erasure import (
 from oneuser.privacy.requests import Request
 from oneuser.privacy.text_search import find_texts
 from oneuser.stages.forgetting import count_erased, forget_erased
+from oneuser.stages.identity_rules import identity_values
 from oneuser.stages.ingest.source_spec import names_of_identifiers
 from oneuser.stages.ingest.stored_keys import keys_of_named
+from oneuser.storage.frame_rows import read_frame
 from oneuser.storage.request_files import RequestFiles, Sealed
 
 if TYPE_CHECKING:
@@ -87,7 +89,7 @@ class Found:
         suppressed: `request_id`, `id_type`, `id_key`, `key_id`, of linked pairs, too.
         carried: `request_id`, `identifier_id` of all that the messages carry, of what is mapped to who ends, and of
             what is suppressed.
-        named: `request_id`, `identifier_id` of the identities that are known.
+        named: `request_id`, `identifier_id`, `id_key` of the identities that are known.
         persons: `request_id`, `user_id`, `is_ambiguous`: whom a request names. Where that is ambiguous, nobody ends.
         freed: `request_id`, `id_type`, `id_key` of suppressions that end, and `suppressed_by`, the request that asked
             for each; null where nobody asks for that.
@@ -124,9 +126,12 @@ def take_requests(ctx: RunContext, contracts: Sequence[TableContract]) -> DataFr
         return None
     spellings = spell_out(ctx, requests)
     found = find_erased(ctx, requests, spellings)
-    values = values_of(ctx, requests, spellings, found)
+    values, unstored = (find(ctx, requests, spellings, found) for find in (values_of, unstored_of))
+    lines = find_lines(ctx, contracts, values, unstored)
+    for name in _with_lines(lines):
+        # of whom nothing was stored at all, no file is searched for anything
+        values[name] |= unstored.get(name, set())
     _seal(ctx, files, requests, spellings, values, found)
-    lines = find_lines(ctx, contracts, values)
     _write(ctx, requests, found, lines)
     count_erased(ctx)
     forget_erased(ctx, [*contracts, CHANGES])
@@ -190,19 +195,29 @@ def find_erased(ctx: RunContext, requests: Sequence[Request], spellings: Spellin
     is_by_value = (F.col("action") == "suppress") | (is_erasure & ~is_connected)
     of_own = own.join(identifiers, on="identifier_id", how="inner").select(*columns)
     by_name = named.where(is_by_value).select(*columns)
-    suppressed = ctx.checkpoint(
-        of_own.unionByName(by_name).unionByName(_suppressed_pairs(pairs, identifiers)).distinct()
-    )
+    of_nobody = _of_nobody(ctx, named.where(is_erasure & is_connected), numbered, whom).select(*columns)
+    of_pairs = _suppressed_pairs(pairs, identifiers)
+    suppressed = ctx.checkpoint(reduce(DataFrame.unionByName, [of_own, by_name, of_nobody, of_pairs]).distinct())
     return Found(
         messages=messages,
         identifiers=ctx.checkpoint(left_alone),
         users=ctx.checkpoint(find_ended(living, ctx.read_last(USER_IDS))),
         suppressed=suppressed,
         carried=candidates,
-        named=numbered.select("request_id", "identifier_id"),
+        named=numbered.select("request_id", "identifier_id", "id_key"),
         persons=whom,
         freed=_freed(ctx, requests, spellings, suppressed),
     )
+
+
+def _of_nobody(ctx: RunContext, named: DataFrame, known: DataFrame, whom: DataFrame) -> DataFrame:
+    """Rows of `named` that may name a person and are stored nowhere, of requests that do not leave open who asks.
+
+    Only refused lines may have them, and they are theirs who ask: what comes later of them is not kept either.
+    """
+    is_known = F.col("id_type").isin(*sorted(identity_values(ctx.config).known_types))
+    unstored = named.where(is_known).join(known.select("id_type", "id_key"), on=["id_type", "id_key"], how="left_anti")
+    return unstored.join(whom.where("is_ambiguous").select("request_id"), on="request_id", how="left_anti")
 
 
 def _suppressed_pairs(pairs: DataFrame, identifiers: DataFrame) -> DataFrame:
@@ -278,8 +293,41 @@ def values_of(ctx: RunContext, requests: Sequence[Request], spellings: Spellings
         values[row["request_id"]].add(row["id_value"])
     for request_id, gone in values.items():
         # what is named and stays, such as a device of several people, is looked for nowhere
-        gone |= {text for one in spellings[request_id].values() if one.normal in gone for text in one.written}
+        values[request_id] = gone | _written(spellings[request_id], gone)
     return values
+
+
+def unstored_of(
+    ctx: RunContext, requests: Sequence[Request], spellings: Spellings, found: Found
+) -> dict[str, set[str]]:
+    """The identities of each erasure that no message has, not as another type either: refused lines may have them.
+
+    None of a request that leaves open who asks.
+    """
+    known = {(row["request_id"], bytes(row["id_key"])) for row in found.named.select("request_id", "id_key").collect()}
+    ambiguous = _ambiguous(found)
+    unknown = {
+        name: {one.normal for key, one in spellings[name].items() if (name, bytes(key)) not in known}
+        for name in (one.request_id for one in requests if one.action == "erase")
+        if name not in ambiguous
+    }
+    looked_for = set[str]().union(*unknown.values())
+    if not looked_for:
+        return {}
+    rows = ctx.read(IDENTIFIER_VALUES)
+    read = read_frame(rows, IDENTIFIER_VALUES, columns=["id_value"], where={"id_value": looked_for})
+    stored = {row["id_value"] for row in read}
+    return {name: (some - stored) | _written(spellings[name], some - stored) for name, some in unknown.items()}
+
+
+def _written(spelled: Mapping[bytes, Spelling], forms: Collection[str]) -> set[str]:
+    """How a request has written what has one of some normal forms."""
+    return {text for one in spelled.values() if one.normal in forms for text in one.written}
+
+
+def _ambiguous(found: Found) -> set[str]:
+    """Requests that leave open who asks."""
+    return {row["request_id"] for row in found.persons.where("is_ambiguous").select("request_id").distinct().collect()}
 
 
 def _seal(
@@ -304,7 +352,7 @@ def _seal(
             freed,
         )
     )
-    ambiguous = {row["request_id"] for row in found.persons.where("is_ambiguous").collect()}
+    ambiguous = _ambiguous(found)
     for request in requests:
         name = request.request_id
         n_none = len(request.identities) - sum(len(one.written) for one in spellings[name].values())
@@ -321,9 +369,22 @@ def _seal(
         files.seal(name, sealed)
 
 
-def find_lines(ctx: RunContext, contracts: Sequence[TableContract], values: Mapping[str, set[str]]) -> DataFrame | None:
-    """`request_id`, `line_hash` of refused lines and records that hold a value; null where there are none at all."""
-    wanted = {request_id: some for request_id, some in values.items() if some}
+def find_lines(
+    ctx: RunContext,
+    contracts: Sequence[TableContract],
+    values: Mapping[str, set[str]],
+    unstored: Mapping[str, set[str]],
+) -> DataFrame | None:
+    """`request_id`, `line_hash` of refused lines and records that hold a value; null where there are none at all.
+
+    Args:
+        ctx: The stage's context.
+        contracts: The tables that may have some.
+        values: What `values_of` gives.
+        unstored: What `unstored_of` gives.
+    """
+    both = {name: some | unstored.get(name, set()) for name, some in values.items()}
+    wanted = {request_id: some for request_id, some in both.items() if some}
     normalisers = make_normalisers(id_type_specs(ctx.config.identity.id_types))
     names = names_of_identifiers(ctx.config)
     parts = [
@@ -332,7 +393,12 @@ def find_lines(ctx: RunContext, contracts: Sequence[TableContract], values: Mapp
         for text, hashed in contract.subject.texts
         if contract.name in ctx.tables and wanted
     ]
-    return reduce(DataFrame.unionByName, parts).distinct() if parts else None
+    return ctx.checkpoint(reduce(DataFrame.unionByName, parts).distinct()) if parts else None
+
+
+def _with_lines(lines: DataFrame | None) -> set[str]:
+    """Requests of which a refused line or record holds a value."""
+    return set() if lines is None else {row["request_id"] for row in lines.select("request_id").distinct().collect()}
 
 
 def _write(
