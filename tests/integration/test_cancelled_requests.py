@@ -14,6 +14,8 @@ from oneuser.contracts.privacy import ERASURES, SUPPRESSIONS
 from oneuser.contracts.raw import QUARANTINE
 from oneuser.core.errors import ConfigError
 from oneuser.core.identifier_text import NamedIdentifier
+from oneuser.core.keyed import Keys, line_hasher
+from oneuser.privacy.keys import load_keys
 from oneuser.privacy.requests import Request
 from oneuser.runs.claim_rows import load_claims, published
 from oneuser.runs.erasures import search_files
@@ -139,12 +141,18 @@ def test_a_row_that_readers_see_is_left_unless_what_it_carries_was_let_in_again(
     row = dict.fromkeys(ERASURES.columns) | {"run_seq": 1, "request_id": "ask", "kind": "request"}
     half = row | {"run_seq": 2, "request_id": "half"}
 
+    def keys() -> Keys:
+        return load_keys(f"file:{warehouse.root}/.secrets/identifiers", deployment="test", may_create=False)
+
     def left(suppressions: list[dict[str, Any]], *erasures: dict[str, Any]) -> dict[str, dict[str, int]]:
         rows = {ERASURES: [half, row, *erasures], SUPPRESSIONS: suppressions}
-        return rows_left(warehouse, shown | small.replace(warehouse, 9, rows, fence=98), ["ask", "half"])
+        return rows_left(warehouse, shown | small.replace(warehouse, 9, rows, fence=98), ["ask", "half"], keys)
 
     assert left([suppressed]) == {"ask": {"identifiers": 1}}
     assert left([]) == {}
+    # lines by a keyed hash, and as earlier versions have kept them
+    for line_hash in (line_hasher(keys())(1), 1):
+        assert left([], row | {"kind": "line", "line_hash": line_hash}) == {"ask": {"quarantine": 1}}
     found = left([], row | {"kind": "user", "user_id": small.BOB})
     assert found.keys() == {"ask"}
     assert found["ask"]["identifier_map"] > 0

@@ -129,7 +129,7 @@ def answer_requests(
                 loaded, stages=None, as_of=None, full=False, finish_open=False, spark=session, listener=listener
             )
             done.enter_context(Standing(*run.stands))
-            settle(warehouse, is_purged=False)
+            settle(warehouse)
             if run.attempt == 1:
                 break
         if news and purge_now:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from oneuser.core.meanwhile import say
 from oneuser.events.normalise import make_normalisers
 from oneuser.events.spec import id_type_specs
 from oneuser.inspection.published_rows import require_warehouse
+from oneuser.privacy.keys import load_keys
 from oneuser.runs.boundary import own_errors
 from oneuser.runs.claim_rows import load_claims, published
 from oneuser.runs.erasures import search_files
@@ -95,7 +97,8 @@ def prove(
         found = search_files(warehouse, readable, values, shared=shared)
         require_searched(found.scan)
         say("looking at the rows that readers see")
-        rows = rows_left(warehouse, readable[-1].tables, values)
+        keys = partial(load_keys, loaded.keys.identifiers, deployment=loaded.deployment, may_create=False)
+        rows = rows_left(warehouse, readable[-1].tables, values, keys)
         return [
             Proof(
                 name,

@@ -83,6 +83,12 @@ ERASURES = TableContract(
         Field("message_key", "binary", "message; when it comes again, it is a duplicate", nullable=True),
         Field("identifier_id", "bigint", "number of an identifier; it is given to no other", nullable=True),
         Field("user_id", "string", "User ID that the request ended", nullable=True),
-        Field("line_hash", "bigint", "hash of a refused line or record that held a value", nullable=True),
+        Field(
+            "line_hash",
+            "bigint",
+            "keyed hash of the hash of a refused line or record that held a value; without a key in rows of earlier "
+            "versions",
+            nullable=True,
+        ),
     ),
 )

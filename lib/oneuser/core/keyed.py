@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEY_BYTES = 16
+_LINE_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -61,3 +62,15 @@ def message_hasher(keys: Keys, id_space: str) -> Callable[[bytes], bytes]:
         return state.digest()
 
     return hash_message
+
+
+def line_hasher(keys: Keys) -> Callable[[int], int]:
+    """Hasher of the hashes of refused lines and records: whole numbers of 64 bits, as these are."""
+    prepared = blake2b(b"line\0", digest_size=_LINE_BYTES, key=keys.messages)
+
+    def hash_line(line_hash: int) -> int:
+        state = prepared.copy()
+        state.update(line_hash.to_bytes(_LINE_BYTES, "big", signed=True))
+        return int.from_bytes(state.digest(), "big", signed=True)
+
+    return hash_line

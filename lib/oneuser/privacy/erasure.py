@@ -22,7 +22,7 @@ from oneuser.privacy.portability import find_uncontested
 from oneuser.spark.stable_ids import OF_TOUCH, stable_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pyspark.sql import Column
 
@@ -39,7 +39,7 @@ class Erased:
         messages: `message_key`.
         identifiers: `identifier_id` of those that nothing carries any more.
         users: `user_id` of the User IDs that ended.
-        lines: `line_hash` of refused lines and records.
+        lines: `line_hash` of refused lines and records, as their tables have it.
         keys: `id_type`, `id_key` of suppressed identifiers.
     """
 
@@ -50,8 +50,10 @@ class Erased:
     keys: DataFrame | None
 
     @classmethod
-    def among(cls, erasures: DataFrame, suppressions: DataFrame) -> Erased:
-        """From rows of `erasures` and of `suppressions`."""
+    def among(
+        cls, erasures: DataFrame, suppressions: DataFrame, known_lines: Callable[[DataFrame], DataFrame]
+    ) -> Erased:
+        """From rows of `erasures` and of `suppressions`; `known_lines` finds lines by the hashes that are kept."""
 
         def column(kind: str, name: str) -> DataFrame:
             return erasures.where(F.col("kind") == kind).select(name).distinct()
@@ -60,7 +62,7 @@ class Erased:
             column(kinds.MESSAGE, "message_key"),
             column(kinds.IDENTIFIER, "identifier_id"),
             column(kinds.USER, "user_id"),
-            column(kinds.LINE, "line_hash"),
+            known_lines(column(kinds.LINE, "line_hash")),
             suppressions.select("id_type", "id_key").distinct(),
         )
 

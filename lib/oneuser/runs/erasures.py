@@ -39,9 +39,10 @@ from oneuser.storage.export_records import exports_before, load_exports
 from oneuser.storage.request_files import COMPLETED, RequestFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from oneuser.config import LeaseRules
+    from oneuser.core.keyed import Keys
     from oneuser.runs.records import RunRecord
     from oneuser.storage.table_reader import Row
     from oneuser.storage.warehouse import Warehouse
@@ -91,34 +92,34 @@ def follow_up(warehouse: Warehouse, completed: RunRecord, rules: LeaseRules) -> 
     except LockedError:
         # whoever was faster withdraws them, and so does every run after it
         _log.info("earlier publications are left to another run", run_id=completed.run_seq)
-    settle(warehouse, is_purged=False)
+    settle(warehouse)
 
 
-def settle(warehouse: Warehouse, *, is_purged: bool) -> list[str]:
+def settle(warehouse: Warehouse, *, purged_with: Callable[[], Keys] | None = None) -> list[str]:
     """Bring the state of open requests up to what is published; returns the ids of those that are completed now.
 
     Args:
         warehouse: The warehouse.
-        is_purged: Whether files that no kept run needs are removed: only then can an erasure be completed. Else there
-            is nothing to say of those that are in progress.
+        purged_with: The keys of the warehouse, where files that no kept run needs are removed: only then can an erasure
+            be completed. Null where they are not: there is nothing to say of those that are in progress.
 
     Raises:
         OneUserError: where a row is still about what was erased, or a file holds a value of it; the request stays in
             progress.
     """
     files = RequestFiles(warehouse.files, warehouse.layout)
-    texts = _unsettled(files, is_purged=is_purged)
+    texts = _unsettled(files, is_purged=purged_with is not None)
     readable = published(load_claims(warehouse)) if texts else []
     shown = newest(readable)
     if shown is None or ERASURES.name not in shown.tables:
         return []
     counted = _count(warehouse, shown)
     taken = {name: Request.from_text(text) for name, text in texts.items() if name in counted}
-    ending = {name: files.sealed(name) for name, request in taken.items() if is_purged or request.action != "erase"}
+    ending = {name: files.sealed(name) for name, request in taken.items() if purged_with or request.action != "erase"}
     kept = {name: sealed for name, sealed in ending.items() if sealed is not None}
     erasing = {name: sealed.values for name, sealed in kept.items() if taken[name].action == "erase"}
     scanned = search_files(warehouse, readable, erasing) if erasing else None
-    still = rows_left(warehouse, shown.tables, erasing)
+    still = rows_left(warehouse, shown.tables, erasing, purged_with) if purged_with else {}
     exports = load_exports(warehouse.files, warehouse.layout) if erasing else []
     runs = {run.run_seq: run for run in load_runs(warehouse)}
     done: list[str] = []

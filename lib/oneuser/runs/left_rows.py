@@ -16,16 +16,19 @@ from oneuser.contracts.privacy import ERASURES, SUPPRESSIONS
 from oneuser.contracts.raw import EVENTS
 from oneuser.contracts.registry import TABLES
 from oneuser.privacy.erasure import Erased
-from oneuser.stages.forgetting import count_rows, rows_about_in
+from oneuser.stages.forgetting import count_rows, find_refused_again, rows_about_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from oneuser.contracts.table import TableContract
+    from oneuser.core.keyed import Keys
     from oneuser.storage.warehouse import Warehouse
 
 
-def rows_left(warehouse: Warehouse, tables: Mapping[str, int], requests: Collection[str]) -> dict[str, dict[str, int]]:
+def rows_left(
+    warehouse: Warehouse, tables: Mapping[str, int], requests: Collection[str], keys: Callable[[], Keys]
+) -> dict[str, dict[str, int]]:
     """How many rows are left by request that was to erase them, and table; of those with some.
 
     What was suppressed and let in again since is not looked for. One job over the columns that tell whose a row is;
@@ -35,16 +38,19 @@ def rows_left(warehouse: Warehouse, tables: Mapping[str, int], requests: Collect
         warehouse: Where the tables are.
         tables: The versions that readers see.
         requests: Requests for erasure that a run has taken in.
+        keys: The keys of the warehouse, for requests that have erased refused lines.
     """
     named = sorted(requests)
-    counted = _count(warehouse, tables, named) if named else {}
+    counted = _count(warehouse, tables, named, keys) if named else {}
     if not counted or len(named) == 1:
         return dict.fromkeys(named, counted) if counted else {}
     half = len(named) // 2
-    return rows_left(warehouse, tables, named[:half]) | rows_left(warehouse, tables, named[half:])
+    return rows_left(warehouse, tables, named[:half], keys) | rows_left(warehouse, tables, named[half:], keys)
 
 
-def _count(warehouse: Warehouse, tables: Mapping[str, int], requests: Collection[str]) -> dict[str, int]:
+def _count(
+    warehouse: Warehouse, tables: Mapping[str, int], requests: Collection[str], keys: Callable[[], Keys]
+) -> dict[str, int]:
     def read(contract: TableContract) -> DataFrame:
         return warehouse.read(contract, tables[contract.name])
 
@@ -54,7 +60,11 @@ def _count(warehouse: Warehouse, tables: Mapping[str, int], requests: Collection
     )
     # what a run itself tells of it says no more than `erasures`
     contracts = [TABLES[name] for name in tables if name != CHANGES.name]
-    about = rows_about_in(contracts, read, Erased.among(erasures, suppressions))
+
+    def known_lines(kept: DataFrame) -> DataFrame:
+        return kept if kept.isEmpty() else find_refused_again(contracts, read, kept, keys())
+
+    about = rows_about_in(contracts, read, Erased.among(erasures, suppressions, known_lines))
     return count_rows([*about.items(), *_carrying(read, tables, suppressions)])
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -25,6 +26,7 @@ from oneuser.contracts.raw import EVENTS, PAYLOAD
 from oneuser.contracts.registry import TABLES
 from oneuser.core.meanwhile import say
 from oneuser.core.standing import Standing
+from oneuser.privacy.keys import load_keys
 from oneuser.runs.boundary import own_errors
 from oneuser.runs.claim_rows import load_claims
 from oneuser.runs.compactions import MAINTENANCE
@@ -103,9 +105,10 @@ def maintain_warehouse(
             found = Inventory(warehouse, config, claims_after_erasure(warehouse, lease))
             done = _maintain(found, lease, payload_since)
             RequestFiles(warehouse.files, warehouse.layout).remove_leftovers()
+        keys = partial(load_keys, config.keys.identifiers, deployment=config.deployment, may_create=False)
         with Standing(*lease.stands, "tables are maintained; requests wait for their receipts"):
             # no file is left now that only an earlier run needed
-            settle(warehouse, is_purged=True)
+            settle(warehouse, purged_with=keys)
         return done
 
 

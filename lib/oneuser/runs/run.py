@@ -159,7 +159,7 @@ class _Attempt:
         done, shown = self._done_before(wanted), newest(self.lease.earlier)
         if done is not None and shown is not None:
             withdraw_earlier(self.lease, self.completed)
-            settle(self.warehouse, is_purged=False)
+            settle(self.warehouse)
             seconds = time.monotonic() - self.started
             return result_of_done(done, LookedAt(0, 0), seconds, published_at=shown.published_at)
         self._require_order(wanted)
@@ -183,7 +183,7 @@ class _Attempt:
                 elif is_nothing_new:
                     self._ended(UNCHANGED, 0, None)
                     # of a run that was cut short behind its publication
-                    settle(self.warehouse, is_purged=False)
+                    settle(self.warehouse)
         except (GateError, _OverwrittenError) as refusal:
             self._ended("refused", refusal.exit_code, refusal)
             raise

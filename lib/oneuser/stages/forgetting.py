@@ -11,12 +11,14 @@ from pyspark.sql import functions as F
 
 from oneuser.contracts.privacy import ERASURES, SUPPRESSIONS
 from oneuser.contracts.registry import TABLES
+from oneuser.privacy.erased_lines import find_erased_lines
 from oneuser.privacy.erasure import Erased, rows_about
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from oneuser.contracts.table import TableContract
+    from oneuser.core.keyed import Keys
     from oneuser.stages.context import RunContext
 
 
@@ -62,6 +64,14 @@ def count_rows(found: Iterable[tuple[str, DataFrame]]) -> dict[str, int]:
     return {row["table"]: row["n"] for row in counted.collect()}
 
 
+def find_refused_again(
+    contracts: Iterable[TableContract], read: Callable[[TableContract], DataFrame], kept: DataFrame, keys: Keys
+) -> DataFrame:
+    """`line_hash` of lines and records of some tables, by the hashes that `erasures` has kept of them."""
+    hashes = [read(one).select(F.col(name).alias("line_hash")) for one in contracts for _, name in one.subject.texts]
+    return find_erased_lines(reduce(DataFrame.unionByName, hashes), kept, keys) if hashes else kept
+
+
 def _erased(ctx: RunContext) -> Erased:
     """What this run has erased; found once for all stages that are done in this process."""
     by_this_run = F.col("run_seq") == ctx.run_seq
@@ -69,7 +79,9 @@ def _erased(ctx: RunContext) -> Erased:
         ctx.warehouse.read(contract, ctx.tables.get(contract.name)).where(by_this_run)
         for contract in (ERASURES, SUPPRESSIONS)
     )
-    found = Erased.among(erasures, suppressions)
+    found = Erased.among(
+        erasures, suppressions, lambda kept: find_refused_again(TABLES.values(), ctx.read_last, kept, ctx.keys)
+    )
     kept = {
         one.name: ctx.few_rows(f"erased {one.name}", (ERASURES, SUPPRESSIONS), partial(getattr, found, one.name))
         for one in fields(found)

@@ -9,6 +9,8 @@ from pyspark.sql import functions as F
 from oneuser.contracts.marts import ATTRIBUTION_CHANGES
 from oneuser.contracts.subject import NOBODY, Subject
 from oneuser.contracts.table import Field, TableContract
+from oneuser.core.keyed import Keys
+from oneuser.privacy.erased_lines import find_erased_lines, with_kept_hash
 from oneuser.privacy.erasure import (
     Erased,
     find_left_alone,
@@ -221,6 +223,19 @@ def test_what_only_those_contest_who_end_is_suppressed_with_them(spark: SparkSes
     found = find_own_identifiers(living, identifier_map, ownership, refused)
 
     assert_rows(found, "request_id string, identifier_id bigint", ("r", 1), ("r", 2))
+
+
+def test_erased_lines_are_known_by_a_keyed_hash_and_by_that_of_earlier_versions(spark: SparkSession) -> None:
+    keys = Keys("shop", "k1", b"i" * 32, b"m" * 32, b"u" * 32)
+    lines = spark.createDataFrame([("r", 1), ("r", -2)], "request_id string, line_hash bigint")
+    kept = with_kept_hash(lines, keys).select("kept_hash")
+    stored = kept.unionByName(spark.createDataFrame([(3,)], "kept_hash bigint"))
+    hashes = spark.createDataFrame([(1,), (-2,), (-2,), (3,), (4,)], "line_hash bigint")
+
+    found = find_erased_lines(hashes, stored, keys)
+
+    assert_rows(found, "line_hash bigint", (1,), (-2,), (3,))
+    assert not {row["kept_hash"] for row in kept.collect()} & {1, -2}
 
 
 def test_refused_lines_are_found_by_a_value_as_a_word_of_its_own(spark: SparkSession) -> None:

@@ -13,6 +13,7 @@ import pytest
 from oneuser.contracts import privacy as kinds
 from oneuser.core.errors import OneUserError
 from oneuser.core.identifier_text import NamedIdentifier
+from oneuser.core.keyed import Keys
 from oneuser.privacy.requests import Request
 from oneuser.runs import erasures
 from oneuser.runs.erasures import Searched, settle, withdraw_earlier
@@ -27,6 +28,10 @@ from tests.unit.storage.disk_files import DiskFiles
 ANN = NamedIdentifier("email", "ann@example.com")
 ASKED = Request("4711", "erase", "connected", (ANN,), "gdpr", "2026-03-01T00:00:00+00:00")
 SEALED = Sealed([ANN.value], n_unknown=0, n_kept=2, n_known=1, n_suppressed=3)
+
+
+def keys() -> Keys:
+    return Keys("shop", "k1", b"i" * 32, b"m" * 32, b"u" * 32)
 
 
 @pytest.fixture
@@ -128,7 +133,7 @@ class _Warehouse(SimpleNamespace):
         self.n_searches += 1
         if self.n_searches == 1:
             # somebody else maintains the warehouse meanwhile, and is faster
-            assert settle(self, is_purged=True) == ["4711"]  # type: ignore[arg-type]
+            assert settle(self, purged_with=keys) == ["4711"]  # type: ignore[arg-type]
         return Searched(Scan(self.n_searches, 0, [], [], []), {}, {}, {}, {"4711": 1})
 
 
@@ -136,10 +141,10 @@ def test_of_two_that_search_at_once_the_faster_writes_the_receipt(
     files: RequestFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warehouse: Any = _Warehouse(files, monkeypatch)
-    settle(warehouse, is_purged=False)
+    settle(warehouse)
     assert (files.status("4711") or {})["state"] == "in_progress"
 
-    settle(warehouse, is_purged=True)
+    settle(warehouse, purged_with=keys)
 
     receipt = files.receipt("4711") or {}
     assert (receipt["n_identifiers_suppressed"], receipt["scan"]["n_files"]) == (3, 2)
@@ -149,7 +154,7 @@ def test_of_two_that_search_at_once_the_faster_writes_the_receipt(
 def test_what_came_of_a_request_is_told_before_its_receipt(
     files: RequestFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle(_Warehouse(files, monkeypatch), is_purged=False)  # type: ignore[arg-type]
+    settle(_Warehouse(files, monkeypatch))  # type: ignore[arg-type]
 
     assert (files.status("4711") or {})["outcome"] == "done"
 
@@ -188,7 +193,7 @@ def test_a_receipt_names_exports_of_before_that_nothing_withdraws(
     for what, run_seq in (("identities", 1), ("identifier_values", 2)):
         record_export(warehouse.files, warehouse.layout, what, run_seq=run_seq)
 
-    settle(warehouse, is_purged=True)
+    settle(warehouse, purged_with=keys)
 
     assert (files.receipt("4711") or {})["exports"]["n"] == 1
 
@@ -199,7 +204,7 @@ def test_a_request_of_which_rows_are_left_gets_no_receipt(files: RequestFiles, m
     monkeypatch.setattr(erasures, "rows_left", lambda *_: {"4711": {"events": 2, "identifiers": 1}})
 
     with pytest.raises(OneUserError, match=r"\(4711\): 2 of events, 1 of identifiers"):
-        settle(warehouse, is_purged=True)
+        settle(warehouse, purged_with=keys)
 
     assert files.receipt("4711") is None
 
@@ -207,7 +212,7 @@ def test_a_request_of_which_rows_are_left_gets_no_receipt(files: RequestFiles, m
 def test_without_its_values_a_request_gets_no_receipt(files: RequestFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     (Path(files.folder) / "4711.values.json").unlink()
 
-    assert settle(_Warehouse(files, monkeypatch), is_purged=True) == []  # type: ignore[arg-type]
+    assert settle(_Warehouse(files, monkeypatch), purged_with=keys) == []  # type: ignore[arg-type]
 
     assert files.receipt("4711") is None
 

@@ -29,7 +29,7 @@ class KeptBack:
     Attributes:
         suppressions: `id_type`, `id_key` of suppressed identifiers, each once.
         messages: `message_key` of erased messages: one that comes again is a duplicate.
-        lines: `line_hash` of refused lines and records that were erased.
+        lines: `line_hash` of refused lines and records that were erased, as `erasures` has it.
         pairs: `id_key` of linked pairs that no link table joins any more, as `pair_key` makes it.
         values: By request that is not completed, the values that it has erased.
         digest: Another one as soon as something else is suppressed: what depends on it is read again.

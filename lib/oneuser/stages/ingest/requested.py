@@ -29,6 +29,7 @@ from oneuser.contracts.reference import LINKS
 from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.events.normalise import make_normalisers
 from oneuser.events.spec import id_type_specs
+from oneuser.privacy.erased_lines import with_kept_hash
 from oneuser.privacy.erasure import (
     find_ended,
     find_left_alone,
@@ -408,6 +409,8 @@ def _write(
     lines: DataFrame | None,
 ) -> None:
     run_seq = F.lit(ctx.run_seq).cast("bigint").alias("run_seq")
+    if lines is not None:
+        lines = with_kept_hash(lines, ctx.keys).select("request_id", F.col("kept_hash").alias("line_hash"))
     told = ctx.spark.createDataFrame([(request.request_id,) for request in requests], "request_id string")
     parts = [
         (kinds.REQUEST, told), (kinds.MESSAGE, found.messages), (kinds.IDENTIFIER, found.identifiers),

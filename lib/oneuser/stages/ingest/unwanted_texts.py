@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from oneuser.events.normalise import make_normalisers
 from oneuser.events.spec import id_type_specs
+from oneuser.privacy.erased_lines import find_erased_lines
 from oneuser.privacy.named_in_texts import find_named_in
 from oneuser.privacy.text_search import find_texts
 from oneuser.stages.ingest.source_spec import names_of_identifiers
@@ -45,11 +46,13 @@ def find_unwanted(
         hashed: Column of their hashes.
         suppressions: Rows of `suppressions`: any of them may stand in a text, in whatever spelling.
         values: By request what it has erased, as long as that is known: devices that are not suppressed, too.
-        lines: `line_hash` of texts that were erased before.
+        lines: `line_hash` of texts that were erased before, as `erasures` has it.
     """
     normalisers = make_normalisers(id_type_specs(ctx.config.identity.id_types))
     names = names_of_identifiers(ctx.config)
-    parts = [] if lines is None else [lines]
+    parts = []
+    if lines is not None:
+        parts.append(find_erased_lines(rows.select(F.col(hashed).alias("line_hash")), lines, ctx.keys))
     if values:
         found = find_texts(rows, text=text, hashed=hashed, values=values, normalisers=normalisers, names=names)
         parts.append(found.select("line_hash"))
