@@ -49,6 +49,8 @@ CONSENT_REPLAYS = TableContract(
 
 # what `suppressions` has for the type of a pair that a link table joins, and no type can be called
 LINKED_PAIR = "(link)"
+# and before the type of an identifier that is kept out of files of members and subscriptions alone
+IN_FILES = "(file) "
 
 SUPPRESSIONS = TableContract(
     name="suppressions",
@@ -58,7 +60,12 @@ SUPPRESSIONS = TableContract(
     subject=NOBODY,
     replaced=False,
     fields=(
-        Field("id_type", "string", "type of the identifier; (link) of a pair that a link table joins"),
+        Field(
+            "id_type",
+            "string",
+            "type of the identifier, behind (file) where only files of members and subscriptions are read without it; "
+            "(link) of a pair that a link table joins",
+        ),
         Field("id_key", "binary", "its keyed hash, as in identifiers; of a pair, a hash of both"),
         Field("key_id", "string", "which key version made id_key"),
         Field("request_id", "string", "request that asked for it"),

@@ -18,7 +18,8 @@ from oneuser.privacy.erasure import Erased, rows_about
 from oneuser.runs.claim_rows import load_claims, newest_completed, published
 from oneuser.runs.compactions import Compactions
 from oneuser.runs.records import load_runs
-from oneuser.stages.ingest.requested import find_erased, find_lines, spell_out, unstored_of, values_of
+from oneuser.stages.ingest.requested import find_erased, find_lines, unstored_of, values_of
+from oneuser.stages.ingest.spelled_out import spell_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -29,7 +29,8 @@ from oneuser.privacy.masked_text import TextMask
 from oneuser.privacy.named_in_texts import find_named_in
 from oneuser.privacy.portability import Belongings, find_beside, find_uncontested, rows_of_people
 from oneuser.spark.arrow_batches import stream_batches
-from oneuser.stages.ingest.requested import naming_erased, spell_out
+from oneuser.stages.ingest.requested import naming_erased
+from oneuser.stages.ingest.spelled_out import spell_out
 from oneuser.storage.table_reader import rows_of
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ class Erased:
         identifiers: `identifier_id` of those that nothing carries any more.
         users: `user_id` of the User IDs that ended.
         lines: `line_hash` of refused lines and records, as their tables have it.
-        keys: `id_type`, `id_key` of suppressed identifiers.
+        keys: `id_type`, `id_key` of what is suppressed. A key is of one type alone.
     """
 
     messages: DataFrame | None
@@ -106,7 +106,7 @@ def _looked_for(contract: TableContract, rows: DataFrame, erased: Erased) -> Ite
             )
             yield [name], ids.toDF(name)
     if subject.is_keyed and erased.keys is not None:
-        yield ["id_type", "id_key"], erased.keys
+        yield ["id_key"], erased.keys.select("id_key").distinct()
 
 
 def find_other_readings(named: DataFrame, carried: DataFrame) -> DataFrame:
@@ -285,6 +285,22 @@ def pair_key(one: tuple[Column, Column], other: tuple[Column, Column]) -> Column
     named = [F.concat(id_type, F.lit(":"), F.hex(id_key)) for id_type, id_key in (one, other)]
     hashed = F.sha2(F.concat(F.least(*named), F.lit(" "), F.greatest(*named)), 256)
     return F.unhex(F.substring(hashed, 1, 2 * KEY_BYTES))
+
+
+def find_in_files(alone: DataFrame, identifiers: DataFrame, suppressed: DataFrame, files: DataFrame) -> DataFrame:
+    """`request_id`, `id_type`, `id_key`, `key_id` of identifiers that go and that files name, as suppressed there.
+
+    Args:
+        alone: `request_id`, `identifier_id` of those that go.
+        identifiers: Rows of `identifiers`.
+        suppressed: `id_type`, `id_key` of those that are suppressed everywhere.
+        files: `id_key` of all that tables of members and subscriptions have.
+    """
+    keyed = alone.join(identifiers, on="identifier_id", how="inner").join(files, on="id_key", how="left_semi")
+    devices = keyed.join(suppressed.select("id_type", "id_key"), on=["id_type", "id_key"], how="left_anti")
+    return devices.select(
+        "request_id", F.concat(F.lit(kinds.IN_FILES), "id_type").alias("id_type"), "id_key", "key_id"
+    ).distinct()
 
 
 def find_left_alone(

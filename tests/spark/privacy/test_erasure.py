@@ -7,12 +7,14 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import ATTRIBUTION_CHANGES
+from oneuser.contracts.reference import ACCOUNT_MEMBERS
 from oneuser.contracts.subject import NOBODY, Subject
 from oneuser.contracts.table import Field, TableContract
 from oneuser.core.keyed import Keys
 from oneuser.privacy.erased_lines import find_erased_lines, with_kept_hash
 from oneuser.privacy.erasure import (
     Erased,
+    find_in_files,
     find_left_alone,
     find_mapped,
     find_messages,
@@ -25,6 +27,7 @@ from oneuser.privacy.erasure import (
 )
 from oneuser.privacy.text_search import find_texts
 from oneuser.spark.stable_ids import stable_id
+from oneuser.stages.ingest.kept_back import KeptBack
 from tests.frames import assert_rows
 
 FIELDS = (
@@ -101,6 +104,35 @@ def test_what_was_told_of_erased_messages_is_found_whoever_owned_them(spark: Spa
 
     assert found is not None
     assert sorted(row["run_seq"] for row in found.collect()) == [1, 2, 4]
+
+
+def test_a_device_that_files_name_goes_from_their_tables_and_is_let_in_elsewhere(spark: SparkSession) -> None:
+    # given an address of hers, two devices, one of which files name, and the device of somebody else
+    keyed = "id_type string, id_key binary, key_id string, identifier_id bigint"
+    identifiers = spark.createDataFrame(
+        [("email", b"a", "k1", 1), ("device", b"t", "k1", 2), ("device", b"s", "k1", 3), ("device", b"o", "k1", 4)],
+        keyed,
+    )
+    alone = spark.createDataFrame([("r", 1), ("r", 2), ("r", 3)], "request_id string, identifier_id bigint")
+    suppressed = spark.createDataFrame([("email", b"a")], "id_type string, id_key binary")
+    files = spark.createDataFrame([(b"a",), (b"t",), (b"t",), (b"o",)], "id_key binary")
+
+    found = find_in_files(alone, identifiers, suppressed, files)
+
+    assert_rows(
+        found, "request_id string, id_type string, id_key binary, key_id string", ("r", "(file) device", b"t", "k1"),
+    )  # fmt: skip
+    members = [("device", b"t", "mill"), ("device", b"o", "mill"), ("email", b"a", "mill")]
+    shape = "id_type string, id_key binary, account_id string"
+    rows = spark.createDataFrame(members, shape)
+    nulls = [F.lit(None).cast(one.dtype).alias(one.name) for one in ACCOUNT_MEMBERS.fields if one.name not in shape]
+    rows = rows.select("*", *nulls).select(*ACCOUNT_MEMBERS.columns)
+    keys = suppressed.unionByName(found.select("id_type", "id_key"))
+    gone = rows_about(ACCOUNT_MEMBERS, rows, Erased(None, None, None, None, keys))
+    assert gone is not None
+    assert sorted(row["id_key"] for row in gone.collect()) == [b"a", b"t"]
+    left = KeptBack(keys, None, None).of_members(rows)
+    assert [row["id_key"] for row in left.collect()] == [b"o"]
 
 
 def test_a_table_of_nobody_has_no_such_rows(spark: SparkSession, erased: Erased) -> None:

@@ -10,7 +10,7 @@ import pytest
 from oneuser.core.errors import ConfigError
 from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.privacy.requests import Request
-from oneuser.stages.ingest.requested import spell_out
+from oneuser.stages.ingest.spelled_out import spell_out
 
 
 def test_a_request_of_a_type_that_is_declared_no_longer_is_not_unknown() -> None:

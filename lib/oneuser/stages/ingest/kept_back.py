@@ -27,7 +27,7 @@ class KeptBack:
     """What holds for the rest of a run, after its requests were taken in. Null where there is none.
 
     Attributes:
-        suppressions: `id_type`, `id_key` of suppressed identifiers, each once.
+        suppressions: `id_type`, `id_key` of what is suppressed, each once.
         messages: `message_key` of erased messages: one that comes again is a duplicate.
         lines: `line_hash` of refused lines and records that were erased, as `erasures` has it.
         pairs: `id_key` of linked pairs that no link table joins any more, as `pair_key` makes it.
@@ -113,11 +113,11 @@ class KeptBack:
         )
 
     def of_members(self, members: DataFrame) -> DataFrame:
-        """Rows of `account_members` without suppressed identifiers."""
+        """Rows of `account_members` or `subscriptions` without what is suppressed, be it in such files alone."""
         if self.suppressions is None:
             return members
-        on = ["id_type", "id_key"]
-        return members.join(self.suppressions.select(*on), on=on, how="left_anti").select(*members.columns)
+        keys = self.suppressions.select("id_key")
+        return members.join(keys, on="id_key", how="left_anti").select(*members.columns)
 
     def is_suppressed_at(self, links: DataFrame, end: str) -> DataFrame:
         """Records of links with `is_suppressed`: true where the identifier at an end is, else null."""

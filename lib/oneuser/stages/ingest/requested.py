@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -26,12 +26,13 @@ from oneuser.contracts.identity import DIM_USER, EVENTS_RESOLVED, IDENTIFIER_MAP
 from oneuser.contracts.privacy import ERASURES, LINKED_PAIR, SUPPRESSIONS
 from oneuser.contracts.raw import IDENTIFIER_VALUES
 from oneuser.contracts.reference import LINKS
-from oneuser.core.errors import ConfigError, ConfigProblem
+from oneuser.contracts.registry import TABLES
 from oneuser.events.normalise import make_normalisers
 from oneuser.events.spec import id_type_specs
 from oneuser.privacy.erased_lines import with_kept_hash
 from oneuser.privacy.erasure import (
     find_ended,
+    find_in_files,
     find_left_alone,
     find_mapped,
     find_messages,
@@ -47,36 +48,22 @@ from oneuser.privacy.requests import Request
 from oneuser.privacy.text_search import find_texts
 from oneuser.stages.forgetting import count_erased, forget_erased
 from oneuser.stages.identity_rules import identity_values
+from oneuser.stages.ingest.freed import count_freed, find_freed, is_identifier
 from oneuser.stages.ingest.source_spec import names_of_identifiers
-from oneuser.stages.ingest.stored_keys import keys_of_named
+from oneuser.stages.ingest.spelled_out import spell_out
 from oneuser.storage.frame_rows import read_frame
 from oneuser.storage.request_files import RequestFiles, Sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from oneuser.contracts.table import TableContract
     from oneuser.stages.context import RunContext
+    from oneuser.stages.ingest.spelled_out import Spelling, Spellings
 
 _MOST_LISTED = 3
 _KEYED = ("id_type", "id_key", "key_id")
 _NAMED = "request_id string, action string, scope string, id_type string, id_key binary, key_id string"
-
-
-class Spelling(NamedTuple):
-    """An identity of a request: its type, as it was written, in its normal form, and which key version hashed it.
-
-    A request may write it in several ways.
-    """
-
-    id_type: str
-    written: frozenset[str]
-    normal: str
-    key_id: str
-
-
-# by request, identities by their keyed hash
-Spellings = Mapping[str, Mapping[bytes, Spelling]]
 
 
 @dataclass(frozen=True)
@@ -87,7 +74,7 @@ class Found:
         messages: `request_id`, `message_key`.
         identifiers: `request_id`, `identifier_id` of those that nothing carries any more.
         users: `request_id`, `user_id` of the IDs that end.
-        suppressed: `request_id`, `id_type`, `id_key`, `key_id`, of linked pairs, too.
+        suppressed: `request_id`, `id_type`, `id_key`, `key_id`, of linked pairs and of devices that files name, too.
         carried: `request_id`, `identifier_id` of all that the messages carry, of what is mapped to who ends, and of
             what is suppressed.
         named: `request_id`, `identifier_id`, `id_key` of the identities that are known.
@@ -191,23 +178,25 @@ def find_erased(ctx: RunContext, requests: Sequence[Request], spellings: Spellin
         find_still_carried(candidates, messages.select("message_key").distinct(), carried).distinct()
     )
     pairs = ctx.checkpoint(find_own_pairs(mapped, still, gone, ctx.read(LINKS)))
-    left_alone = find_left_alone(candidates, still, gone, ctx.read(LINKS), pairs)
+    left_alone = ctx.checkpoint(find_left_alone(candidates, still, gone, ctx.read(LINKS), pairs))
     columns = ["request_id", "id_type", "id_key", "key_id"]
     is_by_value = (F.col("action") == "suppress") | (is_erasure & ~is_connected)
     of_own = own.join(identifiers, on="identifier_id", how="inner").select(*columns)
     by_name = named.where(is_by_value).select(*columns)
     of_nobody = _of_nobody(ctx, named.where(is_erasure & is_connected), numbered, whom).select(*columns)
     of_pairs = _suppressed_pairs(pairs, identifiers)
-    suppressed = ctx.checkpoint(reduce(DataFrame.unionByName, [of_own, by_name, of_nobody, of_pairs]).distinct())
+    everywhere = of_own.unionByName(by_name).unionByName(of_nobody)
+    parts = [everywhere, of_pairs, *_in_files(ctx, left_alone, identifiers, everywhere)]
+    suppressed = ctx.checkpoint(reduce(DataFrame.unionByName, parts).distinct())
     return Found(
         messages=messages,
-        identifiers=ctx.checkpoint(left_alone),
+        identifiers=left_alone,
         users=ctx.checkpoint(find_ended(living, ctx.read_last(USER_IDS))),
         suppressed=suppressed,
         carried=candidates,
         named=numbered.select("request_id", "identifier_id", "id_key"),
         persons=whom,
-        freed=_freed(ctx, requests, spellings, suppressed),
+        freed=find_freed(ctx, requests, spellings, suppressed),
     )
 
 
@@ -219,6 +208,14 @@ def _of_nobody(ctx: RunContext, named: DataFrame, known: DataFrame, whom: DataFr
     is_known = F.col("id_type").isin(*sorted(identity_values(ctx.config).known_types))
     unstored = named.where(is_known).join(known.select("id_type", "id_key"), on=["id_type", "id_key"], how="left_anti")
     return unstored.join(whom.where("is_ambiguous").select("request_id"), on="request_id", how="left_anti")
+
+
+def _in_files(ctx: RunContext, alone: DataFrame, identifiers: DataFrame, suppressed: DataFrame) -> Iterator[DataFrame]:
+    """What `find_in_files` finds, where there are such tables."""
+    keyed = [contract for contract in TABLES.values() if contract.subject.is_keyed and contract.name in ctx.tables]
+    if keyed:
+        files = reduce(DataFrame.unionByName, [ctx.read(contract).select("id_key") for contract in keyed])
+        yield find_in_files(alone, identifiers, suppressed, files)
 
 
 def _suppressed_pairs(pairs: DataFrame, identifiers: DataFrame) -> DataFrame:
@@ -248,42 +245,6 @@ def naming_erased(ctx: RunContext, keyed: DataFrame) -> DataFrame:
     ending = ctx.read(ERASURES).where(F.col("kind") == kinds.USER).select("request_id").distinct()
     of_ended = ctx.read(SUPPRESSIONS).join(ending, on="request_id", how="left_semi").select("id_type", "id_key")
     return keyed.join(of_ended, on=["id_type", "id_key"], how="left_semi").select("request_id").distinct()
-
-
-def spell_out(ctx: RunContext, requests: Sequence[Request]) -> Spellings:
-    """The identities of each request by the keyed hashes that they are stored under, or would be.
-
-    Without those that can be none of their type.
-
-    Raises:
-        ConfigError: naming every request with a type that is declared no longer: nobody could tell whom it is about.
-    """
-    undeclared = {(one.request_id, named.id_type) for one in requests for named in one.identities}
-    undeclared = {(name, id_type) for name, id_type in undeclared if id_type not in ctx.config.identity.id_types}
-    if undeclared:
-        problems = [
-            ConfigProblem(f"request {name!r}", f"names a {id_type}, which is declared no longer", code="config.usage")
-            for name, id_type in sorted(undeclared)
-        ]
-        raise ConfigError(
-            problems,
-            next_step="declare it again under `identity.id_types`, or take the request back: `oneuser privacy cancel`",
-        )
-    normalisers = make_normalisers(id_type_specs(ctx.config.identity.id_types))
-    read = [
-        (request.request_id, named, normal)
-        for request in requests
-        for named in request.identities
-        if (normal := normalisers[named.id_type](named.value)) is not None
-    ]
-    stored = keys_of_named(ctx, {(named.id_type, normal) for _, named, normal in read})
-    found: dict[str, dict[bytes, Spelling]] = {request.request_id: {} for request in requests}
-    for request_id, named, normal in read:
-        key_id, key = stored[(named.id_type, normal)]
-        before = found[request_id].get(key)
-        written = {named.value} | (before.written if before else set())
-        found[request_id][key] = Spelling(named.id_type, frozenset(written), normal, key_id)
-    return found
 
 
 def values_of(ctx: RunContext, requests: Sequence[Request], spellings: Spellings, found: Found) -> dict[str, set[str]]:
@@ -340,7 +301,7 @@ def _seal(
     found: Found,
 ) -> None:
     """Keep the values of what goes until nothing holds them any more, with what the receipt will say of the rest."""
-    freed = _count_freed(ctx, found)
+    freed = None if found.freed is None else count_freed(ctx, found.freed, found.suppressed)
     n_known, n_carried, n_gone, n_suppressed, n_freed = (
         {}
         if some is None
@@ -349,7 +310,7 @@ def _seal(
             found.named,
             found.carried,
             found.identifiers,
-            found.suppressed.where(F.col("id_type") != LINKED_PAIR),
+            found.suppressed.where(is_identifier()),
             freed,
         )
     )
@@ -441,57 +402,3 @@ def _write(
             (SUPPRESSIONS, SUPPRESSIONS.conform(news.select("*", run_seq)), "append"),
         ]
     )
-
-
-def _freed(
-    ctx: RunContext, requests: Sequence[Request], spellings: Spellings, suppressed: DataFrame
-) -> DataFrame | None:
-    """`request_id`, `id_type`, `id_key`, `suppressed_by` of suppressions that end; null where nobody asks for that.
-
-    Connected with what is named is whatever was suppressed by the same request: of the person, nothing else is left.
-    What a request of this run suppresses is freed by those that were made after it alone.
-    """
-    if not any(request.action == "unsuppress" for request in requests):
-        return None
-    turns = _in_turn(ctx, requests)
-    rows = [
-        (request.request_id, spelling.id_type, bytearray(key), request.scope == "connected", turns[request.request_id])
-        for request in requests
-        if request.action == "unsuppress"
-        for key, spelling in spellings[request.request_id].items()
-    ]
-    on = ["id_type", "id_key"]
-    named = ctx.spark.createDataFrame(
-        rows, "request_id string, id_type string, id_key binary, is_connected boolean, turn int"
-    )
-    made = ctx.spark.createDataFrame(list(turns.items()), "suppressed_by string, made_in_turn int")
-    standing = ctx.read(SUPPRESSIONS).select(F.col("request_id").alias("suppressed_by"), *on)
-    news = suppressed.select(F.col("request_id").alias("suppressed_by"), *on).join(
-        made, on="suppressed_by", how="inner"
-    )
-    standing = standing.withColumn("made_in_turn", F.lit(-1)).unionByName(news)
-    asked = ctx.checkpoint(named.join(standing, on=on, how="inner").where(F.col("made_in_turn") < F.col("turn")))
-    columns = ["request_id", *on, "suppressed_by"]
-    connected = asked.where("is_connected").select("request_id", "suppressed_by").distinct()
-    beside = connected.join(standing, on="suppressed_by", how="inner").select(*columns)
-    return ctx.checkpoint(asked.select(*columns).unionByName(beside).distinct())
-
-
-def _in_turn(ctx: RunContext, requests: Sequence[Request]) -> dict[str, int]:
-    """In which turn each request was made, by its id."""
-    files = RequestFiles(ctx.warehouse.files, ctx.warehouse.layout)
-    told = {request.request_id: files.status(request.request_id) or {} for request in requests}
-    made = sorted(told, key=lambda name: (told[name].get("submitted_at", ""), name))
-    return {name: turn for turn, name in enumerate(made)}
-
-
-def _count_freed(ctx: RunContext, found: Found) -> DataFrame | None:
-    """`request_id`, `id_type`, `id_key` of what nothing suppresses any more; null where nobody asks for that."""
-    if found.freed is None:
-        return None
-    on = ["id_type", "id_key"]
-    rows = ctx.read(SUPPRESSIONS).select(*on, "request_id").unionByName(found.suppressed.select(*on, "request_id"))
-    ended = found.freed.select(*on, F.col("suppressed_by").alias("request_id"))
-    left = rows.join(ended, on=[*on, "request_id"], how="left_anti").select(*on)
-    freed = found.freed.where(F.col("id_type") != LINKED_PAIR).select("request_id", *on).distinct()
-    return freed.join(left, on=on, how="left_anti")
