@@ -1,5 +1,7 @@
 """oneuser on a schedule: as one task, or as one task for each stage. Let Airflow run one of the two, never both.
 
+And maintenance beside either: without it nothing old ever goes, and no erasure is completed.
+
 Nothing is read here but this file: the worker's environment says where oneuser and its configuration are.
 """
 
@@ -9,12 +11,14 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from airflow.sdk import DAG, chain
-from oneuser_operator import OneUserOperator
+from oneuser_operator import OneUserMaintainOperator, OneUserOperator
 
 # in the order in which they read each other
 STAGES = ("ingest", "graph", "identity", "consent", "sessions", "attribution", "retention", "product")
 
 SCHEDULE = "@daily"
+# weekly is well within the month in which erasures are due; at another hour than runs, which would keep it waiting
+MAINTAIN_SCHEDULE = "0 12 * * 0"
 SETTINGS: dict[str, Any] = {
     "start_date": datetime(2026, 1, 1, tzinfo=timezone.utc),
     "catchup": False,  # a run takes all files that are new, of however many days
@@ -29,3 +33,8 @@ with DAG("oneuser", schedule=SCHEDULE, description="All stages in one process", 
 
 with DAG("oneuser_stages", schedule=SCHEDULE, description="A process for each stage, which takes longer", **SETTINGS):
     chain(*(OneUserOperator(task_id=stage, stages=[stage], finish_open=stage == STAGES[0]) for stage in STAGES))
+
+with DAG(
+    "oneuser_maintain", schedule=MAINTAIN_SCHEDULE, description="Old files go, erasures are completed", **SETTINGS
+):
+    OneUserMaintainOperator(task_id="maintain")

@@ -174,6 +174,27 @@ class OneUserOperator(BaseOperator):
             ) from problem
 
 
+class OneUserMaintainOperator(OneUserOperator):
+    """One `oneuser maintain`, with the same exit codes. It publishes nothing that is new, so it makes no event.
+
+    Its result has the runs that are kept and those that are withdrawn.
+    """
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - Airflow's
+        """Maintain to the end.
+
+        Raises:
+            AirflowException: where trying again later may help.
+            AirflowFailException: where it will not.
+        """
+        return _facts(self._answer(), "kept_runs", "withdrawn_runs")
+
+    def _command(self) -> list[str]:
+        config = self.config or os.environ.get(CONFIG)
+        command = [os.environ.get(COMMAND, "oneuser"), "maintain", "--json", "-v"]
+        return [*command, *(["--config", config] if config else [])]
+
+
 def _document(text: str) -> dict[str, Any]:
     """The answer; empty where it was killed before it had one."""
     try:

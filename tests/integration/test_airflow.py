@@ -72,6 +72,7 @@ SCENARIOS = {
     "interrupted": Scenario(["wait"]),
     "deaf": Scenario(["deaf"]),
     "nowhere": Scenario([], command=Path("/nowhere/oneuser")),
+    "maintained": Scenario([{"kept_runs": [1, 2], "withdrawn_runs": [], "tables": []}], dag="oneuser_maintain"),
     "stages": Scenario([4, SINCE, *[NOT_YET] * (len(STAGES) - 2), ONE], dag="oneuser_stages"),
     "a stage fails": Scenario([NOT_YET, 1], dag="oneuser_stages"),
 }
@@ -127,12 +128,12 @@ def test_the_stages_are_a_chain_in_the_order_of_the_registry(airflow: Seen) -> N
     assert list(airflow.dags["oneuser"]["tasks"]) == ["run"]
 
 
-@pytest.mark.parametrize("dag", ["oneuser", "oneuser_stages"])
+@pytest.mark.parametrize("dag", ["oneuser", "oneuser_stages", "oneuser_maintain"])
 def test_one_run_at_a_time_and_none_for_the_past(airflow: Seen, dag: str) -> None:
     assert (airflow.dags[dag]["max_active_runs"], airflow.dags[dag]["catchup"]) == (1, False)
 
 
-@pytest.mark.parametrize("dag", ["oneuser", "oneuser_stages"])
+@pytest.mark.parametrize("dag", ["oneuser", "oneuser_stages", "oneuser_maintain"])
 @pytest.mark.parametrize("file", ["conf/local.yaml", "conf/cluster.yaml"])
 def test_the_last_retry_comes_when_a_lost_lease_is_over(airflow: Seen, dag: str, file: str) -> None:
     ttl = load_config(ROOT / file).lease.ttl_minutes
@@ -200,6 +201,14 @@ def test_the_first_stage_of_a_chain_finishes_what_is_open_and_no_other(
     # its first try found the warehouse locked
     first = [*start, NAMES[0], "--finish-open"]
     assert calls(scratch, "stages") == [first, first, *([*start, name] for name in NAMES[1:])]
+
+
+def test_maintenance_is_a_task_that_makes_no_event(runs: dict[str, dict[str, Any]], scratch: Path) -> None:
+    done = runs["maintained"]
+
+    assert calls(scratch, "maintained") == [["maintain", "--json", "-v", "--config", CONFIG]]
+    assert (done["state"], done["events"], done["followed_by"]) == ("success", [], [])
+    assert done["results"]["maintain"] == {"kept_runs": [1, 2], "withdrawn_runs": []}
 
 
 # publications ---------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import psutil
 from oneuser.config.base import local_path
 from oneuser.config.input_paths import names_s3a
 from oneuser.core.errors import OneUserError
+from oneuser.inspection.open_erasures import read_open_erasures
 from oneuser.privacy.key_references import describe_reference, split_reference
 from oneuser.privacy.keys import load_versions
 from oneuser.spark import jars
@@ -24,6 +25,7 @@ from oneuser.spark.class_archive import find_archive
 from oneuser.spark.java import OLDEST_JAVA, find_java
 from oneuser.spark.memory import default_driver_memory
 from oneuser.storage.layout import Layout
+from oneuser.storage.local_files import LocalFiles
 from oneuser.storage.owner import open_to_others
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def examine(config: Config | None) -> list[Finding]:
     if config is None:
         meaning = "`oneuser init` writes one; warehouse and key were not looked at"
         return [*findings, Finding("Configuration", "note", "none here", meaning)]
-    return [*findings, _warehouse(config.warehouse), _raw_zone(config), _key(config)]
+    return [*findings, _warehouse(config.warehouse), _raw_zone(config), _key(config), *_erasures(config)]
 
 
 def _python() -> Finding:
@@ -219,6 +221,17 @@ def _key(config: Config) -> Finding:
     if kind == "file" and open_to_others(place) is not None:
         return Finding(name, "note", f"{found}; it can be read by others", f"chmod 600 {path}")
     return Finding(name, "ok", f"{found}; for its owner only" if kind == "file" else found)
+
+
+def _erasures(config: Config) -> list[Finding]:
+    """Who waits to be erased; nothing where nobody does, or where that is told on another storage."""
+    files = LocalFiles()
+    layout = Layout.of(config.warehouse, config.raw_root)
+    waiting = read_open_erasures(layout, files.names, lambda name: files.read_text(f"{layout.root}/{name}"))
+    if waiting is None:
+        return []
+    meaning = "`oneuser run` erases, `oneuser maintain` completes: schedule both"
+    return [Finding("Erasures", "problem" if waiting.is_late() else "note", str(waiting), meaning)]
 
 
 def _versions(versions: list[KeyVersion]) -> str:

@@ -17,6 +17,7 @@ from oneuser.core.standing import Standing, run_is_published
 
 if TYPE_CHECKING:
     from oneuser.config import Config
+    from oneuser.inspection.open_erasures import OpenErasures
     from oneuser.inspection.status import Holder
     from oneuser.runs.records import RunRecord, StageRecord
     from oneuser.runs.result import RunResult
@@ -140,6 +141,7 @@ def status(call: Call) -> None:
             "shown": shown,
             "newest_run": run_facts(newest) if newest else None,
             "holder": holder,
+            "erasures": found.erasures,
             "published_runs": found.published_runs,
             "counts": {"run": found.of_run, "all_runs": found.in_all},
         }
@@ -155,11 +157,18 @@ def status(call: Call) -> None:
             "newest run": state,
             "message": newest.message if newest else None,
             "held by": _held_by(holder) if holder else None,
+            "erasures": _waiting(found.erasures) if found.erasures else None,
         }
     )
     if shown and found.of_run and found.in_all:
         call.output.text()
         show_counts(call, {f"run {shown.run_seq}": found.of_run, "all runs": found.in_all})
+
+
+def _waiting(erasures: OpenErasures) -> str:
+    """Who waits to be erased, and what ends that."""
+    late = "; that is over: " if erasures.is_late() else "; "
+    return f"{erasures}{late}`oneuser run` erases, `oneuser maintain` completes"
 
 
 def _held_by(holder: Holder) -> str:

@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from oneuser.core.errors import ConfigError
+from oneuser.inspection.open_erasures import OpenErasures, read_open_erasures
 from oneuser.inspection.outcome import Outcome, outcome_of
 from oneuser.runs.claim_rows import load_claims, published
 from oneuser.runs.holder import is_gone
 from oneuser.runs.readable import as_published, publications_of_runs, withdrawn_runs
 from oneuser.runs.records import RunRecord, load_runs
+from oneuser.storage.layout import Layout
 
 if TYPE_CHECKING:
     from oneuser.runs.claim_rows import Publication
@@ -37,7 +39,7 @@ class Status:
     """What readers see, the newest run whatever became of it, and the holder; null where there is none.
 
     `of_run` is what the run came to that readers see, `in_all` what it did together with all published before it.
-    `published_runs` are those that can be read.
+    `published_runs` are those that can be read, `erasures` the requests for erasure that are not completed.
     """
 
     warehouse: str
@@ -46,6 +48,7 @@ class Status:
     newest_run: RunRecord | None
     holder: Holder | None
     published_runs: list[int]
+    erasures: OpenErasures | None = None
     of_run: Outcome | None = None
     in_all: Outcome | None = None
 
@@ -82,5 +85,6 @@ def read_status(tables: TableReader, deployment: str) -> Status:
     ]
     return Status(
         tables.root, deployment, current, records[-1] if records else None, holder, sorted(readable),
+        read_open_erasures(Layout.of(tables.root, None), tables.names, tables.text),
         outcome_of(until_now[-1:]) if until_now else None, outcome_of(until_now) if until_now else None,
     )  # fmt: skip

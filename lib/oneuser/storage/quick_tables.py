@@ -61,6 +61,10 @@ class QuickTables:
         """A small file in the root."""
         return self._answer(lambda tables: tables.text(name))
 
+    def names(self, folder: str) -> list[str]:
+        """Names of what a folder below the root holds; none where there is no folder."""
+        return self._answer(lambda tables: tables.names(folder))
+
     def head(self, contract: TableContract) -> int | None:
         """Newest version of a table, null where it does not exist."""
         return self._answer(lambda tables: tables.head(contract))

@@ -14,13 +14,14 @@ from oneuser.storage.layout import PART
 from oneuser.storage.owner import only_for_owner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from oneuser.storage.files import Files
     from oneuser.storage.layout import Layout
 
 FOLDER = "requests"
 COMPLETED = "completed"
+_WAITING = ("pending", "in_progress")
 _REQUEST, _VALUES, _RECEIPT, _STATUS = ".request.json", ".values.json", ".receipt.json", ".json"
 
 
@@ -61,7 +62,7 @@ class RequestStates:
 
     def __init__(self, files: ReadableFiles, layout: Layout) -> None:
         self._readable = files
-        self._told = f"{layout.zones['control']}/{FOLDER}"
+        self._told = statuses_folder(layout)
 
     def status(self, request_id: str) -> dict[str, Any] | None:
         """What became of a request; null where it was never made.
@@ -83,8 +84,7 @@ class RequestStates:
 
     def known(self) -> list[str]:
         """Ids of all requests that were ever made."""
-        names = [name for name in self._readable.names(self._told) if name.endswith(_STATUS)]
-        return [name.removesuffix(_STATUS) for name in names if not name.endswith(_RECEIPT)]
+        return _ids_of(self._readable.names(self._told))
 
     def _told_of(self, name: str) -> dict[str, Any] | None:
         path = f"{self._told}/{name}"
@@ -167,6 +167,26 @@ class RequestFiles(RequestStates):
     def _tell(self, name: str, facts: dict[str, Any]) -> None:
         self._files.make_folder(self._told)
         self._files.write_text(f"{self._told}/{name}", json.dumps(facts, indent=2, sort_keys=True) + "\n")
+
+
+def statuses_folder(layout: Layout) -> str:
+    """Where it lies what became of requests."""
+    return f"{layout.zones['control']}/{FOLDER}"
+
+
+def without_receipt(names: Iterable[str]) -> list[str]:
+    """Ids of the requests that have no receipt, of the names in that folder."""
+    names = set(names)
+    return [one for one in _ids_of(sorted(names)) if f"{one}{_RECEIPT}" not in names]
+
+
+def _ids_of(names: Iterable[str]) -> list[str]:
+    return [name.removesuffix(_STATUS) for name in names if name.endswith(_STATUS) and not name.endswith(_RECEIPT)]
+
+
+def is_waiting(told: Mapping[str, Any]) -> bool:
+    """Whether somebody waits to be erased, by what is told of a request that has no receipt."""
+    return told.get("action") == "erase" and told.get("state") in _WAITING
 
 
 def status_name(layout: Layout, request_id: str) -> str:

@@ -64,6 +64,10 @@ class StoredTables:
         """A small file in the root."""
         return self.files.read_text(f"{self.root}/{name}")
 
+    def names(self, folder: str) -> list[str]:
+        """Names of what a folder below the root holds; none where there is no folder."""
+        return self.files.names(folder)
+
     def has_exclusive_commits(self, zone: str) -> bool:
         """Whether of two commits of the same version to a table of this zone only one lands."""
         return has_exclusive_commits(self.files.scheme(self.layout.zones[zone]), self.spark.sparkContext.getConf().get)

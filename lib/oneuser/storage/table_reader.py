@@ -34,6 +34,9 @@ class TableReader(Protocol):
     def text(self, name: str) -> str:
         """A small file in the root."""
 
+    def names(self, folder: str) -> list[str]:
+        """Names of what a folder below the root holds; none where there is no folder."""
+
     def head(self, contract: TableContract) -> int | None:
         """Newest version of a table, null where it does not exist."""
 
