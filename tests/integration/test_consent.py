@@ -216,4 +216,6 @@ def test_an_erasure_of_some_messages_brings_no_consent_back(spark: SparkSession,
     assert oneuser.open_warehouse(config=site.config(), spark=spark).verify().holds
 
     site.run("hal grants", [message(50, STATES_PREFERENCES, ads=True, userId="hal")])
-    assert site.consent() == {("hal", "ads"): ("granted", 1)}
+    assert site.consent() == {("hal", "ads"): ("granted", 50)}
+    # no message tells why, and it stays so
+    assert oneuser.open_warehouse(config=site.config(), spark=spark).verify().holds

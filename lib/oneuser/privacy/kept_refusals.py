@@ -1,7 +1,7 @@
 """Refusals that outlive their message: what was refused stays so where the message that said it is erased.
 
 Reads   consent as the last run left it, erasures, user_redirects, dim_user; events that state preferences
-Yields  rows of `consent` without a message
+Yields  rows of `consent` without a message, and since when what has ended one is granted
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from pyspark.sql import DataFrame
+
+_ON = ["user_id", "purpose"]
+STATED = ("user_id", "purpose", "stated_at", "source", "message_key")
 
 
 def find_kept_refusals(before: DataFrame, erased: DataFrame, redirects: DataFrame, live: DataFrame) -> DataFrame:
@@ -64,38 +67,68 @@ def find_moved_refusals(before: DataFrame, redirects: DataFrame, live: DataFrame
     return led.select(F.explode(F.array_compact(F.array("user_id", "redirect_to"))).alias("user_id")).distinct()
 
 
+def find_later_grants(before: DataFrame, decided: DataFrame, redirects: DataFrame) -> DataFrame:
+    """What stood as granted since later than messages say: rows of `consent` of who it belongs to now.
+
+    Such a grant may have ended a refusal of which no message tells any more.
+
+    Args:
+        before: Rows of `consent` as the last run left them.
+        decided: Rows of `consent` as messages say.
+        redirects: Rows of `user_redirects`.
+    """
+    granted = decided.where(F.col("state") == GRANTED).select("user_id", "purpose", F.col("since").alias("granted_at"))
+    stood = before.where((F.col("state") == GRANTED) & F.col("message_key").isNotNull())
+    now = redirects.select("user_id", "redirect_to")
+    owned = stood.join(now, on="user_id", how="left").withColumn("user_id", F.coalesce("redirect_to", "user_id"))
+    later = owned.join(granted, on=["user_id", "purpose"], how="inner").where(F.col("since") > F.col("granted_at"))
+    # of several that became one person's, the first that ended a refusal
+    first = later.groupBy("user_id", "purpose").agg(F.min(F.struct("since", "source", "message_key")).alias("first"))
+    return CONSENT.conform(first.select("user_id", "purpose", F.lit(GRANTED).alias("state"), "first.*"))
+
+
 def find_stated_grants(owned: DataFrame, said: DataFrame, *, opt_out_refuses: Collection[str]) -> DataFrame:
-    """`user_id`, `purpose`, `stated_at`: when people have last granted something by an event that states preferences.
+    """`user_id`, `purpose`, `stated_at`, `source`, `message_key`: what events that state preferences grant.
 
     Args:
         owned: `message_key`, `user_id`, `event_time` of such events.
-        said: `message_key` and `consent` of messages that say something.
+        said: `message_key`, `source` and `consent` of messages that say something.
         opt_out_refuses: Purposes that a signal against sale and sharing refuses.
     """
     stated = F.from_json("consent", SAID)
     told = said.join(owned, on="message_key", how="inner").withColumn("stated", stated)
-    each = told.select("user_id", "event_time", "stated.optOut", F.explode("stated.categoryPreferences"))
-    is_refused = F.coalesce(F.col("optOut"), F.lit(False)) & F.col("key").isin(*sorted(opt_out_refuses))
-    granted = each.where(F.col("value") & ~is_refused)
-    return granted.groupBy("user_id", F.col("key").alias("purpose")).agg(F.max("event_time").alias("stated_at"))
+    each = told.select(
+        "user_id", F.col("event_time").alias("stated_at"), "source", "message_key", "stated.optOut",
+        F.explode("stated.categoryPreferences").alias("purpose", "grants"),
+    )  # fmt: skip
+    is_refused = F.coalesce(F.col("optOut"), F.lit(False)) & F.col("purpose").isin(*sorted(opt_out_refuses))
+    return each.where(F.col("grants") & ~is_refused).select(*STATED)
 
 
-def with_kept_refusals(decided: DataFrame, kept: DataFrame, stated: DataFrame) -> DataFrame:
+def with_kept_refusals(decided: DataFrame, kept: DataFrame, stated: DataFrame, later: DataFrame) -> DataFrame:
     """Rows of `consent`, with refusals whose message was erased where nothing newer was granted.
+
+    Where a statement has ended one, what it grants stands since then, as long as that statement is there.
 
     Args:
         decided: Rows of `consent` as messages say.
         kept: Those refusals, as rows of `consent`.
         stated: What `find_stated_grants` gives: that counts also where it changes nothing, as messages say.
+        later: What `find_later_grants` gives.
     """
-    on = ["user_id", "purpose"]
-    refused = decided.where(F.col("state") == REFUSED).select(*on)
-    granting = decided.where(F.col("state") == GRANTED).select(*on, F.col("since").alias("granted_at"))
-    still = (
-        kept.join(refused, on=on, how="left_anti")
-        .join(granting, on=on, how="left")
-        .join(stated, on=on, how="left")
-        .where(F.coalesce(F.greatest("granted_at", "stated_at") <= F.col("since"), F.lit(True)))
-        .select(*CONSENT.columns)
+    refused = decided.where(F.col("state") == REFUSED).select(*_ON)
+    granting = decided.where(F.col("state") == GRANTED).select(*_ON, F.col("since").alias("granted_at"))
+    newer = kept.select(*_ON, "since").join(stated, on=_ON, how="inner").where(F.col("stated_at") > F.col("since"))
+    first = F.min(F.struct(F.col("stated_at").alias("since"), "source", "message_key")).alias("ended_by")
+    open_still = (
+        kept.join(refused, on=_ON, how="left_anti")
+        .join(granting, on=_ON, how="left")
+        .where(F.coalesce(F.col("granted_at") <= F.col("since"), F.lit(True)))
+        .join(newer.groupBy(*_ON).agg(first), on=_ON, how="left")
     )
-    return decided.join(still.select(*on), on=on, how="left_anti").select(*CONSENT.columns).unionByName(still)
+    still = open_still.where(F.col("ended_by").isNull()).select(*CONSENT.columns)
+    ended = open_still.where(F.col("ended_by").isNotNull()).select(*_ON, F.lit(GRANTED).alias("state"), "ended_by.*")
+    before = later.join(kept.select(*_ON), on=_ON, how="left_anti")
+    again = before.join(stated.select(*_ON, "message_key"), on=[*_ON, "message_key"], how="left_semi")
+    instead = still.unionByName(ended).unionByName(again.select(*CONSENT.columns))
+    return decided.join(instead.select(*_ON), on=_ON, how="left_anti").select(*CONSENT.columns).unionByName(instead)

@@ -23,7 +23,12 @@ from oneuser.privacy.consent_of_people import (
     replay_steps,
     replays_of,
 )
-from oneuser.privacy.kept_refusals import find_kept_refusals, find_stated_grants, with_kept_refusals
+from oneuser.privacy.kept_refusals import (
+    find_kept_refusals,
+    find_later_grants,
+    find_stated_grants,
+    with_kept_refusals,
+)
 from tests.frames import assert_rows
 from tests.oracle.consent import KNOWN, OPTED_OUT, PRIORITIES, Said, stands
 
@@ -200,14 +205,23 @@ def test_a_refusal_outlives_its_message_until_something_newer_is_granted(spark: 
         (b"m4", '{"categoryPreferences": {"mail": true, "ads": true}, "optOut": true}'),
         (b"m5", '{"categoryPreferences": {"x": false}}'),
     ]
-    said = spark.createDataFrame(texts, "message_key binary, consent string")
+    said = spark.createDataFrame(texts, "message_key binary, consent string").withColumn("source", F.lit("site"))
+    nothing = rows()
     opted_out = find_stated_grants(owned, said, opt_out_refuses=["ads"])
-    found = with_kept_refusals(decided, kept, opted_out)
+    found = with_kept_refusals(decided, kept, opted_out, nothing)
     assert {(row["user_id"], row["purpose"], row["state"], row["message_key"]) for row in found.collect()} == {
         ("ann", "ads", "refused", None), ("bob", "ads", "granted", b"m2"), ("bob", "x", "refused", b"m3"),
     }  # fmt: skip
     # nor does a grant that is stated again change what messages say, and it ends the refusal
     stated = find_stated_grants(owned, said, opt_out_refuses=[])
-    assert ("ann", "ads", "granted") in {
-        (row["user_id"], row["purpose"], row["state"]) for row in with_kept_refusals(decided, kept, stated).collect()
-    }
+    ended = with_kept_refusals(decided, kept, stated, nothing)
+    (of_ann,) = (tuple(row) for row in ended.where("user_id = 'ann'").collect())
+    assert of_ann == ("ann", "ads", "granted", later, "site", b"m4")
+
+    # which stands since then, run after run, unless its message goes, too
+    stood = find_later_grants(ended, decided, redirects)
+    none_kept = kept.limit(0)
+    assert_rows(stood, CONSENT, of_ann)
+    for one, since in ((stated, later), (stated.limit(0), MONDAY + timedelta(hours=1))):
+        found = with_kept_refusals(decided, none_kept, one, stood)
+        assert [row["since"] for row in found.where("user_id = 'ann'").collect()] == [since]

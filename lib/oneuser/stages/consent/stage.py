@@ -23,6 +23,7 @@ from oneuser.privacy.consent_of_people import (
 from oneuser.privacy.consent_replay import OUTCOMES
 from oneuser.privacy.kept_refusals import (
     find_kept_refusals,
+    find_later_grants,
     find_moved_refusals,
     find_stated_grants,
     with_kept_refusals,
@@ -82,27 +83,31 @@ def standing_consent(ctx: RunContext, outcomes: DataFrame, people: DataFrame | N
     Writes nothing.
     """
     decided = consent_of(outcomes)
-    kept = _kept_refusals(ctx, people)
-    return decided if kept is None else with_kept_refusals(decided, kept, _stated_grants(ctx, kept))
+    # looks at nothing where nobody was ever erased
+    if ERASURES.name not in ctx.tables or CONSENT.name not in ctx.base:
+        return decided
+    kept = find(ctx, _kept_refusals(ctx, people))
+    later = find(ctx, find_later_grants(ctx.read_last(CONSENT), decided, ctx.read(USER_REDIRECTS)))
+    if not kept.n_rows + later.n_rows:
+        return decided
+    told_of = kept.rows.select("user_id").unionByName(later.rows.select("user_id")).distinct()
+    return with_kept_refusals(decided, kept.rows, _stated_grants(ctx, told_of), later.rows)
 
 
-def _stated_grants(ctx: RunContext, kept: DataFrame) -> DataFrame:
-    """When people of whom a refusal is kept have last stated that they grant something."""
+def _stated_grants(ctx: RunContext, people: DataFrame) -> DataFrame:
+    """What some people (`user_id`) have stated that they grant."""
     rules = ctx.config.consent
-    owned = only(ctx.read(EVENTS_RESOLVED), kept.select("user_id").distinct())
+    owned = only(ctx.read(EVENTS_RESOLVED), people)
     stating = owned.where(F.col("event").isin(*sorted(rules.events))).select("message_key", "user_id", "event_time")
-    said = ctx.read(EVENTS).select("message_key", "consent").where(F.col("consent").isNotNull())
+    said = ctx.read(EVENTS).select("message_key", "source", "consent").where(F.col("consent").isNotNull())
     return find_stated_grants(stating, said, opt_out_refuses=rules.opt_out_refuses)
 
 
-def _kept_refusals(ctx: RunContext, people: DataFrame | None) -> DataFrame | None:
-    """Refusals whose message was erased; null where there are none. Looks at nothing where nobody was ever erased."""
-    if ERASURES.name not in ctx.tables or CONSENT.name not in ctx.base:
-        return None
+def _kept_refusals(ctx: RunContext, people: DataFrame | None) -> DataFrame:
+    """Refusals whose message was erased."""
     erasures, redirects, live = (ctx.read(contract) for contract in (ERASURES, USER_REDIRECTS, DIM_USER))
     erased = erasures.where(F.col("kind") == MESSAGE).select("message_key").distinct()
-    kept = find(ctx, only(find_kept_refusals(ctx.read_last(CONSENT), erased, redirects, live), people))
-    return kept.rows if kept.n_rows else None
+    return only(find_kept_refusals(ctx.read_last(CONSENT), erased, redirects, live), people)
 
 
 def replay_consent(ctx: RunContext, people: DataFrame | None) -> DataFrame:
