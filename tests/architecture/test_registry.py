@@ -50,7 +50,10 @@ def test_types_can_be_read_without_a_session() -> None:
 
 
 # columns that tell whose a row is, wherever one appears
-TELLING = {"message_key", "first_message_key", "identifier_id", "src", "dst", "user_id", "redirect_to"}
+TELLING = {
+    "message_key", "first_message_key", "identifier_id", "src", "dst", "edge_src", "edge_dst", "id_key", "redirect_to",
+    "user_id", "touch_user_id", "other_user_id", "user_id_before", "touch_user_id_before", "entity_id",
+}  # fmt: skip
 # what an erasure keeps on purpose, and what companies say of themselves
 EXEMPT = {ERASURES.name, SUPPRESSIONS.name, "account_profiles"}
 
@@ -67,6 +70,8 @@ def test_whose_a_row_is_is_declared_wherever_a_column_tells_it() -> None:
         if name not in EXEMPT:
             # the target of a redirect is told by its own row, where rows of the erased stay
             told = {*contract.subject.columns, *(["redirect_to"] if contract.subject.kept else [])}
+            # a key beside the number of its identifier is told by that
+            told |= {"id_key"} if "identifier_id" in told else set()
             assert TELLING & set(contract.columns) <= told, name
             assert not contract.personal_columns or contract.subject != NOBODY, name
 
