@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def with_kept_hash(lines: DataFrame, keys: Keys) -> DataFrame:
     """Rows with `line_hash`, each with `kept_hash`, which `erasures` has in its place."""
-    return lines.mapInArrow(_hasher(keys), StructType(list(lines.schema)).add("kept_hash", "bigint"))
+    return lines.mapInArrow(_hasher(keys), StructType(list(lines.schema)).add("kept_hash", "long"))
 
 
 def find_erased_lines(hashes: DataFrame, kept: DataFrame, keys: Keys) -> DataFrame:
