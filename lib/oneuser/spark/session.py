@@ -82,6 +82,8 @@ _STATIC = {
     # the same, from Python: eight calls into Java each time
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
+    # a pickled function that is larger goes to executors through a file as it is, and some hold the secret or values
+    "spark.broadcast.UDFCompressionThreshold": "1g",
     # a run compiles many more classes than the 100 that are remembered by default, and most of them several times
     "spark.sql.codegen.cache.maxEntries": "2000",
     # row groups of a quarter of the usual size: what looks through a file holds one in memory for each processor
