@@ -31,10 +31,11 @@ from oneuser.config import LeaseRules, make_config
 from oneuser.config.default_id_types import DEFAULT_ID_TYPES
 from oneuser.contracts.changes import CHANGES
 from oneuser.contracts.registry import TABLES
-from oneuser.core.errors import ConfigError, OneUserError
+from oneuser.core.errors import ConfigError, LockedError, OneUserError
 from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.privacy.requests import Request
 from oneuser.runs.erasures import settle
+from oneuser.runs.lease import Lease
 from oneuser.runs.nothing_new import find_nothing_new
 from oneuser.runs.rollback import roll_back
 from oneuser.runs.run import open_for_writing, run_pipeline
@@ -394,6 +395,19 @@ def test_a_file_that_still_holds_a_value_is_named_and_the_request_waits(family: 
     planted.unlink()
 
 
+def test_an_erasure_beside_a_run_ends_with_4_and_is_taken_in_by_the_next(family: Family, tmp_path: Path) -> None:
+    path = request_file(tmp_path, "ask-9", ("email", "beside@example.com"))
+
+    with Lease.acquire(Warehouse(family.spark, str(family.root)), LeaseRules()):
+        with pytest.raises(LockedError) as locked:
+            family.ask(path, scope="connected")
+        assert locked.value.exit_code == 4
+
+    # the run of the next test does
+    (waiting,) = request_states(family.config, "ask-9", spark=family.spark)
+    assert waiting.state == "pending"
+
+
 def test_each_request_is_answered_by_what_came_of_it(family: Family, tmp_path: Path) -> None:
     # what is left of an erasure, of which one address was freed; and what another request suppressed
     assert sum(row["request_id"] == "ask-1" for row in family.rows("suppressions")) > 1
@@ -435,7 +449,7 @@ def test_each_request_is_answered_by_what_came_of_it(family: Family, tmp_path: P
         "stop-1": ("not_suppressed", 1), "stop-2": ("done", 2), "stop-3": ("done", 0),
         "back-5": ("not_suppressed", 1), "aside-1": ("done", 0),
         "ask-3": ("done", 1), "ask-4": ("unowned", 0), "ask-5": ("done", 0), "ask-7": ("done", 1),
-        "ask-8": ("unknown", 1),
+        "ask-8": ("unknown", 1), "ask-9": ("unknown", 1),
     }  # fmt: skip
     assert [receipts[name]["erased"]["lines"] for name in ("ask-3", "ask-7")] == [1, 1]
     # who is not stored is looked for in no file, and all the same the request has ended
@@ -445,7 +459,7 @@ def test_each_request_is_answered_by_what_came_of_it(family: Family, tmp_path: P
     freed = {name: one["n_identifiers_freed"] for name, one in receipts.items() if one["n_identifiers_freed"]}
     assert freed.keys() == {"back-1", "back-2"}
     assert {row["request_id"] for row in family.rows("suppressions")} == {
-        "ask-2", "ask-3", "ask-5", "ask-7", "ask-8", "stop-2", "stop-3",
+        "ask-2", "ask-3", "ask-5", "ask-7", "ask-8", "ask-9", "stop-2", "stop-3",
     }  # fmt: skip
     # the files of links are as they were, and say something else by now
     assert family.linked() == {("customer-1", ANN_AT_WORK), ("customer-1", TABLET), (SPARE, TABLET)}
@@ -468,6 +482,90 @@ def test_a_normaliser_stays_as_long_as_identifiers_of_its_type_are_suppressed(fa
         run_pipeline(family.spark, make_config(folded))
 
     assert "unsuppress" in str(problem.value)
+
+
+# everything that a warehouse may have ---------------------------------------------------------------------------------
+
+# an account that is credited, members and subscriptions by a device of hers, and product analytics of all kinds
+MEMBERS = f"id_type,id_value,account_id\nanonymous_id,phone-of-ann,mill\nemail,{BOB},mill\nuser_id,customer-1,mill\n"
+PLANS = "subscription_id,amount,id_type,id_value\n1,10,anonymous_id,phone-of-ann\n2,10,user_id,customer-2\n"
+# nobody is over-shared, merged or credited otherwise here, and what an account does without a person is nobody's
+NOT_OF_HER = {
+    "shared_values",
+    "user_redirects",
+    "account_touches",
+    "attribution_changes",
+    "account_attribution_changes",
+}
+# what is kept on purpose, and what the run itself tells of it
+KEPT = {"erasures", "suppressions", "user_ids", "lineage", "changes"}
+
+
+def with_everything(inputs: Path) -> dict[str, Any]:
+    for name, text in (("members", MEMBERS), ("plans", PLANS)):
+        (inputs / f"{name}.csv").write_text(text)
+    days: dict[str, Any] = {"min_days": 1}
+    return {
+        "accounts": {"files": {"members": {"path": f"{inputs}/members.csv", "format": "csv"}}},
+        "subscriptions": {"plans": {"path": f"{inputs}/plans.csv", "format": "csv", "currency": "EUR"}},
+        "conversions": {"signup": {"event": "signup", "value": {"const": 5}, "currency": {"const": "EUR"}}},
+        "reporting_currency": "EUR",
+        "attribution": {"models": ["last"], "levels": ["person", "account"]},
+        "product": {
+            "power_users": {"all": days}, "at_risk": {"all": days}, "rfm": {"all": {"conversions": ["signup"]}},
+            "feature_usage": {"all": {"features": {"signup": "signup"}}},
+        },
+    }  # fmt: skip
+
+
+def tables_about(rows: dict[str, list[dict[str, Any]]], named: set[Any], numbers: set[int]) -> set[str]:
+    """Tables with a User ID or key, or a number of an identifier where it is one."""
+    return {
+        name
+        for name, some in rows.items()
+        for row in some
+        if not named.isdisjoint(value for value in row.values() if isinstance(value, str | bytes))
+        or not numbers.isdisjoint(row[column] for column in TABLES[name].subject.identifiers)
+    }
+
+
+@pytest.mark.soak
+def test_of_a_person_nothing_is_left_in_any_table_that_a_warehouse_may_have(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    # given a person of whom there is something in every table that can have something of anybody
+    os.environ["ONEUSER_TEST_SECRET"] = "k1 " + "a7" * 32
+    made = Family(spark, tmp_path)
+    made.config |= with_everything(made.inputs)
+    refused = f"login,customer-1,email,{ANN_AT_WORK}\n"
+    (made.inputs / "crm.csv").write_text((made.inputs / "crm.csv").read_text() + refused)
+    made.run()
+    ann = people(made.root)["user_id", "customer-1"]
+    before = {name: made.rows(name) for name in published_versions(made.root)}
+
+    # when she is erased
+    state = made.ask(request_file(tmp_path, "ask", ("email", ANN)), scope="connected", purge_now=True)
+
+    # then there was, and there is nothing any more
+    erased = made.rows("erasures")
+    numbers = {row["identifier_id"] for row in erased if row["identifier_id"] is not None}
+    keys = {row["id_key"] for row in before["identifiers"] if row["identifier_id"] in numbers}
+    named = {ann, *keys, *(row["message_key"] for row in erased if row["message_key"] is not None)}
+    after = {name: made.rows(name) for name in published_versions(made.root)}
+    owned = {name for name, contract in TABLES.items() if contract.subject.columns and not contract.subject.texts}
+    assert owned - tables_about(before, named, numbers) == NOT_OF_HER
+    assert tables_about(after, named, numbers) <= KEPT
+    assert {len(before[name]) for name in ("quarantine", "rejected_records")} == {2, 1}
+    assert [json.loads(row["line"]) for row in after["quarantine"]] == [GHOSTLY]
+    assert after["rejected_records"] == []
+    assert state.receipt is not None
+    assert (state.state, state.receipt["scan"]["is_done"]) == ("completed", True)
+    # nor does a reading of the same files bring anything back
+    assert {row["subscription_id"] for row in after["subscriptions"]} == {"2"}
+    for name in ("members", "plans"):
+        (made.inputs / f"{name}.csv").write_text((made.inputs / f"{name}.csv").read_text() + "\n")
+    made.run()
+    assert (len(made.rows("account_members")), len(made.rows("subscriptions"))) == (1, 1)
 
 
 # kills ---------------------------------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ class _Warehouse(SimpleNamespace):
         run = SimpleNamespace(run_seq=2, metrics={})
         monkeypatch.setattr(erasures, "load_claims", lambda _: [])
         monkeypatch.setattr(erasures, "published", lambda _: [shown])
-        monkeypatch.setattr(erasures, "newest", lambda readable: readable[0])
+        monkeypatch.setattr(erasures, "newest", lambda readable: next(iter(readable), None))
         monkeypatch.setattr(erasures, "load_runs", lambda _: [run])
         monkeypatch.setattr(erasures, "_count", lambda *_: {"4711": SimpleNamespace(run_seq=2, by_kind={"message": 5})})
         monkeypatch.setattr(erasures, "search_files", self.search)
@@ -207,6 +207,42 @@ def test_a_request_of_which_rows_are_left_gets_no_receipt(files: RequestFiles, m
         settle(warehouse, purged_with=keys)
 
     assert files.receipt("4711") is None
+
+
+class _KilledError(Exception):
+    """Where the process ended."""
+
+
+@pytest.mark.parametrize(("step", "n_before"), [("write_text", 1), ("remove", 0), ("remove", 1)])
+def test_whoever_is_killed_behind_a_receipt_leaves_the_rest_to_the_next(
+    files: RequestFiles, monkeypatch: pytest.MonkeyPatch, step: str, n_before: int
+) -> None:
+    warehouse: Any = _Warehouse(files, monkeypatch)
+    warehouse.n_searches = 1
+    original, n_calls = getattr(DiskFiles, step), 0
+
+    def end(self: DiskFiles, *args: Any) -> Any:
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls > n_before:
+            raise _KilledError
+        return original(self, *args)
+
+    # the receipt is written, then the state, and the values and the request are removed
+    with monkeypatch.context() as patch:
+        patch.setattr(DiskFiles, step, end)
+        with pytest.raises(_KilledError):
+            settle(warehouse, purged_with=keys)
+    receipt = files.receipt("4711")
+    assert receipt is not None
+
+    warehouse.n_searches = 1
+    settle(warehouse, purged_with=keys)
+
+    assert files.receipt("4711") == receipt
+    assert (files.status("4711") or {})["state"] == "completed"
+    assert '"completed"' in next(Path(files.folder).parents[1].glob("control/requests/4711.json")).read_text()
+    assert not Path(files.folder).exists()
 
 
 def test_without_its_values_a_request_gets_no_receipt(files: RequestFiles, monkeypatch: pytest.MonkeyPatch) -> None:
