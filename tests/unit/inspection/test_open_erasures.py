@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from oneuser.cli.doctor import examine
+from oneuser.api.surroundings import examine
 from oneuser.cli.main import main
 from oneuser.config import make_config
 from oneuser.storage.layout import MARKER, Layout, marker_text
