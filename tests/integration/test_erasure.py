@@ -501,14 +501,16 @@ NOT_OF_HER = {
 KEPT = {"erasures", "suppressions", "user_ids", "lineage", "changes"}
 
 
-def with_everything(inputs: Path) -> dict[str, Any]:
+def with_everything(made: Family) -> dict[str, Any]:
+    inputs, (source,) = made.inputs, made.config["sources"].values()
     for name, text in (("members", MEMBERS), ("plans", PLANS)):
         (inputs / f"{name}.csv").write_text(text)
     days: dict[str, Any] = {"min_days": 1}
     return {
+        "sources": {"text": source | {"mapping": CONSENTING | {"properties": {"n": {"const": 5}}}}},
         "accounts": {"files": {"members": {"path": f"{inputs}/members.csv", "format": "csv"}}},
         "subscriptions": {"plans": {"path": f"{inputs}/plans.csv", "format": "csv", "currency": "EUR"}},
-        "conversions": {"signup": {"event": "signup", "value": {"const": 5}, "currency": {"const": "EUR"}}},
+        "conversions": {"signup": {"event": "signup", "value": "properties.n", "currency": {"const": "EUR"}}},
         "reporting_currency": "EUR",
         "attribution": {"models": ["last"], "levels": ["person", "account"]},
         "product": {
@@ -536,7 +538,7 @@ def test_of_a_person_nothing_is_left_in_any_table_that_a_warehouse_may_have(
     # given a person of whom there is something in every table that can have something of anybody
     os.environ["ONEUSER_TEST_SECRET"] = "k1 " + "a7" * 32
     made = Family(spark, tmp_path)
-    made.config |= with_everything(made.inputs)
+    made.config |= with_everything(made)
     refused = f"login,customer-1,email,{ANN_AT_WORK}\n"
     (made.inputs / "crm.csv").write_text((made.inputs / "crm.csv").read_text() + refused)
     made.run()
