@@ -40,7 +40,7 @@ def dom(browser: str, report: Path) -> str:
 
 def test_the_browser_shows_every_section(dom: str) -> None:
     assert all(f'<section id="{name}"' in dom for name in SECTIONS)
-    assert dom.count('<svg role="img"') == 20
+    assert dom.count('<svg role="img"') == 21
 
 
 def test_the_browser_finds_nothing_to_load(dom: str, report: Path) -> None:
