@@ -61,7 +61,7 @@ def _keep_user_interface(said: Path) -> None:
 
 def call_verbs(world: Path, *, soak: bool) -> None:
     """Make the world, and ask everything."""
-    make(world)
+    make(world, in_part=soak)
     said = world / "said"
     said.mkdir()
     codes: dict[int, int] = {}

@@ -182,8 +182,11 @@ def _request(folder: Path, name: str, kind: str, *identities: tuple[str, str], s
     _lines(folder / f"{name}.json", json.dumps(asked | ({"scope": scope} if scope else {})))
 
 
-def settings(world: Path) -> dict[str, Any]:
-    """The configuration. All that Spark and Python set aside goes below the folder of this world."""
+def settings(world: Path, *, in_part: bool) -> dict[str, Any]:
+    """The configuration. All that Spark and Python set aside goes below the folder of this world.
+
+    A run does no more than what was touched, however little there is, where it is asked to do its work `in_part`.
+    """
     inputs, shop = world / "inputs", ("at", "customer", "mail", "amount", "link")
 
     def file(name: str) -> dict[str, Any]:
@@ -241,7 +244,7 @@ def settings(world: Path) -> dict[str, Any]:
         "quarantine": {"max_share": 1.0},
         "gates": {"max_merged_ids_share": None, "min_accepted_share": None},
         "graph": {"engine": "one_task"},
-        "incremental": {"above_mb": 0},
+        **({"incremental": {"above_mb": 0}} if in_part else {}),
         "spark": {
             "master": "local[2]",
             "driver_memory": "1g",
@@ -278,7 +281,7 @@ BROKEN: dict[str, Any] = {
 }
 
 
-def make(world: Path) -> None:
+def make(world: Path, *, in_part: bool) -> None:
     """Write all that goes in."""
     inputs, asked = world / "inputs", world / "requests"
     for folder in (
@@ -322,7 +325,7 @@ def make(world: Path) -> None:
     )
     _rows(inputs / "manual-broken.csv", ("action", *ends, "reason"), ("join", "email", ANN, ANN, BOB, CORE), (ANN,))
     _rows(inputs / "headless.csv", (when, f"{CORE}-login-1", ANN, CARD), (when, f"{CORE}-login-2", BOB, CARD))
-    _lines(world / "oneuser.yaml", json.dumps(settings(world)))
+    _lines(world / "oneuser.yaml", json.dumps(settings(world, in_part=in_part)))
     _lines(world / "broken.yaml", json.dumps(BROKEN))
     _lines(world / "no-yaml.yaml", f"deployment: [{ANN}", f"  warehouse: {SECRET}")
     _lines(world / "people.txt", f"user_id: {CORE}-1, email: {ANN}", "---", f"email: {ANN}, anonymous_id: {CORE}-2")

@@ -55,9 +55,10 @@ Pair = tuple[NamedIdentifier, NamedIdentifier]
 class Job:
     """A deployment of the real job, with the simulation's key, so that ties and User IDs are the same."""
 
-    def __init__(self, spark: SparkSession, root: Path) -> None:
+    def __init__(self, spark: SparkSession, root: Path, *, small_mb: int) -> None:
         self.spark = spark
         self.root = root
+        self.small_mb = small_mb
         self.warehouse = root / "warehouse"
         for folder in ("events", "links"):
             (root / folder).mkdir()
@@ -135,8 +136,7 @@ class Job:
             # texts are small: most of their people may be merged by one run
             "gates": {"max_merged_ids_share": None, "max_largest_component": None},
             "graph": {"engine": "one_task"},
-            # as large data is planned
-            "spark": {"small_mb": 0},
+            "spark": {"small_mb": self.small_mb},
         }
         if self._links:
             values["links"] = {name: self._link_table(name, links) for name, links in self._links.items()}

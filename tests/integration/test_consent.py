@@ -26,6 +26,7 @@ from oneuser.storage.warehouse import Warehouse
 from tests.integration.published import people, read_table
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
+HALS = "hal@example.com"
 STATES_PREFERENCES = "Segment Consent Preference Updated"
 UNATTRIBUTED, EMAIL = "(unattributed)", "Email"
 Messages = Iterable[dict[str, Any]]
@@ -59,22 +60,30 @@ RUNS: dict[str, Messages] = {
         # two browsers, of whom nobody knows yet that both are Cole's
         *visit(4, ads=False, anonymousId="cole's laptop"),
         *visit(5, ads=True, anonymousId="cole's phone"),
+        *visit(6, ads=True, userId="hal"),
+        # erased by the next run
+        message(7, "Seen", ads=False, userId="hal", traits={"email": HALS}),
     ],
     "Ann withdraws, and Cole logs in on both": [
         message(30, "Seen", ads=False, anonymousId="ann's phone"),
         message(31, "Seen", userId="cole", anonymousId="cole's laptop"),
         message(32, "Seen", ads=True, userId="cole", anonymousId="cole's phone"),
     ],
-    "Cole grants again": [message(50, STATES_PREFERENCES, ads=True, anonymousId="cole's phone")],
+    "Cole and Hal grant again": [
+        message(50, STATES_PREFERENCES, ads=True, anonymousId="cole's phone"),
+        message(51, STATES_PREFERENCES, ads=True, userId="hal"),
+    ],
 }
 # who is credited with the touch of each conversion, by the device or login that it came from
 CREDITED = {
-    "everybody visits": {"ann": True, "gus": False, "dora": False, "cole's laptop": False, "cole's phone": True},
+    "everybody visits": {
+        "ann": True, "gus": False, "dora": False, "cole's laptop": False, "cole's phone": True, "hal": False,
+    },
     "Ann withdraws, and Cole logs in on both": dict.fromkeys(
-        ("ann", "gus", "dora", "cole's laptop", "cole's phone"), False
+        ("ann", "gus", "dora", "cole's laptop", "cole's phone", "hal"), False
     ),
-    "Cole grants again": {
-        "ann": False, "gus": False, "dora": False, "cole's laptop": True, "cole's phone": True,
+    "Cole and Hal grant again": {
+        "ann": False, "gus": False, "dora": False, "cole's laptop": True, "cole's phone": True, "hal": True,
     },
 }  # fmt: skip
 
@@ -87,6 +96,7 @@ class Site:
         (root / "events").mkdir()
         self.results: dict[str, RunResult] = {}
         self.credited: dict[str, dict[str, bool]] = {}
+        self.stood: dict[str, dict[tuple[str, str], tuple[str, int]]] = {}
 
     @property
     def warehouse(self) -> Path:
@@ -114,6 +124,13 @@ class Site:
         as_of = MONDAY + timedelta(days=n)
         self.results[what] = run_pipeline(self.spark, self.config(), RunOptions(as_of=as_of))
         self.credited[what] = self.credits()
+        self.stood[what] = self.consent()
+
+    def ask_to_erase(self, email: str) -> None:
+        """Let the next run erase the messages that carry an address."""
+        warehouse = Warehouse(self.spark, str(self.warehouse))
+        named = (NamedIdentifier("email", email),)
+        submit(RequestFiles(warehouse.files, warehouse.layout), Request("ask", "erase", "exact", named))
 
     def credits(self) -> dict[str, bool]:
         """Whether the conversion of whoever it came from has a touch that is credited."""
@@ -146,6 +163,8 @@ def site(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Site:
     runs = Site(spark, tmp_path_factory.mktemp("consent"))
     for what, messages in RUNS.items():
         runs.run(what, messages)
+        if len(runs.results) == 1:
+            runs.ask_to_erase(HALS)
     return runs
 
 
@@ -159,13 +178,17 @@ def test_credits_follow_consent_from_run_to_run(site: Site) -> None:
 def test_what_stands_and_why_credits_changed_is_published(site: Site) -> None:
     assert site.consent() == {
         ("ann", "ads"): ("refused", 30), ("gus", "ads"): ("refused", 2), ("gus", "sale"): ("refused", 2),
-        ("cole", "ads"): ("granted", 50),
+        ("cole", "ads"): ("granted", 50), ("hal", "ads"): ("granted", 51),
     }  # fmt: skip
     changes = read_table(site.warehouse, "attribution_changes").to_pylist()
     # of each, the credit that one touch lost and (unattributed) has, or the other way round
     of_one_owner = [row for row in changes if row["user_id"] == row["user_id_before"]]
-    assert Counter((row["run_seq"], row["reason"]) for row in of_one_owner) == {(2, "consent"): 2, (3, "consent"): 4}
+    assert Counter((row["run_seq"], row["reason"]) for row in of_one_owner) == {(2, "consent"): 2, (3, "consent"): 6}
     assert {row["reason"] for row in changes} == {"consent", "merged"}
+
+
+def test_an_erasure_of_a_message_brings_no_consent_back_that_it_refused(site: Site) -> None:
+    assert [stood["hal", "ads"] for stood in site.stood.values()] == [("refused", 7), ("refused", 7), ("granted", 51)]
 
 
 def test_what_is_published_is_what_verify_finds_again(site: Site) -> None:
@@ -183,9 +206,9 @@ def test_identities_are_exported_of_those_who_grant_it(site: Site, tmp_path: Pat
     n_rows = opened.export_identities(some)
 
     exported = {row["id_value"] for row in csv.DictReader(some.open())}
-    assert exported == {"cole", "cole's laptop", "cole's phone"}
-    assert n_rows == 3
-    assert opened.count_withheld_identities() == len(list(csv.DictReader(everything.open()))) - 3 == 4
+    assert exported == {"cole", "cole's laptop", "cole's phone", "hal"}
+    assert n_rows == 4
+    assert opened.count_withheld_identities() == len(list(csv.DictReader(everything.open()))) - 4 == 4
 
 
 def test_whoever_reads_without_the_configuration_is_held_to_that_of_the_last_run(site: Site) -> None:
@@ -197,25 +220,3 @@ def test_whoever_reads_without_the_configuration_is_held_to_that_of_the_last_run
         row["conversion_id"]: row["channel"] for row in read_table(site.warehouse, "attribution_credits").to_pylist()
     }
     assert own == published
-
-
-def test_an_erasure_of_some_messages_brings_no_consent_back(spark: SparkSession, tmp_path: Path) -> None:
-    # given somebody who has refused by a message with an address of theirs, which is erased
-    site = Site(spark, tmp_path)
-    refusal = message(3, "Seen", ads=False, userId="hal", traits={"email": "hal@example.com"})
-    site.run("hal refuses", [*visit(1, ads=True, userId="hal"), refusal])
-    warehouse = Warehouse(spark, str(site.warehouse))
-    asked = Request("ask", "erase", "exact", (NamedIdentifier("email", "hal@example.com"),))
-    submit(RequestFiles(warehouse.files, warehouse.layout), asked)
-
-    site.run("erased", [])
-
-    assert site.consent() == {("hal", "ads"): ("refused", 3)}
-    (row,) = read_table(site.warehouse, "consent").to_pylist()
-    assert row["message_key"] is None
-    assert oneuser.open_warehouse(config=site.config(), spark=spark).verify().holds
-
-    site.run("hal grants", [message(50, STATES_PREFERENCES, ads=True, userId="hal")])
-    assert site.consent() == {("hal", "ads"): ("granted", 50)}
-    # no message tells why, and it stays so
-    assert oneuser.open_warehouse(config=site.config(), spark=spark).verify().holds

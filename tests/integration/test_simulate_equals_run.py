@@ -1,7 +1,7 @@
 """What `simulate` says of the texts of conf/simulate is what the real job makes of them, run by run.
 
-The job plans as for large data, with shuffles, and text by text with compiled code too; most other tests of whole runs
-plan for small data.
+The job plans for small data where it does the texts together, and as for large data, with shuffles and compiled code,
+text by text.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def statements_of(name: str) -> list[list[Statement]]:
     return read_text((FOLDER / f"{name}.txt").read_text(encoding="utf-8"))
 
 
-def compare(spark: SparkSession, root: Path, runs: Sequence[Sequence[Statement]]) -> None:
+def compare(spark: SparkSession, root: Path, runs: Sequence[Sequence[Statement]], *, small_mb: int) -> None:
     """Play a text and do its runs; after each, both say the same."""
-    job = Job(spark, root)
+    job = Job(spark, root, small_mb=small_mb)
     history: list[Facts] = []
     for statements, played in zip(runs, play(runs, Rulebook(load_rules(None), file=None), file=None), strict=True):
         if isinstance(played, Rollback):
@@ -59,11 +59,11 @@ def test_texts_together_are_decided_alike(spark: SparkSession, tmp_path: Path) -
     texts = [apart(statements_of(name), number) for number, name in enumerate(TOGETHER, start=11)]
     runs = [[s for part in parts for s in part] for parts in zip_longest(*texts, fillvalue=[])]
 
-    compare(spark, tmp_path, runs)
+    compare(spark, tmp_path, runs, small_mb=16)
 
 
 @pytest.mark.soak
 @pytest.mark.usefixtures("planned_for_many_rows")
 @pytest.mark.parametrize("name", TEXTS)
 def test_every_text_by_itself_is_decided_alike(spark: SparkSession, tmp_path: Path, name: str) -> None:
-    compare(spark, tmp_path, statements_of(name))
+    compare(spark, tmp_path, statements_of(name), small_mb=0)
