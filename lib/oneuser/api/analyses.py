@@ -26,7 +26,7 @@ from oneuser.marts.retention import retain
 from oneuser.marts.retention.account_events import from_enough_members
 from oneuser.marts.retention.definition import checked_count, checked_definition
 from oneuser.marts.retention.retention_rows import retention_facts
-from oneuser.marts.steps import checked_step
+from oneuser.marts.steps import checked_step, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,8 @@ class Analytics(MembersOfNumbers):
                 interval; else 1.
             watermark: Last instant that is complete; the publication's own where null.
             definition: As for `oneuser.marts.retention.retain`: `unit`, `mode`, `membership`, `start` and so on. With
-                any of them the answer is what `retain` gives, and the columns of the table `retention` that say how.
+                any of them the answer is what `retain` gives, the columns of the table `retention` that say how, and
+                `start_events` and `return_events`, which say of which events.
 
         Raises:
             ConfigError: naming what is wrong; where both a name and a definition are given.
@@ -81,13 +82,12 @@ class Analytics(MembersOfNumbers):
         events = self._events_of(level, named, min_members=min_members, **calendar)
         complete_until = watermark or self.watermark()
         cells = retain(events, watermark=complete_until, **definition)
+        asked = checked_definition(**definition)
         made = retention_facts(
-            checked_definition(**definition),
-            watermark=checked_watermark(complete_until),
-            level=level,
-            min_members=min_members or 1,
+            asked, watermark=checked_watermark(complete_until), level=level, min_members=min_members or 1
         )
-        return cells.withColumns(made)
+        chosen = {"start_events": F.lit(text_of(asked.start)), "return_events": F.lit(text_of(asked.returns))}
+        return cells.withColumns(made | chosen)
 
     def _events_of(
         self, level: Level, properties: Sequence[str], *, min_members: int | None, **calendar: Any
@@ -145,12 +145,15 @@ class Analytics(MembersOfNumbers):
             active: Which events make somebody active, as `product.lifecycle` has it: a name, several, `any`, or
                 `{"event": name, "where": {property: value}}`.
             watermark: Last instant that is complete; the publication's own where null.
+
+        Returns:
+            What `lifecycle` gives, `entity_level`, and `active_events`: which ones they are.
         """
         complete_until = watermark or self.watermark()
         asked = _active(active)
         events = self.entity_events(level, properties=asked.properties).where(asked.passes())
         rows = lifecycle(events, unit=unit, zone=zone, week_start=week_start, watermark=complete_until)
-        return rows.withColumn("entity_level", F.lit(level))
+        return rows.withColumns({"entity_level": F.lit(level), "active_events": F.lit(text_of(asked))})
 
     # one person or account ------------------------------------------------------------------------------------------
 

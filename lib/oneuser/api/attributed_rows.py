@@ -92,9 +92,10 @@ class AttributedRows(EntityRows):
             milestones = find_milestones(conversions, roles)
         whose = F.col(owner).alias("entity_id")
         facts = ["conversion_id", "converted_at", "conversion", "value_minor", "currency", "reporting_minor"]
+        valued = with_wide_money(conversions) if is_fitted else conversions
         return Asked(
             touches.select(whose, "touch_id", "touched_at", "channel"),
-            with_wide_money(conversions).select(whose, *[name for name in facts if name in conversions.columns]),
+            valued.select(whose, *[name for name in facts if name in conversions.columns]),
             milestones,
             how,
         )
@@ -143,8 +144,8 @@ class AttributedRows(EntityRows):
     def _account_journeys(self) -> tuple[DataFrame, DataFrame]:
         """Touches and conversions of accounts, by `account_id`, whoever consents.
 
-        With membership at the conversion, touches of whoever was a member when the account converted stand beside those
-        of whoever was one at the touch.
+        With membership at the conversion, touches of whoever was a member when the account converted, within look-back
+        and two days of it, stand beside those of whoever was one at the touch.
         """
         read, conversions = self.published.read, self._valued_conversions("account")
         touches = read(marts.TOUCHES)

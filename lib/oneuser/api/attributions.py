@@ -272,14 +272,15 @@ class Attributions(AttributedRows):
         Credits of a model that is fitted on all paths are kept nowhere: where the configuration has one of that name,
         they are computed from the published fit, with the columns of `oneuser.marts.attribution.attribute`. That goes
         through the conversions and the touches of people who converted; of accounts, whose fit is made again, through
-        those of all.
+        those of all. `credit_minor` is a decimal(38,0) in these, else a bigint.
 
         Args:
             model: What its rows are called; the kept rows of all where null.
             level: `person` or `account`.
 
         Raises:
-            ConfigError: where credits are computed, and the configuration is not that of the publication.
+            ConfigError: where credits are computed of people, or of accounts that the job credits, and the
+                configuration is not that of the publication.
         """
         kept = marts.ATTRIBUTION_CREDITS if owner_of(level) == "user_id" else marts.ACCOUNT_CREDITS
         config = self.config
@@ -317,7 +318,8 @@ class Attributions(AttributedRows):
         """Credits of every conversion, computed with parameters of one's own.
 
         Takes what `attribution` takes, and answers what `oneuser.marts.attribution.attribute` does. Journeys of whoever
-        did not convert end at the publication's watermark, unless another one is given.
+        did not convert end at the publication's watermark, unless another one is given. `credit_minor` is a bigint, or
+        decimal(38,0) where a model is fitted on all journeys.
         """
         models = self._models(model)
         return _attributed(models, self._asked(models, level, lookback_days, parameters))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from oneuser.config.analytics import Conversion, PropertyPath
 from oneuser.config.base import Name, Number, Place, Positive, Section, misplaced
@@ -203,8 +203,16 @@ class FunnelRules(WhoseRules):
         return self
 
 
+def _allow_unnamed(schema: dict[str, Any]) -> None:
+    """Rules without a name, in the JSON Schema: a validator that runs before leaves no trace there."""
+    for table, named in schema["properties"].items():
+        schema["properties"][table] = {"anyOf": [named["additionalProperties"], named]}
+
+
 class ProductRules(Section):
     """Everything that is counted, by the table it is in and by name. Without any, nothing is."""
+
+    model_config = ConfigDict(json_schema_extra=_allow_unnamed)
 
     lifecycle: Mapping[Name, LifecycleRules] = {}
     stickiness: Mapping[Name, StickinessRules] = {}
@@ -288,9 +296,12 @@ def _is_unnamed(declared: Any, rules: type[Section]) -> bool:
     if not isinstance(declared, Mapping) or not declared:
         return False
     keys = set(rules.model_fields)
-    may_be_rules = {key for key, one in declared.items() if isinstance(one, Mapping) and keys.issuperset(one)}
-    is_named = any(isinstance(one, Mapping | Section) for one in declared.values())
-    return not is_named or any(key in keys and key not in may_be_rules for key in declared)
+    needed = {key for key, field in rules.model_fields.items() if field.is_required()}
+    may_be_rules = {key for key, one in declared.items() if isinstance(one, Mapping) and needed <= set(one) <= keys}
+    if any(isinstance(one, Mapping | Section) for one in declared.values()):
+        return any(key in keys and key not in may_be_rules for key in declared)
+    # a name without anything below it
+    return not keys.isdisjoint(declared) or None not in declared.values()
 
 
 def _unnamed(key: str, choices: tuple[EventChoice, ...]) -> list[tuple[Place, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from decimal import Decimal
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ from oneuser.storage.asked_counts import Counted, Groups, Top
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from decimal import Decimal
 
     from oneuser.contracts.table import TableContract
     from oneuser.report.source import Figures
@@ -74,36 +74,41 @@ def _credits(figures: Figures) -> list[Row]:
 def _fitted(figures: Figures, kept: list[Row]) -> list[Row]:
     """The same of models that are fitted on all paths, whose credits are not kept.
 
-    How many people are behind a row is not kept either. It takes them to have converted and to have come by the
-    channel: there are at most as many as have done each. Conversions without a touch are those of the other models.
-    Where nobody is known to have done it, somebody has.
+    How many people are behind a row is not kept either: at least as many as any other model credits there. And so many
+    conversions are of as many people, less those that are not the first of their person. A model that credits channels
+    shares out conversions of whoever came by others, too: of these, at most those who came by this one count.
     """
-    columns = ("conversion", "currency", "model", "is_additive", "channel", "conversions", "credit_minor", "n_touches",
+    columns = ("conversion", "currency", "model", "is_additive", "channel", "conversions", "credit_minor",
                "lookback_days")  # fmt: skip
     summed = figures.rows(ATTRIBUTION_SUMMARY, columns=columns, where={"entity_level": ["person"]})
     others = {row["model"] for row in kept}
     fitted = [row for row in summed if row["model"] not in others]
     if not fitted:
         return []
-    came = people_by_channel(figures)
-    of_kind = ("conversion", "currency")
-    converted: dict[tuple[Any, ...], int] = {
-        tuple(row[name] for name in of_kind): row["people"]
-        for row in with_people(figures, CONVERSIONS, of_kind, {}, {})
-    }
-    untouched: dict[tuple[Any, ...], int] = {
-        tuple(row[name] for name in of_kind): row["people"] for row in kept if row["channel"] == UNATTRIBUTED
-    }
+    came, repeated = people_by_channel(figures), _repeated(figures)
+    credited: dict[tuple[Any, ...], int] = defaultdict(lambda: 1)
+    for row in kept:
+        cell = (row["conversion"], row["currency"], row["channel"])
+        credited[cell] = max(credited[cell], row["people"])
+    whole: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
+    for row in fitted:
+        whole[row["model"], row["conversion"], row["currency"], row["channel"] == UNATTRIBUTED] += row["conversions"]
 
-    def at_most(row: Row) -> int:
-        kind = tuple(row[name] for name in of_kind)
-        if row["channel"] == UNATTRIBUTED:
-            return untouched.get(kind) or min(converted.get(kind, 1), ceil(row["conversions"]))
-        # models that credit channels have no touches
-        touched: list[int] = [row["n_touches"]] if row["n_touches"] else []
-        return min(came.get(row["channel"], 1), converted.get(kind, 1), *touched)
+    def at_least(row: Row) -> int:
+        kind, channel = (row["conversion"], row["currency"]), row["channel"]
+        is_untouched = channel == UNATTRIBUTED
+        # where another channel is credited with less than nothing, one may be with more than there is
+        n: int = ceil(round(min(row["conversions"], whole[row["model"], *kind, is_untouched]), 6))
+        people = n - repeated.get(kind, n)
+        return max(credited[*kind, channel], people if is_untouched else min(people, came.get(channel, 1)))
 
-    return [row | {"people": at_most(row)} for row in fitted]
+    return [row | {"people": at_least(row)} for row in fitted]
+
+
+def _repeated(figures: Figures) -> dict[tuple[str, str | None], int]:
+    """How many conversions are not the first of their person, by kind and currency."""
+    rows = with_people(figures, CONVERSIONS, ("conversion", "currency"), {"n": ("rows", "conversion_id")}, {})
+    return {(row["conversion"], row["currency"]): row["n"] - row["people"] for row in rows}
 
 
 def people_by_channel(figures: Figures) -> dict[str, int]:

@@ -228,6 +228,7 @@ def test_what_is_credited_is_what_there_was_and_damage_is_found(
     assert n_broken(damaged) == 1 + 1 + len(ADDITIVE)
     # fitted models have no credits, and those of participation do not add up
     assert count_broken(damaged, conversions, models=[]).collect()[0].n_broken == 0
+    assert measure_totals(sum_credits(damaged), conversions, models=[]).collect()[0].value_minor == whole.value_minor
 
 
 def test_without_conversions_nothing_is_credited(spark: SparkSession) -> None:

@@ -301,18 +301,17 @@ def run_alone(
     tables: dict[str, int],
     declared: dict[str, Any],
 ) -> dict[str, list[Any]]:
-    """Without a model whose credits of one path add up: what is answered, shown in the report, and told of the run."""
-    found: dict[str, list[Any]] = {}
-    for name, models in [("fitted", FITTED), ("any", ["participation"])]:
-        settings = config(root, models=models)
-        ctx = context(tables=dict(tables), config=settings, **declared)
-        ATTRIBUTION_STAGE.run(ctx)
-        ctx.release()
-        opened = publish(warehouse, 1, ctx.tables, settings)
-        found[f"answer of {name}"] = opened.attribution().collect()
-        found[f"report of {name}"] = list(gather_attribution(opened.figures, 1))
-        found[f"metrics of {name}"] = [ctx.metrics]
-    return found
+    """With fitted models alone: what is answered, shown in the report, and told of the run."""
+    settings = config(root, models=FITTED)
+    ctx = context(tables=dict(tables), config=settings, **declared)
+    ATTRIBUTION_STAGE.run(ctx)
+    ctx.release()
+    opened = publish(warehouse, 1, ctx.tables, settings)
+    return {
+        "answer of fitted": opened.attribution().collect(),
+        "report of fitted": list(gather_attribution(opened.figures, 1)),
+        "metrics of fitted": [ctx.metrics],
+    }
 
 
 def moved_world(world: World) -> World:
@@ -688,10 +687,8 @@ def test_a_run_needs_no_model_whose_credits_add_up(done: dict[str, list[Any]]) -
     # what the models give beside others
     beside = by_model("attribution_summary")
     assert by_model("answer of fitted") == {model: beside[model] for model in FITTED}
-    assert by_model("answer of any").keys() == {"participation"}
     assert {model for part in done["report of fitted"] for model in part.models} == set(FITTED)
     assert {part.conversion for part in done["report of fitted"]} == {"order", "signup"}
-    assert {model for part in done["report of any"] for model in part.models} == {"participation (does not add up)"}
 
 
 def test_long_paths_are_told_of_people_of_accounts_and_of_journeys(done: dict[str, list[Any]]) -> None:

@@ -179,3 +179,6 @@ def test_the_schema_describes_the_file() -> None:
     assert set(schema["required"]) == {"deployment", "warehouse", "sources"}
     assert schema["additionalProperties"] is False
     assert "return" in schema["$defs"]["RetentionRules"]["properties"]
+    # rules by name, or one without
+    unnamed, named = schema["$defs"]["ProductRules"]["properties"]["lifecycle"]["anyOf"]
+    assert unnamed == named["additionalProperties"] == {"$ref": "#/$defs/LifecycleRules"}

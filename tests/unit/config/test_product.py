@@ -58,7 +58,7 @@ def test_rules_without_a_name_are_the_default() -> None:
         "active_users": {"active": {"event": "A", "where": {"properties.plan": {"equals": "pro"}}}},
         "activation": {"steps": ["A"], "window_days": 7},
         "adoption": {"feature": {"event": "A"}, "window_days": 7},
-        "feature_usage": {"features": {"search": "A"}},
+        "feature_usage": {"features": {"level": "A"}},
         "funnels": {"steps": ["A", "B"], "window_days": 7},
         "rfm": {"conversions": ["order"]},
     }
@@ -112,6 +112,8 @@ def test_the_commented_example_that_ships_is_one_of_each() -> None:
         ({"funnels": {"steps": ["A", "any"]}}, "product.funnels.steps[1]: needs the name of an event"),
         ({"rfm": {"conversions": ["ordr"]}}, "product.rfm.conversions[0]: ordr is none of the declared conversions"),
         ({"lifecycle": {"weekly": {}}}, "product.lifecycle.weekly.unit"),
+        ({"lifecycle": {"weekly": None}}, "product.lifecycle.weekly: "),
+        ({"lifecycle": {"unit": None}}, "product.lifecycle.unit: "),
         ({"lifecycle": {"weekly": {"unit": "weak"}}}, "did you mean week?"),
         ({"lifecycle": {"a b": {"unit": "week"}}}, "letters, digits and _"),
         ({"funnels": {"x": {"steps": ["any"]}}}, "product.funnels.x.steps[0]: needs the name of an event"),

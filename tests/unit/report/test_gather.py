@@ -30,6 +30,7 @@ from oneuser.report.data import (
 )
 from oneuser.report.gather import gather_report
 from oneuser.report.gather_consent import gather_consent
+from oneuser.report.gather_marts import gather_attribution
 from oneuser.storage.asked_counts import Groups, Top
 from oneuser.storage.frame_rows import count_frame, first_of_frame, read_frame
 from oneuser.storage.row_groups import count_rows, first_rows
@@ -204,7 +205,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         }
         for model, channel, n, minor, n_touches in [
             ("first", "email", 9, 2250, 9), ("participation", "email", 17, 1700, 17),
-            ("markov_path", "x", 17, 2950, 30), ("set_shapley", "x", 17, 2950, 3),
+            ("markov_path", "x", 17, 2950, 30), ("set_shapley", "x", 3, 2950, 30),
             ("rate_shapley", "x", 0, 0, 0), ("rate_shapley", "(unattributed)", 2, 100, 0),
         ]
     ],
@@ -407,7 +408,7 @@ def test_attribution_is_hidden_by_people_and_keeps_its_total(data: ReportData) -
         ("first", "search"): (None, None),
         ("first", "(unattributed)"): (None, None),
         ("last", "search"): (17.0, 1700),
-        # five people converted and came by it; of three touches there are three at most; two bought without a touch
+        # nine of the orders are not the first of their person: three may be of one alone; two bought without a touch
         ("markov_path", "x"): (17.0, 2950),
         ("set_shapley", "x"): (None, None),
         ("rate_shapley", "x"): (None, None),
@@ -416,6 +417,42 @@ def test_attribution_is_hidden_by_people_and_keeps_its_total(data: ReportData) -
     }
     assert (order.total_conversions, order.total_minor) == (17.0, 2950)
     assert order.channels[-1] == "(unattributed)"
+
+
+# people who ordered by channel, one of them by all touches of email; and some of them over and over
+@pytest.mark.parametrize(
+    ("kept", "buyers", "shown"),
+    [
+        (["linear"], 40, {"linear": {"social"}, "markov_path": {"social"}}),
+        ([], 40, {"markov_path": {"social"}}),
+        ([], 13, {"markov_path": set()}),
+    ],
+)
+def test_a_fitted_model_shows_nothing_that_may_be_of_few_people(
+    spark: SparkSession, kept: list[str], buyers: int, shown: dict[str, set[str]]
+) -> None:
+    orders = {"email": 1, "search": 9, "social": 30}
+    plain = {"conversion": "order", "currency": "EUR", "entity_level": "person", "lookback_days": 30}
+    rows = {
+        "attribution_credits": [
+            row for model in kept for channel, n in orders.items() for row in credited(channel, n, model, 100)
+        ],
+        "attribution_summary": [
+            plain | {
+                "model": "markov_path", "channel": channel, "conversions": Decimal(n), "credit_minor": Decimal(99900),
+                "n_touches": 6 * n,
+            }
+            for channel, n in orders.items()
+        ],
+        "touches": [{"user_id": f"u{i}", "channel": channel} for i in range(40) for channel in orders],
+        "conversions": [plain | {"conversion_id": b"%d" % i, "user_id": f"u{i % buyers}"} for i in range(40)],
+    }  # fmt: skip
+
+    (order,) = gather_attribution(Source(spark, rows, []).figures, 5)
+
+    found = {model: {one.channel for one in order.credits if one.model == model and one.conversions is not None}
+             for model in order.models}  # fmt: skip
+    assert found == shown
 
 
 def test_removal_effects_are_told_by_order_and_hidden_where_few_people_came(data: ReportData) -> None:
