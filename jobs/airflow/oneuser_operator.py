@@ -53,59 +53,24 @@ kill -s KILL -- "-$1"
 """
 
 
-class OneUserOperator(BaseOperator):
-    """One `oneuser run`. What it says on the way is the task's log, and its exit code what becomes of the task.
+class OneUserProcess(BaseOperator):
+    """A task that is one call of oneuser's program. What it says on the way is the task's log.
 
-    0 is a success, 4 and 5 pass and are tried again, and so is a process that something else has killed. Everything
-    else fails at once, whatever `retries` says. A task that publishes makes an event of the asset
-    `x-oneuser://DEPLOYMENT/published` with the run, its time and the version of each table; one that finds nothing new
-    makes none, unless a try before has published that and told nobody. Its result has the same facts.
+    Its exit code is what becomes of the task: 0 is a success, 4 and 5 pass and are tried again, and so is a process
+    that something else has killed. Everything else fails at once, whatever `retries` says.
 
     Args:
-        stages: Do only these; all where there are none.
-        finish_open: Whether a run that is open as of another time is finished first; else it is continued in the place
-            of this one, whose interval then waits for the next.
         config: Configuration file; the worker's `ONEUSER_CONFIG` where null. A template.
-        as_of: The run's own time in ISO 8601. A template.
         **kwargs: What every operator takes.
     """
 
-    template_fields: Sequence[str] = ("as_of", "config")
+    template_fields: Sequence[str] = ("config",)
 
-    def __init__(
-        self,
-        *,
-        stages: Sequence[str] = (),
-        finish_open: bool = False,
-        config: str | None = None,
-        as_of: str = AS_OF,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(outlets=[PUBLISHED], **kwargs)
-        self.stages = stages
-        self.finish_open = finish_open
+    def __init__(self, *, config: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.config = config
-        self.as_of = as_of
         self._process: subprocess.Popen[str] | None = None
         self._is_ended = False
-
-    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Run it to its end.
-
-        Raises:
-            AirflowException: where trying again later may help.
-            AirflowFailException: where it will not.
-        """
-        answer = self._answer()
-        # the run that had to be finished first may be the one that had something to publish
-        runs = [run for run in (answer, answer["finished"]) if run]
-        published = next((run for run in runs if run["published"]), None)
-        if published is None and answer["nothing_new"] and self._is_owed(answer, context):
-            published = answer
-        if published is not None:
-            asset = Asset(f"x-oneuser://{answer['deployment']}/published")
-            context["outlet_events"][PUBLISHED].add(asset, extra=_facts(published, "run", "as_of", "tables"))
-        return _facts(answer, "run", "as_of", "is_continued", "published", "nothing_new", "tables")
 
     def on_kill(self) -> None:
         """End oneuser: it cancels its jobs and gives the lease back, for which it needs the Java that it has started.
@@ -123,29 +88,13 @@ class OneUserOperator(BaseOperator):
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
 
-    def _is_owed(self, answer: Mapping[str, Any], context: Mapping[str, Any]) -> bool:
-        """Whether a try before this one has published what there is, and failed after: a task that fails tells nobody.
-
-        In a chain, only the last task publishes. What is older than the run of the DAG was told by an earlier one. That
-        run is younger than its publication where somebody has cleared it: then it counts what the tables are as of.
-        """
-        if context["ti"].try_number == 1 or any(isinstance(one, OneUserOperator) for one in self.downstream_list):
-            return False
-        begun = context["dag_run"].start_date
-        if begun is not None and _moment(answer["published_at"]) >= begun:
-            return True
-        return bool(context["dag_run"].clear_number) and _moment(answer["as_of"]) == _moment(self.as_of)
-
-    def _command(self) -> list[str]:
+    def _command(self, verb: str, *options: str) -> list[str]:
         config = self.config or os.environ.get(CONFIG)
-        command = [os.environ.get(COMMAND, "oneuser"), "run", "--json", "-v", "--as-of", self.as_of]
-        command += ["--config", config] if config else []
-        command += ["--stages", ",".join(self.stages)] if self.stages else []
-        return [*command, *(["--finish-open"] if self.finish_open else [])]
+        named = ["--config", config] if config else []
+        return [os.environ.get(COMMAND, "oneuser"), verb, "--json", "-v", *options, *named]
 
-    def _answer(self) -> dict[str, Any]:
+    def _answer(self, command: list[str]) -> dict[str, Any]:
         """What it says on standard output; standard error goes line by line into the log."""
-        command = self._command()
         self.log.info("starting %s", shlex.join(command))
         # a file: nobody reads a pipe while the other one is read
         with tempfile.TemporaryFile("w+", encoding="utf-8") as written:
@@ -174,8 +123,72 @@ class OneUserOperator(BaseOperator):
             ) from problem
 
 
-class OneUserMaintainOperator(OneUserOperator):
-    """One `oneuser maintain`, with the same exit codes. It publishes nothing that is new, so it makes no event.
+class OneUserOperator(OneUserProcess):
+    """One `oneuser run`.
+
+    A task that publishes makes an event of the asset `x-oneuser://DEPLOYMENT/published` with the run, its time and the
+    version of each table; one that finds nothing new makes none, unless a try before has published that and told
+    nobody. Its result has the same facts.
+
+    Args:
+        stages: Do only these; all where there are none.
+        finish_open: Whether a run that is open as of another time is finished first; else it is continued in the place
+            of this one, whose interval then waits for the next.
+        as_of: The run's own time in ISO 8601. A template.
+        **kwargs: What every operator takes, and `config`.
+    """
+
+    template_fields: Sequence[str] = ("as_of", *OneUserProcess.template_fields)
+
+    def __init__(
+        self,
+        *,
+        stages: Sequence[str] = (),
+        finish_open: bool = False,
+        as_of: str = AS_OF,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(outlets=[PUBLISHED], **kwargs)
+        self.stages = stages
+        self.finish_open = finish_open
+        self.as_of = as_of
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Run it to its end.
+
+        Raises:
+            AirflowException: where trying again later may help.
+            AirflowFailException: where it will not.
+        """
+        command = self._command("run", "--as-of", self.as_of)
+        command += ["--stages", ",".join(self.stages)] if self.stages else []
+        answer = self._answer([*command, *(["--finish-open"] if self.finish_open else [])])
+        # the run that had to be finished first may be the one that had something to publish
+        runs = [run for run in (answer, answer["finished"]) if run]
+        published = next((run for run in runs if run["published"]), None)
+        if published is None and answer["nothing_new"] and self._is_owed(answer, context):
+            published = answer
+        if published is not None:
+            asset = Asset(f"x-oneuser://{answer['deployment']}/published")
+            context["outlet_events"][PUBLISHED].add(asset, extra=_facts(published, "run", "as_of", "tables"))
+        return _facts(answer, "run", "as_of", "is_continued", "published", "nothing_new", "tables")
+
+    def _is_owed(self, answer: Mapping[str, Any], context: Mapping[str, Any]) -> bool:
+        """Whether a try before this one has published what there is, and failed after: a task that fails tells nobody.
+
+        In a chain, only the last task publishes. What is older than the run of the DAG was told by an earlier one. That
+        run is younger than its publication where somebody has cleared it: then it counts what the tables are as of.
+        """
+        if context["ti"].try_number == 1 or any(isinstance(one, OneUserOperator) for one in self.downstream_list):
+            return False
+        begun = context["dag_run"].start_date
+        if begun is not None and _moment(answer["published_at"]) >= begun:
+            return True
+        return bool(context["dag_run"].clear_number) and _moment(answer["as_of"]) == _moment(self.as_of)
+
+
+class OneUserMaintainOperator(OneUserProcess):
+    """One `oneuser maintain`. It publishes nothing that is new, so it makes no event.
 
     Its result has the runs that are kept and those that are withdrawn.
     """
@@ -187,12 +200,7 @@ class OneUserMaintainOperator(OneUserOperator):
             AirflowException: where trying again later may help.
             AirflowFailException: where it will not.
         """
-        return _facts(self._answer(), "kept_runs", "withdrawn_runs")
-
-    def _command(self) -> list[str]:
-        config = self.config or os.environ.get(CONFIG)
-        command = [os.environ.get(COMMAND, "oneuser"), "maintain", "--json", "-v"]
-        return [*command, *(["--config", config] if config else [])]
+        return _facts(self._answer(self._command("maintain")), "kept_runs", "withdrawn_runs")
 
 
 def _document(text: str) -> dict[str, Any]:

@@ -43,12 +43,14 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 # touches over ninety days, conversions in the last sixty of them
 MADE = """
     COPY (SELECT 'p' || (hash(i) % {people})::VARCHAR AS entity_id, i AS touch_id,
-                 TIMESTAMP '2026-03-01' + to_seconds((hash(i + 1000000007) % 7776000)::BIGINT) AS touched_at,
+                 (TIMESTAMP '2026-03-01' + to_seconds((hash(i + 1000000007) % 7776000)::BIGINT))
+                     AT TIME ZONE 'UTC' AS touched_at,
                  (['Direct', 'Email', 'Paid Search', 'Organic Search', 'Referral', 'Display', 'Paid Social', 'SMS'])
                      [1 + (hash(i + 2000000011) % 8)::INTEGER] AS channel
           FROM range({touches}) one(i)) TO '{folder}/touches.parquet';
     COPY (SELECT i AS conversion_id, 'p' || (hash(i + 3000000019) % {people})::VARCHAR AS entity_id,
-                 TIMESTAMP '2026-03-31' + to_seconds((hash(i + 4000000007) % 5184000)::BIGINT) AS converted_at,
+                 (TIMESTAMP '2026-03-31' + to_seconds((hash(i + 4000000007) % 5184000)::BIGINT))
+                     AT TIME ZONE 'UTC' AS converted_at,
                  (100 + hash(i + 5000000029) % 100000)::BIGINT AS value_minor, 'EUR' AS currency
           FROM range({conversions}) one(i)) TO '{folder}/conversions.parquet';
 """

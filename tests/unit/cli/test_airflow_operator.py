@@ -101,3 +101,12 @@ def test_tables_are_announced_that_an_earlier_try_may_have_published_and_no_othe
     }
 
     assert task._is_owed({"published_at": published_at, "as_of": as_of}, context) is expected
+
+
+def test_maintenance_behind_a_run_is_no_part_of_the_run() -> None:
+    module = read("oneuser_operator")
+    task = module.OneUserOperator(as_of=OWN)
+    task.downstream_list = [module.OneUserMaintainOperator()]
+    context = {"ti": SimpleNamespace(try_number=2), "dag_run": SimpleNamespace(start_date=BEGUN, clear_number=0)}
+
+    assert task._is_owed({"published_at": SINCE, "as_of": OWN}, context)
