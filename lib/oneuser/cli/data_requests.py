@@ -235,7 +235,9 @@ def _answer(
         call.output.note(f"answered before, so nothing was done for {shown}: another request needs an id of its own")
     for one in states:
         outcome = _outcome(one)
-        if outcome not in (None, "done") and not one.was_closed:
+        if outcome == "unknown" and one.facts["scope"] == "exact" and not one.was_closed:
+            call.output.note(f"{one.request_id}: {outcome}, {_NOT_DONE['unknown']}; it is suppressed, as `exact` says")
+        elif outcome not in (None, "done") and not one.was_closed:
             call.output.note(f"{one.request_id}: {outcome}, {_NOT_DONE.get(str(outcome), 'so nothing was done')}")
     if any(one.state == "in_progress" for one in states):
         call.suggest("next: `oneuser maintain` removes the files of earlier runs and writes the receipts")

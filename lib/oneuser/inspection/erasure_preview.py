@@ -18,7 +18,7 @@ from oneuser.privacy.erasure import Erased, rows_about
 from oneuser.runs.claim_rows import load_claims, newest_completed, published
 from oneuser.runs.compactions import Compactions
 from oneuser.runs.records import load_runs
-from oneuser.stages.ingest.requested import find_erased, find_lines, unstored_of, values_of
+from oneuser.stages.ingest.requested import find_erased
 from oneuser.stages.ingest.spelled_out import spell_out
 
 if TYPE_CHECKING:
@@ -94,10 +94,9 @@ def preview_erasure(
     ctx = reading_context(begun_with, config, name="erasure")
     try:
         spellings = spell_out(ctx, requests)
-        found = find_erased(ctx, requests, spellings)
         contracts = [one for one in TABLES.values() if one.zone != PUBLICATIONS.zone and one.name in ctx.tables]
-        values, unstored = (find(ctx, requests, spellings, found) for find in (values_of, unstored_of))
-        lines = find_lines(ctx, contracts, values, unstored)
+        found = find_erased(ctx, requests, spellings, contracts)
+        lines = found.lines
         messages = found.messages.select("message_key").distinct()
         identifiers = found.identifiers.select("identifier_id").distinct()
         users = found.users.select("user_id").distinct()

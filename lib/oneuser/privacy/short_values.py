@@ -39,13 +39,16 @@ def folded_names(names: Collection[str]) -> frozenset[str]:
     return frozenset(_folded(name) for name in (*names, *_ALWAYS))
 
 
-def identifying_values(text: str, names: Collection[str], *, depth: int = DEEPEST) -> Iterator[str]:
-    """Short values in a text that are meant as identifiers.
+def identifying_values(
+    text: str, names: Collection[str], *, depth: int = DEEPEST, is_any_length: bool = False
+) -> Iterator[str]:
+    """Short values in a text that are meant as identifiers; of JSON, also longer ones where these are asked for.
 
     Args:
         text: JSON, also broken, or a delimited line.
         names: Keys that name an identifier, as `folded_names` gives them.
         depth: How deep JSON within JSON is read.
+        is_any_length: Whether also those are given that tell by themselves.
     """
     if not text.lstrip().startswith(("{", "[")):
         yield from _fields(text)
@@ -55,8 +58,8 @@ def identifying_values(text: str, names: Collection[str], *, depth: int = DEEPES
         is_named = bool(tokens) and _folded(_plain(found["key"])) in names
         for value in map(_plain, tokens):
             if depth and value.lstrip().startswith(("{", "[")):
-                yield from identifying_values(value, names, depth=depth - 1)
-            elif is_named and not is_telling(value):
+                yield from identifying_values(value, names, depth=depth - 1, is_any_length=is_any_length)
+            elif is_named and (is_any_length or not is_telling(value)):
                 yield value
 
 

@@ -53,8 +53,12 @@ class TextSearch:
         values: Mapping[str, Collection[str]],
         normalisers: Mapping[str, Normaliser],
         names: Collection[str] = (),
+        in_places: Mapping[str, Collection[str]] | None = None,
     ) -> None:
-        """`normalisers` by type; nobody tells of which type a value is. `names` are of keys of identifiers."""
+        """`normalisers` by type; nobody tells of which type a value is. `names` are of keys of identifiers.
+
+        `in_places`, by request, are values that are looked for as short ones are, however long.
+        """
         self._sought = Sought({name: [one for one in some if is_telling(one)] for name, some in values.items()})
         self._asked: defaultdict[str, set[str]] = defaultdict(set)
         self._short: defaultdict[str, set[str]] = defaultdict(set)
@@ -64,6 +68,9 @@ class TextSearch:
                     self._asked[value].add(request)
                 else:
                     self._short[value.strip().casefold()].add(request)
+        for request, some in (in_places or {}).items():
+            for value in some:
+                self._short[value.strip().casefold()].add(request)
         self._names = folded_names([*normalisers, *names])
         # none is looked for where looking for all is no work
         cores = {_core(value) for value in self._asked}
@@ -80,7 +87,7 @@ class TextSearch:
         return found.union(*map(self._short_ones, readings)) if self._short else found
 
     def _short_ones(self, text: str) -> set[str]:
-        values = set(identifying_values(text, self._names))
+        values = set(identifying_values(text, self._names, is_any_length=True))
         values |= {
             form for value in values for normalise in self._normalisers if (form := normalise(value)) is not None
         }
@@ -108,6 +115,7 @@ def find_texts(
     values: Mapping[str, Collection[str]],
     normalisers: Mapping[str, Normaliser],
     names: Collection[str] = (),
+    in_places: Mapping[str, Collection[str]] | None = None,
 ) -> DataFrame:
     """`request_id`, `line_hash` of the texts that hold one of some values as a word, however it is spelled there.
 
@@ -117,20 +125,24 @@ def find_texts(
         hashed: Column of their hashes.
         values: By request.
         normalisers: By type of identifier.
-        names: Keys that name identifiers, for values so short that only the place says what they mean.
+        names: Keys that name identifiers, for values of which only the place says what they mean.
+        in_places: Such values by request, beside those that are too short.
     """
     texts = rows.where(F.col(text).isNotNull())
     return texts.select(F.col(text).cast("binary").alias("text"), F.col(hashed).alias("line_hash")).mapInArrow(
-        _searcher(values, normalisers, names), FOUND_LINES.ddl
+        _searcher(values, normalisers, names, in_places), FOUND_LINES.ddl
     )
 
 
 def _searcher(
-    values: Mapping[str, Collection[str]], normalisers: Mapping[str, Normaliser], names: Collection[str]
+    values: Mapping[str, Collection[str]],
+    normalisers: Mapping[str, Normaliser],
+    names: Collection[str],
+    in_places: Mapping[str, Collection[str]] | None,
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def search(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         # made here: it is far larger than the values
-        searched = TextSearch(values, normalisers, names)
+        searched = TextSearch(values, normalisers, names, in_places)
         for batch in batches:
             texts: list[Any] = batch["text"].to_pylist()
             yield FOUND_LINES.batch_of(

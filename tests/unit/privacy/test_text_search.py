@@ -54,6 +54,18 @@ def test_other_values_are_found_in_other_spellings_too(text: str) -> None:
     assert SEARCH.requests_in(text.encode()) == {"ask"}
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (b'{"userId": "Google"}', {"ask"}),
+        (b'{"userId": "bob", "campaign": {"source": "google"}}', set()),
+        (b"google,bob", set()),
+    ],
+)
+def test_a_plain_word_is_looked_for_only_where_an_identifier_is_meant(text: bytes, found: set[str]) -> None:
+    assert TextSearch({}, NORMALISERS, in_places={"ask": ["google"]}).requests_in(text) == found
+
+
 @pytest.mark.parametrize("text", [b"", b"ann-012", b"ann.smithy@gmail.com", b"030 123457", b"\xff\0\\u00"])
 def test_what_names_nobody_is_not_found(text: bytes) -> None:
     assert SEARCH.requests_in(text) == set()

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -81,6 +81,8 @@ class Found:
         persons: `request_id`, `user_id`, `is_ambiguous`: whom a request names. Where that is ambiguous, nobody ends.
         freed: `request_id`, `id_type`, `id_key` of suppressions that end, and `suppressed_by`, the request that asked
             for each; null where nobody asks for that.
+        lines: `request_id`, `line_hash` of refused lines and records that hold a value; null where there are none.
+        values: By request for erasure, the values that nothing holds any more when it is done.
     """
 
     messages: DataFrame
@@ -90,7 +92,27 @@ class Found:
     carried: DataFrame
     named: DataFrame
     persons: DataFrame
-    freed: DataFrame | None
+    freed: DataFrame | None = None
+    lines: DataFrame | None = None
+    values: Mapping[str, set[str]] = field(default_factory=dict, repr=False)
+
+
+class Unstored(NamedTuple):
+    """An identity of an erasure that no message has, as whichever type: refused lines may have it."""
+
+    request_id: str
+    key: bytes
+    spelling: Spelling
+
+    @property
+    def forms(self) -> set[str]:
+        """How it is written."""
+        return {self.spelling.normal, *self.spelling.written}
+
+    @property
+    def telling(self) -> set[str]:
+        """Of these, what is somebody's wherever it stands. A plain word may be anything, named by mistake, too."""
+        return {form for form in self.forms if "@" in form or any(one.isdecimal() for one in form)}
 
 
 def take_requests(ctx: RunContext, contracts: Sequence[TableContract]) -> DataFrame | None:
@@ -113,14 +135,9 @@ def take_requests(ctx: RunContext, contracts: Sequence[TableContract]) -> DataFr
     if not requests:
         return None
     spellings = spell_out(ctx, requests)
-    found = find_erased(ctx, requests, spellings)
-    values, unstored = (find(ctx, requests, spellings, found) for find in (values_of, unstored_of))
-    lines = find_lines(ctx, contracts, values, unstored)
-    for name in _with_lines(lines):
-        # of whom nothing was stored at all, no file is searched for anything
-        values[name] |= unstored.get(name, set())
-    _seal(ctx, files, requests, spellings, values, found)
-    _write(ctx, requests, found, lines)
+    found = find_erased(ctx, requests, spellings, contracts)
+    _seal(ctx, files, requests, spellings, found)
+    _write(ctx, requests, found)
     count_erased(ctx)
     forget_erased(ctx, [*contracts, CHANGES])
     for action, n in Counter(request.action for request in requests).items():
@@ -146,8 +163,34 @@ def _listed(names: Sequence[str]) -> list[str]:
     return [*names[:_MOST_LISTED], *([f"{more} more"] if more > 0 else [])]
 
 
-def find_erased(ctx: RunContext, requests: Sequence[Request], spellings: Spellings) -> Found:
-    """What requests erase and suppress, by the tables of the last run."""
+def find_erased(
+    ctx: RunContext, requests: Sequence[Request], spellings: Spellings, contracts: Sequence[TableContract]
+) -> Found:
+    """What requests erase and suppress, by the tables of the last run, and by those that may have refused lines.
+
+    What is stored nowhere is suppressed only where a refused line has it: a mistake of who asks keeps nobody else out.
+    """
+    found = _find_stored(ctx, requests, spellings)
+    values = values_of(ctx, requests, spellings, found)
+    lines, in_lines = find_lines(ctx, contracts, values, unstored_of(ctx, requests, spellings, found))
+    for one in in_lines:
+        values[one.request_id] |= one.telling
+    known_types = identity_values(ctx.config).known_types
+    named = [
+        (one.request_id, one.spelling.id_type, bytearray(one.key), one.spelling.key_id)
+        for one in in_lines
+        if one.spelling.id_type in known_types
+    ]
+    suppressed = found.suppressed
+    if named:
+        theirs = ctx.spark.createDataFrame(named, "request_id string, id_type string, id_key binary, key_id string")
+        suppressed = ctx.checkpoint(suppressed.unionByName(theirs).distinct())
+    freed = find_freed(ctx, requests, spellings, suppressed)
+    return replace(found, suppressed=suppressed, freed=freed, lines=lines, values=values)
+
+
+def _find_stored(ctx: RunContext, requests: Sequence[Request], spellings: Spellings) -> Found:
+    """What requests erase and suppress of what messages, links and files have."""
     rows = [
         (request.request_id, request.action, request.scope, spelling.id_type, bytearray(key), spelling.key_id)
         for request in requests
@@ -183,9 +226,8 @@ def find_erased(ctx: RunContext, requests: Sequence[Request], spellings: Spellin
     is_by_value = (F.col("action") == "suppress") | (is_erasure & ~is_connected)
     of_own = own.join(identifiers, on="identifier_id", how="inner").select(*columns)
     by_name = named.where(is_by_value).select(*columns)
-    of_nobody = _of_nobody(ctx, named.where(is_erasure & is_connected), numbered, whom).select(*columns)
     of_pairs = _suppressed_pairs(pairs, identifiers)
-    everywhere = of_own.unionByName(by_name).unionByName(of_nobody)
+    everywhere = of_own.unionByName(by_name)
     parts = [everywhere, of_pairs, *_in_files(ctx, left_alone, identifiers, everywhere)]
     suppressed = ctx.checkpoint(reduce(DataFrame.unionByName, parts).distinct())
     return Found(
@@ -196,18 +238,7 @@ def find_erased(ctx: RunContext, requests: Sequence[Request], spellings: Spellin
         carried=candidates,
         named=numbered.select("request_id", "identifier_id", "id_key"),
         persons=whom,
-        freed=find_freed(ctx, requests, spellings, suppressed),
     )
-
-
-def _of_nobody(ctx: RunContext, named: DataFrame, known: DataFrame, whom: DataFrame) -> DataFrame:
-    """Rows of `named` that may name a person and are stored nowhere, of requests that do not leave open who asks.
-
-    Only refused lines may have them, and they are theirs who ask: what comes later of them is not kept either.
-    """
-    is_known = F.col("id_type").isin(*sorted(identity_values(ctx.config).known_types))
-    unstored = named.where(is_known).join(known.select("id_type", "id_key"), on=["id_type", "id_key"], how="left_anti")
-    return unstored.join(whom.where("is_ambiguous").select("request_id"), on="request_id", how="left_anti")
 
 
 def _in_files(ctx: RunContext, alone: DataFrame, identifiers: DataFrame, suppressed: DataFrame) -> Iterator[DataFrame]:
@@ -259,27 +290,24 @@ def values_of(ctx: RunContext, requests: Sequence[Request], spellings: Spellings
     return values
 
 
-def unstored_of(
-    ctx: RunContext, requests: Sequence[Request], spellings: Spellings, found: Found
-) -> dict[str, set[str]]:
-    """The identities of each erasure that no message has, not as another type either: refused lines may have them.
-
-    None of a request that leaves open who asks.
-    """
+def unstored_of(ctx: RunContext, requests: Sequence[Request], spellings: Spellings, found: Found) -> list[Unstored]:
+    """The identities of erasures that no message has. None of a request that leaves open who asks."""
     known = {(row["request_id"], bytes(row["id_key"])) for row in found.named.select("request_id", "id_key").collect()}
     ambiguous = _ambiguous(found)
-    unknown = {
-        name: {one.normal for key, one in spellings[name].items() if (name, bytes(key)) not in known}
-        for name in (one.request_id for one in requests if one.action == "erase")
-        if name not in ambiguous
-    }
-    looked_for = set[str]().union(*unknown.values())
+    asking = [one.request_id for one in requests if one.action == "erase" and one.request_id not in ambiguous]
+    unknown = [
+        Unstored(name, key, one)
+        for name in asking
+        for key, one in spellings[name].items()
+        if (name, bytes(key)) not in known
+    ]
+    looked_for = {one.spelling.normal for one in unknown}
     if not looked_for:
-        return {}
+        return []
     rows = ctx.read(IDENTIFIER_VALUES)
     read = read_frame(rows, IDENTIFIER_VALUES, columns=["id_value"], where={"id_value": looked_for})
     stored = {row["id_value"] for row in read}
-    return {name: (some - stored) | _written(spellings[name], some - stored) for name, some in unknown.items()}
+    return [one for one in unknown if one.spelling.normal not in stored]
 
 
 def _written(spelled: Mapping[bytes, Spelling], forms: Collection[str]) -> set[str]:
@@ -297,7 +325,6 @@ def _seal(
     files: RequestFiles,
     requests: Sequence[Request],
     spellings: Spellings,
-    values: Mapping[str, set[str]],
     found: Found,
 ) -> None:
     """Keep the values of what goes until nothing holds them any more, with what the receipt will say of the rest."""
@@ -320,7 +347,7 @@ def _seal(
         n_none = len(request.identities) - sum(len(one.written) for one in spellings[name].values())
         known = n_known.get(name, 0)
         sealed = Sealed(
-            sorted(values.get(name, ())),
+            sorted(found.values.get(name, ())),
             n_unknown=n_none + len(spellings[name]) - known,
             n_kept=n_carried.get(name, 0) - n_gone.get(name, 0),
             n_known=known,
@@ -335,41 +362,51 @@ def find_lines(
     ctx: RunContext,
     contracts: Sequence[TableContract],
     values: Mapping[str, set[str]],
-    unstored: Mapping[str, set[str]],
-) -> DataFrame | None:
+    unstored: Sequence[Unstored],
+) -> tuple[DataFrame | None, list[Unstored]]:
     """`request_id`, `line_hash` of refused lines and records that hold a value; null where there are none at all.
 
     Args:
         ctx: The stage's context.
         contracts: The tables that may have some.
         values: What `values_of` gives.
-        unstored: What `unstored_of` gives.
+        unstored: What `unstored_of` gives: what is no telling value is looked for only where an identifier is meant.
+
+    Returns:
+        Also what of `unstored` a line holds.
     """
-    both = {name: some | unstored.get(name, set()) for name, some in values.items()}
-    wanted = {request_id: some for request_id, some in both.items() if some}
+    # each by itself, to know which are found; no id of a request has a space
+    named = {f"{one.request_id} {number}": one for number, one in enumerate(unstored)}
+    sought = {
+        name: some for name, some in [*values.items(), *((key, one.telling) for key, one in named.items())] if some
+    }
+    in_places = {key: words for key, one in named.items() if (words := one.forms - one.telling)}
     normalisers = make_normalisers(id_type_specs(ctx.config.identity.id_types))
     names = names_of_identifiers(ctx.config)
     parts = [
-        find_texts(ctx.read(contract), text=text, hashed=hashed, values=wanted, normalisers=normalisers, names=names)
+        find_texts(
+            ctx.read(contract),
+            text=text,
+            hashed=hashed,
+            values=sought,
+            normalisers=normalisers,
+            names=names,
+            in_places=in_places,
+        )
         for contract in contracts
         for text, hashed in contract.subject.texts
-        if contract.name in ctx.tables and wanted
+        if contract.name in ctx.tables and (sought or in_places)
     ]
-    return ctx.checkpoint(reduce(DataFrame.unionByName, parts).distinct()) if parts else None
+    if not parts:
+        return None, []
+    found = ctx.checkpoint(reduce(DataFrame.unionByName, parts).distinct())
+    lines = found.select(F.substring_index("request_id", " ", 1).alias("request_id"), "line_hash").distinct()
+    keys = {row["request_id"] for row in found.select("request_id").distinct().collect()} if named else set()
+    return lines, [one for key, one in named.items() if key in keys]
 
 
-def _with_lines(lines: DataFrame | None) -> set[str]:
-    """Requests of which a refused line or record holds a value."""
-    return set() if lines is None else {row["request_id"] for row in lines.select("request_id").distinct().collect()}
-
-
-def _write(
-    ctx: RunContext,
-    requests: Sequence[Request],
-    found: Found,
-    lines: DataFrame | None,
-) -> None:
-    run_seq = F.lit(ctx.run_seq).cast("bigint").alias("run_seq")
+def _write(ctx: RunContext, requests: Sequence[Request], found: Found) -> None:
+    run_seq, lines = F.lit(ctx.run_seq).cast("bigint").alias("run_seq"), found.lines
     if lines is not None:
         lines = with_kept_hash(lines, ctx.keys).select("request_id", F.col("kept_hash").alias("line_hash"))
     told = ctx.spark.createDataFrame([(request.request_id,) for request in requests], "request_id string")
