@@ -8,6 +8,7 @@ Everything is found by joins with numbers, keyed hashes and User IDs: no value s
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -301,6 +302,11 @@ def find_in_files(alone: DataFrame, identifiers: DataFrame, suppressed: DataFram
     return devices.select(
         "request_id", F.concat(F.lit(kinds.IN_FILES), "id_type").alias("id_type"), "id_key", "key_id"
     ).distinct()
+
+
+def bare_type() -> Column:
+    """The type of a suppressed identifier, be it suppressed everywhere or, as `find_in_files` says, in files alone."""
+    return F.regexp_replace("id_type", f"^{re.escape(kinds.IN_FILES)}", "").alias("id_type")
 
 
 def find_left_alone(

@@ -9,6 +9,7 @@ import structlog
 from oneuser.contracts.privacy import SUPPRESSIONS
 from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.events.normalise import NORMALISER_VERSIONS
+from oneuser.privacy.erasure import bare_type
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -52,7 +53,7 @@ def require_recognised(warehouse: Warehouse, config: Config, completed: RunRecor
     others = [name for name, form in now.items() if form != before.get(name, form)]
     if version is None or not others:
         return
-    counted = warehouse.read(SUPPRESSIONS, version).groupBy("id_type").count().collect()
+    counted = warehouse.read(SUPPRESSIONS, version).groupBy(bare_type()).count().collect()
     suppressed = {row["id_type"]: row["count"] for row in counted}
     differing = changed_forms(before, now, suppressed)
     problems = [

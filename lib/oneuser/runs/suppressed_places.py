@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from oneuser.contracts.privacy import ERASURES, MESSAGE, SUPPRESSIONS
 from oneuser.core.errors import ConfigError, ConfigProblem
 from oneuser.events.spec import Concat, Const, Derived, FirstOf, Path, Product, Time, UrlParam
+from oneuser.privacy.erasure import bare_type
 from oneuser.runs.suppressed_forms import FORMS
 from oneuser.stages.ingest.source_spec import source_spec
 
@@ -97,12 +98,14 @@ def require_met(warehouse: Warehouse, config: Config, completed: RunRecord | Non
     problems: list[ConfigProblem] = []
     steps: list[str] = []
     if undeclared or lost:
-        rows = warehouse.read(SUPPRESSIONS, tables[SUPPRESSIONS.name]).select("id_type").distinct().collect()
-        types = {row["id_type"] for row in rows}
+        rows = warehouse.read(SUPPRESSIONS, tables[SUPPRESSIONS.name]).select("id_type", bare_type().alias("bare"))
+        found = rows.distinct().collect()
+        # what sources read is looked at for what is suppressed everywhere, what is declared also for files
+        types, declared = ({row[name] for row in found} for name in ("id_type", "bare"))
         of_types = [
             ConfigProblem(f"identity.id_types.{name}", "is declared no longer, and identifiers of it are suppressed")
             for name in undeclared
-            if name in types
+            if name in declared
         ]
         of_places = [
             ConfigProblem(f"sources.{source}", f"{_said(id_type)} no longer at {_shown(places)}")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from oneuser.contracts.marts import ATTRIBUTION_CHANGES
+from oneuser.contracts.privacy import SUPPRESSIONS
 from oneuser.contracts.reference import ACCOUNT_MEMBERS
 from oneuser.contracts.subject import NOBODY, Subject
 from oneuser.contracts.table import Field, TableContract
+from oneuser.core.identifier_text import NamedIdentifier
 from oneuser.core.keyed import Keys
 from oneuser.privacy.erased_lines import find_erased_lines, with_kept_hash
 from oneuser.privacy.erasure import (
@@ -25,9 +31,14 @@ from oneuser.privacy.erasure import (
     find_still_carried,
     rows_about,
 )
+from oneuser.privacy.requests import Request
 from oneuser.privacy.text_search import find_texts
 from oneuser.spark.stable_ids import stable_id
+from oneuser.stages.ingest.freed import count_freed, find_freed
 from oneuser.stages.ingest.kept_back import KeptBack
+from oneuser.stages.ingest.spelled_out import Spelling
+from oneuser.storage.layout import Layout
+from oneuser.storage.local_files import LocalFiles
 from tests.frames import assert_rows
 
 FIELDS = (
@@ -133,6 +144,23 @@ def test_a_device_that_files_name_goes_from_their_tables_and_is_let_in_elsewhere
     assert sorted(row["id_key"] for row in gone.collect()) == [b"a", b"t"]
     left = KeptBack(keys, None, None).of_members(rows)
     assert [row["id_key"] for row in left.collect()] == [b"o"]
+
+
+def test_what_is_suppressed_in_files_is_freed_by_whoever_names_it(spark: SparkSession, tmp_path: Path) -> None:
+    # given what an erasure has suppressed: an address, and a device in files alone
+    device = ("(file) device", b"t", "k1", "ask", 1)
+    standing = spark.createDataFrame([("email", b"a", "k1", "ask", 1), device], SUPPRESSIONS.schema)
+    none = standing.drop("run_seq").limit(0)
+    warehouse = SimpleNamespace(files=LocalFiles(), layout=Layout.of(str(tmp_path), None))
+    ctx: Any = SimpleNamespace(spark=spark, read=lambda _: standing, checkpoint=lambda rows: rows, warehouse=warehouse)
+    named = Request("back", "unsuppress", "exact", (NamedIdentifier("device", "tablet"),))
+
+    freed = find_freed(ctx, [named], {"back": {b"t": Spelling("device", frozenset(), "tablet", "k1")}}, none)
+
+    assert freed is not None
+    shape = "request_id string, id_type string, id_key binary"
+    assert_rows(freed, f"{shape}, suppressed_by string", ("back", "(file) device", b"t", "ask"))
+    assert_rows(count_freed(ctx, freed, none), shape, ("back", "device", b"t"))
 
 
 def test_a_table_of_nobody_has_no_such_rows(spark: SparkSession, erased: Erased) -> None:

@@ -41,6 +41,8 @@ def warehouse(spark: SparkSession, tmp_path: Path) -> Warehouse:
 def test_only_a_rule_of_what_is_suppressed_is_refused(warehouse: Warehouse) -> None:
     # given a run with an address that two requests have suppressed
     rows = [("email", bytearray(b"k"), "k1", request, 1) for request in ("ask-1", "ask-2")]
+    # and a number of somebody erased that files name
+    rows.append(("(file) phone", bytearray(b"p"), "k1", "ask-1", 1))
     version, _ = warehouse.replace(
         SUPPRESSIONS, warehouse.spark.createDataFrame(rows, SUPPRESSIONS.schema), CommitTag(1, 1, 1)
     )
@@ -57,9 +59,10 @@ def test_only_a_rule_of_what_is_suppressed_is_refused(warehouse: Warehouse) -> N
     assert "(email)" in refused.value.problems[0].message
     require_recognised(warehouse, config(), before)
     of_phones = replace(reading, details={FORMS: forms_of(config(), None) | {"phone": ["phone", "AT", False, 3]}})
-    require_recognised(
-        warehouse, config(), replace(before, stages={READING_STAGE: replace(of_phones, tables=before.tables)})
-    )
+    with pytest.raises(ConfigError, match="phone"):
+        require_recognised(
+            warehouse, config(), replace(before, stages={READING_STAGE: replace(of_phones, tables=before.tables)})
+        )
 
     # nor is anything of a first run, or where nobody was ever suppressed
     require_recognised(warehouse, folded, None)
@@ -83,7 +86,7 @@ def with_sources(id_types: dict[str, Any], ingest: dict[str, str], **sources: di
 
 def test_a_run_that_no_longer_meets_what_is_suppressed_is_refused(warehouse: Warehouse) -> None:
     # given a suppressed address and an erased message
-    rows = [("email", bytearray(b"k"), "k1", "ask", 1)]
+    rows = [("email", bytearray(b"k"), "k1", "ask", 1), ("(file) login", bytearray(b"l"), "k1", "ask", 1)]
     made = {SUPPRESSIONS: rows, ERASURES: [(1, "ask", "message", bytearray(b"m"), None, None, None)]}
     tables = {
         contract.name: warehouse.replace(
@@ -111,6 +114,8 @@ def test_a_run_that_no_longer_meets_what_is_suppressed_is_refused(warehouse: War
     accept = {"fewer_places": "accept"}
     assert refused({"login": 1}, accept, web={"login": "id"}) == ["identity.id_types.email"]
     assert "fewer_places" not in steps[-1]
+    # be it suppressed in files alone, which sources are not looked at for
+    assert refused({"email": 2}, accept, web={"email": "mail"}) == ["identity.id_types.login"]
     assert refused(both, {}, web={"login": "id"}) == ["sources.web"]
     assert "fewer_places: accept" in steps[-1]
     assert refused(both, {}, web={"email": "mail"}) == []

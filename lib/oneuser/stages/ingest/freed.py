@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from oneuser.contracts.privacy import SUPPRESSIONS
+from oneuser.contracts.privacy import LINKED_PAIR, SUPPRESSIONS
+from oneuser.privacy.erasure import bare_type
 from oneuser.storage.request_files import RequestFiles
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def is_identifier() -> Column:
-    """Whether a suppression is no linked pair, and holds not for files alone: neither is told to who asks."""
+    """Whether a suppression is no linked pair, and holds not for files alone: neither is told to who erases."""
     return ~F.col("id_type").startswith("(")
 
 
@@ -45,18 +46,20 @@ def find_freed(
         if request.action == "unsuppress"
         for key, spelling in spellings[request.request_id].items()
     ]
-    on = ["id_type", "id_key"]
+    stored, on = ["id_type", "id_key"], ["named_type", "id_key"]
     named = ctx.spark.createDataFrame(
-        rows, "request_id string, id_type string, id_key binary, is_connected boolean, turn int"
+        rows, "request_id string, named_type string, id_key binary, is_connected boolean, turn int"
     )
     made = ctx.spark.createDataFrame(list(turns.items()), "suppressed_by string, made_in_turn int")
-    standing = ctx.read(SUPPRESSIONS).select(F.col("request_id").alias("suppressed_by"), *on)
-    news = suppressed.select(F.col("request_id").alias("suppressed_by"), *on).join(
+    standing = ctx.read(SUPPRESSIONS).select(F.col("request_id").alias("suppressed_by"), *stored)
+    news = suppressed.select(F.col("request_id").alias("suppressed_by"), *stored).join(
         made, on="suppressed_by", how="inner"
     )
     standing = standing.withColumn("made_in_turn", F.lit(-1)).unionByName(news)
+    # whoever names a device does not know that it is suppressed in files alone
+    standing = standing.withColumn("named_type", bare_type())
     asked = ctx.checkpoint(named.join(standing, on=on, how="inner").where(F.col("made_in_turn") < F.col("turn")))
-    columns = ["request_id", *on, "suppressed_by"]
+    columns = ["request_id", *stored, "suppressed_by"]
     connected = asked.where("is_connected").select("request_id", "suppressed_by").distinct()
     beside = connected.join(standing, on="suppressed_by", how="inner").select(*columns)
     return ctx.checkpoint(asked.select(*columns).unionByName(beside).distinct())
@@ -81,6 +84,6 @@ def count_freed(ctx: RunContext, freed: DataFrame, suppressed: DataFrame) -> Dat
     on = ["id_type", "id_key"]
     rows = ctx.read(SUPPRESSIONS).select(*on, "request_id").unionByName(suppressed.select(*on, "request_id"))
     ended = freed.select(*on, F.col("suppressed_by").alias("request_id"))
-    left = rows.join(ended, on=[*on, "request_id"], how="left_anti").select(*on)
-    identifiers = freed.where(is_identifier()).select("request_id", *on).distinct()
+    left = rows.join(ended, on=[*on, "request_id"], how="left_anti").select(bare_type(), "id_key")
+    identifiers = freed.where(F.col("id_type") != LINKED_PAIR).select("request_id", bare_type(), "id_key").distinct()
     return identifiers.join(left, on=on, how="left_anti")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -10,9 +9,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from oneuser.contracts.graph import IDENTIFIERS
-from oneuser.contracts.privacy import IN_FILES, SUPPRESSIONS
+from oneuser.contracts.privacy import SUPPRESSIONS
 from oneuser.core.keyed import identifier_hasher
 from oneuser.events.earlier_keys import find_stored_keys
+from oneuser.privacy.erasure import bare_type
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -65,10 +65,8 @@ def keys_of_named(ctx: RunContext, named: Collection[Named]) -> dict[Named, tupl
 
 
 def _stored(ctx: RunContext) -> DataFrame:
-    # of what is suppressed in files alone, too
-    id_type = F.regexp_replace("id_type", f"^{re.escape(IN_FILES)}", "").alias("id_type")
     parts = [
-        ctx.read(contract).select(id_type, "id_key")
+        ctx.read(contract).select(bare_type(), "id_key")
         for contract in (IDENTIFIERS, SUPPRESSIONS)
         if contract is IDENTIFIERS or contract.name in ctx.tables
     ]
