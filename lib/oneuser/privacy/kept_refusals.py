@@ -67,24 +67,22 @@ def find_moved_refusals(before: DataFrame, redirects: DataFrame, live: DataFrame
     return led.select(F.explode(F.array_compact(F.array("user_id", "redirect_to"))).alias("user_id")).distinct()
 
 
-def find_later_grants(before: DataFrame, decided: DataFrame, redirects: DataFrame) -> DataFrame:
-    """What stood as granted since later than messages say: rows of `consent` of who it belongs to now.
+def find_later_grants(before: DataFrame, decided: DataFrame) -> DataFrame:
+    """What stood as granted since later than messages say: rows of `consent`, with `granted_by`, what these say it by.
 
-    Such a grant may have ended a refusal of which no message tells any more.
+    Such a grant has ended a refusal of which no message tells any more, where `granted_by` was theirs before, too. Of
+    who was merged into somebody, it says nothing: the other one may have granted before.
 
     Args:
         before: Rows of `consent` as the last run left them.
         decided: Rows of `consent` as messages say.
-        redirects: Rows of `user_redirects`.
     """
-    granted = decided.where(F.col("state") == GRANTED).select("user_id", "purpose", F.col("since").alias("granted_at"))
+    granted = decided.where(F.col("state") == GRANTED).select(
+        *_ON, F.col("since").alias("granted_at"), F.col("message_key").alias("granted_by")
+    )
     stood = before.where((F.col("state") == GRANTED) & F.col("message_key").isNotNull())
-    now = redirects.select("user_id", "redirect_to")
-    owned = stood.join(now, on="user_id", how="left").withColumn("user_id", F.coalesce("redirect_to", "user_id"))
-    later = owned.join(granted, on=["user_id", "purpose"], how="inner").where(F.col("since") > F.col("granted_at"))
-    # of several that became one person's, the first that ended a refusal
-    first = later.groupBy("user_id", "purpose").agg(F.min(F.struct("since", "source", "message_key")).alias("first"))
-    return CONSENT.conform(first.select("user_id", "purpose", F.lit(GRANTED).alias("state"), "first.*"))
+    later = stood.join(granted, on=_ON, how="inner").where(F.col("since") > F.col("granted_at"))
+    return later.select(*CONSENT.columns, "granted_by")
 
 
 def find_stated_grants(owned: DataFrame, said: DataFrame, *, opt_out_refuses: Collection[str]) -> DataFrame:

@@ -219,9 +219,11 @@ def test_a_refusal_outlives_its_message_until_something_newer_is_granted(spark: 
     assert_rows(ended.where("user_id = 'ann'"), CONSENT, of_ann)
 
     # which stands since then, run after run, unless its message goes, too
-    stood = find_later_grants(ended, decided, redirects)
+    merged = rows(("old", "ads", "granted", 9, b"m6"))
+    stood = find_later_grants(ended.unionByName(merged), decided)
     none_kept = kept.limit(0)
-    assert_rows(stood, CONSENT, of_ann)
+    assert_rows(stood.select(*CONSENT.columns), CONSENT, of_ann)
+    assert [row["granted_by"] for row in stood.collect()] == [b"m1"]
     for one, since in ((stated, later), (stated.limit(0), MONDAY + timedelta(hours=1))):
         found = with_kept_refusals(decided, none_kept, one, stood)
         assert found.where((F.col("user_id") == "ann") & (F.col("since") == since)).count() == 1

@@ -29,7 +29,7 @@ from oneuser.privacy.kept_refusals import (
     with_kept_refusals,
 )
 from oneuser.stages.declaration import Stage
-from oneuser.stages.found_rows import find, only
+from oneuser.stages.found_rows import Found, find, only
 from oneuser.stages.identity_rules import identity_values
 from oneuser.stages.shaped_by import consent_facts
 from oneuser.stages.touched_people import touched_messages, touched_people
@@ -87,11 +87,21 @@ def standing_consent(ctx: RunContext, outcomes: DataFrame, people: DataFrame | N
     if ERASURES.name not in ctx.tables or CONSENT.name not in ctx.base:
         return decided
     kept = find(ctx, _kept_refusals(ctx, people))
-    later = find(ctx, find_later_grants(ctx.read_last(CONSENT), decided, ctx.read(USER_REDIRECTS)))
+    later = _later_grants(ctx, decided)
     if not kept.n_rows + later.n_rows:
         return decided
     told_of = kept.rows.select("user_id").unionByName(later.rows.select("user_id")).distinct()
     return with_kept_refusals(decided, kept.rows, _stated_grants(ctx, told_of), later.rows)
+
+
+def _later_grants(ctx: RunContext, decided: DataFrame) -> Found:
+    """What has ended a refusal. Where a message has come, or come to them, what messages say is new instead."""
+    later = find(ctx, find_later_grants(ctx.read_last(CONSENT), decided))
+    if not later.n_rows:
+        return later
+    owned = ctx.read_last(EVENTS_RESOLVED).select("user_id", F.col("message_key").alias("granted_by"))
+    were_theirs = find(ctx, only(owned, later.rows.select("user_id", "granted_by").distinct()))
+    return find(ctx, only(later.rows, were_theirs.rows))
 
 
 def _stated_grants(ctx: RunContext, people: DataFrame) -> DataFrame:
