@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +97,7 @@ def prove(
         found = search_files(warehouse, readable, values, shared=shared)
         require_searched(found.scan)
         say("looking at the rows that readers see")
-        keys = partial(load_keys, loaded.keys.identifiers, deployment=loaded.deployment, may_create=False)
+        keys = cache(partial(load_keys, loaded.keys.identifiers, deployment=loaded.deployment, may_create=False))
         rows = rows_left(warehouse, readable[-1].tables, values, keys)
         return [
             Proof(

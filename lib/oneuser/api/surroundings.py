@@ -224,14 +224,17 @@ def _key(config: Config) -> Finding:
 
 
 def _erasures(config: Config) -> list[Finding]:
-    """Who waits to be erased; nothing where nobody does, or where that is told on another storage."""
+    """Who waits to be erased; nothing where nobody does, or where that is told on another storage.
+
+    No problem, however late: nothing here keeps the run from starting that erases.
+    """
     files = LocalFiles()
     layout = Layout.of(config.warehouse, config.raw_root)
     waiting = read_open_erasures(layout, files.names, lambda name: files.read_text(f"{layout.root}/{name}"))
     if waiting is None:
         return []
     meaning = "`oneuser run` erases, `oneuser maintain` completes: schedule both"
-    return [Finding("Erasures", "problem" if waiting.is_late() else "note", str(waiting), meaning)]
+    return [Finding("Erasures", "note", str(waiting), meaning)]
 
 
 def _versions(versions: list[KeyVersion]) -> str:

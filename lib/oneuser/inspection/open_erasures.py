@@ -47,9 +47,11 @@ def read_open_erasures(
         text: A small file below the root.
     """
     told = [json.loads(text(status_name(layout, one))) for one in without_receipt(names(statuses_folder(layout)))]
-    # time limits count from when somebody asked, as they say
+    # time limits count from when somebody asked, as they say: not after it was here
     since = [
-        datetime.fromisoformat(one.get("submitted_time") or one["submitted_at"]) for one in told if is_waiting(one)
+        min(datetime.fromisoformat(one[name]) for name in ("submitted_time", "submitted_at") if one.get(name))
+        for one in told
+        if is_waiting(one)
     ]
     if not since:
         return None

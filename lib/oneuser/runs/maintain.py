@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -105,7 +105,7 @@ def maintain_warehouse(
             found = Inventory(warehouse, config, claims_after_erasure(warehouse, lease))
             done = _maintain(found, lease, payload_since)
             RequestFiles(warehouse.files, warehouse.layout).remove_leftovers()
-        keys = partial(load_keys, config.keys.identifiers, deployment=config.deployment, may_create=False)
+        keys = cache(partial(load_keys, config.keys.identifiers, deployment=config.deployment, may_create=False))
         with Standing(*lease.stands, "tables are maintained; requests wait for their receipts"):
             # no file is left now that only an earlier run needed
             settle(warehouse, purged_with=keys)

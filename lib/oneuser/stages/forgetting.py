@@ -79,9 +79,12 @@ def _erased(ctx: RunContext) -> Erased:
         ctx.warehouse.read(contract, ctx.tables.get(contract.name)).where(by_this_run)
         for contract in (ERASURES, SUPPRESSIONS)
     )
-    found = Erased.among(
-        erasures, suppressions, lambda kept: find_refused_again(TABLES.values(), ctx.read_last, kept, ctx.keys)
-    )
+
+    def known_lines(hashes: DataFrame) -> DataFrame:
+        kept, n_rows = ctx.few_rows("kept hashes of erased lines", [ERASURES], lambda: hashes)
+        return find_refused_again(TABLES.values(), ctx.read_last, kept, ctx.keys) if n_rows else kept
+
+    found = Erased.among(erasures, suppressions, known_lines)
     kept = {
         one.name: ctx.few_rows(f"erased {one.name}", (ERASURES, SUPPRESSIONS), partial(getattr, found, one.name))
         for one in fields(found)

@@ -47,7 +47,7 @@ def erasures_of_doctor(root: Path) -> list[tuple[str, str]]:
     return [(one.state, one.found) for one in examine(make_config(settings)) if one.name == "Erasures"]
 
 
-def test_whoever_waits_is_told_and_who_waits_too_long_is_a_problem(
+def test_whoever_waits_is_told_and_who_waits_too_long_is_no_problem_of_the_surroundings(
     files: RequestFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "not completed" not in status(tmp_path, capsys)
@@ -65,4 +65,9 @@ def test_whoever_waits_is_told_and_who_waits_too_long_is_a_problem(
 
     due = f"2 not completed, the first since {LATE:%Y-%m-%d}, due by {LATE + timedelta(days=30):%Y-%m-%d} (30 days)"
     assert f"{due}; that is over" in status(tmp_path, capsys)
-    assert erasures_of_doctor(tmp_path) == [("problem", due)]
+    assert erasures_of_doctor(tmp_path) == [("note", due)]
+
+    # and not from a day to come
+    asked = {"submitted_time": "2962-01-01T00:00:00+00:00", "submitted_at": LATE.isoformat()}
+    files.write_status("old", {"action": "erase", "state": "in_progress"} | asked)
+    assert erasures_of_doctor(tmp_path) == [("note", due)]
