@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import closing, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError, Py4JJavaError
 
 from oneuser.storage.input_listing import InputFile
 from oneuser.storage.layout import PART
@@ -27,6 +28,7 @@ _THERE_ALREADY = ("RemoteFileChangedException", "FileAlreadyExistsException")
 # request that is wrong.
 _CONFLICT = "ConditionalRequestConflict"
 _TRIES_AGAINST_ANOTHER = 4
+_CAN_BE_ABORTED = "fs.capability.outputstream.abortable"
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ class Files:
             _fill(file_system.create(target, True), text)
             return
         scratch = self._path(f"{path}{PART}")
-        _fill(file_system.create(scratch, True), text)
+        _fill(file_system.create(scratch, True), text, lambda: file_system.delete(scratch, False))
         options = self._jvm.org.apache.hadoop.fs.Options.Rename
         renames = self._jvm.java.lang.reflect.Array.newInstance(options.OVERWRITE.getClass(), 1)
         renames[0] = options.OVERWRITE
@@ -226,7 +228,22 @@ def _is_missing(problem: Py4JJavaError) -> bool:
     return "FileNotFoundException" in str(problem.java_exception.getClass().getName())
 
 
-def _fill(stream: Any, text: str) -> None:
-    """Write a file whole. Where that is cut short it is not closed: on an object store, that is what puts it."""
-    stream.write(bytearray(text.encode()))
-    stream.close()
+def _fill(stream: Any, text: str, remove: Callable[[], object] | None = None) -> None:
+    """Write a file whole, or leave nothing of it, nor of the buffer that S3A keeps on a disk."""
+    with ExitStack() as unfinished:
+        unfinished.callback(_give_up, stream, remove)
+        stream.write(bytearray(text.encode()))
+        stream.close()
+        unfinished.pop_all()
+
+
+def _give_up(stream: Any, remove: Callable[[], object] | None) -> None:
+    """Only what can be removed is closed: on an object store, that is what puts a file."""
+    with suppress(Py4JError):
+        if remove is not None:
+            stream.close()
+        elif stream.hasCapability(_CAN_BE_ABORTED):
+            stream.abort()
+    if remove is not None:
+        with suppress(Py4JError):
+            remove()

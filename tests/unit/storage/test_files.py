@@ -36,9 +36,20 @@ class Store:
     def __init__(self, *answers: str | None, is_interrupted: bool = False) -> None:
         self.answers = list(answers)
         self.is_interrupted = is_interrupted
+        self.scheme = "s3a"
+        self.undone: list[str] = []
 
     def getScheme(self) -> str:  # noqa: N802 - Hadoop's
-        return "s3a"
+        return self.scheme
+
+    def hasCapability(self, _name: str) -> bool:  # noqa: N802 - Hadoop's
+        return self.scheme == "s3a"
+
+    def abort(self) -> None:
+        self.undone.append("aborted")
+
+    def delete(self, *_what: object) -> None:
+        self.undone.append("removed")
 
     def createFile(self, _path: object) -> Store:  # noqa: N802 - Hadoop's
         return self
@@ -105,3 +116,23 @@ def test_a_put_that_is_cut_short_puts_nothing(
         put(files, "s3a://bucket/control/lease/7.json", "{}")
 
     assert store.answers == [None], "a file that is closed is put"
+    assert store.undone == ["aborted"], "what S3A has on its disk goes"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answers", "n_left", "undone"),
+    [("gs", [None], 1, []), ("file", [None], 0, ["removed"]), ("file", [DENIED], 0, ["removed"])],
+)
+def test_a_file_that_is_cut_short_is_closed_where_that_puts_nothing(
+    scheme: str, answers: list[str | None], n_left: int, undone: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(*answers, is_interrupted=True)
+    store.scheme = scheme
+    files = files_of(store, monkeypatch)
+    monkeypatch.setattr(files, "_says", lambda _path, _text: False)
+    monkeypatch.setattr(files, "_path", str, raising=False)
+
+    with pytest.raises(KeyboardInterrupt):
+        files.write_text(f"{scheme}://bucket/raw/requests/7.json", "{}")
+
+    assert (len(store.answers), store.undone) == (n_left, undone)
