@@ -51,6 +51,13 @@ class Output:
             except BrokenPipeError:
                 self.quiet = True
 
+    def progress(self, line: str) -> None:
+        """A note of what begins now; with `as_json` it is logged, as a scheduler's log shows it."""
+        if self.as_json:
+            _log.info(line)
+        else:
+            self.note(line)
+
     def warning(self, line: str) -> None:
         """A note that programs are to hear too: what was asked for is not what was done."""
         if self.as_json:

@@ -173,7 +173,7 @@ def verb(
 
         def command(**options: Any) -> None:
             call = _begin({key: options.pop(key) for key in common})
-            with heard_by(call.output.note):
+            with heard_by(call.output.progress):
                 function(call, **options)
 
         signature = inspect.Signature([*(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own), *shared])

@@ -65,6 +65,16 @@ def test_each_table_is_told_as_its_turn_comes(
 
 
 @pytest.mark.usefixtures("home")
+def test_a_scheduler_logs_each_table_beside_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["maintain", "--json", "-v"]) == 0
+
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["kept_runs"] == DONE.kept_runs
+    logged = [json.loads(line) for line in shown.err.splitlines()]
+    assert [(one["level"], one["event"]) for one in logged] == [("info", "clearing edges"), ("info", "clearing runs")]
+
+
+@pytest.mark.usefixtures("home")
 def test_as_json_every_table_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["maintain", "--json", "--dry-run"]) == 0
 
