@@ -70,11 +70,11 @@ def test_the_lock_keeps_the_pins_that_belong_together() -> None:
     assert locked["pandas"].startswith("2.")
 
 
-def test_numbered_decisions_are_in_the_index() -> None:
+def test_numbered_decisions_are_in_the_index_in_their_order() -> None:
     folder = ROOT / "lib" / "oneuser" / "decisions"
     index = (folder / "README.md").read_text(encoding="utf-8")
 
-    assert not [path.name for path in folder.glob("[0-9]*.md") if path.name not in index]
+    assert re.findall(r"\]\((\d{4}-[^)]*\.md)\)", index) == sorted(path.name for path in folder.glob("[0-9]*.md"))
 
 
 def test_every_module_is_in_the_readme_of_its_folder() -> None:
